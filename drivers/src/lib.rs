@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Everything that speaks to a mining unit, or plays one.
+//!
+//! Layers, each naming only those above it in this list:
+//!
+//! - [`clock`], [`quantity`], [`seed`]: time, physical quantities and randomness, handed in by the caller;
+//! - [`pow`]: proof of work and difficulty;
+//! - [`unit`]: what a unit is: identity, telemetry, operating point;
+//! - [`record`]: what a run leaves behind, as values on a bounded queue;
+//! - [`stratum`], [`cgminer`]: the wires;
+//! - [`sim`]: one physics, fronted by sockets (a simulated unit) or by calls (the twin);
+//! - [`substrate`]: the seam to the experiment: one drive in, one observation out.
+//!
+//! Nothing here prints, exits, reads a file or knows what a readout is.
+
+pub mod clock;
+pub mod pow;
+pub mod quantity;
+pub mod record;
+pub mod seed;
+pub mod unit;

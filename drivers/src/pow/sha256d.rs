@@ -1,0 +1,84 @@
+//! Bitcoin's proof of work: SHA-256 applied twice to an 80-byte block header.
+//!
+//! The `sha2` crate picks the processor's SHA instructions at run time where there are any.
+
+use sha2::{Digest, Sha256};
+
+/// Length of a Bitcoin block header in bytes.
+pub const HEADER_LEN: usize = 80;
+
+/// SHA-256 of SHA-256 of `data`, in the order in which the digest's bytes come.
+pub fn sha256d(data: &[u8]) -> [u8; 32] {
+    Sha256::digest(Sha256::digest(data)).into()
+}
+
+/// A hasher that has taken a header's first 64 bytes, which do not change while nonce, time and the last
+/// four bytes of the merkle root do. Saves one of the three compressions of every further attempt.
+#[derive(Debug, Clone)]
+pub struct Midstate(Sha256);
+
+impl Midstate {
+    /// The state after the first block of `header`.
+    pub fn of(header: &[u8; HEADER_LEN]) -> Midstate {
+        let mut hasher = Sha256::new();
+        hasher.update(&header[..64]);
+        Midstate(hasher)
+    }
+
+    /// Proof-of-work hash of the header that ends in the 16 bytes of `tail`.
+    pub fn hash(&self, tail: &[u8; 16]) -> [u8; 32] {
+        let mut hasher = self.0.clone();
+        hasher.update(tail);
+        Sha256::digest(hasher.finalize()).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pow::Target;
+
+    /// Header of a real Bitcoin block, its hash as block explorers show it, and its nonce.
+    const BLOCKS: [(&str, &str); 3] = [
+        (
+            // Block 0.
+            "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c",
+            "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
+        ),
+        (
+            // Block 1.
+            "010000006fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000982051fd1e4ba744bbbe680e1fee14677ba1a3c3540bf7b1cdb606e857233e0e61bc6649ffff001d01e36299",
+            "00000000839a8e6886ab5951d76f411475428afc90947ee320161bbf18eb6048",
+        ),
+        (
+            // Block 125,552.
+            "0100000081cd02ab7e569e8bcd9317e2fe99f2de44d49ab2b8851ba4a308000000000000e320b6c2fffc8d750423db8b1eb942ae710e951ed797f7affc8892b0f1fc122bc7f5d74df2b9441a42a14695",
+            "00000000000000001e8d6829a8a21adc5d38d0a473b144b6765798e61f98bd1d",
+        ),
+    ];
+
+    #[test]
+    fn known_blocks_hash_to_their_ids_and_meet_their_targets() {
+        for (header, id) in BLOCKS {
+            let header: [u8; HEADER_LEN] = hex::decode(header)
+                .expect("hex")
+                .try_into()
+                .expect("80 bytes");
+            let hash = sha256d(&header);
+            let mut shown = hash;
+            shown.reverse();
+            assert_eq!(hex::encode(shown), id);
+
+            let tail: [u8; 16] = header[64..].try_into().expect("16 bytes");
+            assert_eq!(Midstate::of(&header).hash(&tail), hash);
+
+            let bits = u32::from_le_bytes(header[72..76].try_into().expect("4 bytes"));
+            let target = Target::from_compact(bits).expect("a valid target");
+            assert!(target.is_met_by(&hash));
+
+            let mut wrong = header;
+            wrong[76] ^= 1;
+            assert!(!target.is_met_by(&sha256d(&wrong)));
+        }
+    }
+}

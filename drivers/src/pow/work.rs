@@ -1,0 +1,166 @@
+//! The material of a job and the block header that a share of it stands for.
+//!
+//! Byte orders are those of the Stratum V1 convention: the merkle root and branch go into the header as
+//! they come out of SHA-256d; the previous hash is kept here in header order (Stratum sends it with each
+//! 4-byte word reversed, see [`swap_words`]).
+
+use super::sha256d::{HEADER_LEN, sha256d};
+
+/// Version bits that BIP 320 sets aside for rolling: 13 to 28.
+pub const BIP320_MASK: u32 = 0x1fff_e000;
+
+/// The material that a job's block header is built from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// Block version, rolling bits unset.
+    pub version: u32,
+    /// Hash of the previous block in header byte order.
+    pub prevhash: [u8; 32],
+    /// Coinbase transaction before the extranonces.
+    pub coinb1: Vec<u8>,
+    /// Coinbase transaction after the extranonces.
+    pub coinb2: Vec<u8>,
+    /// Merkle branch, lowest first, in header byte order.
+    pub merkle_branch: Vec<[u8; 32]>,
+    /// Block time, seconds since the Unix epoch.
+    pub ntime: u32,
+    /// Network target in compact form.
+    pub nbits: u32,
+}
+
+impl Work {
+    /// Merkle root for a coinbase that carries these extranonces, in header byte order.
+    pub fn merkle_root(&self, extranonce1: &[u8], extranonce2: &[u8]) -> [u8; 32] {
+        let coinbase = [&self.coinb1, extranonce1, extranonce2, &self.coinb2].concat();
+        self.merkle_branch
+            .iter()
+            .fold(sha256d(&coinbase), |root, branch| {
+                let mut pair = [0; 64];
+                pair[..32].copy_from_slice(&root);
+                pair[32..].copy_from_slice(branch);
+                sha256d(&pair)
+            })
+    }
+
+    /// The 80-byte header with the given version, merkle root, time and nonce.
+    pub fn header(
+        &self,
+        version: u32,
+        merkle_root: &[u8; 32],
+        ntime: u32,
+        nonce: u32,
+    ) -> [u8; HEADER_LEN] {
+        let mut header = [0; HEADER_LEN];
+        header[..4].copy_from_slice(&version.to_le_bytes());
+        header[4..36].copy_from_slice(&self.prevhash);
+        header[36..68].copy_from_slice(merkle_root);
+        header[68..72].copy_from_slice(&ntime.to_le_bytes());
+        header[72..76].copy_from_slice(&self.nbits.to_le_bytes());
+        header[76..].copy_from_slice(&nonce.to_le_bytes());
+        header
+    }
+}
+
+/// Version of a header whose rolling bits were submitted as `version_bits` under `mask` (BIP 310).
+pub fn rolled_version(version: u32, mask: u32, version_bits: u32) -> u32 {
+    version & !mask | version_bits & mask
+}
+
+/// Reverses the bytes of each 4-byte word: between header order and Stratum's order of a hash.
+pub fn swap_words(mut hash: [u8; 32]) -> [u8; 32] {
+    for word in hash.chunks_exact_mut(4) {
+        word.reverse();
+    }
+    hash
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::pow::difficulty::difficulty_of;
+    use crate::pow::{Difficulty, Target};
+
+    pub(crate) fn bytes(text: &str) -> Vec<u8> {
+        hex::decode(text).expect("hex")
+    }
+
+    pub(crate) fn array(text: &str) -> [u8; 32] {
+        bytes(text).try_into().expect("32 bytes")
+    }
+
+    /// Work of the first rows of a real Antminer S9 capture (arXiv 2601.12032, MIT licence), and for
+    /// each the extranonce2, nonce and share difficulty.
+    pub(crate) fn s9_shares() -> Vec<(Work, &'static str, u32, f64)> {
+        let work = |prevhash, coinb1, coinb2| Work {
+            version: 0x2000_0000,
+            prevhash: swap_words(array(prevhash)),
+            coinb1: bytes(coinb1),
+            coinb2: bytes(coinb2),
+            merkle_branch: Vec::new(),
+            ntime: 0x6963_7392,
+            nbits: 0x1d00_ffff,
+        };
+        let first = work(
+            "6c7dc168a7aafd7c15627152624fa44b2b36ac71fddd72d8d46d139f0b849b35",
+            "319a4e76abdbf0eb1dc1c483f70117cdc3f06f0d9d8af261820d094efb9ae7d9",
+            "8bd9293d73338e5f357a9cf61093ac52f9539d4eb901e4b9322bd818f4efa6af",
+        );
+        let second = work(
+            "2dbef81e2fd15b11110fcb2011bae5aab4e40c740dae2f4d818f1fea6d4d01a4",
+            "cf5537862ac07b4e0ba552fda23f6313e4429b30cfb1450799de0093fd74aa2d",
+            "41f119385f62307e5681a3a8d3bf191625e31eac1c085b7680a8e1a12a2e01af",
+        );
+        vec![
+            (first, "20010000", 0x8b77_46ab, 287.126_984_795_329_53),
+            (second.clone(), "24010000", 0x2a4f_92ed, 0.0),
+            (second, "27010000", 0x99e0_5d05, 0.0),
+        ]
+    }
+
+    #[test]
+    fn real_s9_shares_rebuild_to_headers_that_meet_difficulty_256() {
+        for (work, extranonce2, nonce, known) in s9_shares() {
+            let root = work.merkle_root(&bytes("0000ffff"), &bytes(extranonce2));
+            let header = work.header(work.version, &root, work.ntime, nonce);
+            let hash = sha256d(&header);
+            assert!(Target::of(Difficulty::new(256.0).expect("positive")).is_met_by(&hash));
+            if known > 0.0 {
+                assert!((difficulty_of(&hash) / known - 1.0).abs() < 1e-12);
+                assert!(!Target::of(Difficulty::new(288.0).expect("positive")).is_met_by(&hash));
+            }
+            // The byte order that the capture's first publication used: no share at all.
+            let wrong = Work {
+                prevhash: swap_words(work.prevhash),
+                ..work.clone()
+            };
+            let header = wrong.header(wrong.version, &root, wrong.ntime, nonce);
+            assert!(difficulty_of(&sha256d(&header)) < 1.0);
+        }
+    }
+
+    #[test]
+    fn a_pool_share_with_version_rolling_rebuilds_to_its_header() {
+        // Accepted by a public pool from a BM1370; header recomputed in the capture's own project.
+        let version = rolled_version(0x2000_0000, BIP320_MASK, 0x00b4_4000);
+        let work = Work {
+            version: 0x2000_0000,
+            prevhash: swap_words(array(
+                "6b6455fd6db962c101f2d4fc0d67f4a3bc96391d000152960000000000000000",
+            )),
+            coinb1: Vec::new(),
+            coinb2: Vec::new(),
+            merkle_branch: Vec::new(),
+            ntime: 0x6854_68d7,
+            nbits: 0x1702_3a04,
+        };
+        let root = array("06ddf5f08c36414b95ea54db71a0c28761a98bcf6355919e044f88725519a7cb");
+        let header = work.header(version, &root, work.ntime, 0x7552_034c);
+        let mut hash = sha256d(&header);
+        assert!((difficulty_of(&hash) - 29588.01).abs() < 0.01);
+        hash.reverse();
+        assert_eq!(
+            hex::encode(hash),
+            "0000000000023704cface997bcf7388694ea43dae96c51d80658687a7d8827fe"
+        );
+    }
+}

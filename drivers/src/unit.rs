@@ -1,0 +1,92 @@
+//! What a unit is, whatever its make: who it says it is, what it reports, where it can be set.
+//!
+//! A field that a device did not report, or that its sensor cannot be reporting truly, is `None`. It is
+//! never zero: a cold chip and a dead sensor must not look alike.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Nanos;
+use crate::quantity::{Celsius, HashRate, MegaHertz, Rpm, Volts, Watts};
+
+/// What a unit says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Model as the firmware spells it, for example `Antminer S9`.
+    pub model: Option<String>,
+    /// Firmware version or build date, as spelled by the device.
+    pub firmware: Option<String>,
+    /// Version of the control interface.
+    pub api: Option<String>,
+}
+
+/// One reading of a unit's sensors and counters.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Telemetry {
+    /// When the reply was read, on the run's clock. The age of every field here is `now - taken`.
+    pub taken: Nanos,
+    /// Hash boards that are present, in slot order.
+    pub boards: Vec<Board>,
+    /// Fans that are present, in the device's order.
+    pub fans: Vec<Rpm>,
+    /// Hash rate over the device's short window (5 s on an S9).
+    pub hash_rate: Option<HashRate>,
+    /// Hash rate since the device's miner started.
+    pub hash_rate_average: Option<HashRate>,
+    /// Answers of the chips that failed the device's own check, since its miner started.
+    pub hardware_errors: Option<u64>,
+    /// Shares that the pool accepted, since the device's miner started.
+    pub accepted: Option<u64>,
+    /// Shares that the pool rejected, since the device's miner started.
+    pub rejected: Option<u64>,
+    /// Power drawn, where the device has a meter. An S9 has none.
+    pub power: Option<Watts>,
+    /// Time since the device's miner started.
+    pub uptime: Option<Duration>,
+}
+
+impl Telemetry {
+    /// The hottest sensor of the unit; `None` if no sensor gave a credible reading.
+    pub fn hottest(&self) -> Option<Celsius> {
+        self.boards
+            .iter()
+            .flat_map(|b| [b.pcb_temp, b.chip_temp])
+            .flatten()
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+    }
+}
+
+/// One hash board of a unit.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Board {
+    /// Slot as the device numbers it (6, 7 and 8 on an S9).
+    pub slot: u8,
+    /// Temperature of the circuit board.
+    pub pcb_temp: Option<Celsius>,
+    /// Temperature at or beside the hottest sensed chip.
+    pub chip_temp: Option<Celsius>,
+    /// Mean clock of the board's chips.
+    pub frequency: Option<MegaHertz>,
+    /// Hash rate of the board.
+    pub hash_rate: Option<HashRate>,
+    /// Chips found at start-up.
+    pub chips: Option<u16>,
+    /// Chips that the device marks as failing.
+    pub failing_chips: Option<u16>,
+    /// Answers of this board's chips that failed the device's own check.
+    pub hardware_errors: Option<u64>,
+    /// Sensors whose reading is impossible (0, -1, 255, far below freezing) and was therefore dropped.
+    pub failed_sensors: u8,
+}
+
+/// Where a unit is asked to run. `None` leaves a setting as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct OperatingPoint {
+    /// Chip clock.
+    pub frequency: Option<MegaHertz>,
+    /// Core voltage of a chip.
+    pub voltage: Option<Volts>,
+    /// Fan speed as a fraction of full speed, 0 to 1.
+    pub fan: Option<f64>,
+}
