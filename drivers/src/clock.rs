@@ -8,6 +8,7 @@
 use std::ops::{Add, AddAssign, Sub};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use async_io::Timer;
 use serde::{Deserialize, Serialize};
 
 /// Nanoseconds of device time since the clock's origin.
@@ -116,20 +117,47 @@ impl Clock {
         span.div_f64(self.speed)
     }
 
-    /// Sleeps until `t`. Wakes some 40 µs late on an idle Linux machine; the tokio timer would be a
-    /// whole millisecond late, which is a tenth of a second of device time at speed 100.
-    pub async fn sleep_until(&self, t: Nanos) {
-        let wall = Duration::from_nanos(t.0).div_f64(self.speed);
-        if let Some(at) = self.origin.checked_add(wall) {
-            async_io::Timer::at(at).await;
-        } else {
-            std::future::pending::<()>().await;
-        }
-    }
-
     /// Sleeps for `span` of device time.
     pub async fn sleep(&self, span: Duration) {
-        self.sleep_until(self.now() + span).await;
+        self.alarm().at(self.now() + span).await;
+    }
+
+    /// An alarm that can be set again and again.
+    pub fn alarm(&self) -> Alarm {
+        Alarm {
+            clock: self.clone(),
+            set_to: None,
+            timer: Timer::never(),
+        }
+    }
+}
+
+/// A timer for a loop that waits for its next event or an instant, whichever comes first.
+///
+/// It wakes some 40 µs late on an idle Linux machine. tokio's own timer would be a whole millisecond
+/// late, which is a tenth of a second of device time at speed 100.
+#[derive(Debug)]
+pub struct Alarm {
+    clock: Clock,
+    set_to: Option<Nanos>,
+    timer: Timer,
+}
+
+impl Alarm {
+    /// Waits until `t`. Cancel safe, and cheap when the alarm is still set to `t` from a call before.
+    pub async fn at(&mut self, t: Nanos) {
+        if self.set_to != Some(t) {
+            self.set_to = Some(t);
+            let wall = Duration::from_nanos(t.0).div_f64(self.clock.speed);
+            match self.clock.origin.checked_add(wall) {
+                Some(at) => self.timer.set_at(at),
+                None => self.timer = Timer::never(),
+            }
+        }
+        if self.clock.now() < t {
+            (&mut self.timer).await;
+        }
+        self.set_to = None;
     }
 }
 
@@ -151,7 +179,7 @@ mod tests {
         let clock = Clock::scaled(1000.0);
         let wall = Instant::now();
         let until = clock.now() + Duration::from_secs(5);
-        clock.sleep_until(until).await;
+        clock.alarm().at(until).await;
         assert!(clock.now() >= until);
         assert!(wall.elapsed() >= Duration::from_millis(4));
         assert!(wall.elapsed() < Duration::from_secs(5), "ran in real time");

@@ -17,4 +17,6 @@ pub mod pow;
 pub mod quantity;
 pub mod record;
 pub mod seed;
+pub mod stratum;
+pub mod substrate;
 pub mod unit;

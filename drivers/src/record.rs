@@ -184,6 +184,28 @@ pub struct Recorder {
     durable: watch::Receiver<Durable>,
 }
 
+/// Stream number of a recorder that keeps nothing.
+const DISCARD: usize = usize::MAX;
+
+/// A place in the queue, to be filled with one record or given back by dropping it.
+#[derive(Debug)]
+pub struct Slot {
+    stream: usize,
+    place: Option<mpsc::OwnedPermit<Entry>>,
+}
+
+impl Slot {
+    /// Queues `record` in this place.
+    pub fn fill(self, record: Record) {
+        if let Some(place) = self.place {
+            place.send(Entry {
+                stream: self.stream,
+                record,
+            });
+        }
+    }
+}
+
 /// The store no longer takes records.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the capture takes no more records: {0}")]
@@ -212,7 +234,7 @@ impl Recorder {
             failure: None,
         };
         Recorder {
-            stream: usize::MAX,
+            stream: DISCARD,
             queue,
             durable: watch::channel(all).1,
         }
@@ -223,14 +245,29 @@ impl Recorder {
     /// # Errors
     /// If the store has stopped.
     pub async fn record(&self, record: Record) -> Result<(), RecorderClosed> {
-        if self.stream == usize::MAX {
-            return Ok(());
+        self.reserve().await?.fill(record);
+        Ok(())
+    }
+
+    /// Waits for a place in the queue. What is read from a wire after that can be recorded without
+    /// waiting, so nothing is lost if the reader is cancelled in between.
+    ///
+    /// # Errors
+    /// If the store has stopped.
+    pub async fn reserve(&self) -> Result<Slot, RecorderClosed> {
+        if self.stream == DISCARD {
+            return Ok(Slot {
+                stream: DISCARD,
+                place: None,
+            });
         }
-        let entry = Entry {
-            stream: self.stream,
-            record,
-        };
-        self.queue.send(entry).await.map_err(|_| self.closed())
+        match self.queue.clone().reserve_owned().await {
+            Ok(place) => Ok(Slot {
+                stream: self.stream,
+                place: Some(place),
+            }),
+            Err(_) => Err(self.closed()),
+        }
     }
 
     /// How far the stream is durable.

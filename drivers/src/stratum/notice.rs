@@ -1,0 +1,320 @@
+//! What a pool says to its miner: notifications and replies, as values and as lines.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::pow::Work;
+use crate::pow::work::swap_words;
+
+/// A line from the pool.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// `mining.notify`.
+    Notify(Notify),
+    /// `mining.set_difficulty`.
+    SetDifficulty(f64),
+    /// `mining.set_extranonce`.
+    SetExtranonce {
+        /// New extranonce1.
+        extranonce1: Vec<u8>,
+        /// New length of extranonce2 in bytes.
+        extranonce2_len: usize,
+    },
+    /// `mining.set_version_mask` (BIP 310).
+    SetVersionMask(u32),
+    /// Another method, by name (`client.reconnect`, `client.show_message`, ...).
+    Other(String),
+    /// The answer to a request.
+    Reply {
+        /// Id of the request.
+        id: Value,
+        /// Its result, or what went wrong.
+        outcome: Result<Value, Refusal>,
+    },
+}
+
+/// A job as announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notify {
+    /// Job id.
+    pub job_id: String,
+    /// Header and coinbase material.
+    pub work: Work,
+    /// Whether all earlier jobs are to be dropped at once.
+    pub clean: bool,
+}
+
+/// Why a request was refused: the list form `[code, text, null]` that all firmware understands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Convention: 20 other, 21 job not found, 22 duplicate, 23 low difficulty, 24 unauthorised,
+    /// 25 not subscribed.
+    pub code: i64,
+    /// For people.
+    pub text: String,
+}
+
+impl Refusal {
+    /// A refusal with a code and a text.
+    pub fn new(code: i64, text: impl Into<String>) -> Refusal {
+        Refusal {
+            code,
+            text: text.into(),
+        }
+    }
+}
+
+/// A line that is not a notice, or that this miner could not use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a Stratum notice: {0}")]
+pub struct NoticeError(String);
+
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    id: Value,
+    method: Option<String>,
+    #[serde(default)]
+    params: Value,
+    #[serde(default)]
+    result: Value,
+    #[serde(default)]
+    error: Value,
+}
+
+impl Notice {
+    /// Parses one line.
+    ///
+    /// # Errors
+    /// If the line is not JSON or a known method has unusable parameters.
+    pub fn parse(line: &str) -> Result<Notice, NoticeError> {
+        let envelope: Envelope =
+            serde_json::from_str(line).map_err(|error| NoticeError(error.to_string()))?;
+        let Some(method) = envelope.method else {
+            let outcome = match refusal(&envelope.error) {
+                Some(refusal) => Err(refusal),
+                None => Ok(envelope.result),
+            };
+            return Ok(Notice::Reply {
+                id: envelope.id,
+                outcome,
+            });
+        };
+        let params = envelope.params;
+        let notice = match method.as_str() {
+            "mining.notify" => Notify::parse(&params).map(Notice::Notify),
+            "mining.set_difficulty" => params[0].as_f64().map(Notice::SetDifficulty),
+            "mining.set_extranonce" => bytes(&params[0]).and_then(|extranonce1| {
+                Some(Notice::SetExtranonce {
+                    extranonce1,
+                    extranonce2_len: usize::try_from(params[1].as_u64()?).ok()?,
+                })
+            }),
+            "mining.set_version_mask" => number(&params[0]).map(Notice::SetVersionMask),
+            _ => Some(Notice::Other(method.clone())),
+        };
+        notice.ok_or_else(|| NoticeError(format!("{method} with unusable parameters")))
+    }
+
+    /// The notice as a line, newline included.
+    pub fn to_line(&self) -> String {
+        let call = |method: &str, params: Value| {
+            format!(
+                "{}\n",
+                json!({"id": null, "method": method, "params": params})
+            )
+        };
+        match self {
+            Notice::Notify(notify) => call("mining.notify", notify.params()),
+            Notice::SetDifficulty(difficulty) => call(
+                "mining.set_difficulty",
+                // Old firmware reads an integer: write whole numbers as such.
+                if difficulty.fract() == 0.0 && *difficulty < 9e15 {
+                    json!([*difficulty as u64])
+                } else {
+                    json!([difficulty])
+                },
+            ),
+            Notice::SetExtranonce {
+                extranonce1,
+                extranonce2_len,
+            } => call(
+                "mining.set_extranonce",
+                json!([hex::encode(extranonce1), extranonce2_len]),
+            ),
+            Notice::SetVersionMask(mask) => {
+                call("mining.set_version_mask", json!([format!("{mask:08x}")]))
+            }
+            Notice::Other(method) => call(method, json!([])),
+            // LV06 firmware takes a reply without the key `result` for a failure: always send both.
+            Notice::Reply { id, outcome } => match outcome {
+                Ok(result) => format!("{}\n", json!({"id": id, "result": result, "error": null})),
+                Err(refusal) => format!(
+                    "{}\n",
+                    json!({"id": id, "result": null, "error": [refusal.code, refusal.text, null]})
+                ),
+            },
+        }
+    }
+}
+
+impl Notify {
+    fn parse(params: &Value) -> Option<Notify> {
+        let list = params.as_array()?;
+        let branches = list.get(4)?.as_array()?;
+        Some(Notify {
+            job_id: list.first()?.as_str()?.to_string(),
+            work: Work {
+                prevhash: swap_words(bytes(list.get(1)?)?.try_into().ok()?),
+                coinb1: bytes(list.get(2)?)?,
+                coinb2: bytes(list.get(3)?)?,
+                merkle_branch: branches
+                    .iter()
+                    .map(|branch| bytes(branch)?.try_into().ok())
+                    .collect::<Option<_>>()?,
+                version: number(list.get(5)?)?,
+                nbits: number(list.get(6)?)?,
+                ntime: number(list.get(7)?)?,
+            },
+            // The last element whatever its index, as firmware reads it.
+            clean: list.last()?.as_bool().unwrap_or(false),
+        })
+    }
+
+    fn params(&self) -> Value {
+        let work = &self.work;
+        json!([
+            self.job_id,
+            hex::encode(swap_words(work.prevhash)),
+            hex::encode(&work.coinb1),
+            hex::encode(&work.coinb2),
+            work.merkle_branch
+                .iter()
+                .map(hex::encode)
+                .collect::<Vec<_>>(),
+            format!("{:08x}", work.version),
+            format!("{:08x}", work.nbits),
+            format!("{:08x}", work.ntime),
+            self.clean,
+        ])
+    }
+}
+
+/// The refusal in a reply's `error`, in list, object or string form; `None` if it is null.
+fn refusal(error: &Value) -> Option<Refusal> {
+    match error {
+        Value::Null => None,
+        Value::Array(list) => Some(Refusal::new(
+            list.first().and_then(Value::as_i64).unwrap_or(20),
+            list.get(1).and_then(Value::as_str).unwrap_or_default(),
+        )),
+        Value::Object(object) => Some(Refusal::new(
+            object.get("code").and_then(Value::as_i64).unwrap_or(20),
+            object
+                .get("message")
+                .and_then(Value::as_str)
+                .unwrap_or_default(),
+        )),
+        other => Some(Refusal::new(20, other.to_string())),
+    }
+}
+
+fn bytes(value: &Value) -> Option<Vec<u8>> {
+    hex::decode(value.as_str()?).ok()
+}
+
+fn number(value: &Value) -> Option<u32> {
+    u32::from_str_radix(value.as_str()?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_notify_shows_its_hash_in_swapped_words() {
+        let mut prevhash = [0u8; 32];
+        prevhash[..4].copy_from_slice(&[1, 2, 3, 4]);
+        let line = Notice::Notify(Notify {
+            job_id: "a".into(),
+            work: Work {
+                version: 0x2000_0000,
+                prevhash,
+                coinb1: vec![0xaa],
+                coinb2: vec![0xbb],
+                merkle_branch: vec![[9; 32]],
+                ntime: 1,
+                nbits: 0x1d00_ffff,
+            },
+            clean: true,
+        })
+        .to_line();
+        assert!(line.contains("\"04030201000000"), "{line}");
+        assert!(
+            line.contains("\"20000000\",\"1d00ffff\",\"00000001\",true]"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn difficulties_go_out_as_integers_where_they_are() {
+        assert!(Notice::SetDifficulty(256.0).to_line().contains("[256]"));
+        assert!(Notice::SetDifficulty(0.5).to_line().contains("[0.5]"));
+    }
+
+    #[test]
+    fn refusals_are_read_in_every_form_that_pools_use() {
+        for error in [r#"[23,"low",null]"#, r#"{"code":23,"message":"low"}"#] {
+            let line = format!(r#"{{"id":7,"result":null,"error":{error}}}"#);
+            let Ok(Notice::Reply { outcome, .. }) = Notice::parse(&line) else {
+                panic!("not a reply: {line}");
+            };
+            assert_eq!(outcome, Err(Refusal::new(23, "low")));
+        }
+    }
+
+    fn any_work() -> impl Strategy<Value = Work> {
+        use proptest::array::uniform32;
+        use proptest::collection::vec;
+        (
+            any::<[u32; 3]>(),
+            uniform32(any::<u8>()),
+            vec(any::<u8>(), 0..80),
+            vec(any::<u8>(), 0..80),
+            vec(uniform32(any::<u8>()), 0..4),
+        )
+            .prop_map(
+                |([version, ntime, nbits], prevhash, coinb1, coinb2, merkle_branch)| Work {
+                    version,
+                    prevhash,
+                    coinb1,
+                    coinb2,
+                    merkle_branch,
+                    ntime,
+                    nbits,
+                },
+            )
+    }
+
+    proptest! {
+        #[test]
+        fn a_notify_survives_the_wire(work in any_work(), job_id in "[0-9a-f]{1,8}", clean: bool) {
+            let notice = Notice::Notify(Notify { job_id, work, clean });
+            prop_assert_eq!(Notice::parse(notice.to_line().trim_end()), Ok(notice));
+        }
+
+        #[test]
+        fn no_line_panics(line in ".{0,200}") {
+            let _ = Notice::parse(&line);
+        }
+
+        #[test]
+        fn no_parameters_panic(
+            method in "mining.notify|mining.set_difficulty|mining.set_extranonce|mining.set_version_mask",
+            params in "\\[(\"[0-9a-f]{0,70}\",?|\\[\\],?|true,?|1,?){0,10}\\]",
+        ) {
+            let _ = Notice::parse(&format!(r#"{{"id":null,"method":"{method}","params":{params}}}"#));
+        }
+    }
+}

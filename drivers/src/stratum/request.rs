@@ -1,0 +1,353 @@
+//! What a miner says to its pool: requests, as values and as lines.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// A request with the id that its reply must carry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Chosen by the client: any JSON value.
+    pub id: Value,
+    /// What is asked.
+    pub call: Call,
+}
+
+/// The methods of a miner.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Call {
+    /// `mining.subscribe`.
+    Subscribe {
+        /// Name and version of the firmware, if it said.
+        agent: Option<String>,
+    },
+    /// `mining.authorize`. The password is dropped while parsing: it is never needed, so it can never
+    /// end in a log.
+    Authorize {
+        /// Worker name.
+        user: String,
+    },
+    /// `mining.configure` (BIP 310).
+    Configure {
+        /// Version bits that the miner would roll; `None` if it did not ask for version rolling.
+        version_rolling: Option<u32>,
+    },
+    /// `mining.extranonce.subscribe`.
+    ExtranonceSubscribe,
+    /// `mining.suggest_difficulty`; `None` if the number is missing.
+    SuggestDifficulty(Option<f64>),
+    /// `mining.submit`.
+    Submit(Submit),
+    /// Any other method, by name.
+    Other(String),
+    /// An answer to something that the pool asked (`client.get_version`), or a `pong`.
+    Reply,
+}
+
+/// The parameters of `mining.submit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submit {
+    /// Worker name.
+    pub user: String,
+    /// Job id as it came in `mining.notify`.
+    pub job_id: String,
+    /// Extranonce2, bytes as they stand in the coinbase.
+    pub extranonce2: Vec<u8>,
+    /// Block time.
+    pub ntime: u32,
+    /// Nonce.
+    pub nonce: u32,
+    /// Rolled version bits (BIP 310), if the miner sent a sixth parameter.
+    pub version_bits: Option<u32>,
+}
+
+/// A line that is not a request.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RequestError {
+    /// Not JSON, or not an object with a method.
+    #[error("not a Stratum request: {reason} in `{line}`")]
+    Malformed {
+        /// What the parser says.
+        reason: String,
+        /// Beginning of the line.
+        line: String,
+    },
+    /// A known method with parameters that it does not take. The reply can still carry the id.
+    #[error("{method}: {reason}")]
+    Parameters {
+        /// The request's id.
+        id: Value,
+        /// The method.
+        method: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(default)]
+    id: Value,
+    method: Option<String>,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
+    result: Option<Value>,
+}
+
+impl Request {
+    /// Parses one line.
+    ///
+    /// # Errors
+    /// [`RequestError`] if it is not a request or its parameters are not the method's.
+    pub fn parse(line: &str) -> Result<Request, RequestError> {
+        let malformed = |reason: String| RequestError::Malformed {
+            reason,
+            line: line.chars().take(80).collect(),
+        };
+        let envelope: Envelope =
+            serde_json::from_str(line).map_err(|error| malformed(error.to_string()))?;
+        let Some(method) = envelope.method else {
+            return match envelope.result {
+                Some(_) => Ok(Request {
+                    id: envelope.id,
+                    call: Call::Reply,
+                }),
+                None => Err(malformed("no method".into())),
+            };
+        };
+        let params = envelope.params.map_or("[]", RawValue::get);
+        match Call::parse(&method, params) {
+            Ok(call) => Ok(Request {
+                id: envelope.id,
+                call,
+            }),
+            Err(reason) => Err(RequestError::Parameters {
+                id: envelope.id,
+                method,
+                reason,
+            }),
+        }
+    }
+
+    /// The request as a line, newline included, with `password` where the method has one.
+    pub fn to_line(&self, password: &str) -> String {
+        let (method, params) = match &self.call {
+            Call::Subscribe { agent } => {
+                ("mining.subscribe", json!(agent.iter().collect::<Vec<_>>()))
+            }
+            Call::Authorize { user } => ("mining.authorize", json!([user, password])),
+            Call::Configure { version_rolling } => (
+                "mining.configure",
+                match version_rolling {
+                    Some(mask) => json!([
+                        ["version-rolling"],
+                        {"version-rolling.mask": format!("{mask:08x}")}
+                    ]),
+                    None => json!([[], {}]),
+                },
+            ),
+            Call::ExtranonceSubscribe => ("mining.extranonce.subscribe", json!([])),
+            Call::SuggestDifficulty(difficulty) => {
+                ("mining.suggest_difficulty", json!([difficulty]))
+            }
+            Call::Submit(submit) => ("mining.submit", submit.params()),
+            Call::Other(method) => (method.as_str(), json!([])),
+            Call::Reply => {
+                return format!(
+                    "{}\n",
+                    json!({"id": self.id, "result": true, "error": null})
+                );
+            }
+        };
+        // bmminer's order of keys.
+        format!(
+            "{{\"params\": {params}, \"id\": {}, \"method\": \"{method}\"}}\n",
+            self.id
+        )
+    }
+}
+
+impl Call {
+    fn parse(method: &str, params: &str) -> Result<Call, String> {
+        if method == "mining.submit" {
+            return Submit::parse(params).map(Call::Submit);
+        }
+        let params: Vec<Value> =
+            serde_json::from_str(params).map_err(|_| "params is not a list".to_string())?;
+        let text = |index: usize| {
+            params
+                .get(index)
+                .and_then(Value::as_str)
+                .map(str::to_string)
+        };
+        Ok(match method {
+            "mining.subscribe" => Call::Subscribe { agent: text(0) },
+            "mining.authorize" => Call::Authorize {
+                user: text(0).ok_or("the first parameter is not a worker name")?,
+            },
+            "mining.configure" => Call::Configure {
+                version_rolling: version_rolling(&params)?,
+            },
+            "mining.extranonce.subscribe" => Call::ExtranonceSubscribe,
+            "mining.suggest_difficulty" => {
+                Call::SuggestDifficulty(params.first().and_then(Value::as_f64))
+            }
+            "pong" => Call::Reply,
+            other => Call::Other(other.to_string()),
+        })
+    }
+}
+
+impl Submit {
+    fn parse(params: &str) -> Result<Submit, String> {
+        let fields: Vec<String> = serde_json::from_str(params)
+            .map_err(|_| "params is not a list of strings".to_string())?;
+        let (fields, version_bits) = match fields.as_slice() {
+            [head @ .., bits] if fields.len() == 6 => (head, Some(hex_u32("version bits", bits)?)),
+            all => (all, None),
+        };
+        let [user, job_id, extranonce2, ntime, nonce] = fields else {
+            return Err(format!(
+                "{} parameters where 5 or 6 are expected",
+                fields.len()
+            ));
+        };
+        Ok(Submit {
+            user: user.clone(),
+            job_id: job_id.clone(),
+            extranonce2: hex::decode(extranonce2)
+                .map_err(|error| format!("extranonce2 `{extranonce2}`: {error}"))?,
+            ntime: hex_u32("ntime", ntime)?,
+            nonce: hex_u32("nonce", nonce)?,
+            version_bits,
+        })
+    }
+
+    fn params(&self) -> Value {
+        let mut params = vec![
+            self.user.clone(),
+            self.job_id.clone(),
+            hex::encode(&self.extranonce2),
+            format!("{:08x}", self.ntime),
+            format!("{:08x}", self.nonce),
+        ];
+        params.extend(self.version_bits.map(|bits| format!("{bits:08x}")));
+        json!(params)
+    }
+}
+
+fn version_rolling(params: &[Value]) -> Result<Option<u32>, String> {
+    let asked = params
+        .first()
+        .and_then(Value::as_array)
+        .is_some_and(|list| list.iter().any(|name| name == "version-rolling"));
+    if !asked {
+        return Ok(None);
+    }
+    match params.get(1).and_then(|o| o.get("version-rolling.mask")) {
+        // BIP 310: without a mask, all bits.
+        None => Ok(Some(u32::MAX)),
+        Some(Value::String(mask)) => hex_u32("version-rolling.mask", mask).map(Some),
+        Some(other) => Err(format!("version-rolling.mask {other} is not a hex string")),
+    }
+}
+
+fn hex_u32(name: &str, text: &str) -> Result<u32, String> {
+    // `from_str_radix` would take a sign.
+    let digits = !text.is_empty() && text.len() <= 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    u32::from_str_radix(text, 16)
+        .ok()
+        .filter(|_| digits)
+        .ok_or_else(|| format!("{name} `{text}` is not a hex number of up to 8 digits"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn real_firmware_lines_are_understood() {
+        // bmminer on an S9, then ESP-Miner on an LV06.
+        let submit = Request::parse(
+            r#"{"params": ["user.w", "19a18", "20010000", "69637392", "8b7746ab"], "id": 4, "method": "mining.submit"}"#,
+        )
+        .expect("a request");
+        assert_eq!(submit.id, json!(4));
+        assert_eq!(
+            submit.call,
+            Call::Submit(Submit {
+                user: "user.w".into(),
+                job_id: "19a18".into(),
+                extranonce2: vec![0x20, 1, 0, 0],
+                ntime: 0x6963_7392,
+                nonce: 0x8b77_46ab,
+                version_bits: None,
+            })
+        );
+        let configure = Request::parse(
+            r#"{"id":1,"method":"mining.configure","params":[["version-rolling"],{"version-rolling.mask":"ffffffff"}]}"#,
+        )
+        .expect("a request");
+        assert_eq!(
+            configure.call,
+            Call::Configure {
+                version_rolling: Some(u32::MAX)
+            }
+        );
+        let rolled = Request::parse(
+            r#"{"id":9,"method":"mining.submit","params":["w","1","00","00000001","00000002","00B44000"]}"#,
+        )
+        .expect("upper case is accepted");
+        assert!(matches!(rolled.call, Call::Submit(s) if s.version_bits == Some(0x00b4_4000)));
+        let subscribe =
+            Request::parse(r#"{"id":0,"method":"mining.subscribe","params":[]}"#).expect("empty");
+        assert_eq!(subscribe.call, Call::Subscribe { agent: None });
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let reason = |line: &str| Request::parse(line).expect_err("wrong").to_string();
+        assert!(reason("GET / HTTP/1.1").contains("not a Stratum request"));
+        assert!(reason(r#"{"id":1}"#).contains("no method"));
+        let short = reason(r#"{"id":1,"method":"mining.submit","params":["w","1"]}"#);
+        assert!(short.contains("2 parameters where 5 or 6"), "{short}");
+        let sign = reason(
+            r#"{"id":1,"method":"mining.submit","params":["w","1","00","+0000001","00000002"]}"#,
+        );
+        assert!(sign.contains("ntime `+0000001`"), "{sign}");
+    }
+
+    #[test]
+    fn a_password_is_never_kept() {
+        let request =
+            Request::parse(r#"{"id":1,"method":"mining.authorize","params":["w","hunter2"]}"#)
+                .expect("a request");
+        assert!(!format!("{request:?}").contains("hunter2"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_submit_survives_the_wire(
+            user in "[ -~]{0,20}", job_id in "[0-9a-f]{1,8}",
+            extranonce2 in proptest::collection::vec(any::<u8>(), 0..16),
+            ntime: u32, nonce: u32, version_bits: Option<u32>, id: u64,
+        ) {
+            let request = Request {
+                id: json!(id),
+                call: Call::Submit(Submit { user, job_id, extranonce2, ntime, nonce, version_bits }),
+            };
+            prop_assert_eq!(Request::parse(request.to_line("x").trim_end()), Ok(request));
+        }
+
+        #[test]
+        fn no_line_panics(line in ".{0,200}") {
+            let _ = Request::parse(&line);
+        }
+
+        #[test]
+        fn no_parameters_panic(method in "mining\\.[a-z.]{0,20}|mining.submit|mining.configure", params in "\\[.{0,60}\\]") {
+            let _ = Request::parse(&format!(r#"{{"id":1,"method":"{method}","params":{params}}}"#));
+        }
+    }
+}

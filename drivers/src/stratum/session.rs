@@ -1,0 +1,490 @@
+//! One authorised miner connection, as a value that its owner drives.
+//!
+//! A session is not a task: whoever holds it calls [`Session::next_share`] and [`Session::send_job`]
+//! from its own loop, so that a share's way from the socket to the next job's bytes crosses no other
+//! task. `next_share` may be dropped at any await point: bytes to be written wait in a buffer, and a
+//! share is read only when there is a place to record it.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::factory::Job;
+use super::line::{Line, LineError, LineStream};
+use super::notice::{Notice, Notify, Refusal};
+use super::request::{Call, Request, RequestError, Submit};
+use super::verifier::{Judgement, Verifier, job_id};
+use crate::clock::{Clock, Nanos};
+use crate::pow::Difficulty;
+use crate::pow::work::BIP320_MASK;
+use crate::record::{
+    Durable, JobRecord, Proof, Record, Recorder, RecorderClosed, ShareRecord, Slot, Verdict,
+};
+
+/// How a server treats its connections.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Factor on the difficulty that a share's hash must really meet: 1 for hardware.
+    pub difficulty_scale: f64,
+    /// Version bits that a unit may be granted for rolling.
+    pub version_mask: u32,
+    /// Wall time from accept to authorised.
+    pub handshake_timeout: Duration,
+    /// Wall time without a line from the unit after which it is given up.
+    pub idle_timeout: Duration,
+}
+
+impl Default for Settings {
+    /// For hardware. An S9 itself gives a pool 60 s for the handshake and 90 s of silence; it may find
+    /// nothing for minutes at a high difficulty.
+    fn default() -> Settings {
+        Settings {
+            difficulty_scale: 1.0,
+            version_mask: BIP320_MASK,
+            handshake_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Why a session ended, or never began.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The wire broke or carried what no miner sends.
+    #[error("{unit} at {peer}: {source}")]
+    Line {
+        /// Worker name, or `unauthorised unit`.
+        unit: String,
+        /// Its address.
+        peer: SocketAddr,
+        /// What happened.
+        source: LineError,
+    },
+    /// It did not subscribe and authorise in time.
+    #[error("{peer} connected but did not subscribe and authorise within {} s", .after.as_secs_f64())]
+    HandshakeTimeout {
+        /// Its address.
+        peer: SocketAddr,
+        /// Time that it was given.
+        after: Duration,
+    },
+    /// Nothing came from it for too long.
+    #[error("{unit} at {peer} has sent nothing for {} s: check that it is powered and hashing", .after.as_secs_f64())]
+    Idle {
+        /// Worker name.
+        unit: String,
+        /// Its address.
+        peer: SocketAddr,
+        /// Time without a line.
+        after: Duration,
+    },
+    /// It keeps sending lines that are not Stratum.
+    #[error("{unit} at {peer} sent {count} lines that are not Stratum, the last: {last}")]
+    Garbage {
+        /// Worker name.
+        unit: String,
+        /// Its address.
+        peer: SocketAddr,
+        /// How many.
+        count: u32,
+        /// The last one's error.
+        last: String,
+    },
+    /// The capture has failed, and a share that cannot be kept must not be acknowledged.
+    #[error(transparent)]
+    Recorder(#[from] RecorderClosed),
+}
+
+/// Lines that are not Stratum that a unit may send before it is given up. Some firmware emits the odd
+/// broken line; a peer that speaks another protocol sends nothing else.
+const MALFORMED_LINES: u32 = 8;
+
+/// Silence towards the unit after which the difficulty is said again: an S9 leaves a pool from which it
+/// has heard nothing for 90 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(45);
+
+/// A share as judged, whatever the verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Share {
+    /// When the socket read that brought its last byte returned.
+    pub arrived: Nanos,
+    /// What it is worth.
+    pub judgement: Judgement,
+    /// Its nonce.
+    pub nonce: u32,
+}
+
+/// An authorised connection of one unit.
+#[derive(Debug)]
+pub struct Session {
+    lines: LineStream,
+    clock: Clock,
+    settings: Settings,
+    peer: SocketAddr,
+    worker: Option<String>,
+    agent: Option<String>,
+    subscribed: bool,
+    verifier: Verifier,
+    difficulty: Option<Difficulty>,
+    recorder: Recorder,
+    durable: watch::Receiver<Durable>,
+    slot: Option<Slot>,
+    tickets: u64,
+    unacknowledged: VecDeque<(u64, Value)>,
+    malformed: u32,
+    last_heard: Instant,
+    last_said: Instant,
+}
+
+impl Session {
+    /// Takes a new connection through subscribe and authorise. `welcome` decides by worker name.
+    ///
+    /// # Errors
+    /// If the peer goes away, speaks something else or takes too long.
+    pub async fn establish(
+        stream: TcpStream,
+        peer: SocketAddr,
+        extranonce1: Vec<u8>,
+        settings: Settings,
+        clock: Clock,
+        welcome: impl Fn(&str) -> bool,
+    ) -> Result<Session, SessionError> {
+        let recorder = Recorder::discard();
+        let now = Instant::now();
+        let mut session = Session {
+            lines: LineStream::new(stream, clock.clone()),
+            clock,
+            peer,
+            worker: None,
+            agent: None,
+            subscribed: false,
+            // Four bytes, as in the S9 captures: bmminer takes 2 to 8.
+            verifier: Verifier::new(extranonce1, 4, settings.difficulty_scale),
+            difficulty: None,
+            durable: recorder.durable(),
+            recorder,
+            slot: None,
+            tickets: 0,
+            unacknowledged: VecDeque::new(),
+            malformed: 0,
+            last_heard: now,
+            last_said: now,
+            settings,
+        };
+        let after = session.settings.handshake_timeout;
+        match tokio::time::timeout(after, session.handshake(welcome)).await {
+            Ok(Ok(())) => Ok(session),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(SessionError::HandshakeTimeout { peer, after }),
+        }
+    }
+
+    async fn handshake(&mut self, welcome: impl Fn(&str) -> bool) -> Result<(), SessionError> {
+        while !self.subscribed || self.worker.is_none() {
+            self.flush().await?;
+            let line = self.lines.next().await.map_err(|e| self.line_error(e))?;
+            let Some(request) = self.parse(&line)? else {
+                continue;
+            };
+            match request.call {
+                Call::Authorize { user } if welcome(&user) => {
+                    self.reply(request.id, Ok(json!(true)));
+                    self.worker = Some(user);
+                }
+                Call::Authorize { user } => {
+                    tracing::warn!(peer = %self.peer, worker = %user, "no such worker is expected");
+                    let refusal = Refusal::new(24, "unauthorized worker");
+                    self.reply(request.id, Err(refusal));
+                }
+                Call::Submit(_) if !self.subscribed => {
+                    self.reply(request.id, Err(Refusal::new(25, "not subscribed")));
+                }
+                Call::Submit(_) => {
+                    self.reply(request.id, Err(Refusal::new(24, "unauthorized worker")));
+                }
+                call => self.answer(request.id, call),
+            }
+        }
+        self.flush().await
+    }
+
+    /// Worker name that it authorised with.
+    pub fn worker(&self) -> &str {
+        self.worker.as_deref().unwrap_or("unauthorised unit")
+    }
+
+    /// Name and version that its firmware gave, if any.
+    pub fn agent(&self) -> Option<&str> {
+        self.agent.as_deref()
+    }
+
+    /// Its address.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Bytes of both extranonces together.
+    pub fn extranonce_len(&self) -> usize {
+        self.verifier.extranonce1().len() + self.verifier.extranonce2_len()
+    }
+
+    /// Records from now on to `recorder`, and acknowledges a share only when it says that it is durable.
+    pub fn record_to(&mut self, recorder: Recorder) {
+        self.durable = recorder.durable();
+        self.recorder = recorder;
+        self.slot = None;
+    }
+
+    /// Sends a job, its difficulty before it if that has changed, and returns when its bytes were handed
+    /// to the socket.
+    ///
+    /// # Errors
+    /// If the unit has gone or does not read, or the capture has failed.
+    pub async fn send_job(
+        &mut self,
+        job: Job,
+        difficulty: Difficulty,
+        clean: bool,
+        step: Option<u64>,
+    ) -> Result<Nanos, SessionError> {
+        if self.difficulty != Some(difficulty) {
+            self.difficulty = Some(difficulty);
+            self.say(&Notice::SetDifficulty(difficulty.get()));
+        }
+        let notify = Notify {
+            job_id: job_id(job.serial),
+            work: job.work,
+            clean,
+        };
+        let notice = Notice::Notify(notify);
+        self.say(&notice);
+        let sent = self.clock.now();
+        self.flush().await?;
+
+        let Notice::Notify(Notify { job_id, work, .. }) = notice else {
+            unreachable!("built above");
+        };
+        self.verifier
+            .issue(job.serial, work.clone(), difficulty, sent, clean);
+        let record = JobRecord {
+            job_id,
+            sent,
+            step,
+            difficulty: difficulty.get(),
+            difficulty_scale: self.verifier.scale(),
+            work,
+            version_mask: self.verifier.version_mask(),
+            extranonce1: self.verifier.extranonce1().to_vec(),
+            clean,
+        };
+        self.recorder.record(Record::Job(record)).await?;
+        Ok(sent)
+    }
+
+    /// Waits for the next share, answering whatever else the unit asks meanwhile. Cancel safe.
+    ///
+    /// # Errors
+    /// If the unit has gone, is silent for too long or sends garbage, or the capture has failed.
+    pub async fn next_share(&mut self) -> Result<Share, SessionError> {
+        loop {
+            self.acknowledge()?;
+            self.flush().await?;
+            if self.slot.is_none() {
+                self.slot = Some(self.recorder.reserve().await?);
+            }
+            let idle = self.last_heard + self.settings.idle_timeout;
+            let keep_alive = self.last_said + KEEP_ALIVE;
+            tokio::select! {
+                biased;
+                line = self.lines.next() => {
+                    let line = line.map_err(|error| self.line_error(error))?;
+                    self.last_heard = Instant::now();
+                    let Some(request) = self.parse(&line)? else { continue };
+                    match request.call {
+                        Call::Submit(submit) => return Ok(self.judge(request.id, submit, line.arrived)),
+                        call => self.answer(request.id, call),
+                    }
+                }
+                _ = self.durable.changed(), if !self.unacknowledged.is_empty() => {}
+                () = sleep_until(idle.min(keep_alive)) => {
+                    if Instant::now() >= idle {
+                        return Err(SessionError::Idle {
+                            unit: self.worker().to_string(),
+                            peer: self.peer,
+                            after: self.settings.idle_timeout,
+                        });
+                    }
+                    if let Some(difficulty) = self.difficulty {
+                        self.say(&Notice::SetDifficulty(difficulty.get()));
+                    }
+                    self.last_said = Instant::now();
+                }
+            }
+        }
+    }
+
+    /// Waits until every share so far is durable and acknowledged. Call it before letting a session go.
+    ///
+    /// # Errors
+    /// As [`Session::next_share`].
+    pub async fn settle(&mut self) -> Result<(), SessionError> {
+        self.acknowledge()?;
+        while !self.unacknowledged.is_empty() {
+            if self.durable.changed().await.is_err() {
+                break;
+            }
+            self.acknowledge()?;
+        }
+        self.flush().await
+    }
+
+    fn judge(&mut self, id: Value, submit: Submit, arrived: Nanos) -> Share {
+        let judgement = self.verifier.judge(&submit);
+        self.tickets += 1;
+        let record = ShareRecord {
+            ticket: self.tickets,
+            job_id: submit.job_id,
+            arrived,
+            since_job: judgement.since_job(arrived),
+            nonce: submit.nonce,
+            proof: Some(Proof {
+                extranonce2: submit.extranonce2,
+                ntime: submit.ntime,
+                version_bits: submit.version_bits,
+            }),
+            verdict: judgement.verdict,
+            difficulty: judgement.difficulty,
+        };
+        if let Some(slot) = self.slot.take() {
+            slot.fill(Record::Share(record));
+        }
+        match refusal(judgement.verdict) {
+            None => self.unacknowledged.push_back((self.tickets, id)),
+            Some(refusal) => self.reply(id, Err(refusal)),
+        }
+        Share {
+            arrived,
+            judgement,
+            nonce: submit.nonce,
+        }
+    }
+
+    /// Answers what is neither a share nor an authorisation.
+    fn answer(&mut self, id: Value, call: Call) {
+        let outcome = match call {
+            Call::Reply => return,
+            Call::Subscribe { agent } => {
+                self.agent = agent;
+                self.subscribed = true;
+                let extranonce1 = hex::encode(self.verifier.extranonce1());
+                Ok(json!([
+                    [
+                        ["mining.set_difficulty", extranonce1],
+                        ["mining.notify", extranonce1]
+                    ],
+                    extranonce1,
+                    self.verifier.extranonce2_len()
+                ]))
+            }
+            Call::Configure { version_rolling } => Ok(match version_rolling {
+                None => json!({}),
+                Some(asked) => {
+                    let mask = asked & self.settings.version_mask;
+                    self.verifier.set_version_mask(mask);
+                    json!({
+                        "version-rolling": mask != 0,
+                        "version-rolling.mask": format!("{mask:08x}")
+                    })
+                }
+            }),
+            // Advisory: the experiment decides the difficulty, and says so with every job.
+            Call::ExtranonceSubscribe | Call::SuggestDifficulty(_) => Ok(json!(true)),
+            Call::Authorize { user } if Some(&user) == self.worker.as_ref() => Ok(json!(true)),
+            Call::Authorize { .. } => Err(Refusal::new(24, "unauthorized worker")),
+            Call::Other(method) => Err(Refusal::new(20, format!("method {method} not found"))),
+            Call::Submit(_) => Err(Refusal::new(20, "unexpected submit")),
+        };
+        self.reply(id, outcome);
+    }
+
+    /// Parses a line. One that is not Stratum is answered, counted and skipped, up to a limit.
+    fn parse(&mut self, line: &Line) -> Result<Option<Request>, SessionError> {
+        let error = match Request::parse(&line.text) {
+            Ok(request) => return Ok(Some(request)),
+            Err(error) => error,
+        };
+        self.malformed += 1;
+        if self.malformed == 1 {
+            tracing::warn!(unit = self.worker(), peer = %self.peer, %error, "skipped a line");
+        }
+        if self.malformed > MALFORMED_LINES {
+            return Err(SessionError::Garbage {
+                unit: self.worker().to_string(),
+                peer: self.peer,
+                count: self.malformed,
+                last: error.to_string(),
+            });
+        }
+        let id = match &error {
+            RequestError::Parameters { id, .. } => id.clone(),
+            RequestError::Malformed { .. } => Value::Null,
+        };
+        self.reply(id, Err(Refusal::new(20, error.to_string())));
+        Ok(None)
+    }
+
+    /// Acknowledges the shares that have become durable.
+    fn acknowledge(&mut self) -> Result<(), SessionError> {
+        let (ticket, failure) = {
+            let durable = self.durable.borrow_and_update();
+            (durable.ticket, durable.failure.clone())
+        };
+        if let Some(failure) = failure {
+            return Err(RecorderClosed(failure).into());
+        }
+        while let Some((_, id)) = self.unacknowledged.pop_front_if(|(t, _)| *t <= ticket) {
+            self.reply(id, Ok(json!(true)));
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self, id: Value, outcome: Result<Value, Refusal>) {
+        self.say(&Notice::Reply { id, outcome });
+    }
+
+    fn say(&mut self, notice: &Notice) {
+        self.lines.push(&notice.to_line());
+        self.last_said = Instant::now();
+    }
+
+    async fn flush(&mut self) -> Result<(), SessionError> {
+        self.lines.flush().await.map_err(|e| self.line_error(e))
+    }
+
+    fn line_error(&self, source: LineError) -> SessionError {
+        SessionError::Line {
+            unit: self.worker().to_string(),
+            peer: self.peer,
+            source,
+        }
+    }
+}
+
+/// The refusal that a verdict is told with; `None` for an accepted share.
+fn refusal(verdict: Verdict) -> Option<Refusal> {
+    Some(match verdict {
+        Verdict::Accepted => return None,
+        Verdict::Stale => Refusal::new(21, "job not found: stale"),
+        Verdict::UnknownJob => Refusal::new(21, "job not found"),
+        Verdict::Duplicate => Refusal::new(22, "duplicate share"),
+        Verdict::LowDifficulty => Refusal::new(23, "low difficulty share"),
+        Verdict::TimeOutOfRange => Refusal::new(20, "ntime out of range: check the unit's clock"),
+        Verdict::VersionOutsideMask => Refusal::new(20, "version bits outside the mask"),
+        Verdict::WrongExtranonce2 => Refusal::new(20, "extranonce2 has the wrong length"),
+    })
+}

@@ -1,0 +1,42 @@
+//! A reader that remembers when its last bytes came in.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::clock::{Clock, Nanos};
+
+/// Stamps each successful read at the moment the socket handed the bytes over, before anything is
+/// parsed: this is the arrival time of a share.
+#[derive(Debug)]
+pub(super) struct Stamped<R> {
+    inner: R,
+    clock: Clock,
+    last: Nanos,
+}
+
+impl<R> Stamped<R> {
+    pub(super) fn new(inner: R, clock: Clock) -> Stamped<R> {
+        let last = clock.now();
+        Stamped { inner, clock, last }
+    }
+
+    /// When the last bytes came in.
+    pub(super) fn last(&self) -> Nanos {
+        self.last
+    }
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Stamped<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        self.last = self.clock.now();
+        Poll::Ready(Ok(()))
+    }
+}

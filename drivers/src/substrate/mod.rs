@@ -1,0 +1,197 @@
+//! The seam to the experiment: one drive in, one observation out.
+//!
+//! | substrate | what it is | time |
+//! | --- | --- | --- |
+//! | [`Handshake`] | a unit on the wire | the run's clock |
+//! | [`Twin`] | the simulator's physics, called in process | virtual |
+//! | [`Replay`] | what a run has recorded | as recorded |
+
+mod handshake;
+mod replay;
+
+use std::future::Future;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::stratum::swh::{Discipline, Outcome, Pace};
+pub use handshake::Handshake;
+pub use replay::{Recorded, Replay};
+
+use crate::clock::Nanos;
+use crate::pow::Difficulty;
+use crate::record::{RecorderClosed, StepRecord, Verdict};
+use crate::stratum::SessionError;
+use crate::unit::{OperatingPoint, Telemetry};
+
+/// What a step does to the unit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Drive {
+    /// The input word, carried in the coinbase of the step's jobs.
+    pub word: u32,
+    /// Share difficulty of the step's jobs.
+    pub difficulty: Difficulty,
+    /// Fraction of its time that the unit hashes current work, 0 to 1. Lowered by sending clean jobs at a
+    /// cadence, each of which costs the unit its switch dead time.
+    pub duty: f64,
+    /// Where the unit is to run during the step.
+    pub point: OperatingPoint,
+    /// When the step ends.
+    pub pace: Pace,
+}
+
+/// What came back from a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// When the step began.
+    pub started: Nanos,
+    /// When it ended.
+    pub ended: Nanos,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Jobs sent.
+    pub jobs: u32,
+    /// Samples: accepted shares of this step, in order of arrival. Recorded as records of their own.
+    #[serde(skip)]
+    pub shares: Vec<Sample>,
+    /// Answers that are no samples.
+    pub refused: Refused,
+    /// The newest reading of the unit's sensors; its age is `ended - taken`. Recorded on its own.
+    #[serde(skip)]
+    pub telemetry: Option<Telemetry>,
+}
+
+/// An accepted share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// Serial of its job.
+    pub job: u64,
+    /// When it arrived.
+    pub arrived: Nanos,
+    /// Δt: from the sending of its job to its arrival.
+    pub since_job: Duration,
+    /// Its nonce, which tells the chip and core that found it.
+    pub nonce: u32,
+    /// Difficulty that its hash meets, in units of the difficulty asked.
+    pub difficulty: f64,
+}
+
+/// Answers that are no samples, by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Of a job that had been replaced.
+    pub stale: u32,
+    /// Submitted before.
+    pub duplicate: u32,
+    /// Invalid for any other reason.
+    pub invalid: u32,
+}
+
+impl Refused {
+    /// Counts one answer that is no sample.
+    pub fn count(&mut self, verdict: Verdict) {
+        match verdict {
+            // Accepted, but not of the job in flight: late.
+            Verdict::Stale | Verdict::Accepted => self.stale += 1,
+            Verdict::Duplicate => self.duplicate += 1,
+            _ => self.invalid += 1,
+        }
+    }
+}
+
+/// Where a substrate's numbers come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provenance {
+    /// Measured on hardware.
+    Device,
+    /// Computed by the model, at the far end of a wire or in process.
+    Simulated,
+    /// Read from a capture of the kind inside.
+    Replayed(Box<Provenance>),
+}
+
+impl std::fmt::Display for Provenance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Provenance::Device => f.write_str("device"),
+            Provenance::Simulated => f.write_str("simulated"),
+            Provenance::Replayed(of) => write!(f, "replayed ({of})"),
+        }
+    }
+}
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SubstrateError {
+    /// The unit's session ended.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The unit is connected but answers nothing.
+    #[error(
+        "{unit} has answered none of its last {steps} jobs in time: check that it hashes, and that its \
+         share difficulty of {difficulty} is not too high for it"
+    )]
+    Silent {
+        /// The unit.
+        unit: String,
+        /// Steps in a row without an answer.
+        steps: u32,
+        /// Difficulty of the last.
+        difficulty: Difficulty,
+    },
+    /// The capture has failed.
+    #[error(transparent)]
+    Recorder(#[from] RecorderClosed),
+    /// The capture cannot be read further.
+    #[error("the capture cannot be read: {0}")]
+    Unreadable(String),
+    /// The capture holds no further step.
+    #[error("the capture ends after {steps} steps")]
+    Exhausted {
+        /// Steps that it holds.
+        steps: u64,
+    },
+    /// The capture was driven differently.
+    #[error(
+        "step {step} of the capture was driven with {recorded}, not with {asked}: it was recorded with \
+         another task, seed or encoding"
+    )]
+    OtherDrive {
+        /// The step.
+        step: u64,
+        /// What was recorded.
+        recorded: String,
+        /// What was asked.
+        asked: String,
+    },
+}
+
+/// Steps in a row without an answer after which a unit is given up.
+pub(crate) const SILENT_STEPS: u32 = 5;
+
+/// Anything that can be driven step by step.
+pub trait Substrate: Send {
+    /// Drives one step and waits for its end.
+    fn step(
+        &mut self,
+        drive: &Drive,
+    ) -> impl Future<Output = Result<Observation, SubstrateError>> + Send;
+
+    /// Where its numbers come from.
+    fn provenance(&self) -> Provenance;
+}
+
+impl Drive {
+    /// The record of this drive's step.
+    pub(crate) fn record(&self, step: u64, observation: &Observation) -> StepRecord {
+        let json = |value: serde_json::Result<serde_json::Value>| value.unwrap_or_default();
+        StepRecord {
+            step,
+            drive: json(serde_json::to_value(self)),
+            observation: json(serde_json::to_value(observation)),
+            started: observation.started,
+            ended: observation.ended,
+        }
+    }
+}
