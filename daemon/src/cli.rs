@@ -1,0 +1,117 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{capture, train};
+
+/// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Drive a unit with a task's input, train a readout on its states, and print the score with its
+    /// controls.
+    Train(Train),
+    /// Work with captures: the files in which every run is recorded.
+    #[command(subcommand)]
+    Capture(Capture),
+}
+
+/// `thermine train`.
+#[derive(Debug, Args)]
+pub struct Train {
+    /// The task.
+    #[arg(value_enum)]
+    pub task: Task,
+    /// Configuration of the unit; without it, a simulated Antminer S9 is started.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What is driven.
+    #[arg(long, value_enum, default_value = "handshake")]
+    pub substrate: Substrate,
+    /// Capture to replay, with `--substrate replay`.
+    #[arg(long, value_name = "FILE", required_if_eq("substrate", "replay"))]
+    pub capture: Option<PathBuf>,
+    /// Seed of the input, the simulated unit and the statistics; a replay takes its capture's.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Steps before training, in which the unit forgets how it began [default: 200].
+    #[arg(long, value_name = "STEPS")]
+    pub washout: Option<usize>,
+    /// Steps to train on [default: 2000].
+    #[arg(long, value_name = "STEPS")]
+    pub train: Option<usize>,
+    /// Steps to test on [default: 1000].
+    #[arg(long, value_name = "STEPS")]
+    pub test: Option<usize>,
+    /// Folder for the report; made if it is not there, and must be empty [default: a new one in `runs`].
+    #[arg(short, long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+}
+
+/// Tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Task {
+    /// Nonlinear autoregressive moving average of order 10.
+    Narma10,
+}
+
+/// What is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Substrate {
+    /// A unit on the wire, by the Single-Word Handshake.
+    Handshake,
+    /// The simulator's physics, in process and without wires: faster, and the same at every run.
+    Twin,
+    /// A capture, as recorded.
+    Replay,
+}
+
+/// `thermine capture`.
+#[derive(Debug, Subcommand)]
+pub enum Capture {
+    /// Hash every share of a capture again, and report what is valid and how it is distributed.
+    Verify {
+        /// The capture.
+        file: PathBuf,
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a capture from a CSV file of shares (one row a share: job, times, header fields).
+    Import {
+        /// The CSV file.
+        csv: PathBuf,
+        /// The capture to write [default: the CSV's name with `.sqlite`].
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Share difficulty that the unit was asked for, which such a file does not say.
+        #[arg(long, default_value_t = 256.0)]
+        difficulty: f64,
+    },
+    /// Say what a capture holds.
+    Info {
+        /// The capture.
+        file: PathBuf,
+    },
+}
+
+/// Runs a parsed command line.
+///
+/// # Errors
+/// Whatever went wrong, with what was being done.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Train(args) => train::run(args),
+        Command::Capture(command) => capture::run(command),
+    }
+}

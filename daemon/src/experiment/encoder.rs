@@ -1,0 +1,143 @@
+//! From the input to what the unit is driven with.
+
+use serde::{Deserialize, Serialize};
+use thermine_drivers::pow::Difficulty;
+use thermine_drivers::substrate::{Discipline, Drive};
+use thermine_drivers::unit::OperatingPoint;
+
+use crate::config;
+
+/// Largest input of the NARMA tasks; the smallest is 0.
+const INPUT_MAX: f64 = 0.5;
+
+/// Offset of the published difficulty encoding D = D₀ / (u + ε) (arXiv 2601.12032).
+const EPSILON: f64 = 0.1;
+
+/// The three rows of the paper's table, each a way to drive a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Single-Word Handshake, one job in flight; the input sets the unit's duty.
+    Dialogue,
+    /// Jobs on schedule, never clean; the input sets the share difficulty.
+    Monologue,
+    /// Single-Word Handshake at the mean duty, whatever the input.
+    Constant,
+}
+
+impl Mode {
+    /// All modes, in the order of the table.
+    pub const ALL: [Mode; 3] = [Mode::Dialogue, Mode::Monologue, Mode::Constant];
+
+    /// Name in tables and of the capture's stream.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Dialogue => "dialogue",
+            Mode::Monologue => "monologue",
+            Mode::Constant => "constant",
+        }
+    }
+
+    /// NRMSE that the paper prints for it.
+    pub fn published(self) -> f64 {
+        match self {
+            Mode::Dialogue => 0.8661,
+            Mode::Monologue => 0.9550,
+            Mode::Constant => 1.0,
+        }
+    }
+
+    /// How jobs follow each other.
+    pub fn discipline(self) -> Discipline {
+        match self {
+            Mode::Dialogue | Mode::Constant => Discipline::Dialogue,
+            Mode::Monologue => Discipline::Monologue,
+        }
+    }
+
+    /// What the input does to the unit, in words.
+    pub fn encoding(self) -> &'static str {
+        match self {
+            Mode::Dialogue => "input sets the duty, by the cadence of clean jobs",
+            Mode::Monologue => "input sets the share difficulty of pipelined jobs",
+            Mode::Constant => "input is ignored: mean duty",
+        }
+    }
+}
+
+/// Encodes inputs for one mode.
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    mode: Mode,
+    step: config::Step,
+}
+
+impl Encoder {
+    /// An encoder for `mode` with the spans and limits of `step`.
+    pub fn new(mode: Mode, step: config::Step) -> Encoder {
+        Encoder { mode, step }
+    }
+
+    /// The drive for input `u`, taken into 0..=0.5.
+    pub fn drive(&self, u: f64) -> Drive {
+        let u = u.clamp(0.0, INPUT_MAX);
+        let swing = 1.0 - self.step.duty_min;
+        let duty = match self.mode {
+            Mode::Dialogue => 1.0 - swing * u / INPUT_MAX,
+            Mode::Monologue => 1.0,
+            Mode::Constant => 1.0 - swing / 2.0,
+        };
+        let difficulty = match self.mode {
+            // Scaled so that the easiest share, at the largest input, has the configured difficulty:
+            // the unit may not go below it.
+            Mode::Monologue => (INPUT_MAX + EPSILON) / (u + EPSILON),
+            Mode::Dialogue | Mode::Constant => 1.0,
+        };
+        let word = match self.mode {
+            Mode::Constant => 0,
+            // `as` saturates; the top of the range is the largest word.
+            Mode::Dialogue | Mode::Monologue => (u / INPUT_MAX * f64::from(u32::MAX)) as u32,
+        };
+        Drive {
+            word,
+            difficulty: self.step.difficulty.scaled(difficulty),
+            duty,
+            point: OperatingPoint::default(),
+            pace: self.step.pace(),
+        }
+    }
+
+    /// What of a drive depends on the input, as numbers: the *encoded drive*, which a control gets
+    /// without the unit.
+    pub fn encoded(drive: &Drive) -> [f64; 2] {
+        [drive.duty, Difficulty::get(drive.difficulty)]
+    }
+
+    /// Names and units of [`Encoder::encoded`].
+    pub const ENCODED: [(&'static str, &'static str); 2] = [("duty", "1"), ("difficulty", "1")];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn encoder(mode: Mode) -> Encoder {
+        Encoder::new(mode, Config::load(None).expect("the default").step)
+    }
+
+    #[test]
+    fn each_mode_moves_its_own_actuator_and_stays_in_range() {
+        let ends = |mode| (encoder(mode).drive(-1.0), encoder(mode).drive(9.0));
+        let (low, high) = ends(Mode::Dialogue);
+        assert_eq!((low.duty, high.duty), (1.0, 0.4));
+        assert_eq!(low.difficulty, high.difficulty);
+        assert_eq!((low.word, high.word), (0, u32::MAX));
+        let (low, high) = ends(Mode::Monologue);
+        assert!((low.difficulty.get() - 1536.0).abs() < 1e-9);
+        assert!((high.difficulty.get() - 256.0).abs() < 1e-9);
+        assert_eq!(low.duty, high.duty);
+        let (low, high) = ends(Mode::Constant);
+        assert_eq!(low, high);
+    }
+}

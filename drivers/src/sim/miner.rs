@@ -1,0 +1,279 @@
+//! A simulated unit's Stratum side: speaks to a pool as stock bmminer on an S9 does, and hashes for real.
+//!
+//! The physics decides *when* a share is found and by which chip and core; the share itself is then
+//! searched for among the nonces of that chip and core, in a header built from the job's own bytes, at
+//! the job's difficulty times a scale. A wrong byte anywhere between the pool and the header therefore
+//! gives shares that do not verify.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rand::RngExt;
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use super::device::{Device, Find};
+use super::layout::Layout;
+use crate::clock::{Clock, Nanos};
+use crate::pow::sha256d::Midstate;
+use crate::pow::{Difficulty, Target, Work};
+use crate::seed::Rng;
+use crate::stratum::line::{LineError, LineStream};
+use crate::stratum::notice::{Notice, Notify};
+use crate::stratum::request::{Call, Request, Submit};
+
+/// Agent string of stock S9 firmware.
+pub const AGENT: &str = "bmminer/2.0.0";
+
+/// Jobs that a unit remembers, so that work in its pipeline can still be answered.
+const REMEMBERED_JOBS: usize = 32;
+
+/// Wall time between attempts to reach the pool.
+const RECONNECT: Duration = Duration::from_millis(200);
+
+/// What the pool's side of a unit's counters says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PoolCounters {
+    /// Whether the pool has authorised the unit.
+    pub connected: bool,
+    /// Jobs received.
+    pub jobs: u64,
+    /// Shares accepted.
+    pub accepted: u64,
+    /// Shares rejected, stale ones included.
+    pub rejected: u64,
+    /// Shares rejected as stale (code 21).
+    pub stale: u64,
+    /// Sum of the difficulty of the accepted shares.
+    pub difficulty_accepted: f64,
+    /// Sum of the difficulty of the rejected shares.
+    pub difficulty_rejected: f64,
+    /// Difficulty of the newest job.
+    pub difficulty: Option<Difficulty>,
+    /// When the newest share was accepted.
+    pub last_share: Option<Nanos>,
+    /// Hardest share found.
+    pub best_share: f64,
+}
+
+/// Where a simulated unit mines, and how hard it hashes.
+#[derive(Debug, Clone)]
+pub struct PoolSettings {
+    /// The pool's address.
+    pub pool: SocketAddr,
+    /// Worker name.
+    pub worker: String,
+    /// Factor on the difficulty that a share's hash really meets: 2^-34 makes the 2^40 hashes of
+    /// difficulty 256 into 64. The pool must use the same.
+    pub difficulty_scale: f64,
+}
+
+/// The unit: its physics, its connection and its counters.
+#[derive(Debug)]
+pub struct Miner<Report> {
+    device: Device,
+    settings: PoolSettings,
+    layout: Layout,
+    clock: Clock,
+    rng: Rng,
+    counters: PoolCounters,
+    report: Report,
+}
+
+/// The state of one connection.
+struct Connection {
+    lines: LineStream,
+    extranonce1: Vec<u8>,
+    extranonce2_len: usize,
+    difficulty: Difficulty,
+    jobs: VecDeque<Received>,
+    next_id: u64,
+    /// Ids and difficulties of submitted shares that have no reply yet.
+    pending: VecDeque<(u64, f64)>,
+    last_submit: Option<Submit>,
+}
+
+/// A job as received, with the unit's own counter for it.
+struct Received {
+    token: u64,
+    job_id: String,
+    work: Work,
+    difficulty: Difficulty,
+    extranonce2: u64,
+}
+
+impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
+    /// A unit with this physics. `report` is called whenever its sensors or counters may have changed.
+    pub fn new(
+        device: Device,
+        settings: PoolSettings,
+        layout: Layout,
+        clock: Clock,
+        rng: Rng,
+        report: Report,
+    ) -> Self {
+        Miner {
+            device,
+            settings,
+            layout,
+            clock,
+            rng,
+            counters: PoolCounters::default(),
+            report,
+        }
+    }
+
+    /// Mines until `shutdown`, reconnecting whenever the pool goes away.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        let mine = async {
+            loop {
+                match self.mine().await {
+                    Ok(never) => match never {},
+                    Err(error) => tracing::debug!(
+                        worker = %self.settings.worker, pool = %self.settings.pool, %error, "pool lost"
+                    ),
+                }
+                self.counters.connected = false;
+                self.device.lose_work();
+                // The unit cools while it waits.
+                self.advance(&mut Vec::new());
+                tokio::time::sleep(RECONNECT).await;
+            }
+        };
+        shutdown.run_until_cancelled(mine).await;
+    }
+
+    async fn mine(&mut self) -> Result<std::convert::Infallible, MinerError> {
+        let stream = TcpStream::connect(self.settings.pool)
+            .await
+            .map_err(LineError::Io)?;
+        let mut connection = Connection::open(stream, &self.clock, &self.settings).await?;
+        self.counters.connected = true;
+        let mut token = 0;
+        let mut alarm = self.clock.alarm();
+        let mut found = Vec::new();
+        loop {
+            connection.lines.flush().await?;
+            let next = self.device.next_event();
+            tokio::select! {
+                biased;
+                line = connection.lines.next() => {
+                    let line = line?;
+                    // Up to the moment at which the news came, the old job was hashed.
+                    self.advance(&mut found);
+                    self.submit(&mut connection, &mut found);
+                    match Notice::parse(&line.text) {
+                        Ok(Notice::Notify(notify)) => {
+                            token += 1;
+                            self.take(&mut connection, notify, token);
+                        }
+                        Ok(notice) => self.heed(&mut connection, notice),
+                        Err(error) => tracing::debug!(%error, "ignored a line from the pool"),
+                    }
+                }
+                () = alarm.at(next) => {
+                    self.advance(&mut found);
+                    self.submit(&mut connection, &mut found);
+                }
+            }
+        }
+    }
+
+    /// Brings the physics up to now.
+    fn advance(&mut self, found: &mut Vec<Find>) {
+        let now = self.clock.now();
+        self.device.advance(now, found);
+        (self.report)(&self.device, &self.counters, now);
+    }
+
+    fn take(&mut self, connection: &mut Connection, notify: Notify, token: u64) {
+        self.counters.jobs += 1;
+        self.counters.difficulty = Some(connection.difficulty);
+        if connection.jobs.len() == REMEMBERED_JOBS {
+            connection.jobs.pop_front();
+        }
+        connection.jobs.push_back(Received {
+            token,
+            job_id: notify.job_id,
+            work: notify.work,
+            difficulty: connection.difficulty,
+            extranonce2: 0,
+        });
+        self.device
+            .take_job(token, connection.difficulty, notify.clean);
+    }
+
+    fn heed(&mut self, connection: &mut Connection, notice: Notice) {
+        match notice {
+            // bmminer ignores a difficulty of zero; a new one holds from the next job.
+            Notice::SetDifficulty(difficulty) => {
+                if let Ok(difficulty) = Difficulty::new(difficulty) {
+                    connection.difficulty = difficulty;
+                }
+            }
+            Notice::SetExtranonce {
+                extranonce1,
+                extranonce2_len,
+            } => {
+                connection.extranonce1 = extranonce1;
+                connection.extranonce2_len = extranonce2_len;
+            }
+            Notice::Reply { id, outcome } => {
+                let Some(position) = connection.pending.iter().position(|(sent, _)| id == *sent)
+                else {
+                    return;
+                };
+                let Some((_, difficulty)) = connection.pending.remove(position) else {
+                    return;
+                };
+                match outcome {
+                    Ok(_) => {
+                        self.counters.accepted += 1;
+                        self.counters.difficulty_accepted += difficulty;
+                        self.counters.last_share = Some(self.device.now());
+                    }
+                    Err(refusal) => {
+                        self.counters.rejected += 1;
+                        self.counters.stale += u64::from(refusal.code == 21);
+                        self.counters.difficulty_rejected += difficulty;
+                    }
+                }
+            }
+            Notice::Notify(_) | Notice::SetVersionMask(_) | Notice::Other(_) => {}
+        }
+    }
+
+    fn submit(&mut self, connection: &mut Connection, found: &mut Vec<Find>) {
+        for find in found.drain(..) {
+            // A copy is the same answer a second time, as some of the real device's are.
+            let (share, difficulty) = if find.copy {
+                (connection.last_submit.clone(), 0.0)
+            } else {
+                let Some(job) = connection.jobs.iter_mut().find(|job| job.token == find.job) else {
+                    continue;
+                };
+                let share = search(
+                    job,
+                    &connection.extranonce1,
+                    connection.extranonce2_len,
+                    &find,
+                    self.layout,
+                    self.device.difficulty_floor(),
+                    self.settings.difficulty_scale,
+                    &mut self.rng,
+                );
+                let submit = Submit {
+                    user: self.settings.worker.clone(),
+                    ..share
+                };
+                (Some(submit), job.difficulty.get())
+            };
+            let Some(share) = share else { continue };
+            connection.pending.push_back((connection.next_id, difficulty));
+            connection.call(Call::Submit(share.clone()));
+            connection.last_submit = Some(share);
+        }
+    }
+}
