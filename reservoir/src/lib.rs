@@ -1,1 +1,19 @@
-//! Placeholder.
+//! The mathematics of reservoir computing: tasks, states, readouts, controls, verdicts.
+//!
+//! Pure functions and values: no I/O, no clock, no async, no unseeded randomness. Nothing here knows what
+//! a device is. The flow:
+//!
+//! ```text
+//! task ──► (a substrate, elsewhere) ──► state matrix ──► readout ──► score ──► controls ──► verdict
+//! ```
+
+pub mod bootstrap;
+pub mod controls;
+pub mod evaluate;
+pub mod metrics;
+pub mod random;
+pub mod readout;
+pub mod split;
+pub mod state;
+pub mod tasks;
+pub mod verdict;

@@ -15,13 +15,14 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::device::{Device, Find};
-use super::layout::Layout;
+use super::layout::{self, Layout};
 use crate::clock::{Clock, Nanos};
+use crate::pow::difficulty::difficulty_of;
 use crate::pow::sha256d::Midstate;
 use crate::pow::{Difficulty, Target, Work};
 use crate::seed::Rng;
 use crate::stratum::line::{LineError, LineStream};
-use crate::stratum::notice::{Notice, Notify};
+use crate::stratum::notice::{Notice, Notify, Refusal};
 use crate::stratum::request::{Call, Request, Submit};
 
 /// Agent string of stock S9 firmware.
@@ -32,6 +33,12 @@ const REMEMBERED_JOBS: usize = 32;
 
 /// Wall time between attempts to reach the pool.
 const RECONNECT: Duration = Duration::from_millis(200);
+
+/// Wall time that a pool is given to reply while connecting: bmminer waits 60 s.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Submitted shares that may be without a reply; older ones are taken as lost.
+const MAX_PENDING: usize = 256;
 
 /// What the pool's side of a unit's counters says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -254,26 +261,144 @@ impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
                 let Some(job) = connection.jobs.iter_mut().find(|job| job.token == find.job) else {
                     continue;
                 };
-                let share = search(
-                    job,
-                    &connection.extranonce1,
-                    connection.extranonce2_len,
-                    &find,
-                    self.layout,
-                    self.device.difficulty_floor(),
-                    self.settings.difficulty_scale,
-                    &mut self.rng,
-                );
-                let submit = Submit {
-                    user: self.settings.worker.clone(),
-                    ..share
-                };
-                (Some(submit), job.difficulty.get())
+                let share = self.search(job, &connection.extranonce1, connection.extranonce2_len, &find);
+                (Some(share), job.difficulty.get())
             };
             let Some(share) = share else { continue };
-            connection.pending.push_back((connection.next_id, difficulty));
-            connection.call(Call::Submit(share.clone()));
+            if connection.pending.len() == MAX_PENDING {
+                connection.pending.pop_front();
+            }
+            let id = connection.call(Call::Submit(share.clone()));
+            connection.pending.push_back((id, difficulty));
             connection.last_submit = Some(share);
         }
     }
+
+    /// Searches the nonces of the chip and core that found the share for one that meets the job.
+    fn search(
+        &mut self,
+        job: &mut Received,
+        extranonce1: &[u8],
+        extranonce2_len: usize,
+        find: &Find,
+    ) -> Submit {
+        let target = Target::of(job.difficulty.scaled(self.settings.difficulty_scale));
+        loop {
+            // The unit has run through some work items since its last share.
+            job.extranonce2 += self.rng.random_range(1..=4);
+            let mut extranonce2 = job.extranonce2.to_le_bytes().to_vec();
+            extranonce2.resize(extranonce2_len, 0);
+            let work = &job.work;
+            let root = work.merkle_root(extranonce1, &extranonce2);
+            let header = work.header(work.version, &root, work.ntime, 0);
+            let midstate = Midstate::of(&header);
+            let mut tail = [0; 16];
+            tail.copy_from_slice(&header[64..]);
+            let start = self.rng.random_range(0..layout::COUNTERS);
+            for i in 0..layout::COUNTERS {
+                let counter = (start + i) % layout::COUNTERS;
+                let nonce = self.layout.encode(find.chip, find.core, counter);
+                tail[12..].copy_from_slice(&nonce.to_le_bytes());
+                let hash = midstate.hash(&tail);
+                if target.is_met_by(&hash) {
+                    let difficulty = difficulty_of(&hash) / self.settings.difficulty_scale;
+                    self.counters.best_share = self.counters.best_share.max(difficulty);
+                    return Submit {
+                        user: self.settings.worker.clone(),
+                        job_id: job.job_id.clone(),
+                        extranonce2,
+                        ntime: work.ntime,
+                        nonce,
+                        version_bits: None,
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// Connects as stock firmware does: subscribe, extranonce.subscribe, authorize, multi_version.
+    async fn open(
+        stream: TcpStream,
+        clock: &Clock,
+        settings: &PoolSettings,
+    ) -> Result<Connection, MinerError> {
+        let mut connection = Connection {
+            lines: LineStream::new(stream, clock.clone()),
+            extranonce1: Vec::new(),
+            extranonce2_len: 0,
+            difficulty: Difficulty::ONE,
+            jobs: VecDeque::with_capacity(REMEMBERED_JOBS),
+            next_id: 0,
+            pending: VecDeque::new(),
+            last_submit: None,
+        };
+        let agent = Some(AGENT.to_string());
+        let subscribed = connection.ask(Call::Subscribe { agent }).await?;
+        connection.extranonce1 = subscribed[1]
+            .as_str()
+            .and_then(|text| hex::decode(text).ok())
+            .ok_or(MinerError::NotAPool)?;
+        connection.extranonce2_len = subscribed[2]
+            .as_u64()
+            .and_then(|len| usize::try_from(len).ok())
+            // What bmminer takes.
+            .filter(|len| (2..=8).contains(len))
+            .ok_or(MinerError::NotAPool)?;
+        connection.call(Call::ExtranonceSubscribe);
+        let user = settings.worker.clone();
+        if connection.ask(Call::Authorize { user }).await? != true {
+            return Err(MinerError::Unauthorised);
+        }
+        connection.call(Call::Other("mining.multi_version".into()));
+        Ok(connection)
+    }
+
+    /// Queues a request and returns its id.
+    fn call(&mut self, call: Call) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        let request = Request {
+            id: json!(id),
+            call,
+        };
+        self.lines.push(&request.to_line("x"));
+        id
+    }
+
+    /// Sends a request and waits for its reply, passing over whatever else comes.
+    async fn ask(&mut self, call: Call) -> Result<serde_json::Value, MinerError> {
+        let id = self.call(call);
+        self.lines.flush().await?;
+        let reply = async {
+            loop {
+                let line = self.lines.next().await?;
+                match Notice::parse(&line.text) {
+                    Ok(Notice::Reply { id: of, outcome }) if of == id => {
+                        return outcome.map_err(MinerError::Refused);
+                    }
+                    _ => {}
+                }
+            }
+        };
+        tokio::time::timeout(REPLY_TIMEOUT, reply)
+            .await
+            .unwrap_or(Err(MinerError::NoReply))
+    }
+}
+
+/// Why a simulated unit lost its pool.
+#[derive(Debug, thiserror::Error)]
+enum MinerError {
+    #[error("the pool is gone: {0}")]
+    Line(#[from] LineError),
+    #[error("the pool refused: {0:?}")]
+    Refused(Refusal),
+    #[error("the pool did not reply within {} s", REPLY_TIMEOUT.as_secs())]
+    NoReply,
+    #[error("the reply to mining.subscribe is not a pool's")]
+    NotAPool,
+    #[error("the pool did not authorise the worker")]
+    Unauthorised,
 }

@@ -1,0 +1,118 @@
+//! A simulated Antminer S9 at the far end of real sockets: mines at a Stratum pool and answers the
+//! cgminer API, with one physics behind both.
+
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::device::{Device, Sensors};
+use super::layout::Layout;
+use super::miner::{Miner, PoolCounters, PoolSettings};
+use super::params::Params;
+use super::s9_api::{self, ApiState, BoardState, Firmware, PoolState};
+use crate::clock::{Clock, Nanos};
+use crate::quantity::Rpm;
+use crate::seed;
+use crate::units::s9;
+
+/// Device time between two updates of what the API shows. Its sensors change once a second.
+const API_REFRESH: Duration = Duration::from_millis(250);
+
+/// What a simulated S9 is made of.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it mines.
+    pub pool: PoolSettings,
+    /// Its physics.
+    pub params: Params,
+    /// Seed of its physics and of its nonces.
+    pub seed: u64,
+}
+
+/// Starts the unit as tasks of `tracker`; it serves its API on `api` and mines until `shutdown`. It
+/// begins warm, as after half an hour of hashing.
+pub fn start(
+    settings: Settings,
+    api: TcpListener,
+    clock: Clock,
+    tracker: &TaskTracker,
+    shutdown: &CancellationToken,
+) {
+    let device = Device::warm(&settings.params, settings.seed, clock.now());
+    let pool_url = format!("stratum+tcp://{}", settings.pool.pool);
+    let user = settings.pool.worker.clone();
+    let state = move |sensors: &Sensors, counters: &PoolCounters, clock: &Clock| {
+        api_state(sensors, counters, clock, &pool_url, &user)
+    };
+    let first = state(&device.sensors(), &PoolCounters::default(), &clock);
+    let (sender, receiver) = watch::channel(first);
+    let report_clock = clock.clone();
+    let mut due = Nanos::ZERO;
+    let report = move |device: &Device, counters: &PoolCounters, now: Nanos| {
+        if now >= due {
+            due = now + API_REFRESH;
+            sender.send_replace(state(&device.sensors(), counters, &report_clock));
+        }
+    };
+    let rng = seed::stream(settings.seed, "nonces");
+    let miner = Miner::new(device, settings.pool, Layout::Bm1387, clock, rng, report);
+    tracker.spawn(miner.run(shutdown.clone()));
+    tracker.spawn(s9_api::run(api, receiver, shutdown.clone()));
+}
+
+fn api_state(
+    sensors: &Sensors,
+    counters: &PoolCounters,
+    clock: &Clock,
+    pool_url: &str,
+    user: &str,
+) -> ApiState {
+    let boards = sensors.boards.iter().zip(s9::SLOTS);
+    let pool = PoolState {
+        url: pool_url.to_string(),
+        user: user.to_string(),
+        alive: counters.connected,
+        active: counters.connected,
+        difficulty: counters.difficulty.map(f64::from),
+        getworks: counters.jobs,
+        accepted: counters.accepted,
+        rejected: counters.rejected - counters.stale,
+        stale: counters.stale,
+        difficulty_accepted: counters.difficulty_accepted,
+        difficulty_rejected: counters.difficulty_rejected,
+        last_share_difficulty: counters.difficulty.map_or(0.0, f64::from),
+        last_share: counters.last_share.map(|t| clock.unix(t).as_secs()),
+        best_share: counters.best_share as u64,
+        ..PoolState::default()
+    };
+    ApiState {
+        firmware: Firmware::default(),
+        unix: clock.unix(sensors.at).as_secs(),
+        elapsed: sensors.uptime,
+        frequency: sensors.frequency,
+        boards: boards
+            .map(|(board, slot)| BoardState {
+                slot,
+                pcb_temp: board.pcb_temp.0 as i16,
+                chip_temp: board.chip_temp.0 as i16,
+                third_temp: 0,
+                frequency: sensors.frequency,
+                chips: s9::CHIPS_PER_BOARD,
+                failing: Vec::new(),
+                hash_rate: board.hash_rate,
+                hardware_errors: board.hardware_errors,
+                reopened: Vec::new(),
+            })
+            .collect(),
+        fans: [Rpm(sensors.fan.0), Rpm(sensors.fan.0)],
+        total_mh: sensors.total_hashes * 1e-6,
+        pools: [pool, PoolState::default(), PoolState::default()],
+        found_blocks: 0,
+        local_work: counters.jobs,
+        network_blocks: counters.jobs,
+        last_getwork: clock.unix(sensors.at).as_secs(),
+    }
+}

@@ -1,0 +1,198 @@
+//! The simulator's physics, called in process: no sockets, no waiting, the same at every run.
+//!
+//! It goes through the same handshake as a unit on the wire, in virtual time. Its shares are drawn from
+//! the difficulty law without hashing, so they carry no proof, and a capture says so.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand::RngExt;
+
+use super::{
+    Discipline, Drive, Observation, Outcome, Provenance, Refused, SILENT_STEPS, Sample, Substrate,
+    SubstrateError,
+};
+use crate::clock::Nanos;
+use crate::pow::Difficulty;
+use crate::record::{Record, Recorder, ShareRecord, Verdict};
+use crate::seed::Rng;
+use crate::sim::device::{Device, Find};
+use crate::sim::layout::{self, Layout};
+use crate::stratum::swh::{Action, Step, cadence};
+use crate::stratum::verifier::job_id;
+use crate::unit::Telemetry;
+
+/// Replaced jobs that an answer may still name.
+const REMEMBERED_JOBS: usize = 64;
+
+/// A simulated unit in virtual time.
+#[derive(Debug)]
+pub struct Twin {
+    device: Device,
+    layout: Layout,
+    discipline: Discipline,
+    dead_time: Duration,
+    rng: Rng,
+    recorder: Recorder,
+    jobs: VecDeque<(u64, Nanos, Difficulty)>,
+    serial: u64,
+    steps: u64,
+    tickets: u64,
+    silent: u32,
+    last_telemetry: Nanos,
+    found: Vec<Find>,
+}
+
+impl Twin {
+    /// Drives `device`. `dead_time` is what the encoder takes each clean job to cost; `rng` draws what
+    /// the physics leaves open: nonce counters and share difficulties.
+    pub fn new(
+        device: Device,
+        layout: Layout,
+        discipline: Discipline,
+        dead_time: Duration,
+        rng: Rng,
+        recorder: Recorder,
+    ) -> Twin {
+        Twin {
+            device,
+            layout,
+            discipline,
+            dead_time,
+            rng,
+            recorder,
+            jobs: VecDeque::with_capacity(REMEMBERED_JOBS),
+            serial: 0,
+            steps: 0,
+            tickets: 0,
+            silent: 0,
+            last_telemetry: Nanos::ZERO,
+            found: Vec::new(),
+        }
+    }
+
+    fn send(&mut self, drive: &Drive, step: &mut Step) {
+        self.serial += 1;
+        if self.jobs.len() == REMEMBERED_JOBS {
+            self.jobs.pop_front();
+        }
+        let now = self.device.now();
+        self.jobs.push_back((self.serial, now, drive.difficulty));
+        self.device
+            .take_job(self.serial, drive.difficulty, step.clean());
+        step.sent(self.serial, now);
+    }
+
+    /// Takes one find to the step: its record, and its sample if it is one.
+    fn answer(&mut self, find: Find, step: &mut Step) -> (Option<ShareRecord>, Option<Sample>, Verdict) {
+        let job = self.jobs.iter().rev().find(|(serial, ..)| *serial == find.job);
+        let Some(&(serial, sent, asked)) = job else {
+            return (None, None, Verdict::UnknownJob);
+        };
+        let verdict = if step.clean() && serial != self.serial {
+            Verdict::Stale
+        } else if find.copy {
+            Verdict::Duplicate
+        } else {
+            Verdict::Accepted
+        };
+        let counter = self.rng.random_range(0..layout::COUNTERS);
+        let nonce = self.layout.encode(find.chip, find.core, counter);
+        // U = D₀/D is uniform for shares found at difficulty D₀.
+        let floor = self.device.effective(asked).get();
+        let difficulty = floor / (1.0 - self.rng.random::<f64>());
+        self.tickets += 1;
+        let since_job = find.at.since(sent);
+        let record = ShareRecord {
+            ticket: self.tickets,
+            job_id: job_id(serial),
+            arrived: find.at,
+            since_job: Some(since_job),
+            nonce,
+            proof: None,
+            verdict,
+            difficulty: Some(difficulty),
+        };
+        let sample = step.answered(Some(serial), verdict).then_some(Sample {
+            job: serial,
+            arrived: find.at,
+            since_job,
+            nonce,
+            difficulty,
+        });
+        (Some(record), sample, verdict)
+    }
+}
+
+impl Substrate for Twin {
+    async fn step(&mut self, drive: &Drive) -> Result<Observation, SubstrateError> {
+        self.device.set_operating_point(&drive.point);
+        let cadence = cadence(drive.duty, self.dead_time);
+        let mut step = Step::begin(self.discipline, drive.pace, cadence, self.device.now());
+        let mut jobs = 0;
+        let mut shares = Vec::new();
+        let mut refused = Refused::default();
+        let outcome = loop {
+            match step.action(self.device.now()) {
+                Action::Send => {
+                    self.send(drive, &mut step);
+                    jobs += 1;
+                }
+                Action::Wait(until) => {
+                    // Event by event, so that the K-th answer ends the step when it comes.
+                    let next = self.device.next_event().min(until);
+                    let mut found = std::mem::take(&mut self.found);
+                    self.device.advance(next, &mut found);
+                    for find in found.drain(..) {
+                        let (record, sample, verdict) = self.answer(find, &mut step);
+                        match sample {
+                            Some(sample) => shares.push(sample),
+                            None => refused.count(verdict),
+                        }
+                        if let Some(record) = record {
+                            self.recorder.record(Record::Share(record)).await?;
+                        }
+                    }
+                    self.found = found;
+                }
+                Action::End(outcome) => break outcome,
+            }
+        };
+        let telemetry: Telemetry = self.device.sensors().telemetry();
+        if telemetry.taken != self.last_telemetry {
+            self.last_telemetry = telemetry.taken;
+            self.recorder
+                .record(Record::Telemetry(telemetry.clone()))
+                .await?;
+        }
+        let observation = Observation {
+            started: step.started(),
+            ended: self.device.now(),
+            outcome,
+            jobs,
+            shares,
+            refused,
+            telemetry: Some(telemetry),
+        };
+        let record = drive.record(self.steps, &observation);
+        self.recorder.record(Record::Step(record)).await?;
+        self.steps += 1;
+        self.silent = if outcome == Outcome::TimedOut && observation.shares.is_empty() {
+            self.silent + 1
+        } else {
+            0
+        };
+        if self.silent >= SILENT_STEPS {
+            return Err(SubstrateError::Silent {
+                unit: "the twin".into(),
+                steps: self.silent,
+                difficulty: drive.difficulty,
+            });
+        }
+        Ok(observation)
+    }
+
+    fn provenance(&self) -> Provenance {
+        Provenance::Simulated
+    }
+}
