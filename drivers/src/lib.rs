@@ -12,6 +12,7 @@
 //!
 //! Nothing here prints, exits, reads a file or knows what a readout is.
 
+pub mod cgminer;
 pub mod clock;
 pub mod pow;
 pub mod quantity;
