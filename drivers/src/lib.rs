@@ -18,4 +18,5 @@ pub mod pow;
 pub mod quantity;
 pub mod record;
 pub mod seed;
+pub mod sim;
 pub mod unit;
