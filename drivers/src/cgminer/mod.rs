@@ -5,7 +5,8 @@
 //! - [`reply`]: typed views of a reply, every field optional;
 //! - [`poller`]: one task per unit that keeps its latest telemetry.
 //!
-//! This module only reads: a stock unit refuses every command that would change it.
+//! What firmware does that no document says is listed in `QUIRKS.md` beside this file. This module only
+//! reads: a stock unit refuses every command that would change it.
 
 pub mod client;
 pub mod poller;

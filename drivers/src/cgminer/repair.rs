@@ -1,6 +1,6 @@
 //! Makes JSON out of what firmware sends as JSON.
 //!
-//! The faults mended here are those that real units are known to have. Each repair keeps
+//! The faults mended here are those that real units are known to have (`QUIRKS.md`). Each repair keeps
 //! every byte of data: a reply that breaks off stays broken, so that the parser reports it instead of
 //! half a reply passing for a whole one.
 
