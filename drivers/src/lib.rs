@@ -12,11 +12,13 @@
 //!
 //! Nothing here prints, exits, reads a file or knows what a readout is.
 
+pub mod cgminer;
 pub mod clock;
 pub mod pow;
 pub mod quantity;
 pub mod record;
 pub mod seed;
+pub mod sim;
 pub mod stratum;
 pub mod substrate;
 pub mod unit;

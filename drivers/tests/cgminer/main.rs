@@ -1,0 +1,8 @@
+//! The cgminer API over real sockets: against the simulated S9 and against servers that misbehave.
+
+mod faults;
+mod fixtures;
+mod links;
+mod poller;
+mod sim;
+mod support;
