@@ -90,8 +90,14 @@ mod tests {
 
     #[test]
     fn undefined_scores_are_errors() {
-        assert_eq!(nrmse(&[1.0; 3], &[2.0; 3]), Err(MetricError::ConstantTarget));
+        assert_eq!(
+            nrmse(&[1.0; 3], &[2.0; 3]),
+            Err(MetricError::ConstantTarget)
+        );
         assert!(matches!(nrmse(&[], &[]), Err(MetricError::Length { .. })));
-        assert!(matches!(nrmse(&[1.0], &[1.0, 2.0]), Err(MetricError::Length { .. })));
+        assert!(matches!(
+            nrmse(&[1.0], &[1.0, 2.0]),
+            Err(MetricError::Length { .. })
+        ));
     }
 }

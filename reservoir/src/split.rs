@@ -19,7 +19,9 @@ pub struct Split {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SplitError {
     /// Fewer rows than steps.
-    #[error("{washout} washout + {train} training + {test} test steps are asked for, but there are {rows}")]
+    #[error(
+        "{washout} washout + {train} training + {test} test steps are asked for, but there are {rows}"
+    )]
     TooFewRows {
         /// Washout steps.
         washout: usize,

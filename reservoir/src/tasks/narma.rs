@@ -105,14 +105,20 @@ mod tests {
         let variance = centred.iter().map(|c| c * c).sum::<f64>() / n;
         let lag1 = centred.windows(2).map(|w| w[0] * w[1]).sum::<f64>() / n / variance;
         assert!((mean - 0.389).abs() < 0.005, "mean {mean}");
-        assert!((variance.sqrt() - 0.108).abs() < 0.004, "sd {}", variance.sqrt());
+        assert!(
+            (variance.sqrt() - 0.108).abs() < 0.004,
+            "sd {}",
+            variance.sqrt()
+        );
         assert!((lag1 - 0.62).abs() < 0.03, "lag-1 autocorrelation {lag1}");
     }
 
     #[test]
     fn divergent_draws_are_rejected_whole_and_counted() {
         assert_eq!(respond(&[0.5; 400]), None);
-        let rejected: usize = (0..40).map(|seed| narma10(3_200, seed).rejected_draws).sum();
+        let rejected: usize = (0..40)
+            .map(|seed| narma10(3_200, seed).rejected_draws)
+            .sum();
         assert!((1..=12).contains(&rejected), "{rejected} of 40");
         assert!(narma10(20_000, 3).target.iter().all(|y| *y <= DIVERGED));
     }
