@@ -22,3 +22,4 @@ pub mod sim;
 pub mod stratum;
 pub mod substrate;
 pub mod unit;
+pub mod units;

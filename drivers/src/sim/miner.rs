@@ -261,7 +261,12 @@ impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
                 let Some(job) = connection.jobs.iter_mut().find(|job| job.token == find.job) else {
                     continue;
                 };
-                let share = self.search(job, &connection.extranonce1, connection.extranonce2_len, &find);
+                let share = self.search(
+                    job,
+                    &connection.extranonce1,
+                    connection.extranonce2_len,
+                    &find,
+                );
                 (Some(share), job.difficulty.get())
             };
             let Some(share) = share else { continue };
@@ -282,7 +287,11 @@ impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
         extranonce2_len: usize,
         find: &Find,
     ) -> Submit {
-        let target = Target::of(job.difficulty.scaled(self.settings.difficulty_scale));
+        let target = Target::of(
+            self.device
+                .effective(job.difficulty)
+                .scaled(self.settings.difficulty_scale),
+        );
         loop {
             // The unit has run through some work items since its last share.
             job.extranonce2 += self.rng.random_range(1..=4);

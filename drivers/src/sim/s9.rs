@@ -14,7 +14,6 @@ use super::miner::{Miner, PoolCounters, PoolSettings};
 use super::params::Params;
 use super::s9_api::{self, ApiState, BoardState, Firmware, PoolState};
 use crate::clock::{Clock, Nanos};
-use crate::quantity::Rpm;
 use crate::seed;
 use crate::units::s9;
 
@@ -47,14 +46,14 @@ pub fn start(
     let state = move |sensors: &Sensors, counters: &PoolCounters, clock: &Clock| {
         api_state(sensors, counters, clock, &pool_url, &user)
     };
-    let first = state(&device.sensors(), &PoolCounters::default(), &clock);
+    let first = state(device.sensors(), &PoolCounters::default(), &clock);
     let (sender, receiver) = watch::channel(first);
     let report_clock = clock.clone();
     let mut due = Nanos::ZERO;
     let report = move |device: &Device, counters: &PoolCounters, now: Nanos| {
         if now >= due {
             due = now + API_REFRESH;
-            sender.send_replace(state(&device.sensors(), counters, &report_clock));
+            sender.send_replace(state(device.sensors(), counters, &report_clock));
         }
     };
     let rng = seed::stream(settings.seed, "nonces");
@@ -107,7 +106,7 @@ fn api_state(
                 reopened: Vec::new(),
             })
             .collect(),
-        fans: [Rpm(sensors.fan.0), Rpm(sensors.fan.0)],
+        fans: [sensors.fan; 2],
         total_mh: sensors.total_hashes * 1e-6,
         pools: [pool, PoolState::default(), PoolState::default()],
         found_blocks: 0,

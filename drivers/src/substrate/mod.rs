@@ -8,6 +8,7 @@
 
 mod handshake;
 mod replay;
+mod twin;
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::stratum::swh::{Discipline, Outcome, Pace};
 pub use handshake::Handshake;
 pub use replay::{Recorded, Replay};
+pub use twin::Twin;
 
 use crate::clock::Nanos;
 use crate::pow::Difficulty;

@@ -21,6 +21,7 @@ use crate::sim::layout::{self, Layout};
 use crate::stratum::swh::{Action, Step, cadence};
 use crate::stratum::verifier::job_id;
 use crate::unit::Telemetry;
+use crate::units::s9;
 
 /// Replaced jobs that an answer may still name.
 const REMEMBERED_JOBS: usize = 64;
@@ -84,8 +85,16 @@ impl Twin {
     }
 
     /// Takes one find to the step: its record, and its sample if it is one.
-    fn answer(&mut self, find: Find, step: &mut Step) -> (Option<ShareRecord>, Option<Sample>, Verdict) {
-        let job = self.jobs.iter().rev().find(|(serial, ..)| *serial == find.job);
+    fn answer(
+        &mut self,
+        find: Find,
+        step: &mut Step,
+    ) -> (Option<ShareRecord>, Option<Sample>, Verdict) {
+        let job = self
+            .jobs
+            .iter()
+            .rev()
+            .find(|(serial, ..)| *serial == find.job);
         let Some(&(serial, sent, asked)) = job else {
             return (None, None, Verdict::UnknownJob);
         };
@@ -158,7 +167,7 @@ impl Substrate for Twin {
                 Action::End(outcome) => break outcome,
             }
         };
-        let telemetry: Telemetry = self.device.sensors().telemetry();
+        let telemetry: Telemetry = self.device.sensors().telemetry(&s9::SLOTS);
         if telemetry.taken != self.last_telemetry {
             self.last_telemetry = telemetry.taken;
             self.recorder
