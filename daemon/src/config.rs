@@ -266,10 +266,16 @@ mod tests {
             Config::load(Some(&path)).expect_err("refused").to_string()
         };
         let unknown = error("duty_min", "duty_mim");
-        assert!(unknown.contains("duty_mim") && unknown.contains("line"), "{unknown}");
+        assert!(
+            unknown.contains("duty_mim") && unknown.contains("line"),
+            "{unknown}"
+        );
         assert!(error("difficulty = 256", "difficulty = -1").contains("-1"));
         let range = error("duty_min = 0.4", "duty_min = 0.1");
-        assert!(range.contains("step.duty_min = 0.1 must be between"), "{range}");
+        assert!(
+            range.contains("step.duty_min = 0.1 must be between"),
+            "{range}"
+        );
         assert!(error("timeout_seconds = 60.0", "timeout_seconds = 1.0").contains("hold_seconds"));
     }
 }

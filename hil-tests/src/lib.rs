@@ -1,1 +1,140 @@
-//! Placeholder.
+//! A bench for one unit: our Stratum server, the unit on its wires, the poller of its API.
+//!
+//! The unit is a simulated S9 at the far end of loopback sockets.
+
+use std::time::Duration;
+
+use thermine_drivers::cgminer::poller::{Latest, Poller};
+use thermine_drivers::clock::Clock;
+use thermine_drivers::pow::Difficulty;
+use thermine_drivers::record::Recorder;
+use thermine_drivers::seed;
+use thermine_drivers::sim::miner::PoolSettings;
+use thermine_drivers::sim::params::Params;
+use thermine_drivers::sim::s9;
+use thermine_drivers::stratum::factory::JobFactory;
+use thermine_drivers::stratum::server::Server;
+use thermine_drivers::stratum::session::{Session, Settings};
+use thermine_drivers::substrate::{Discipline, Drive, Handshake, Pace, Provenance};
+use thermine_drivers::unit::OperatingPoint;
+use thermine_drivers::units;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+/// Seconds of the unit's time per second of the wall's.
+pub const SPEED: f64 = 100.0;
+
+/// 2^-34: the 2^40 hashes of a share of difficulty 256 become 64.
+pub const SCALE: f64 = 1.0 / (1u64 << 34) as f64;
+
+/// A unit that has connected, and what watches it.
+#[derive(Debug)]
+pub struct Bench {
+    /// The run's clock.
+    pub clock: Clock,
+    /// The unit's session.
+    pub session: Session,
+    /// What its poller knows.
+    pub latest: watch::Receiver<Latest>,
+    /// Stops the unit alone, as if its plug were pulled.
+    pub unit: CancellationToken,
+    _stop: DropGuard,
+}
+
+impl Bench {
+    /// Starts a simulated S9 that hashes at `unit_scale` times the difficulty, where the server asks for
+    /// [`SCALE`] times it, and waits until it has connected and shown its sensors.
+    pub async fn start(unit_scale: f64) -> Bench {
+        let clock = Clock::scaled(SPEED);
+        let stop = CancellationToken::new();
+        let unit = stop.child_token();
+        let tasks = TaskTracker::new();
+        let server = Server::new(
+            Settings {
+                difficulty_scale: SCALE,
+                ..Settings::default()
+            },
+            clock.clone(),
+        );
+        let listener = loopback().await;
+        let pool = address(&listener);
+        let mut expected = server.expect("bench");
+        tokio::spawn(server.serve(listener, stop.clone()));
+
+        let api = loopback().await;
+        let api_address = address(&api);
+        let settings = s9::Settings {
+            pool: PoolSettings {
+                pool,
+                worker: "bench".into(),
+                difficulty_scale: unit_scale,
+            },
+            params: Params::s9(),
+            seed: 1,
+        };
+        s9::start(settings, api, clock.clone(), &tasks, &unit);
+        let poller = Poller::new(
+            api_address,
+            clock.clone(),
+            Duration::from_secs(1),
+            seed::stream(1, "poller"),
+        );
+        let (_, mut latest) = poller.spawn(stop.clone());
+        let session = expected.session(Duration::from_secs(20)).await;
+        let first = latest.wait_for(|latest| latest.identity.is_some());
+        let answered = tokio::time::timeout(Duration::from_secs(20), first)
+            .await
+            .is_ok();
+        assert!(answered, "the unit's API answers");
+        #[expect(
+            clippy::expect_used,
+            reason = "a bench without its unit is a failed test"
+        )]
+        Bench {
+            clock,
+            session: session.expect("the unit connects"),
+            latest,
+            unit,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    /// The unit as a substrate, unrecorded.
+    pub fn handshake(self, discipline: Discipline) -> (Handshake, CancellationToken, DropGuard) {
+        let handshake = Handshake::new(
+            self.session,
+            JobFactory::new(seed::stream(1, "jobs")),
+            discipline,
+            units::s9::SWITCH_DEAD_TIME,
+            self.latest,
+            Recorder::discard(),
+            Provenance::Simulated,
+            self.clock,
+        );
+        (handshake, self.unit, self._stop)
+    }
+}
+
+/// A drive at difficulty 256 and the given duty.
+pub fn drive(duty: f64, pace: Pace) -> Drive {
+    #[expect(clippy::expect_used, reason = "256 is positive")]
+    Drive {
+        word: 0,
+        difficulty: Difficulty::new(256.0).expect("positive"),
+        duty,
+        point: OperatingPoint::default(),
+        pace,
+    }
+}
+
+async fn loopback() -> TcpListener {
+    #[expect(clippy::expect_used, reason = "without loopback there is no bench")]
+    TcpListener::bind("127.0.0.1:0").await.expect("a free port")
+}
+
+fn address(listener: &TcpListener) -> std::net::SocketAddr {
+    #[expect(clippy::expect_used, reason = "a bound listener has an address")]
+    listener.local_addr().expect("an address")
+}

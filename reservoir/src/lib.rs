@@ -9,6 +9,7 @@
 
 pub mod bootstrap;
 pub mod controls;
+pub mod describe;
 pub mod evaluate;
 pub mod metrics;
 pub mod random;

@@ -50,7 +50,9 @@ impl Rig {
     pub async fn open(config: Config, clock: Clock) -> Result<Rig> {
         let listen = config.stratum.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| {
-            format!("cannot listen for units on {listen} (stratum.listen): is another program using it?")
+            format!(
+                "cannot listen for units on {listen} (stratum.listen): is another program using it?"
+            )
         })?;
         let stratum = listener.local_addr()?;
         if !stratum.ip().is_loopback() {
@@ -89,7 +91,12 @@ impl Rig {
     ///
     /// # Errors
     /// If its API cannot listen.
-    pub async fn simulate(&self, worker: &str, difficulty_scale: f64, seed: u64) -> Result<Awaited> {
+    pub async fn simulate(
+        &self,
+        worker: &str,
+        difficulty_scale: f64,
+        seed: u64,
+    ) -> Result<Awaited> {
         let address = SocketAddr::new(self.config.api.address.ip(), 0);
         let listener = TcpListener::bind(address)
             .await
@@ -105,7 +112,13 @@ impl Rig {
             params: Params::s9(),
             seed,
         };
-        s9::start(settings, listener, self.clock.clone(), &self.tasks, &self.shutdown);
+        s9::start(
+            settings,
+            listener,
+            self.clock.clone(),
+            &self.tasks,
+            &self.shutdown,
+        );
         Ok(awaited)
     }
 

@@ -8,6 +8,7 @@ use super::{
     Discipline, Drive, Observation, Outcome, Provenance, Refused, SILENT_STEPS, Sample, Substrate,
     SubstrateError,
 };
+use crate::cgminer::poller::Latest;
 use crate::clock::{Alarm, Clock, Nanos};
 use crate::pow::Difficulty;
 use crate::record::{Record, Recorder, StepRecord};
@@ -15,7 +16,6 @@ use crate::stratum::Session;
 use crate::stratum::factory::JobFactory;
 use crate::stratum::session::Share;
 use crate::stratum::swh::{Action, Step, cadence};
-use crate::unit::Telemetry;
 
 /// A unit behind a Stratum session.
 #[derive(Debug)]
@@ -24,19 +24,21 @@ pub struct Handshake {
     jobs: JobFactory,
     discipline: Discipline,
     dead_time: Duration,
-    telemetry: watch::Receiver<Option<Telemetry>>,
+    latest: watch::Receiver<Latest>,
     recorder: Recorder,
     provenance: Provenance,
     clock: Clock,
     alarm: Alarm,
     steps: u64,
     silent: u32,
+    polled: bool,
+    last_reading: Option<Nanos>,
     unrecorded: Option<StepRecord>,
 }
 
 impl Handshake {
     /// Drives the unit of `session` with jobs from `jobs`. `dead_time` is the hashing that each clean
-    /// job costs the model; `telemetry` is what its poller publishes. The session is made to record to
+    /// job costs the model; `latest` is what its poller publishes. The session is made to record to
     /// `recorder`.
     #[expect(
         clippy::too_many_arguments,
@@ -47,7 +49,7 @@ impl Handshake {
         jobs: JobFactory,
         discipline: Discipline,
         dead_time: Duration,
-        telemetry: watch::Receiver<Option<Telemetry>>,
+        latest: watch::Receiver<Latest>,
         recorder: Recorder,
         provenance: Provenance,
         clock: Clock,
@@ -58,13 +60,15 @@ impl Handshake {
             jobs,
             discipline,
             dead_time,
-            telemetry,
+            latest,
             recorder,
             provenance,
             alarm: clock.alarm(),
             clock,
             steps: 0,
             silent: 0,
+            polled: true,
+            last_reading: None,
             unrecorded: None,
         }
     }
@@ -101,6 +105,18 @@ impl Handshake {
             self.recorder.record(Record::Step(record)).await?;
         }
         Ok(())
+    }
+
+    /// Records the newest reading, if it is one.
+    async fn record_reading(&mut self) -> Result<(), SubstrateError> {
+        let reading = self.latest.borrow_and_update().telemetry.clone();
+        match reading {
+            Some(reading) if self.last_reading != Some(reading.taken) => {
+                self.last_reading = Some(reading.taken);
+                Ok(self.recorder.record(Record::Telemetry(reading)).await?)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_silence(
@@ -145,6 +161,10 @@ impl Substrate for Handshake {
                             refused.count(share.judgement.verdict);
                         }
                     }
+                    changed = self.latest.changed(), if self.polled => match changed {
+                        Ok(()) => self.record_reading().await?,
+                        Err(_) => self.polled = false,
+                    },
                     () = self.alarm.at(until) => {}
                 },
                 Action::End(outcome) => break (outcome, now),
@@ -157,7 +177,7 @@ impl Substrate for Handshake {
             jobs,
             shares,
             refused,
-            telemetry: self.telemetry.borrow().clone(),
+            telemetry: self.latest.borrow().telemetry.clone(),
         };
         self.unrecorded = Some(drive.record(self.steps, &observation));
         self.steps += 1;

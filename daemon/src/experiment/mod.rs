@@ -1,0 +1,5 @@
+//! The one flow: a task's input drives a unit, and its states are judged.
+
+pub mod encoder;
+pub mod features;
+pub mod rig;

@@ -1,0 +1,13 @@
+//! The program's parts; `main.rs` only parses the command line.
+//!
+//! `config` and `experiment` bring a task and a unit together, `store` keeps what happened, `report` says
+//! it; one file per subcommand calls them.
+
+pub mod cli;
+pub mod config;
+pub mod experiment;
+pub mod report;
+pub mod store;
+
+mod capture;
+mod train;

@@ -1,0 +1,4 @@
+//! What a run says: a table for the eye, a folder for everything else.
+
+pub mod svg;
+pub mod table;

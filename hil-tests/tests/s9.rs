@@ -1,0 +1,156 @@
+//! An Antminer S9 on its wires: Stratum V1 and the cgminer API. Simulated, on loopback sockets.
+
+use std::time::Duration;
+
+use hil_tests::{Bench, SCALE, drive};
+use thermine_drivers::pow::Difficulty;
+use thermine_drivers::record::Verdict;
+use thermine_drivers::seed;
+use thermine_drivers::stratum::factory::JobFactory;
+use thermine_drivers::substrate::{Discipline, Outcome, Pace, Substrate};
+
+fn pace(shares: u32, hold: f64) -> Pace {
+    Pace {
+        shares,
+        hold: Duration::from_secs_f64(hold),
+        timeout: Duration::from_secs(60),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_says_who_it_is_and_its_telemetry_is_plausible() {
+    let bench = Bench::start(SCALE).await;
+    assert_eq!(bench.session.agent(), Some("bmminer/2.0.0"));
+    let latest = bench.latest.borrow().clone();
+    let model = latest.identity.and_then(|identity| identity.model);
+    assert_eq!(model.as_deref(), Some("Antminer S9"));
+    // Some time at work, so that its hash rate is that of a unit that hashes.
+    let (mut unit, _plug, _stop) = bench.handshake(Discipline::Dialogue);
+    let seen = unit.step(&drive(1.0, pace(1, 30.0))).await.expect("a step");
+    let telemetry = seen.telemetry.expect("a reading");
+    assert_eq!(
+        telemetry.boards.iter().map(|b| b.slot).collect::<Vec<_>>(),
+        [6, 7, 8]
+    );
+    for board in &telemetry.boards {
+        assert_eq!(board.chips, Some(63));
+        let (pcb, chip) = (
+            board.pcb_temp.expect("a sensor").0,
+            board.chip_temp.expect("a sensor").0,
+        );
+        assert!(
+            (50.0..90.0).contains(&pcb) && pcb < chip && chip < 110.0,
+            "{pcb} {chip}"
+        );
+    }
+    assert_eq!(telemetry.fans.len(), 2);
+    let rate = telemetry.hash_rate.expect("a rate").0;
+    assert!((10e12..15e12).contains(&rate), "{rate}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_becomes_shares_that_verify_and_a_wrong_header_does_not() {
+    for (unit_scale, right) in [(SCALE, true), (SCALE / 65_536.0, false)] {
+        let mut bench = Bench::start(unit_scale).await;
+        let mut jobs = JobFactory::new(seed::stream(2, "jobs"));
+        let job = jobs.next(1, 1_700_000_000, bench.session.extranonce_len());
+        let difficulty = Difficulty::new(256.0).expect("positive");
+        bench
+            .session
+            .send_job(job, difficulty, true, None)
+            .await
+            .expect("sent");
+        let mut accepted = 0;
+        for _ in 0..50 {
+            let share = bench.session.next_share().await.expect("a share");
+            match share.judgement.verdict {
+                Verdict::Accepted => {
+                    accepted += 1;
+                    assert!(share.judgement.difficulty.expect("hashed") >= 256.0);
+                }
+                Verdict::Duplicate => assert!(right),
+                Verdict::LowDifficulty => assert!(!right),
+                other => panic!("{other:?}"),
+            }
+        }
+        // A unit that hashes too little, or the wrong bytes, is found out: one hash in 64 is a share.
+        assert!(
+            if right { accepted > 40 } else { accepted < 10 },
+            "{accepted}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_handshake_keeps_one_job_in_flight_and_its_hold() {
+    let (mut unit, _plug, _stop) = Bench::start(SCALE).await.handshake(Discipline::Dialogue);
+    for _ in 0..20 {
+        let seen = unit.step(&drive(1.0, pace(3, 0.0))).await.expect("a step");
+        assert_eq!(
+            (seen.outcome, seen.jobs, seen.shares.len()),
+            (Outcome::Answered, 1, 3)
+        );
+        assert!(
+            seen.shares
+                .iter()
+                .all(|share| share.job == seen.shares[0].job)
+        );
+        assert!(
+            seen.shares
+                .iter()
+                .all(|share| share.arrived >= seen.started)
+        );
+    }
+    let seen = unit.step(&drive(0.5, pace(1, 5.0))).await.expect("a step");
+    let span = seen.ended.since(seen.started).as_secs_f64();
+    assert!((5.0..6.0).contains(&span), "{span}");
+    // Half its time in job switches of 25.7 ms: 97 in 5 s, less what a busy machine is late.
+    assert!((70..=98).contains(&seen.jobs), "{} jobs", seen.jobs);
+    let reading = seen.telemetry.expect("a reading");
+    assert!(seen.ended.since(reading.taken) < Duration::from_secs(10));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lower_duty_cools_the_unit() {
+    let (mut unit, _plug, _stop) = Bench::start(SCALE).await.handshake(Discipline::Dialogue);
+    let mut temperatures = Vec::new();
+    for duty in [1.0, 0.4] {
+        let seen = unit
+            .step(&drive(duty, pace(1, 50.0)))
+            .await
+            .expect("a step");
+        let board = seen.telemetry.expect("a reading").boards.remove(0);
+        temperatures.push(board.chip_temp.expect("a sensor").0);
+    }
+    assert!(temperatures[0] > temperatures[1] + 4.0, "{temperatures:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_monologue_goes_on_schedule() {
+    let (mut unit, _plug, _stop) = Bench::start(SCALE).await.handshake(Discipline::Monologue);
+    let mut shares = 0;
+    for _ in 0..10 {
+        let seen = unit.step(&drive(1.0, pace(1, 2.0))).await.expect("a step");
+        assert_eq!(seen.jobs, 1);
+        assert_eq!(seen.refused.stale, 0, "no job is ever replaced");
+        shares += seen.shares.len();
+    }
+    assert!(
+        (150..320).contains(&shares),
+        "{shares} in 20 s at 11.5 a second"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_unit_whose_plug_is_pulled_is_an_error_that_names_it() {
+    let (mut unit, plug, _stop) = Bench::start(SCALE).await.handshake(Discipline::Dialogue);
+    unit.step(&drive(1.0, pace(1, 0.0))).await.expect("a step");
+    plug.cancel();
+    let error = loop {
+        if let Err(error) = unit.step(&drive(1.0, pace(1, 0.0))).await {
+            break error.to_string();
+        }
+    };
+    assert!(error.starts_with("bench at 127.0.0.1"), "{error}");
+    assert!(error.contains("check its power"), "{error}");
+}
