@@ -17,12 +17,24 @@ fn main() -> ExitCode {
     match thermine::cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // `{:#}` puts the causes after the context, on one line.
             #[expect(clippy::print_stderr, reason = "this is where a user reads it")]
             {
-                eprintln!("error: {error:#}");
+                eprintln!("error: {}", chain(&error));
             }
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes on one line. Some errors name their cause themselves: it is not said twice.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }

@@ -1,8 +1,464 @@
-//! `thermine train`.
+//! `thermine train`: drives a unit with a task's input in each mode, trains a readout on its states, and
+//! judges it beside its controls.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thermine_drivers::clock::{Clock, Nanos};
+use thermine_drivers::record::Recorder;
+use thermine_drivers::seed;
+use thermine_drivers::sim::device::Device;
+use thermine_drivers::sim::layout::Layout;
+use thermine_drivers::sim::params::Params;
+use thermine_drivers::stratum::factory::JobFactory;
+use thermine_drivers::substrate::{Handshake, Provenance, Replay, Twin};
+use thermine_drivers::units::s9;
+use thermine_reservoir::describe::Summary;
+use thermine_reservoir::split::Split;
+use thermine_reservoir::tasks::Sequence;
+use thermine_reservoir::tasks::narma::narma10;
+use thermine_reservoir::verdict::{Trial, Verdict};
+use tokio::task::JoinSet;
 
 use crate::cli;
+use crate::config::Config;
+use crate::experiment::encoder::{Encoder, Mode};
+use crate::experiment::rig::Rig;
+use crate::experiment::trace::Trace;
+use crate::report::folder;
+use crate::report::progress::{Bar, Progress};
+use crate::report::run::{Arm, RunReport};
+use crate::store::{Capture, RunMeta, Store};
+
+/// The protocol of the literature: seeds and comparisons elsewhere rest on it.
+const DEFAULT_SPLIT: Split = Split {
+    washout: 200,
+    train: 2_000,
+    test: 1_000,
+};
+
+/// Name of the capture in the report folder.
+const CAPTURE: &str = "capture.sqlite";
+
+/// What a run needs to be repeated, beside its configuration: stored in its capture.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct TaskMeta {
+    narma: u32,
+    split: Split,
+}
+
+/// A run as asked for.
+struct Plan {
+    config: Config,
+    substrate: cli::Substrate,
+    seed: u64,
+    split: Split,
+    capture: Option<PathBuf>,
+    undriven: bool,
+}
 
 /// Runs the subcommand.
-pub(crate) fn run(_args: cli::Train) -> anyhow::Result<()> {
-    anyhow::bail!("not here yet")
+#[expect(clippy::print_stdout, reason = "its output is what it is for")]
+pub(crate) fn run(args: cli::Train) -> Result<()> {
+    let cli::Task::Narma10 = args.task;
+    let plan = plan(&args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let task = narma10(plan.split.total(), plan.seed);
+    let name = format!("narma10-seed{}", plan.seed);
+    let folder = folder::make(args.out.as_deref(), &name)?;
+    let began = Instant::now();
+    let traces = runtime.block_on(async {
+        tokio::select! {
+            traces = record(&plan, &task.input, &folder) => traces,
+            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        }
+    });
+    // Waits for the tasks that hold sockets, but not for ever.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    let traces = traces.with_context(|| {
+        format!(
+            "the run failed; what was recorded until then is in {}",
+            folder.join(CAPTURE).display()
+        )
+    })?;
+    let report = judge(
+        &plan,
+        &task,
+        &traces,
+        began.elapsed().as_secs_f64(),
+        &folder,
+    )?;
+    print!("{}", report.render());
+    println!("{}", folder.display());
+    Ok(())
+}
+
+/// Completes what the command line leaves open: from the capture for a replay, else from the defaults.
+fn plan(args: &cli::Train) -> Result<Plan> {
+    let asked = |default: Split| Split {
+        washout: args.washout.unwrap_or(default.washout),
+        train: args.train.unwrap_or(default.train),
+        test: args.test.unwrap_or(default.test),
+    };
+    let mut plan = Plan {
+        config: Config::load(args.config.as_deref())?,
+        substrate: args.substrate,
+        seed: args.seed.unwrap_or(1),
+        split: asked(DEFAULT_SPLIT),
+        capture: args.capture.clone(),
+        undriven: false,
+    };
+    if args.capture.is_some() && args.substrate != cli::Substrate::Replay {
+        bail!("--capture is for --substrate replay only");
+    }
+    if args.substrate == cli::Substrate::Twin && plan.config.unit.simulated.is_none() {
+        bail!(
+            "--substrate twin is a simulation, but {} is not configured as a simulated unit",
+            plan.config.unit.name
+        );
+    }
+    if let (cli::Substrate::Replay, Some(path)) = (args.substrate, &args.capture) {
+        let capture = Capture::open(path)?;
+        let run = capture.run()?;
+        match serde_json::from_value::<TaskMeta>(run.task) {
+            Ok(meta) => {
+                plan.config = toml::from_str(&run.config).with_context(|| {
+                    format!("the configuration in {} is not known here", path.display())
+                })?;
+                plan.seed = args.seed.unwrap_or(run.seed);
+                plan.split = asked(meta.split);
+            }
+            Err(_) => {
+                // Recorded by another program: as many steps as there are, in the usual proportion.
+                plan.undriven = true;
+                let steps = capture.streams()?.iter().map(|s| s.jobs).max().unwrap_or(0) as usize;
+                let washout = steps / 16;
+                let test = (steps - washout) / 3;
+                plan.split = asked(Split {
+                    washout,
+                    train: steps - washout - test,
+                    test,
+                });
+            }
+        }
+    }
+    plan.split.check(plan.split.total())?;
+    Ok(plan)
+}
+
+/// Drives the substrate in every mode and records what happens in the folder's capture.
+async fn record(plan: &Plan, input: &[f64], folder: &Path) -> Result<Vec<Trace>> {
+    let progress = Progress::default();
+    if plan.substrate == cli::Substrate::Replay {
+        return replay(plan, input, &progress).await;
+    }
+    let simulated = plan.config.unit.simulated.is_some();
+    let (config, config_hash) = fingerprint(&plan.config)?;
+    let meta = RunMeta {
+        seed: plan.seed,
+        config,
+        config_hash,
+        task: serde_json::to_value(TaskMeta {
+            narma: 10,
+            split: plan.split,
+        })?,
+        provenance: if simulated {
+            Provenance::Simulated
+        } else {
+            Provenance::Device
+        },
+    };
+    let store = Store::create(&folder.join(CAPTURE), &meta)?;
+    let traces = match plan.substrate {
+        cli::Substrate::Twin => twins(plan, input, &store, &progress).await,
+        _ => handshakes(plan, input, &store, &progress).await,
+    };
+    // Whatever happened, what is recorded stays readable, and says how the run ended.
+    let state = match &traces {
+        Ok(_) => "finished".to_string(),
+        Err(error) => format!("failed: {error:#}"),
+    };
+    let finished = tokio::task::spawn_blocking(move || store.finish(&state)).await?;
+    let traces = traces?;
+    finished?;
+    Ok(traces)
+}
+
+/// All modes at once on simulated units of their own, or one after the other on the one real unit.
+async fn handshakes(
+    plan: &Plan,
+    input: &[f64],
+    store: &Store,
+    progress: &Progress,
+) -> Result<Vec<Trace>> {
+    let config = &plan.config;
+    let speed = config
+        .unit
+        .simulated
+        .as_ref()
+        .map(|simulated| simulated.speed);
+    let clock = speed.map_or_else(Clock::real, Clock::scaled);
+    let rig = Rig::open(config.clone(), clock.clone()).await?;
+    let part = |mode: Mode| Part {
+        encoder: Encoder::new(mode, config.step.clone()),
+        recorder: store.stream(mode.name()),
+        bar: progress.bar(mode.name(), input.len()),
+    };
+    let traces = if let Some(simulated) = &config.unit.simulated {
+        let mut arms = JoinSet::new();
+        for (index, mode) in Mode::ALL.into_iter().enumerate() {
+            let worker = format!("{}.{}", config.stratum.worker, mode.name());
+            let unit_seed = plan.seed.wrapping_mul(Mode::ALL.len() as u64) + index as u64;
+            let mut awaited = rig
+                .simulate(&worker, simulated.difficulty_scale, unit_seed)
+                .await?;
+            let (part, clock, input) = (part(mode), clock.clone(), input.to_vec());
+            let jobs = JobFactory::new(seed::stream(plan.seed, &worker));
+            arms.spawn(async move {
+                let session = awaited.session().await?;
+                let mut unit = Handshake::new(
+                    session,
+                    jobs,
+                    mode.discipline(),
+                    s9::SWITCH_DEAD_TIME,
+                    awaited.latest.clone(),
+                    part.recorder.clone(),
+                    Provenance::Simulated,
+                    clock,
+                );
+                let trace = part.drive(&mut unit, &input).await?;
+                unit.finish().await?;
+                Ok::<Trace, anyhow::Error>(trace)
+            });
+        }
+        let mut traces = Vec::new();
+        while let Some(joined) = arms.join_next().await {
+            traces.push(joined??);
+        }
+        traces.sort_by_key(|trace| Mode::ALL.iter().position(|mode| *mode == trace.mode));
+        traces
+    } else {
+        let mut awaited = rig.expect();
+        tracing::warn!(address = %rig.stratum(), worker = config.stratum.worker, "waiting for the unit");
+        let mut session = awaited.session().await?;
+        let mut jobs = JobFactory::new(seed::stream(plan.seed, &config.stratum.worker));
+        let mut traces = Vec::new();
+        for mode in Mode::ALL {
+            let part = part(mode);
+            let mut unit = Handshake::new(
+                session,
+                jobs,
+                mode.discipline(),
+                s9::SWITCH_DEAD_TIME,
+                awaited.latest.clone(),
+                part.recorder.clone(),
+                Provenance::Device,
+                clock.clone(),
+            );
+            traces.push(part.drive(&mut unit, input).await?);
+            (session, jobs) = unit.finish().await?;
+        }
+        traces
+    };
+    rig.close().await;
+    Ok(traces)
+}
+
+/// All modes in virtual time, on as many threads as there are.
+async fn twins(
+    plan: &Plan,
+    input: &[f64],
+    store: &Store,
+    progress: &Progress,
+) -> Result<Vec<Trace>> {
+    let mut arms = JoinSet::new();
+    for (index, mode) in Mode::ALL.into_iter().enumerate() {
+        let unit_seed = plan.seed.wrapping_mul(Mode::ALL.len() as u64) + index as u64;
+        let part = Part {
+            encoder: Encoder::new(mode, plan.config.step.clone()),
+            recorder: store.stream(mode.name()),
+            bar: progress.bar(mode.name(), input.len()),
+        };
+        let mut twin = Twin::new(
+            Device::warm(&Params::s9(), unit_seed, Nanos::ZERO),
+            Layout::Bm1387,
+            mode.discipline(),
+            s9::SWITCH_DEAD_TIME,
+            seed::stream(unit_seed, "twin"),
+            part.recorder.clone(),
+        );
+        let input = input.to_vec();
+        arms.spawn(async move { part.drive(&mut twin, &input).await });
+    }
+    let mut traces = Vec::new();
+    while let Some(joined) = arms.join_next().await {
+        traces.push(joined??);
+    }
+    traces.sort_by_key(|trace| Mode::ALL.iter().position(|mode| *mode == trace.mode));
+    Ok(traces)
+}
+
+/// Every mode that the capture holds; a capture of another program counts as a dialogue that was not
+/// driven with this input.
+async fn replay(plan: &Plan, input: &[f64], progress: &Progress) -> Result<Vec<Trace>> {
+    let path = plan.capture.as_deref().unwrap_or(Path::new(""));
+    let provenance = Capture::open(path)?.run()?.provenance;
+    let mut traces = Vec::new();
+    for stream in Capture::open(path)?.streams()? {
+        let mode = match Mode::ALL
+            .into_iter()
+            .find(|mode| mode.name() == stream.name)
+        {
+            Some(mode) => mode,
+            None if plan.undriven => Mode::Dialogue,
+            None => continue,
+        };
+        let steps = Capture::open(path)?.steps(&stream)?;
+        let part = Part {
+            encoder: Encoder::new(mode, plan.config.step.clone()),
+            recorder: Recorder::discard(),
+            bar: progress.bar(mode.name(), input.len()),
+        };
+        let mut replay = Replay::new(steps, provenance.clone());
+        traces.push(part.drive(&mut replay, input).await?);
+    }
+    if traces.is_empty() {
+        bail!("{} holds no stream that can be replayed", path.display());
+    }
+    Ok(traces)
+}
+
+/// One mode's share of a run.
+struct Part {
+    encoder: Encoder,
+    recorder: Recorder,
+    bar: Bar,
+}
+
+impl Part {
+    async fn drive<S: thermine_drivers::substrate::Substrate>(
+        &self,
+        substrate: &mut S,
+        input: &[f64],
+    ) -> Result<Trace> {
+        Trace::record(substrate, &self.encoder, input, || self.bar.step())
+            .await
+            .with_context(|| self.encoder.mode().name())
+    }
+}
+
+/// Trains, judges and writes the report folder.
+fn judge(
+    plan: &Plan,
+    task: &Sequence,
+    traces: &[Trace],
+    wall_seconds: f64,
+    folder: &Path,
+) -> Result<RunReport> {
+    let mut arms = Vec::new();
+    for trace in traces {
+        let (states, mut notes) = trace.states()?;
+        let encoded = trace.encoded_states()?;
+        let name = trace.mode.name();
+        let verdict = Verdict::of(&Trial {
+            device: &states,
+            encoded: &encoded,
+            input: &task.input,
+            target: &task.target,
+            split: plan.split,
+            seed: plan.seed,
+        })
+        .with_context(|| format!("cannot judge the {name}"))?;
+        if plan.undriven {
+            notes.push(
+                "the capture was not driven with this input, so its states cannot depend on it: a null"
+                    .to_string(),
+            );
+        }
+        folder::write_states(
+            folder,
+            name,
+            &task.input,
+            &task.target,
+            (&encoded, &states),
+            (plan.split, &verdict.device.predictions),
+        )?;
+        arms.push(Arm {
+            mode: trace.mode,
+            encoding: trace.mode.encoding(),
+            provenance: trace.provenance.clone(),
+            published_nrmse: trace.mode.published(),
+            sentence: verdict.to_string(),
+            features: states
+                .features()
+                .iter()
+                .map(|f| format!("{} [{}]", f.name, f.unit))
+                .collect(),
+            verdict,
+            device_seconds: trace.device_seconds,
+            jobs: trace.jobs,
+            refused: trace.refused,
+            timed_out: trace.timed_out,
+            mean_reading_age_seconds: trace.reading_age_seconds / trace.encoded.len() as f64,
+            since_job_ms: Summary::of(&trace.waits_ms),
+            notes,
+        });
+    }
+    let report = RunReport {
+        version: env!("CARGO_PKG_VERSION"),
+        task: "NARMA-10",
+        seed: plan.seed,
+        config_hash: fingerprint(&plan.config)?.1,
+        unit: plan.config.unit.name.clone(),
+        substrate: match plan.substrate {
+            cli::Substrate::Handshake => "handshake",
+            cli::Substrate::Twin => "twin",
+            cli::Substrate::Replay => "replay",
+        },
+        speed: match plan.substrate {
+            cli::Substrate::Handshake => plan.config.unit.simulated.as_ref().map(|s| s.speed),
+            _ => None,
+        },
+        split: plan.split,
+        rejected_draws: task.rejected_draws,
+        wall_seconds,
+        arms,
+    };
+    folder::write_report(folder, &report)?;
+    if let Some(arm) = report.arms.first() {
+        let rows = plan.split.test_rows();
+        let title = format!(
+            "NARMA-10, {} on {} ({})",
+            arm.mode.name(),
+            report.unit,
+            arm.provenance
+        );
+        folder::plot_predictions(
+            folder,
+            &title,
+            rows.start,
+            &task.target[rows],
+            &arm.verdict.device.predictions,
+            &arm.verdict.device.nrmse,
+        )?;
+        let waits: Vec<(&str, &[f64])> = traces
+            .iter()
+            .map(|trace| (trace.mode.name(), trace.waits_ms.as_slice()))
+            .collect();
+        let title = format!("Δt on {} ({})", report.unit, arm.provenance);
+        folder::plot_waits(folder, &title, &waits)?;
+    }
+    Ok(report)
+}
+
+/// The configuration as TOML, and the first 16 hex digits of its SHA-256.
+fn fingerprint(config: &Config) -> Result<(String, String)> {
+    let text = toml::to_string(config)?;
+    let hash = hex::encode(Sha256::digest(&text));
+    Ok((text, hash[..16].to_string()))
 }

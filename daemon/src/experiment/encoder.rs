@@ -1,7 +1,6 @@
 //! From the input to what the unit is driven with.
 
 use serde::{Deserialize, Serialize};
-use thermine_drivers::pow::Difficulty;
 use thermine_drivers::substrate::{Discipline, Drive};
 use thermine_drivers::unit::OperatingPoint;
 
@@ -21,7 +20,7 @@ pub enum Mode {
     Dialogue,
     /// Jobs on schedule, never clean; the input sets the share difficulty.
     Monologue,
-    /// Single-Word Handshake at the mean duty, whatever the input.
+    /// Single-Word Handshake at full duty, whatever the input.
     Constant,
 }
 
@@ -60,7 +59,7 @@ impl Mode {
         match self {
             Mode::Dialogue => "input sets the duty, by the cadence of clean jobs",
             Mode::Monologue => "input sets the share difficulty of pipelined jobs",
-            Mode::Constant => "input is ignored: mean duty",
+            Mode::Constant => "input is ignored",
         }
     }
 }
@@ -78,14 +77,18 @@ impl Encoder {
         Encoder { mode, step }
     }
 
+    /// The mode that it encodes for.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// The drive for input `u`, taken into 0..=0.5.
     pub fn drive(&self, u: f64) -> Drive {
         let u = u.clamp(0.0, INPUT_MAX);
         let swing = 1.0 - self.step.duty_min;
         let duty = match self.mode {
             Mode::Dialogue => 1.0 - swing * u / INPUT_MAX,
-            Mode::Monologue => 1.0,
-            Mode::Constant => 1.0 - swing / 2.0,
+            Mode::Monologue | Mode::Constant => 1.0,
         };
         let difficulty = match self.mode {
             // Scaled so that the easiest share, at the largest input, has the configured difficulty:
@@ -109,12 +112,17 @@ impl Encoder {
 
     /// What of a drive depends on the input, as numbers: the *encoded drive*, which a control gets
     /// without the unit.
-    pub fn encoded(drive: &Drive) -> [f64; 2] {
-        [drive.duty, Difficulty::get(drive.difficulty)]
+    ///
+    /// Difficulty and its reciprocal both stand here: a share rate goes with the reciprocal, and a unit
+    /// that merely inverts what was encoded has computed nothing.
+    pub fn encoded(drive: &Drive) -> [f64; 3] {
+        let difficulty = drive.difficulty.get();
+        [drive.duty, difficulty, 1.0 / difficulty]
     }
 
     /// Names and units of [`Encoder::encoded`].
-    pub const ENCODED: [(&'static str, &'static str); 2] = [("duty", "1"), ("difficulty", "1")];
+    pub const ENCODED: [(&'static str, &'static str); 3] =
+        [("duty", "1"), ("difficulty", "1"), ("1/difficulty", "1")];
 }
 
 #[cfg(test)]

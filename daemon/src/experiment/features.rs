@@ -11,7 +11,6 @@ const ZONES: usize = 3;
 #[derive(Debug, Clone)]
 pub struct Features {
     columns: Vec<Column>,
-    rows: usize,
 }
 
 /// One quantity over all steps.
@@ -54,7 +53,7 @@ impl Features {
         for zone in 0..ZONES {
             columns.push(column(format!("zone{zone}.share_rate"), "1/s"));
         }
-        Features { columns, rows: 0 }
+        Features { columns }
     }
 
     /// Appends the row of one step.
@@ -77,12 +76,6 @@ impl Features {
         for (column, value) in self.columns.iter_mut().zip(row) {
             column.values.push(value);
         }
-        self.rows += 1;
-    }
-
-    /// Steps so far.
-    pub fn rows(&self) -> usize {
-        self.rows
     }
 
     /// Closes the gaps. Only a value of the past may stand in for a missing one, except at the start.
@@ -134,7 +127,6 @@ mod tests {
                 column("a", &[None, Some(1.0), None, Some(2.0)]),
                 column("b", &[None; 4]),
             ],
-            rows: 4,
         };
         let filled = features.filled();
         assert_eq!(filled.columns.len(), 1);

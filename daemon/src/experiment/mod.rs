@@ -3,3 +3,4 @@
 pub mod encoder;
 pub mod features;
 pub mod rig;
+pub mod trace;

@@ -122,6 +122,7 @@ impl Poller {
     }
 
     async fn poll_for_ever(&mut self, latest: &watch::Sender<Latest>) {
+        let seat = self.clock.follow();
         let mut must_identify = true;
         loop {
             let started = self.clock.now();
@@ -141,7 +142,7 @@ impl Poller {
                     self.wait_after(failures, fatal)
                 }
             };
-            self.clock.alarm().at(started + wait).await;
+            seat.wait_until(started + wait).await;
         }
     }
 

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::device::{Device, Find};
 use super::layout::{self, Layout};
-use crate::clock::{Clock, Nanos};
+use crate::clock::{Clock, Nanos, Seat};
 use crate::pow::difficulty::difficulty_of;
 use crate::pow::sha256d::Midstate;
 use crate::pow::{Difficulty, Target, Work};
@@ -83,6 +83,7 @@ pub struct Miner<Report> {
     device: Device,
     settings: PoolSettings,
     layout: Layout,
+    seat: Seat,
     clock: Clock,
     rng: Rng,
     counters: PoolCounters,
@@ -125,6 +126,7 @@ impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
             device,
             settings,
             layout,
+            seat: clock.follow(),
             clock,
             rng,
             counters: PoolCounters::default(),
@@ -159,7 +161,6 @@ impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
         let mut connection = Connection::open(stream, &self.clock, &self.settings).await?;
         self.counters.connected = true;
         let mut token = 0;
-        let mut alarm = self.clock.alarm();
         let mut found = Vec::new();
         loop {
             connection.lines.flush().await?;
@@ -180,7 +181,7 @@ impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
                         Err(error) => tracing::debug!(%error, "ignored a line from the pool"),
                     }
                 }
-                () = alarm.at(next) => {
+                () = self.seat.wait_until(next) => {
                     self.advance(&mut found);
                     self.submit(&mut connection, &mut found);
                 }

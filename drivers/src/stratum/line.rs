@@ -61,6 +61,7 @@ pub struct LineStream {
     writer: OwnedWriteHalf,
     unsent: BytesMut,
     unsent_since: Option<Instant>,
+    clock: Clock,
 }
 
 impl LineStream {
@@ -72,20 +73,22 @@ impl LineStream {
         let (reader, writer) = stream.into_split();
         LineStream {
             reader: FramedRead::new(
-                Stamped::new(reader, clock),
+                Stamped::new(reader, clock.clone()),
                 LinesCodec::new_with_max_length(MAX_LINE),
             ),
             writer,
             unsent: BytesMut::new(),
             unsent_since: None,
+            clock,
         }
     }
 
-    /// The next line that is not blank.
+    /// The next line that is not blank. Asking for it says that the lines before have been dealt with.
     ///
     /// # Errors
     /// [`LineError`], after which the stream is of no more use.
     pub async fn next(&mut self) -> Result<Line, LineError> {
+        self.reader.get_mut().settle();
         loop {
             match self.reader.next().await {
                 Some(Ok(text)) if text.trim().is_empty() => {}
@@ -109,6 +112,7 @@ impl LineStream {
 
     /// Appends `line`, which ends in a newline, to what [`flush`](LineStream::flush) will send.
     pub fn push(&mut self, line: &str) {
+        self.clock.send(line.len());
         self.unsent.extend_from_slice(line.as_bytes());
     }
 

@@ -15,17 +15,28 @@ pub(super) struct Stamped<R> {
     inner: R,
     clock: Clock,
     last: Nanos,
+    unsettled: usize,
 }
 
 impl<R> Stamped<R> {
     pub(super) fn new(inner: R, clock: Clock) -> Stamped<R> {
         let last = clock.now();
-        Stamped { inner, clock, last }
+        Stamped {
+            inner,
+            clock,
+            last,
+            unsettled: 0,
+        }
     }
 
     /// When the last bytes came in.
     pub(super) fn last(&self) -> Nanos {
         self.last
+    }
+
+    /// Tells the clock that everything read so far has been dealt with.
+    pub(super) fn settle(&mut self) {
+        self.clock.settle(std::mem::take(&mut self.unsettled));
     }
 }
 
@@ -35,8 +46,10 @@ impl<R: AsyncRead + Unpin> AsyncRead for Stamped<R> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
         self.last = self.clock.now();
+        self.unsettled += buf.filled().len() - before;
         Poll::Ready(Ok(()))
     }
 }

@@ -6,16 +6,17 @@ use tokio::sync::watch;
 
 use super::{
     Discipline, Drive, Observation, Outcome, Provenance, Refused, SILENT_STEPS, Sample, Substrate,
-    SubstrateError,
+    SubstrateError, TELEMETRY_PATIENCE,
 };
 use crate::cgminer::poller::Latest;
-use crate::clock::{Alarm, Clock, Nanos};
+use crate::clock::{Clock, Nanos, Seat};
 use crate::pow::Difficulty;
 use crate::record::{Record, Recorder, StepRecord};
 use crate::stratum::Session;
 use crate::stratum::factory::JobFactory;
 use crate::stratum::session::Share;
 use crate::stratum::swh::{Action, Step, cadence};
+use crate::unit::Telemetry;
 
 /// A unit behind a Stratum session.
 #[derive(Debug)]
@@ -27,12 +28,13 @@ pub struct Handshake {
     latest: watch::Receiver<Latest>,
     recorder: Recorder,
     provenance: Provenance,
+    seat: Seat,
     clock: Clock,
-    alarm: Alarm,
     steps: u64,
     silent: u32,
     polled: bool,
-    last_reading: Option<Nanos>,
+    begun: Nanos,
+    reading: Option<Telemetry>,
     unrecorded: Option<StepRecord>,
 }
 
@@ -63,24 +65,27 @@ impl Handshake {
             latest,
             recorder,
             provenance,
-            alarm: clock.alarm(),
-            clock,
             steps: 0,
             silent: 0,
             polled: true,
-            last_reading: None,
+            begun: clock.now(),
+            seat: clock.drive(),
+            reading: None,
             unrecorded: None,
+            clock,
         }
     }
 
     /// Ends the conversation: every share so far is durable and acknowledged, and the last step is
-    /// recorded.
+    /// recorded. Gives back session and jobs for a conversation to follow.
     ///
     /// # Errors
     /// If the unit has gone or the capture has failed.
-    pub async fn finish(mut self) -> Result<(), SubstrateError> {
+    pub async fn finish(mut self) -> Result<(Session, JobFactory), SubstrateError> {
         self.record_last_step().await?;
-        Ok(self.session.settle().await?)
+        self.session.settle().await?;
+        self.session.record_to(Recorder::discard());
+        Ok((self.session, self.jobs))
     }
 
     async fn send(&mut self, drive: &Drive, step: &mut Step) -> Result<(), SubstrateError> {
@@ -107,16 +112,34 @@ impl Handshake {
         Ok(())
     }
 
-    /// Records the newest reading, if it is one.
-    async fn record_reading(&mut self) -> Result<(), SubstrateError> {
-        let reading = self.latest.borrow_and_update().telemetry.clone();
-        match reading {
-            Some(reading) if self.last_reading != Some(reading.taken) => {
-                self.last_reading = Some(reading.taken);
-                Ok(self.recorder.record(Record::Telemetry(reading)).await?)
+    /// Takes and records the newest reading, if there is one.
+    async fn take_reading(&mut self) -> Result<(), SubstrateError> {
+        let newest = self.latest.borrow_and_update().telemetry.clone();
+        let taken = |reading: &Option<Telemetry>| reading.as_ref().map(|reading| reading.taken);
+        if taken(&newest) != taken(&self.reading) {
+            self.reading.clone_from(&newest);
+            if let Some(reading) = newest {
+                self.recorder.record(Record::Telemetry(reading)).await?;
             }
-            _ => Ok(()),
         }
+        Ok(())
+    }
+
+    fn check_telemetry(&self, now: Nanos) -> Result<(), SubstrateError> {
+        let taken = self
+            .reading
+            .as_ref()
+            .map_or(self.begun, |reading| reading.taken);
+        let age = self.clock.wall(now.since(taken));
+        if age < TELEMETRY_PATIENCE {
+            return Ok(());
+        }
+        let error = self.latest.borrow().last_error.clone();
+        Err(SubstrateError::TelemetryLost {
+            unit: self.session.worker().to_string(),
+            age,
+            reason: error.map_or_else(|| "it has not answered".into(), |error| error.to_string()),
+        })
     }
 
     fn check_silence(
@@ -162,14 +185,16 @@ impl Substrate for Handshake {
                         }
                     }
                     changed = self.latest.changed(), if self.polled => match changed {
-                        Ok(()) => self.record_reading().await?,
+                        Ok(()) => self.take_reading().await?,
                         Err(_) => self.polled = false,
                     },
-                    () = self.alarm.at(until) => {}
+                    () = self.seat.wait_until(until) => {}
                 },
                 Action::End(outcome) => break (outcome, now),
             }
         };
+        self.take_reading().await?;
+        self.check_telemetry(ended)?;
         let observation = Observation {
             started: step.started(),
             ended,
@@ -177,7 +202,7 @@ impl Substrate for Handshake {
             jobs,
             shares,
             refused,
-            telemetry: self.latest.borrow().telemetry.clone(),
+            telemetry: self.reading.clone(),
         };
         self.unrecorded = Some(drive.record(self.steps, &observation));
         self.steps += 1;

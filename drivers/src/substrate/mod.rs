@@ -142,6 +142,20 @@ pub enum SubstrateError {
         /// Difficulty of the last.
         difficulty: Difficulty,
     },
+    /// Its control interface has stopped answering, so that its heat is unknown.
+    #[error(
+        "{unit}: no telemetry for {} s of wall time ({reason}): check that its API is reachable; a unit \
+         whose temperature is unknown must not be driven",
+        .age.as_secs()
+    )]
+    TelemetryLost {
+        /// The unit.
+        unit: String,
+        /// Wall time since the last reading.
+        age: Duration,
+        /// What the last attempt met with.
+        reason: String,
+    },
     /// The capture has failed.
     #[error(transparent)]
     Recorder(#[from] RecorderClosed),
@@ -168,6 +182,10 @@ pub enum SubstrateError {
         asked: String,
     },
 }
+
+/// Wall time without a reading after which a unit on the wire is given up. An S9 that restarts its miner
+/// is silent for longer, and would not come back to the same session.
+pub(crate) const TELEMETRY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Steps in a row without an answer after which a unit is given up.
 pub(crate) const SILENT_STEPS: u32 = 5;

@@ -1,0 +1,64 @@
+//! Progress of several things at once: bars on a terminal, now and then a line elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// Time between two lines where there is no terminal.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// A place for bars.
+#[derive(Debug, Default)]
+pub struct Progress {
+    bars: MultiProgress,
+}
+
+/// The progress of one thing.
+#[derive(Debug)]
+pub struct Bar {
+    bar: ProgressBar,
+    said: Option<Mutex<Instant>>,
+}
+
+impl Progress {
+    /// A bar of `length` steps.
+    pub fn bar(&self, name: &str, length: usize) -> Bar {
+        let bar = self.bars.add(ProgressBar::new(length as u64));
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg:10} {bar:40} {pos}/{len} steps, {eta} left")
+        {
+            bar.set_style(style);
+        }
+        bar.set_message(name.to_string());
+        Bar {
+            bar,
+            said: (!std::io::stderr().is_terminal()).then(|| Mutex::new(Instant::now())),
+        }
+    }
+}
+
+impl Bar {
+    /// One step more.
+    pub fn step(&self) {
+        self.bar.inc(1);
+        let Some(said) = &self.said else { return };
+        if let Ok(mut said) = said.try_lock()
+            && said.elapsed() >= QUIET
+        {
+            *said = Instant::now();
+            let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
+            #[expect(clippy::print_stderr, reason = "progress is for whoever watches")]
+            {
+                eprintln!("{}: {done} of {all} steps", self.bar.message());
+            }
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.abandon();
+    }
+}

@@ -1,0 +1,230 @@
+//! The report of a training run: what is printed, and what is written as JSON.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use thermine_drivers::substrate::{Provenance, Refused};
+use thermine_reservoir::bootstrap::Estimate;
+use thermine_reservoir::describe::Summary;
+use thermine_reservoir::split::Split;
+use thermine_reservoir::verdict::Verdict;
+
+use super::table::{difference, interval, table};
+use crate::experiment::encoder::Mode;
+
+/// Everything that a training run has to say.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    /// Version of the program.
+    pub version: &'static str,
+    /// The task.
+    pub task: &'static str,
+    /// Seed of input, simulated unit and statistics.
+    pub seed: u64,
+    /// First 16 hex digits of the SHA-256 of the configuration.
+    pub config_hash: String,
+    /// The unit.
+    pub unit: String,
+    /// What was driven: `handshake`, `twin` or `replay`.
+    pub substrate: &'static str,
+    /// Seconds of the unit's time per second of wall time, on a wire.
+    pub speed: Option<f64>,
+    /// Steps.
+    pub split: Split,
+    /// Draws of the task that diverged and were thrown away.
+    pub rejected_draws: usize,
+    /// Wall time of the driving, in seconds.
+    pub wall_seconds: f64,
+    /// One per row of the paper's table.
+    pub arms: Vec<Arm>,
+}
+
+/// One way of driving the unit, judged.
+#[derive(Debug, Clone, Serialize)]
+pub struct Arm {
+    /// Which.
+    pub mode: Mode,
+    /// What the input did to the unit.
+    pub encoding: &'static str,
+    /// Where the numbers come from.
+    pub provenance: Provenance,
+    /// NRMSE that the paper prints for this row (arXiv 2601.12032).
+    pub published_nrmse: f64,
+    /// The scores.
+    pub verdict: Verdict,
+    /// The verdict in one sentence.
+    pub sentence: String,
+    /// Names and units of the features.
+    pub features: Vec<String>,
+    /// Seconds of the unit's time that were driven.
+    pub device_seconds: f64,
+    /// Jobs sent.
+    pub jobs: u64,
+    /// Answers that were no samples.
+    pub refused: Refused,
+    /// Steps that timed out.
+    pub timed_out: u64,
+    /// Mean age of the readings used, in seconds of the unit's time.
+    pub mean_reading_age_seconds: f64,
+    /// Δt of the samples, in ms.
+    pub since_job_ms: Option<Summary>,
+    /// What had to be done to the data.
+    pub notes: Vec<String>,
+}
+
+impl RunReport {
+    /// The report as text.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        let Split {
+            washout,
+            train,
+            test,
+        } = self.split;
+        let speed = self
+            .speed
+            .map_or_else(String::new, |speed| format!(", clock {speed} × wall time"));
+        let _ = writeln!(
+            text,
+            "\n{} on {}: {} by {}{speed}\n{washout} washout + {train} training + {test} test steps, seed {}, configuration {}, version {}\n",
+            self.task,
+            self.unit,
+            self.provenance(),
+            self.substrate,
+            self.seed,
+            self.config_hash,
+            self.version
+        );
+        let mut arms = table(
+            &[
+                "row",
+                "NRMSE [95 %]",
+                "features",
+                "steps",
+                "seed",
+                "provenance",
+                "paper",
+            ],
+            &[1, 2, 3, 4, 6],
+        );
+        for arm in &self.arms {
+            let score = &arm.verdict.device;
+            arms.add_row([
+                arm.mode.name().to_string(),
+                estimate(&score.nrmse),
+                score.features.to_string(),
+                score.test_steps.to_string(),
+                self.seed.to_string(),
+                arm.provenance.to_string(),
+                format!("{:.4}", arm.published_nrmse),
+            ]);
+        }
+        let Some(first) = self.arms.first() else {
+            return text;
+        };
+        for row in &first.verdict.controls {
+            arms.add_row([
+                format!("control: {}", row.control),
+                estimate(&row.score.nrmse),
+                row.score.features.to_string(),
+                row.score.test_steps.to_string(),
+                self.seed.to_string(),
+                "computed".into(),
+                String::new(),
+            ]);
+        }
+        let _ = writeln!(text, "{arms}");
+
+        let mut gaps = table(
+            &[
+                "paired difference of NRMSE, negative: the first is better",
+                "[95 %]",
+            ],
+            &[1],
+        );
+        let name = first.mode.name();
+        for row in &first.verdict.controls {
+            gaps.add_row([format!("{name} − {}", row.control), gap(&row.difference)]);
+        }
+        let features = first.verdict.device.features;
+        for (what, estimate) in [
+            (
+                "encoded drive and device − encoded drive".to_string(),
+                &first.verdict.beyond_encoding,
+            ),
+            (
+                format!(
+                    "encoded drive and device − encoded drive and {features} leaky integrators"
+                ),
+                &first.verdict.beyond_bank,
+            ),
+        ] {
+            gaps.add_row([what, gap(estimate)]);
+        }
+        let _ = writeln!(text, "{gaps}\n");
+        for arm in &self.arms {
+            let _ = writeln!(
+                text,
+                "{} ({}): {}.",
+                arm.mode.name(),
+                arm.encoding,
+                arm.sentence
+            );
+            let _ = writeln!(text, "  {}", arm.account());
+            for note in &arm.notes {
+                let _ = writeln!(text, "  {note}");
+            }
+        }
+        let _ = writeln!(
+            text,
+            "The paper's 0.8661 is what a readout of the current input alone reaches: here {:.3}, with no device at all.",
+            first
+                .verdict
+                .controls
+                .iter()
+                .find(|c| c.control == thermine_reservoir::verdict::Control::CurrentInput)
+                .map_or(f64::NAN, |c| c.score.nrmse.value)
+        );
+        if self.rejected_draws > 0 {
+            let _ = writeln!(
+                text,
+                "{} diverging draws of the input were thrown away before this one.",
+                self.rejected_draws
+            );
+        }
+        text
+    }
+
+    fn provenance(&self) -> String {
+        self.arms
+            .first()
+            .map_or_else(String::new, |arm| arm.provenance.to_string())
+    }
+}
+
+impl Arm {
+    fn account(&self) -> String {
+        let waits = self.since_job_ms.map_or_else(String::new, |s| {
+            format!(", Δt {:.1} ms (CV {:.2}, n = {})", s.mean, s.cv, s.n)
+        });
+        format!(
+            "{:.0} s of the unit's time, {} jobs{waits}; no samples: {} stale, {} duplicate, {} invalid; \
+             {} steps timed out; readings {:.1} s old on average",
+            self.device_seconds,
+            self.jobs,
+            self.refused.stale,
+            self.refused.duplicate,
+            self.refused.invalid,
+            self.timed_out,
+            self.mean_reading_age_seconds,
+        )
+    }
+}
+
+fn estimate(e: &Estimate) -> String {
+    interval(e.value, (e.low, e.high))
+}
+
+fn gap(e: &Estimate) -> String {
+    difference(e.value, (e.low, e.high))
+}
