@@ -82,8 +82,9 @@ pub enum Model {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Simulated {
-    /// Seconds of the unit's time per second of wall time.
-    pub speed: f64,
+    /// Seconds of the unit's time per second of wall time; without it time is virtual, and runs as fast
+    /// as both ends of the wire can.
+    pub speed: Option<f64>,
     /// Factor on the difficulty at which its shares are really hashed.
     pub difficulty_scale: f64,
 }
@@ -214,11 +215,13 @@ impl Config {
             ),
         ];
         if let Some(simulated) = &self.unit.simulated {
+            let speed = simulated.speed.unwrap_or(1.0);
             rules.push((
                 "unit.simulated.speed",
-                simulated.speed,
-                simulated.speed.is_finite() && simulated.speed > 0.0 && simulated.speed <= 2000.0,
-                "must be above 0 and at most 2000: beyond that a loopback socket is slower than the unit",
+                speed,
+                speed.is_finite() && speed > 0.0 && speed <= 1000.0,
+                "must be above 0 and at most 1000: beyond that a socket is slower than the unit; leave it \
+                 out for virtual time",
             ));
             rules.push((
                 "unit.simulated.difficulty_scale",

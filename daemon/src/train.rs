@@ -7,14 +7,14 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use thermine_drivers::clock::{Clock, Nanos};
+use thermine_drivers::clock::Clock;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
 use thermine_drivers::sim::device::Device;
-use thermine_drivers::sim::layout::Layout;
 use thermine_drivers::sim::params::Params;
+use thermine_drivers::stratum::Session;
 use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::substrate::{Handshake, Provenance, Replay, Twin};
+use thermine_drivers::substrate::{Handshake, Provenance, Replay, Substrate, Twin};
 use thermine_drivers::units::s9;
 use thermine_reservoir::describe::Summary;
 use thermine_reservoir::split::Split;
@@ -24,9 +24,9 @@ use thermine_reservoir::verdict::{Trial, Verdict};
 use tokio::task::JoinSet;
 
 use crate::cli;
-use crate::config::Config;
+use crate::config::{Config, Simulated};
 use crate::experiment::encoder::{Encoder, Mode};
-use crate::experiment::rig::Rig;
+use crate::experiment::rig::{Awaited, Rig};
 use crate::experiment::trace::Trace;
 use crate::report::folder;
 use crate::report::progress::{Bar, Progress};
@@ -189,7 +189,8 @@ async fn record(plan: &Plan, input: &[f64], folder: &Path) -> Result<Vec<Trace>>
     Ok(traces)
 }
 
-/// All modes at once on simulated units of their own, or one after the other on the one real unit.
+/// All modes on simulated units of their own, at once unless they must share a port, or one after the
+/// other on the one real unit.
 async fn handshakes(
     plan: &Plan,
     input: &[f64],
@@ -197,76 +198,84 @@ async fn handshakes(
     progress: &Progress,
 ) -> Result<Vec<Trace>> {
     let config = &plan.config;
-    let speed = config
-        .unit
-        .simulated
-        .as_ref()
-        .map(|simulated| simulated.speed);
-    let clock = speed.map_or_else(Clock::real, Clock::scaled);
-    let rig = Rig::open(config.clone(), clock.clone()).await?;
-    let part = |mode: Mode| Part {
-        encoder: Encoder::new(mode, config.step.clone()),
-        recorder: store.stream(mode.name()),
-        bar: progress.bar(mode.name(), input.len()),
+    let part = |mode: Mode| Part::new(mode, config, store, progress, input);
+    let Some(simulated) = &config.unit.simulated else {
+        return real_unit(plan, Mode::ALL.map(part)).await;
     };
-    let traces = if let Some(simulated) = &config.unit.simulated {
-        let mut arms = JoinSet::new();
-        for (index, mode) in Mode::ALL.into_iter().enumerate() {
-            let worker = format!("{}.{}", config.stratum.worker, mode.name());
-            let unit_seed = plan.seed.wrapping_mul(Mode::ALL.len() as u64) + index as u64;
-            let mut awaited = rig
-                .simulate(&worker, simulated.difficulty_scale, unit_seed)
-                .await?;
-            let (part, clock, input) = (part(mode), clock.clone(), input.to_vec());
-            let jobs = JobFactory::new(seed::stream(plan.seed, &worker));
-            arms.spawn(async move {
-                let session = awaited.session().await?;
-                let mut unit = Handshake::new(
-                    session,
-                    jobs,
-                    mode.discipline(),
-                    s9::SWITCH_DEAD_TIME,
-                    awaited.latest.clone(),
-                    part.recorder.clone(),
-                    Provenance::Simulated,
-                    clock,
-                );
-                let trace = part.drive(&mut unit, &input).await?;
-                unit.finish().await?;
-                Ok::<Trace, anyhow::Error>(trace)
-            });
-        }
-        let mut traces = Vec::new();
-        while let Some(joined) = arms.join_next().await {
-            traces.push(joined??);
-        }
-        traces.sort_by_key(|trace| Mode::ALL.iter().position(|mode| *mode == trace.mode));
-        traces
-    } else {
-        let mut awaited = rig.expect();
-        tracing::warn!(address = %rig.stratum(), worker = config.stratum.worker, "waiting for the unit");
-        let mut session = awaited.session().await?;
-        let mut jobs = JobFactory::new(seed::stream(plan.seed, &config.stratum.worker));
-        let mut traces = Vec::new();
-        for mode in Mode::ALL {
-            let part = part(mode);
-            let mut unit = Handshake::new(
-                session,
-                jobs,
-                mode.discipline(),
-                s9::SWITCH_DEAD_TIME,
-                awaited.latest.clone(),
-                part.recorder.clone(),
-                Provenance::Device,
-                clock.clone(),
-            );
-            traces.push(part.drive(&mut unit, input).await?);
-            (session, jobs) = unit.finish().await?;
-        }
-        traces
-    };
+    let arms = Mode::ALL.into_iter().enumerate();
+    let arms = arms.map(|(i, mode)| {
+        simulated_unit(
+            config.clone(),
+            simulated.clone(),
+            unit_seed(plan, i),
+            part(mode),
+        )
+    });
+    if config.stratum.listen.port() == 0 {
+        return together(arms).await;
+    }
+    let mut traces = Vec::new();
+    for arm in arms {
+        traces.push(arm.await?);
+    }
+    Ok(traces)
+}
+
+/// One mode on a simulated unit, with a clock, a server and a port of its own.
+async fn simulated_unit(
+    config: Config,
+    simulated: Simulated,
+    unit_seed: u64,
+    part: Part,
+) -> Result<Trace> {
+    let clock = simulated
+        .speed
+        .map_or_else(Clock::virtual_time, Clock::scaled);
+    let rig = Rig::open(config, clock).await?;
+    let mut awaited = rig.simulate(simulated.difficulty_scale, unit_seed).await?;
+    let session = awaited.session().await?;
+    let jobs = JobFactory::new(seed::stream(unit_seed, "jobs"));
+    let mut unit = part.handshake(session, jobs, &rig, &awaited, Provenance::Simulated);
+    let trace = part.drive(&mut unit).await?;
+    unit.finish().await?;
+    rig.close().await;
+    Ok(trace)
+}
+
+/// The modes one after the other on the unit of the configuration.
+async fn real_unit(plan: &Plan, parts: [Part; Mode::ALL.len()]) -> Result<Vec<Trace>> {
+    let rig = Rig::open(plan.config.clone(), Clock::real()).await?;
+    let mut awaited = rig.expect();
+    let mut session = awaited.session().await?;
+    let mut jobs = JobFactory::new(seed::stream(plan.seed, "jobs"));
+    let mut traces = Vec::new();
+    for part in parts {
+        let mut unit = part.handshake(session, jobs, &rig, &awaited, Provenance::Device);
+        traces.push(part.drive(&mut unit).await?);
+        (session, jobs) = unit.finish().await?;
+    }
     rig.close().await;
     Ok(traces)
+}
+
+/// Runs all arms at once and gives their traces in the order of the modes.
+async fn together(
+    arms: impl Iterator<Item = impl Future<Output = Result<Trace>> + Send + 'static>,
+) -> Result<Vec<Trace>> {
+    let mut running: JoinSet<Result<Trace>> = arms.collect();
+    let mut traces = Vec::new();
+    while let Some(joined) = running.join_next().await {
+        traces.push(joined??);
+    }
+    traces.sort_by_key(|trace| Mode::ALL.iter().position(|mode| *mode == trace.mode));
+    Ok(traces)
+}
+
+/// Seed of the simulated unit of the `index`th mode: another unit for each.
+fn unit_seed(plan: &Plan, index: usize) -> u64 {
+    plan.seed
+        .wrapping_mul(Mode::ALL.len() as u64)
+        .wrapping_add(index as u64)
 }
 
 /// All modes in virtual time, on as many threads as there are.
@@ -276,31 +285,21 @@ async fn twins(
     store: &Store,
     progress: &Progress,
 ) -> Result<Vec<Trace>> {
-    let mut arms = JoinSet::new();
-    for (index, mode) in Mode::ALL.into_iter().enumerate() {
-        let unit_seed = plan.seed.wrapping_mul(Mode::ALL.len() as u64) + index as u64;
-        let part = Part {
-            encoder: Encoder::new(mode, plan.config.step.clone()),
-            recorder: store.stream(mode.name()),
-            bar: progress.bar(mode.name(), input.len()),
-        };
-        let mut twin = Twin::new(
-            Device::warm(&Params::s9(), unit_seed, Nanos::ZERO),
-            Layout::Bm1387,
-            mode.discipline(),
-            s9::SWITCH_DEAD_TIME,
-            seed::stream(unit_seed, "twin"),
-            part.recorder.clone(),
-        );
-        let input = input.to_vec();
-        arms.spawn(async move { part.drive(&mut twin, &input).await });
-    }
-    let mut traces = Vec::new();
-    while let Some(joined) = arms.join_next().await {
-        traces.push(joined??);
-    }
-    traces.sort_by_key(|trace| Mode::ALL.iter().position(|mode| *mode == trace.mode));
-    Ok(traces)
+    let arms = Mode::ALL.into_iter().enumerate().map(|(index, mode)| {
+        let part = Part::new(mode, &plan.config, store, progress, input);
+        let unit_seed = unit_seed(plan, index);
+        async move {
+            let mut twin = Twin::new(
+                Device::warm(&Params::s9(), unit_seed),
+                mode.discipline(),
+                s9::SWITCH_DEAD_TIME,
+                seed::stream(unit_seed, "twin"),
+                part.recorder.clone(),
+            );
+            part.drive(&mut twin).await
+        }
+    });
+    together(arms).await
 }
 
 /// Every mode that the capture holds; a capture of another program counts as a dialogue that was not
@@ -323,9 +322,10 @@ async fn replay(plan: &Plan, input: &[f64], progress: &Progress) -> Result<Vec<T
             encoder: Encoder::new(mode, plan.config.step.clone()),
             recorder: Recorder::discard(),
             bar: progress.bar(mode.name(), input.len()),
+            input: input.to_vec(),
         };
         let mut replay = Replay::new(steps, provenance.clone());
-        traces.push(part.drive(&mut replay, input).await?);
+        traces.push(part.drive(&mut replay).await?);
     }
     if traces.is_empty() {
         bail!("{} holds no stream that can be replayed", path.display());
@@ -338,15 +338,41 @@ struct Part {
     encoder: Encoder,
     recorder: Recorder,
     bar: Bar,
+    input: Vec<f64>,
 }
 
 impl Part {
-    async fn drive<S: thermine_drivers::substrate::Substrate>(
+    fn new(mode: Mode, config: &Config, store: &Store, progress: &Progress, input: &[f64]) -> Part {
+        Part {
+            encoder: Encoder::new(mode, config.step.clone()),
+            recorder: store.stream(mode.name()),
+            bar: progress.bar(mode.name(), input.len()),
+            input: input.to_vec(),
+        }
+    }
+
+    fn handshake(
         &self,
-        substrate: &mut S,
-        input: &[f64],
-    ) -> Result<Trace> {
-        Trace::record(substrate, &self.encoder, input, || self.bar.step())
+        session: Session,
+        jobs: JobFactory,
+        rig: &Rig,
+        awaited: &Awaited,
+        provenance: Provenance,
+    ) -> Handshake {
+        Handshake::new(
+            session,
+            jobs,
+            self.encoder.mode().discipline(),
+            s9::SWITCH_DEAD_TIME,
+            awaited.latest.clone(),
+            self.recorder.clone(),
+            provenance,
+            rig.clock().clone(),
+        )
+    }
+
+    async fn drive<S: Substrate>(&self, substrate: &mut S) -> Result<Trace> {
+        Trace::record(substrate, &self.encoder, &self.input, || self.bar.step())
             .await
             .with_context(|| self.encoder.mode().name())
     }
@@ -420,9 +446,18 @@ fn judge(
             cli::Substrate::Twin => "twin",
             cli::Substrate::Replay => "replay",
         },
-        speed: match plan.substrate {
-            cli::Substrate::Handshake => plan.config.unit.simulated.as_ref().map(|s| s.speed),
-            _ => None,
+        time: match (plan.substrate, &plan.config.unit.simulated) {
+            (cli::Substrate::Replay, _) => "time as recorded".into(),
+            (cli::Substrate::Handshake, None) => "wall time".into(),
+            (
+                cli::Substrate::Handshake,
+                Some(Simulated {
+                    speed: Some(speed), ..
+                }),
+            ) => {
+                format!("{speed} × wall time")
+            }
+            _ => "virtual time".into(),
         },
         split: plan.split,
         rejected_draws: task.rejected_draws,

@@ -15,7 +15,7 @@ use thermine_drivers::stratum::server::{Expected, Server};
 use thermine_drivers::stratum::session::{Session, Settings};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
@@ -29,6 +29,7 @@ pub struct Rig {
     stratum: SocketAddr,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    _stop: DropGuard,
 }
 
 /// A unit that will connect.
@@ -65,6 +66,7 @@ impl Rig {
         let server = Server::new(settings, clock.clone());
         let tasks = TaskTracker::new();
         let shutdown = CancellationToken::new();
+        tracing::info!(%stratum, worker = config.stratum.worker, "listening for the unit");
         tasks.spawn(server.clone().serve(listener, shutdown.clone()));
         Ok(Rig {
             config,
@@ -72,13 +74,14 @@ impl Rig {
             server,
             stratum,
             tasks,
+            _stop: shutdown.clone().drop_guard(),
             shutdown,
         })
     }
 
-    /// Where units connect.
-    pub fn stratum(&self) -> SocketAddr {
-        self.stratum
+    /// The run's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Expects the unit of the configuration, which is somebody else's to start.
@@ -87,26 +90,22 @@ impl Rig {
         self.awaited(&worker, self.config.api.address)
     }
 
-    /// Starts a simulated unit that connects as `worker`, seeded, and expects it.
+    /// Starts the unit of the configuration as a simulated one, and expects it.
     ///
     /// # Errors
     /// If its API cannot listen.
-    pub async fn simulate(
-        &self,
-        worker: &str,
-        difficulty_scale: f64,
-        seed: u64,
-    ) -> Result<Awaited> {
+    pub async fn simulate(&self, difficulty_scale: f64, seed: u64) -> Result<Awaited> {
         let address = SocketAddr::new(self.config.api.address.ip(), 0);
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("cannot listen on {address} for the simulated unit's API"))?;
         let api = listener.local_addr()?;
-        let awaited = self.awaited(worker, api);
+        let worker = self.config.stratum.worker.clone();
+        let awaited = self.awaited(&worker, api);
         let settings = s9::Settings {
             pool: PoolSettings {
                 pool: self.stratum,
-                worker: worker.to_string(),
+                worker,
                 difficulty_scale,
             },
             params: Params::s9(),

@@ -27,8 +27,8 @@ pub struct RunReport {
     pub unit: String,
     /// What was driven: `handshake`, `twin` or `replay`.
     pub substrate: &'static str,
-    /// Seconds of the unit's time per second of wall time, on a wire.
-    pub speed: Option<f64>,
+    /// Which time the steps were taken in.
+    pub time: String,
     /// Steps.
     pub split: Split,
     /// Draws of the task that diverged and were thrown away.
@@ -81,16 +81,14 @@ impl RunReport {
             train,
             test,
         } = self.split;
-        let speed = self
-            .speed
-            .map_or_else(String::new, |speed| format!(", clock {speed} × wall time"));
         let _ = writeln!(
             text,
-            "\n{} on {}: {} by {}{speed}\n{washout} washout + {train} training + {test} test steps, seed {}, configuration {}, version {}\n",
+            "\n{} on {}: {} by {}, in {}\n{washout} washout + {train} training + {test} test steps, seed {}, configuration {}, version {}\n",
             self.task,
             self.unit,
             self.provenance(),
             self.substrate,
+            self.time,
             self.seed,
             self.config_hash,
             self.version

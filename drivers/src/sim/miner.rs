@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::device::{Device, Find};
-use super::layout::{self, Layout};
+use super::layout::Origin;
 use crate::clock::{Clock, Nanos, Seat};
 use crate::pow::difficulty::difficulty_of;
 use crate::pow::sha256d::Midstate;
@@ -82,7 +82,6 @@ pub struct PoolSettings {
 pub struct Miner<Report> {
     device: Device,
     settings: PoolSettings,
-    layout: Layout,
     seat: Seat,
     clock: Clock,
     rng: Rng,
@@ -117,7 +116,6 @@ impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
     pub fn new(
         device: Device,
         settings: PoolSettings,
-        layout: Layout,
         clock: Clock,
         rng: Rng,
         report: Report,
@@ -125,7 +123,6 @@ impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
         Miner {
             device,
             settings,
-            layout,
             seat: clock.follow(),
             clock,
             rng,
@@ -293,6 +290,8 @@ impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
                 .effective(job.difficulty)
                 .scaled(self.settings.difficulty_scale),
         );
+        let layout = self.device.params().layout;
+        let counters = layout.counters();
         loop {
             // The unit has run through some work items since its last share.
             job.extranonce2 += self.rng.random_range(1..=4);
@@ -304,10 +303,13 @@ impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
             let midstate = Midstate::of(&header);
             let mut tail = [0; 16];
             tail.copy_from_slice(&header[64..]);
-            let start = self.rng.random_range(0..layout::COUNTERS);
-            for i in 0..layout::COUNTERS {
-                let counter = (start + i) % layout::COUNTERS;
-                let nonce = self.layout.encode(find.chip, find.core, counter);
+            let start = self.rng.random_range(0..counters);
+            for i in 0..counters {
+                let nonce = layout.encode(Origin {
+                    chip: find.chip,
+                    core: find.core,
+                    counter: (start + i) % counters,
+                });
                 tail[12..].copy_from_slice(&nonce.to_le_bytes());
                 let hash = midstate.hash(&tail);
                 if target.is_met_by(&hash) {

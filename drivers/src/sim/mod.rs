@@ -1,16 +1,35 @@
-//! Simulated units: one physics, fronted by the wires that real ones have.
+//! A simulated mining unit: one physics, fronted by sockets or by calls.
 //!
-//! - [`params`]: a model as numbers; [`thermal`]: power and heat; [`device`]: the unit in device time;
-//!   [`layout`]: what a nonce says of the chip that found it;
-//! - [`miner`], [`s9_api`]: its two wires; [`s9`]: the whole unit.
+//! [`Device`] is a pure, seeded state machine in device time. A front gives it work and settings, asks
+//! when something can next be observed, and advances it; it answers with shares and sensor readings.
+//! What it is made of is [`Params`]: another model is another table, not other code.
 //!
-//! [`device::Device`] is deterministic and knows no clock: the wires sleep until its next event, the twin
-//! jumps there.
+//! - [`params`]: the table, with the source of each number;
+//! - [`layout`]: where chip, core and counter stand in a nonce;
+//! - [`device`]: the state machine;
+//! - [`sensors`]: what its firmware would report;
+//! - `thermal`: heat and current; `hashing`: error rates and which work is on the chips; `exp`;
+//! - [`miner`] and [`s9_api`]: its two wires; [`s9`]: the whole unit on them.
+//!
+//! The thermal numbers are estimates that fit usual readings of such units. Nobody measured them, so a
+//! result obtained here is a statement about this model and not about hardware.
 
 pub mod device;
+mod exp;
+mod hashing;
 pub mod layout;
 pub mod miner;
 pub mod params;
 pub mod s9;
 pub mod s9_api;
-pub mod thermal;
+pub mod sensors;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod thermal;
+
+pub use device::{Device, Find};
+pub use layout::Layout;
+pub use params::Params;
+pub use sensors::{BoardSensors, Sensors};

@@ -1,172 +1,480 @@
-//! A model of unit as numbers.
+//! The table of a simulated model: everything that tells one unit from another.
 //!
-//! Chip and board counts, hash rate and wall power are the makers' published figures. The thermal values
-//! are engineering estimates, chosen so that the steady state fits the usual readings; nobody has
-//! measured them here. Fit them with a step test before claiming anything about a particular unit.
-
-use std::time::Duration;
+//! Sources, as named below. *Maker*: published figures. *Sheet*: the project's device model, engineering
+//! estimates chosen so that the steady state fits usual readings. *Capture*: measured on the published
+//! share log of one real S9 (difficulty 256, a clean job after every share). *Fit*: left open by the
+//! sheet and chosen here so that its check values come out. *Assumed*: a plausible value without support.
 
 use serde::{Deserialize, Serialize};
 
-/// Everything that the physics of a unit depends on.
+use super::layout::Layout;
+
+/// A model of unit. Missing fields of a configuration take the S9's value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Hash boards.
+    // Geometry.
+    /// Hash boards. Maker.
     pub boards: usize,
-    /// Columns of a board along the air flow; each is one voltage domain.
+    /// Voltage domains of a board: electrically in series, and one behind the other in the air. Maker.
     pub columns: usize,
-    /// Chips side by side in a column.
-    pub chips_per_column: usize,
-    /// Cores of a chip, each one hash a clock.
-    pub cores: u32,
-    /// Clock when nothing else is asked, in MHz.
+    /// Chips of a domain, electrically in parallel. Maker.
+    pub chips: usize,
+    /// Hashes that a chip computes per clock cycle. S9: its 114 cores. LV06: 500 GH/s at 485 MHz. Maker.
+    pub hashes_per_cycle: f64,
+    /// Where chip, core and counter stand in a nonce.
+    pub layout: Layout,
+
+    // Setting and its limits.
+    /// Chip clock on start, MHz. Sheet.
     pub frequency_mhz: f64,
-    /// Lowest and highest clock that can be set, in MHz.
-    pub frequency_limits_mhz: (f64, f64),
-    /// Steps of the clock, in MHz.
+    /// Lowest chip clock, MHz. Assumed.
+    pub frequency_min_mhz: f64,
+    /// Highest chip clock, MHz. Assumed.
+    pub frequency_max_mhz: f64,
+    /// Step of the clock generator, MHz; 6.25 is a 25 MHz crystal and a divider by 4. Assumed.
     pub frequency_step_mhz: f64,
-    /// Core voltage when nothing else is asked, in V.
-    pub voltage: f64,
-    /// Lowest and highest core voltage that can be set, in V.
-    pub voltage_limits: (f64, f64),
-    /// Dynamic power of a chip is this times V² f times activity, in W/(V² Hz).
-    pub dynamic: f64,
-    /// Share of the dynamic power that an idle chip still draws.
-    pub idle: f64,
-    /// Leakage of a chip at 80 °C and the default voltage, in W.
-    pub leakage: f64,
-    /// Rise of temperature in which leakage grows e-fold, in K.
-    pub leakage_rise: f64,
-    /// Heat capacity of a die, in J/K.
-    pub die_capacity: f64,
-    /// Thermal resistance from die to heatsink, in K/W.
-    pub die_to_sink: f64,
-    /// Heat capacity of a heatsink, in J/K.
-    pub sink_capacity: f64,
-    /// Thermal resistance from heatsink to air at full fan, in K/W; grows as fan^-0.6.
-    pub sink_to_air: f64,
-    /// Conductance from a heatsink to its neighbours along the air flow, in W/K. Not published; chosen so
-    /// that the last chip and board sensor come out at 91 and 74 °C.
-    pub sink_to_sink: f64,
-    /// Heat capacity of the board under one column, in J/K.
-    pub pcb_capacity: f64,
-    /// Conductance from a heatsink to the board, in W/K.
-    pub sink_to_pcb: f64,
-    /// Conductance from the board under a column to air at full fan, in W/K; grows as fan^0.6.
-    pub pcb_to_air: f64,
-    /// Conductance between neighbouring columns' boards, in W/K.
-    pub pcb_to_pcb: f64,
-    /// Share of the chips' power that the regulators lose on top.
-    pub regulator_loss: f64,
-    /// Heat capacity of a board's regulators, in J/K.
-    pub regulator_capacity: f64,
-    /// Thermal resistance from the regulators to the air that enters, in K/W.
-    pub regulator_to_air: f64,
-    /// Heat capacity flow of the air over a board at full fan, in W/K.
-    pub air_flow: f64,
-    /// Time constant of the fan, in s.
-    pub fan_lag: f64,
-    /// Fan speed when nothing else is asked, as a fraction of full.
+    /// Voltage of a domain on start, V; a board gets `columns` times as much. Sheet. Also the V0 of the
+    /// leakage and error laws.
+    pub voltage_v: f64,
+    /// Lowest domain voltage, V. S9: 7.0 V a board. Assumed.
+    pub voltage_min_v: f64,
+    /// Highest domain voltage, V. S9: 9.2 V a board. Assumed.
+    pub voltage_max_v: f64,
+    /// Fan on start, fraction of full speed. Sheet for the S9; for the LV06 a fit to its 65 °C.
     pub fan: f64,
-    /// Lowest fan speed that can be set, as a fraction of full.
+    /// Slowest fan, fraction of full speed. Sheet.
     pub fan_min: f64,
-    /// Full fan speed, in rpm.
-    pub fan_rpm: f64,
-    /// Mean temperature of the room, in °C.
-    pub ambient: f64,
-    /// Standard deviation of the room's temperature, in K.
-    pub ambient_spread: f64,
-    /// Correlation time of the room's temperature, in s.
-    pub ambient_time: f64,
-    /// Clock at which half of a chip's answers are wrong, at the default voltage and 80 °C, in MHz. Tight
-    /// on purpose, so that errors are something to observe; a healthy unit shows under 1 %.
-    pub max_frequency_mhz: f64,
-    /// Relative rise of that clock per relative rise of the voltage.
-    pub max_frequency_per_voltage: f64,
-    /// Relative rise of that clock per K.
-    pub max_frequency_per_kelvin: f64,
-    /// Relative spread of that clock over the chips.
-    pub max_frequency_spread: f64,
-    /// Relative width of the step from right to wrong answers.
+    /// Time constant of the fan's speed, s. Sheet.
+    pub fan_lag_s: f64,
+    /// Fans. Maker.
+    pub fans: usize,
+    /// Full speed, rpm. Maker.
+    pub fan_full_rpm: f64,
+    /// Die temperature at which the firmware cuts the boards' supply and runs the fan at full speed, °C.
+    /// Assumed; without it the leakage of a starved unit runs away.
+    pub trip_c: f64,
+    /// Hottest die temperature at which it restores the supply, °C. Assumed.
+    pub release_c: f64,
+
+    // Power: P = a V² f act + leakage · (V/V0)² · exp((Td − 80)/T_l), act = idle + (1 − idle) · duty.
+    /// a: switched capacitance of a chip, F. Sheet; LV06 from its 10.6 W.
+    pub switched_f: f64,
+    /// Part of the dynamic power that a clocked chip without work still takes. Sheet.
+    pub idle: f64,
+    /// Leakage of a chip at 80 °C and V0, W. Sheet.
+    pub leakage_w: f64,
+    /// T_l: rise of die temperature that multiplies leakage by e, K. Sheet.
+    pub leakage_fold_k: f64,
+    /// Loss of a board's regulator, as a fraction of what its chips take. Sheet.
+    pub regulator_loss: f64,
+
+    // Heat.
+    /// Heat capacity of a die, J/K. Sheet.
+    pub die_j_k: f64,
+    /// Thermal resistance from a die to its heatsink, K/W. Sheet.
+    pub die_sink_k_w: f64,
+    /// Heat capacity of a chip's heatsink, J/K. Sheet.
+    pub sink_j_k: f64,
+    /// R0: resistance from a heatsink to the air at full fan, K/W; R = R0 · fan^−0.6. Sheet.
+    pub sink_air_k_w: f64,
+    /// Conductance between heatsinks of neighbouring columns, W/K. Fit: left open by the sheet; 0 to 0.3
+    /// all fit the temperatures, and the upper end fits the error rate best.
+    pub sink_sink_w_k: f64,
+    /// Heat capacity of the circuit board under one column, J/K. Sheet.
+    pub pcb_j_k: f64,
+    /// Conductance from one heatsink to the circuit board, W/K. Sheet; taken per chip (fit).
+    pub sink_pcb_w_k: f64,
+    /// Conductance from a column's circuit board to the air at full fan, W/K. Sheet; taken to follow the
+    /// heatsinks' law, G = G0 · fan^0.6 (fit).
+    pub pcb_air_w_k: f64,
+    /// Conductance between the circuit board of neighbouring columns, W/K. Sheet.
+    pub pcb_pcb_w_k: f64,
+    /// Heat capacity of a board's regulator, J/K. Sheet.
+    pub regulator_j_k: f64,
+    /// Resistance from the regulator to where its heat goes, K/W. Sheet.
+    pub regulator_k_w: f64,
+    /// Where the regulator's heat goes. Fit.
+    pub regulator_heats: RegulatorHeats,
+    /// m·cp: heat that warms one board's air by 1 K at full fan, W/K; in proportion to the fan. Sheet.
+    /// The LV06's air is not limiting: any large number.
+    pub air_w_k: f64,
+    /// Mean ambient temperature, °C. Sheet.
+    pub ambient_c: f64,
+    /// Stationary standard deviation of the ambient (Ornstein-Uhlenbeck), K. Sheet.
+    pub ambient_sd_k: f64,
+    /// Correlation time of the ambient, s. Sheet.
+    pub ambient_time_s: f64,
+
+    // Errors: e = logistic((f/fmax − 1)/w), fmax = f0 (1 + kv (V/V0 − 1)) (1 + kt (Td − 80)) · spread.
+    /// f0: clock at which an average chip at 80 °C and V0 errs half the time, MHz. Sheet; deliberately
+    /// tight, so that errors can be observed. A healthy unit errs under 1 %.
+    pub fmax_mhz: f64,
+    /// kv. Sheet.
+    pub fmax_per_voltage: f64,
+    /// kt, 1/K. Sheet.
+    pub fmax_per_k: f64,
+    /// w. Sheet.
     pub error_width: f64,
-    /// Standard deviation of a temperature sensor, in K; it shows whole degrees.
-    pub sensor_noise: f64,
-    /// Time between two readings of the sensors, in s.
-    pub sensor_period: f64,
-    /// Difficulty of the answers that the firmware counts its hash rate by.
-    pub counting_difficulty: f64,
-    /// Lowest share difficulty that it answers at.
+    /// Standard deviation of the chips' fmax about 1. Sheet.
+    pub fmax_spread: f64,
+
+    // Work and shares.
+    /// Lowest share difficulty: what is asked below it is raised to it. Capture, both models.
     pub difficulty_floor: f64,
-    /// Shortest and longest time from a clean job to the first hash on it. A real S9's first answers came
-    /// after 15 to 20 ms, and each switch cost 25.7 ms of hashing.
-    pub dead_time: (Duration, Duration),
-    /// Decay time of answers to the old job after a clean one. With it some 9 % of answers are late when
-    /// every share brings a new job, as on the real S9.
-    pub old_job_decay: Duration,
-    /// Share of the answers that come twice; 1.6 % on the real S9.
-    pub copies: f64,
-    /// How much later the second comes.
-    pub copy_delay: Duration,
-    /// Step of the thermal network, in s. Explicit Euler is stable up to 0.4 s with these values.
-    pub tick: f64,
+    /// Shortest time from a clean job to the first hash on it, s. Capture: no share before.
+    pub switch_min_s: f64,
+    /// Longest such time, s; uniform between. Capture: the rate of new shares rises from 16 ms on, and
+    /// the mean loss per switch is 25.7 ms.
+    pub switch_max_s: f64,
+    /// Mean time for which the chips go on with the replaced work, s; exponential. Capture: 8.8 % of the
+    /// shares answer a replaced job.
+    pub old_work_s: f64,
+    /// Longest such time, s. Capture: the rate of old shares is 0 from 20 ms on.
+    pub old_work_max_s: f64,
+    /// Clock cycles that a chip spends on one work item. Without a clean job the next is fetched within
+    /// this. S9: its counter's coverage, 0.8973 · 2^19 (capture). LV06: 2^32 hashes.
+    pub work_cycles: f64,
+    /// Probability that a share is submitted twice. Capture.
+    pub copy_probability: f64,
+    /// Time to the second submission, s. Capture: 17 to 28 ms.
+    pub copy_delay_s: f64,
+
+    // Sensors.
+    /// Time between readings, s. Assumed.
+    pub sensor_period_s: f64,
+    /// Step of a temperature reading, K. Sheet.
+    pub temperature_step_k: f64,
+    /// Noise of a temperature reading before rounding, standard deviation, K. Sheet.
+    pub temperature_noise_k: f64,
+    /// Step of the power meter, W. Sheet.
+    pub power_step_w: f64,
+    /// Noise of the power meter before rounding, standard deviation, W. Sheet.
+    pub power_noise_w: f64,
+    /// Step of the fan reading, rpm. Assumed.
+    pub fan_step_rpm: f64,
+    /// Difficulty of the answers by which the firmware counts its chips' work and errors. Assumed.
+    pub answer_difficulty: f64,
+
+    // Integration.
+    /// Step of the thermal integration (explicit Euler), s; stable to 0.4 on the S9. Sheet: 0.1 for
+    /// checks, 0.25 for sweeps.
+    pub tick_s: f64,
+}
+
+/// Where a board's regulator gives off its heat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegulatorHeats {
+    /// Into the air before the first column.
+    Inlet,
+    /// Into the circuit board, evenly over the columns.
+    Board,
+}
+
+/// A table that describes no unit.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("parameter {name}: {value} is not {wanted}")]
+pub struct BadParam {
+    name: &'static str,
+    value: f64,
+    wanted: &'static str,
+}
+
+impl Default for Params {
+    fn default() -> Params {
+        Params::s9()
+    }
 }
 
 impl Params {
-    /// An Antminer S9 with 189 BM1387 at 600 MHz: 12.5 TH/s at 1,254 W.
+    /// Antminer S9: 189 BM1387 on 3 boards.
     pub fn s9() -> Params {
         Params {
             boards: 3,
             columns: 21,
-            chips_per_column: 3,
-            cores: 114,
+            chips: 3,
+            hashes_per_cycle: 114.0,
+            layout: Layout::Bm1387,
             frequency_mhz: 600.0,
-            frequency_limits_mhz: (200.0, 700.0),
+            frequency_min_mhz: 100.0,
+            frequency_max_mhz: 750.0,
             frequency_step_mhz: 6.25,
-            voltage: 0.41,
-            voltage_limits: (0.35, 0.45),
-            dynamic: 5.55e-8,
-            idle: 0.15,
-            leakage: 0.8,
-            leakage_rise: 35.0,
-            die_capacity: 0.5,
-            die_to_sink: 1.2,
-            sink_capacity: 12.0,
-            sink_to_air: 5.0,
-            sink_to_sink: 0.05,
-            pcb_capacity: 7.0,
-            sink_to_pcb: 0.05,
-            pcb_to_air: 0.05,
-            pcb_to_pcb: 0.4,
-            regulator_loss: 0.03,
-            regulator_capacity: 100.0,
-            regulator_to_air: 2.0,
-            air_flow: 19.0,
-            fan_lag: 3.0,
+            voltage_v: 0.41,
+            voltage_min_v: 7.0 / 21.0,
+            voltage_max_v: 9.2 / 21.0,
             fan: 0.8,
             fan_min: 0.25,
-            fan_rpm: 6000.0,
-            ambient: 25.0,
-            ambient_spread: 0.5,
-            ambient_time: 1200.0,
-            max_frequency_mhz: 660.0,
-            max_frequency_per_voltage: 1.6,
-            max_frequency_per_kelvin: 0.0008,
-            max_frequency_spread: 0.02,
+            fan_lag_s: 3.0,
+            fans: 2,
+            fan_full_rpm: 6000.0,
+            trip_c: 125.0,
+            release_c: 70.0,
+            switched_f: 5.55e-8,
+            idle: 0.15,
+            leakage_w: 0.8,
+            leakage_fold_k: 35.0,
+            regulator_loss: 0.03,
+            die_j_k: 0.5,
+            die_sink_k_w: 1.2,
+            sink_j_k: 12.0,
+            sink_air_k_w: 5.0,
+            sink_sink_w_k: 0.3,
+            pcb_j_k: 7.0,
+            sink_pcb_w_k: 0.05,
+            pcb_air_w_k: 0.05,
+            pcb_pcb_w_k: 0.4,
+            regulator_j_k: 100.0,
+            regulator_k_w: 2.0,
+            regulator_heats: RegulatorHeats::Inlet,
+            air_w_k: 19.0,
+            ambient_c: 25.0,
+            ambient_sd_k: 0.5,
+            ambient_time_s: 1200.0,
+            fmax_mhz: 660.0,
+            fmax_per_voltage: 1.6,
+            fmax_per_k: 0.0008,
             error_width: 0.02,
-            sensor_noise: 0.25,
-            sensor_period: 1.0,
-            counting_difficulty: 64.0,
+            fmax_spread: 0.02,
             difficulty_floor: 256.0,
-            dead_time: (Duration::from_millis(18), Duration::from_micros(33_400)),
-            old_job_decay: Duration::from_millis(8),
-            copies: 0.016,
-            copy_delay: Duration::from_millis(22),
-            tick: 0.25,
+            switch_min_s: 0.016,
+            switch_max_s: 0.039,
+            old_work_s: 0.0085,
+            old_work_max_s: 0.02,
+            work_cycles: Layout::Bm1387.coverage() * 524_288.0,
+            copy_probability: 0.016,
+            copy_delay_s: 0.022,
+            sensor_period_s: 1.0,
+            temperature_step_k: 1.0,
+            temperature_noise_k: 0.25,
+            power_step_w: 1.0,
+            power_noise_w: 1.0,
+            fan_step_rpm: 120.0,
+            answer_difficulty: 64.0,
+            tick_s: 0.25,
         }
     }
 
-    /// Chips of a board.
-    pub fn chips_per_board(&self) -> usize {
-        self.columns * self.chips_per_column
+    /// Lucky Miner LV06: one BM1366. What the capture says of work and shares is the S9's and only
+    /// assumed here.
+    pub fn lv06() -> Params {
+        Params {
+            boards: 1,
+            columns: 1,
+            chips: 1,
+            hashes_per_cycle: 500e9 / 485e6,
+            layout: Layout::Bm1366,
+            frequency_mhz: 485.0,
+            frequency_min_mhz: 50.0,
+            frequency_max_mhz: 575.0,
+            frequency_step_mhz: 5.0,
+            voltage_v: 1.2,
+            voltage_min_v: 1.0,
+            voltage_max_v: 1.3,
+            fan_lag_s: 2.0,
+            fans: 1,
+            switched_f: 10.6 / (1.2 * 1.2 * 485e6),
+            leakage_w: 1.3,
+            leakage_fold_k: 40.0,
+            regulator_loss: 0.1,
+            die_j_k: 0.6,
+            die_sink_k_w: 0.8,
+            sink_j_k: 55.0,
+            sink_air_k_w: 2.6,
+            pcb_j_k: 25.0,
+            sink_pcb_w_k: 0.15,
+            pcb_air_w_k: 0.12,
+            regulator_j_k: 4.0,
+            regulator_k_w: 6.0,
+            regulator_heats: RegulatorHeats::Board,
+            air_w_k: 1e6,
+            fmax_mhz: 535.0,
+            fmax_per_voltage: 1.3,
+            fmax_per_k: -0.0006,
+            work_cycles: 4_294_967_296.0 * 485e6 / 500e9,
+            copy_probability: 0.0,
+            temperature_step_k: 0.1,
+            temperature_noise_k: 0.1,
+            power_step_w: 0.01,
+            power_noise_w: 0.03,
+            fan_step_rpm: 1.0,
+            answer_difficulty: 256.0,
+            ..Params::s9()
+        }
+    }
+
+    /// Whether the numbers describe a unit that can be integrated.
+    ///
+    /// # Errors
+    /// Names the first parameter that is out of its range.
+    pub fn check(&self) -> Result<(), BadParam> {
+        let counts = [
+            ("boards", self.boards),
+            ("columns", self.columns),
+            ("chips", self.chips),
+        ];
+        for (name, value) in counts {
+            // A find names its board and its chip in a byte each.
+            require(name, value as f64, "a count from 1 to 64", |v| {
+                (1.0..=64.0).contains(&v)
+            })?;
+        }
+        require(
+            "chips",
+            (self.columns * self.chips) as f64,
+            "at most 256 a board",
+            |v| v <= 256.0,
+        )?;
+        let positive = [
+            ("hashes_per_cycle", self.hashes_per_cycle),
+            ("frequency_min_mhz", self.frequency_min_mhz),
+            ("frequency_step_mhz", self.frequency_step_mhz),
+            ("voltage_v", self.voltage_v),
+            ("voltage_min_v", self.voltage_min_v),
+            ("fan_min", self.fan_min),
+            ("fan_lag_s", self.fan_lag_s),
+            ("switched_f", self.switched_f),
+            ("leakage_w", self.leakage_w),
+            ("leakage_fold_k", self.leakage_fold_k),
+            ("die_j_k", self.die_j_k),
+            ("die_sink_k_w", self.die_sink_k_w),
+            ("sink_j_k", self.sink_j_k),
+            ("sink_air_k_w", self.sink_air_k_w),
+            ("pcb_j_k", self.pcb_j_k),
+            ("regulator_j_k", self.regulator_j_k),
+            ("regulator_k_w", self.regulator_k_w),
+            ("air_w_k", self.air_w_k),
+            ("ambient_time_s", self.ambient_time_s),
+            ("fmax_mhz", self.fmax_mhz),
+            ("error_width", self.error_width),
+            ("difficulty_floor", self.difficulty_floor),
+            ("work_cycles", self.work_cycles),
+            ("sensor_period_s", self.sensor_period_s),
+            ("temperature_step_k", self.temperature_step_k),
+            ("power_step_w", self.power_step_w),
+            ("fan_step_rpm", self.fan_step_rpm),
+            ("answer_difficulty", self.answer_difficulty),
+            ("tick_s", self.tick_s),
+        ];
+        for (name, value) in positive {
+            require(name, value, "positive and finite", |v| {
+                v > 0.0 && v.is_finite()
+            })?;
+        }
+        let not_negative = [
+            ("regulator_loss", self.regulator_loss),
+            ("sink_sink_w_k", self.sink_sink_w_k),
+            ("sink_pcb_w_k", self.sink_pcb_w_k),
+            ("pcb_air_w_k", self.pcb_air_w_k),
+            ("pcb_pcb_w_k", self.pcb_pcb_w_k),
+            ("ambient_sd_k", self.ambient_sd_k),
+            ("fmax_spread", self.fmax_spread),
+            ("fan_full_rpm", self.fan_full_rpm),
+            ("switch_min_s", self.switch_min_s),
+            ("old_work_s", self.old_work_s),
+            ("old_work_max_s", self.old_work_max_s),
+            ("copy_delay_s", self.copy_delay_s),
+            ("temperature_noise_k", self.temperature_noise_k),
+            ("power_noise_w", self.power_noise_w),
+        ];
+        for (name, value) in not_negative {
+            require(name, value, "finite and not negative", |v| {
+                v >= 0.0 && v.is_finite()
+            })?;
+        }
+        let within = [
+            (
+                "frequency_mhz",
+                self.frequency_mhz,
+                self.frequency_min_mhz,
+                self.frequency_max_mhz,
+            ),
+            (
+                "voltage_v",
+                self.voltage_v,
+                self.voltage_min_v,
+                self.voltage_max_v,
+            ),
+            ("fan", self.fan, self.fan_min, 1.0),
+            ("idle", self.idle, 0.0, 1.0),
+            ("copy_probability", self.copy_probability, 0.0, 1.0),
+            ("fmax_spread", self.fmax_spread, 0.0, 0.2),
+            ("ambient_c", self.ambient_c, -40.0, 60.0),
+            ("release_c", self.release_c, self.ambient_c, self.trip_c),
+            ("trip_c", self.trip_c, self.release_c, 200.0),
+            ("switch_max_s", self.switch_max_s, self.switch_min_s, 1.0),
+            ("old_work_max_s", self.old_work_max_s, 0.0, 1.0),
+        ];
+        for (name, value, low, high) in within {
+            require(name, value, "within its limits", |v| {
+                (low..=high).contains(&v)
+            })?;
+        }
+        // The die is the fastest node: beyond its time constant an Euler step overshoots.
+        let die_time = self.die_j_k * self.die_sink_k_w;
+        require("tick_s", self.tick_s, "shorter than the die's time", |v| {
+            v < 0.7 * die_time
+        })
+    }
+}
+
+/// `Err` that names the parameter unless `fits`.
+fn require(
+    name: &'static str,
+    value: f64,
+    wanted: &'static str,
+    fits: impl Fn(f64) -> bool,
+) -> Result<(), BadParam> {
+    if fits(value) {
+        Ok(())
+    } else {
+        Err(BadParam {
+            name,
+            value,
+            wanted,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_are_sound_and_can_be_written_and_read() {
+        for params in [Params::s9(), Params::lv06()] {
+            params.check().expect("sound");
+            let text = serde_json::to_string(&params).expect("json");
+            let read: Params = serde_json::from_str(&text).expect("params");
+            assert_eq!(read.columns, params.columns);
+            assert_eq!(read.regulator_heats, params.regulator_heats);
+            read.check().expect("still sound");
+        }
+        let partial: Params = serde_json::from_str(r#"{"ambient_c": 30}"#).expect("partial");
+        assert_eq!(
+            partial,
+            Params {
+                ambient_c: 30.0,
+                ..Params::s9()
+            }
+        );
+        assert!(serde_json::from_str::<Params>(r#"{"ambient": 30}"#).is_err());
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let bad = Params {
+            tick_s: 0.5,
+            ..Params::s9()
+        };
+        assert_eq!(
+            bad.check().expect_err("unstable").to_string(),
+            "parameter tick_s: 0.5 is not shorter than the die's time"
+        );
+        let bad = Params {
+            fan: f64::NAN,
+            ..Params::s9()
+        };
+        assert!(bad.check().is_err());
     }
 }

@@ -8,12 +8,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::device::{Device, Sensors};
-use super::layout::Layout;
+use super::device::Device;
 use super::miner::{Miner, PoolCounters, PoolSettings};
 use super::params::Params;
 use super::s9_api::{self, ApiState, BoardState, Firmware, PoolState};
+use super::sensors::Sensors;
 use crate::clock::{Clock, Nanos};
+use crate::quantity::Rpm;
 use crate::seed;
 use crate::units::s9;
 
@@ -40,24 +41,24 @@ pub fn start(
     tracker: &TaskTracker,
     shutdown: &CancellationToken,
 ) {
-    let device = Device::warm(&settings.params, settings.seed, clock.now());
+    let device = Device::warm(&settings.params, settings.seed);
     let pool_url = format!("stratum+tcp://{}", settings.pool.pool);
     let user = settings.pool.worker.clone();
     let state = move |sensors: &Sensors, counters: &PoolCounters, clock: &Clock| {
         api_state(sensors, counters, clock, &pool_url, &user)
     };
-    let first = state(device.sensors(), &PoolCounters::default(), &clock);
+    let first = state(&device.sensors(), &PoolCounters::default(), &clock);
     let (sender, receiver) = watch::channel(first);
     let report_clock = clock.clone();
     let mut due = Nanos::ZERO;
     let report = move |device: &Device, counters: &PoolCounters, now: Nanos| {
         if now >= due {
             due = now + API_REFRESH;
-            sender.send_replace(state(device.sensors(), counters, &report_clock));
+            sender.send_replace(state(&device.sensors(), counters, &report_clock));
         }
     };
     let rng = seed::stream(settings.seed, "nonces");
-    let miner = Miner::new(device, settings.pool, Layout::Bm1387, clock, rng, report);
+    let miner = Miner::new(device, settings.pool, clock, rng, report);
     tracker.spawn(miner.run(shutdown.clone()));
     tracker.spawn(s9_api::run(api, receiver, shutdown.clone()));
 }
@@ -87,16 +88,17 @@ fn api_state(
         best_share: counters.best_share as u64,
         ..PoolState::default()
     };
+    let fan = |i: usize| sensors.fans.get(i).copied().unwrap_or(Rpm(0.0));
     ApiState {
         firmware: Firmware::default(),
-        unix: clock.unix(sensors.at).as_secs(),
+        unix: clock.unix(sensors.taken).as_secs(),
         elapsed: sensors.uptime,
         frequency: sensors.frequency,
         boards: boards
             .map(|(board, slot)| BoardState {
                 slot,
-                pcb_temp: board.pcb_temp.0 as i16,
-                chip_temp: board.chip_temp.0 as i16,
+                pcb_temp: board.pcb.0 as i16,
+                chip_temp: board.chip.0 as i16,
                 third_temp: 0,
                 frequency: sensors.frequency,
                 chips: s9::CHIPS_PER_BOARD,
@@ -106,12 +108,12 @@ fn api_state(
                 reopened: Vec::new(),
             })
             .collect(),
-        fans: [sensors.fan; 2],
-        total_mh: sensors.total_hashes * 1e-6,
+        fans: [fan(0), fan(1)],
+        total_mh: sensors.hash_rate_average.0 * sensors.uptime.as_secs_f64() * 1e-6,
         pools: [pool, PoolState::default(), PoolState::default()],
         found_blocks: 0,
         local_work: counters.jobs,
         network_blocks: counters.jobs,
-        last_getwork: clock.unix(sensors.at).as_secs(),
+        last_getwork: clock.unix(sensors.taken).as_secs(),
     }
 }

@@ -17,7 +17,7 @@ use crate::pow::Difficulty;
 use crate::record::{Record, Recorder, ShareRecord, Verdict};
 use crate::seed::Rng;
 use crate::sim::device::{Device, Find};
-use crate::sim::layout::{self, Layout};
+use crate::sim::layout::Origin;
 use crate::stratum::swh::{Action, Step, cadence};
 use crate::stratum::verifier::job_id;
 use crate::unit::Telemetry;
@@ -30,7 +30,6 @@ const REMEMBERED_JOBS: usize = 64;
 #[derive(Debug)]
 pub struct Twin {
     device: Device,
-    layout: Layout,
     discipline: Discipline,
     dead_time: Duration,
     rng: Rng,
@@ -49,7 +48,6 @@ impl Twin {
     /// the physics leaves open: nonce counters and share difficulties.
     pub fn new(
         device: Device,
-        layout: Layout,
         discipline: Discipline,
         dead_time: Duration,
         rng: Rng,
@@ -57,7 +55,6 @@ impl Twin {
     ) -> Twin {
         Twin {
             device,
-            layout,
             discipline,
             dead_time,
             rng,
@@ -105,8 +102,12 @@ impl Twin {
         } else {
             Verdict::Accepted
         };
-        let counter = self.rng.random_range(0..layout::COUNTERS);
-        let nonce = self.layout.encode(find.chip, find.core, counter);
+        let layout = self.device.params().layout;
+        let nonce = layout.encode(Origin {
+            chip: find.chip,
+            core: find.core,
+            counter: self.rng.random_range(0..layout.counters()),
+        });
         // U = D₀/D is uniform for shares found at difficulty D₀.
         let floor = self.device.effective(asked).get();
         let difficulty = floor / (1.0 - self.rng.random::<f64>());

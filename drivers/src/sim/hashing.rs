@@ -1,0 +1,289 @@
+//! What the chips compute: how fast, how often wrongly, and on whose work.
+
+use rand::RngExt;
+use rand_distr::{Distribution, Exp1, StandardNormal};
+
+use super::exp::exp;
+use super::params::Params;
+use crate::clock::Nanos;
+use crate::pow::difficulty::Difficulty;
+use crate::seed::Rng;
+
+/// The chips' error rates, by the law of [`Params`]: e = logistic((f/fmax − 1)/w).
+#[derive(Debug, Clone)]
+pub(crate) struct Chips {
+    columns_per_board: usize,
+    boards: usize,
+    hashes_per_cycle: f64,
+    nominal: f64,
+    per_voltage: f64,
+    per_kelvin: f64,
+    per_width: f64,
+    /// fmax of each chip at 80 °C and nominal voltage, Hz; in the order of the thermal network.
+    fmax: Vec<f64>,
+    /// Fraction of right answers of each chip, 1 − e.
+    right: Vec<f64>,
+    best: f64,
+    /// Hashes per second of each board that are right, and that are wrong.
+    board_right: Vec<f64>,
+    board_wrong: Vec<f64>,
+}
+
+impl Chips {
+    /// Chips with a spread drawn from `rng`: each one's fmax is normal about the mean.
+    pub(crate) fn new(p: &Params, rng: &mut Rng) -> Chips {
+        let chips = p.boards * p.columns * p.chips;
+        let fmax = (0..chips)
+            .map(|_| {
+                let deviation: f64 = StandardNormal.sample(rng);
+                // A chip beyond four deviations would have failed the maker's test.
+                p.fmax_mhz * 1e6 * (1.0 + p.fmax_spread * deviation.clamp(-4.0, 4.0))
+            })
+            .collect();
+        Chips {
+            columns_per_board: p.columns,
+            boards: p.boards,
+            hashes_per_cycle: p.hashes_per_cycle,
+            nominal: p.voltage_v,
+            per_voltage: p.fmax_per_voltage,
+            per_kelvin: p.fmax_per_k,
+            per_width: 1.0 / p.error_width,
+            fmax,
+            right: vec![1.0; chips],
+            best: 1.0,
+            board_right: vec![0.0; p.boards],
+            board_wrong: vec![0.0; p.boards],
+        }
+    }
+
+    /// Sets the rates for clock `frequency` (Hz), `voltage` set per column (V) and its `division` over the
+    /// columns, and the temperatures of the dies (°C).
+    pub(crate) fn update(&mut self, frequency: f64, voltage: f64, division: &[f64], die: &[f64]) {
+        let columns = division.len();
+        let (v, t) = (self.per_voltage, self.per_kelvin);
+        let relative = voltage / self.nominal;
+        self.board_right.fill(0.0);
+        self.best = 0.0;
+        let rows = self
+            .right
+            .chunks_exact_mut(columns)
+            .zip(self.fmax.chunks_exact(columns))
+            .zip(die.chunks_exact(columns));
+        for ((right, fmax), die) in rows {
+            let chips = right.iter_mut().zip(fmax).zip(die).zip(division);
+            for (((right, fmax), die), division) in chips {
+                let scale = (1.0 + v * (relative * division - 1.0)) * (1.0 + t * (die - 80.0));
+                // A starved chip's limit may come out negative; then all it says is wrong.
+                let limit = (fmax * scale).max(1.0);
+                *right = 1.0 / (1.0 + exp((frequency / limit - 1.0) * self.per_width));
+            }
+            self.best = right.iter().copied().fold(self.best, f64::max);
+            let boards = right.chunks_exact(self.columns_per_board);
+            for (sum, right) in self.board_right.iter_mut().zip(boards) {
+                *sum += right.iter().sum::<f64>();
+            }
+        }
+        let rate = frequency * self.hashes_per_cycle;
+        let chips = (self.right.len() / self.boards) as f64;
+        for (right, wrong) in self.board_right.iter_mut().zip(&mut self.board_wrong) {
+            *wrong = (chips - *right) * rate;
+            *right *= rate;
+        }
+    }
+
+    /// Right hashes per second of the unit.
+    pub(crate) fn valid_rate(&self) -> f64 {
+        self.board_right.iter().sum()
+    }
+
+    /// Right hashes per second of each board.
+    pub(crate) fn board_right(&self) -> &[f64] {
+        &self.board_right
+    }
+
+    /// Wrong hashes per second of each board.
+    pub(crate) fn board_wrong(&self) -> &[f64] {
+        &self.board_wrong
+    }
+
+    /// Board, and chip of its chain, drawn in proportion to the rates of right answers.
+    pub(crate) fn draw(&self, rng: &mut Rng) -> (usize, usize) {
+        // Rejection: chips differ little, so the first is mostly kept.
+        loop {
+            let chip = rng.random_range(0..self.right.len());
+            if rng.random::<f64>() * self.best <= self.right[chip] {
+                let columns = self.boards * self.columns_per_board;
+                let (in_column, column) = (chip / columns, chip % columns);
+                let chips = self.right.len() / columns;
+                let position = column % self.columns_per_board * chips + in_column;
+                return (column / self.columns_per_board, position);
+            }
+        }
+    }
+}
+
+/// A piece of work: the caller's token and how hard a share of it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Work {
+    pub(crate) job: u64,
+    pub(crate) difficulty: Difficulty,
+}
+
+/// Which work is on the chips, now and as far ahead as the present job goes.
+///
+/// On a clean job the chips go on with the old work for a time drawn per switch (exponential, so that old
+/// shares fade out as they do in the capture), then idle, then begin the new work after a dead time drawn
+/// per switch. That they idle between, rather than compute what is thrown away, is an assumption: the
+/// shares do not tell, and power was not measured. Without `clean` the old work goes on until the next
+/// work item is fetched, and there is no gap.
+///
+/// A clean job that comes in the dead time of another begins a dead time of its own. The capture has a
+/// few old shares (one in six) that show a real unit to go through such jobs in order instead.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Timeline {
+    /// The replaced work, and when it ends.
+    old: Option<(Work, Nanos)>,
+    /// The present work, and when it begins; not before the replaced one ends.
+    current: Option<(Work, Nanos)>,
+}
+
+impl Timeline {
+    /// New work arrives at `now`; chips clocked at `frequency` (Hz).
+    pub(crate) fn take(
+        &mut self,
+        p: &Params,
+        work: Work,
+        clean: bool,
+        now: Nanos,
+        frequency: f64,
+        rng: &mut Rng,
+    ) {
+        let nanos = |seconds: f64| Nanos::from_seconds(seconds).since(Nanos::ZERO);
+        match self.current {
+            Some((running, from)) if from <= now => self.old = Some((running, Nanos::MAX)),
+            // The present work has not begun: it is dropped, and what runs before it stays.
+            Some((_, from)) if !clean => {
+                self.current = Some((work, from));
+                return;
+            }
+            _ => {}
+        }
+        if clean || self.old.is_none() {
+            let life: f64 = Exp1.sample(rng);
+            let dead = p.switch_min_s + (p.switch_max_s - p.switch_min_s) * rng.random::<f64>();
+            let life = (life * p.old_work_s).min(p.old_work_max_s).min(dead);
+            if let Some((_, until)) = &mut self.old {
+                *until = (*until).min(now + nanos(life));
+            }
+            self.current = Some((work, now + nanos(dead)));
+        } else {
+            let fetch = now + nanos(p.work_cycles / frequency * rng.random::<f64>());
+            if let Some((_, until)) = &mut self.old {
+                *until = fetch;
+            }
+            self.current = Some((work, fetch));
+        }
+    }
+
+    /// No more work: the chips idle.
+    pub(crate) fn clear(&mut self) {
+        *self = Timeline::default();
+    }
+
+    /// The work that the chips compute from `t` on, until [`Timeline::next_change`].
+    pub(crate) fn at(&self, t: Nanos) -> Option<Work> {
+        let old = self.old.filter(|(_, until)| t < *until);
+        let current = self.current.filter(|(_, from)| *from <= t);
+        old.or(current).map(|(work, _)| work)
+    }
+
+    /// The first instant after `t` at which the work on the chips changes by itself.
+    pub(crate) fn next_change(&self, t: Nanos) -> Nanos {
+        [self.old, self.current]
+            .into_iter()
+            .flatten()
+            .map(|(_, change)| change)
+            .filter(|change| *change > t)
+            .min()
+            .unwrap_or(Nanos::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed;
+
+    fn work(job: u64) -> Work {
+        Work {
+            job,
+            difficulty: Difficulty::ONE,
+        }
+    }
+
+    fn jobs(timeline: &Timeline, from: Nanos) -> Vec<(Option<u64>, Nanos)> {
+        let mut at = from;
+        let mut jobs = Vec::new();
+        while at < Nanos::MAX {
+            let end = timeline.next_change(at);
+            jobs.push((timeline.at(at).map(|work| work.job), end));
+            at = end;
+        }
+        jobs
+    }
+
+    #[test]
+    fn a_clean_job_ends_the_old_work_then_idles_then_begins() {
+        let p = Params::s9();
+        let mut rng = seed::stream(1, "switches");
+        let mut timeline = Timeline::default();
+        let mut take = |timeline: &mut Timeline, job, clean, now| {
+            timeline.take(&p, work(job), clean, now, 600e6, &mut rng);
+        };
+        take(&mut timeline, 1, true, Nanos::ZERO);
+        let t = Nanos::from_seconds(1.0);
+        take(&mut timeline, 2, true, t);
+        let seen: Vec<_> = jobs(&timeline, t).iter().map(|(job, _)| *job).collect();
+        assert_eq!(seen, [Some(1), None, Some(2)]);
+
+        // Another in the dead time: the old work is not drawn out, the dropped job never runs.
+        let old_end = timeline.next_change(t);
+        let soon = t + std::time::Duration::from_nanos(1);
+        take(&mut timeline, 3, true, soon);
+        let after = jobs(&timeline, soon);
+        assert!(after[0].1 <= old_end);
+        assert_eq!(after.last().map(|(job, _)| *job), Some(Some(3)));
+        // And one that is not clean takes the dropped one's place.
+        take(&mut timeline, 4, false, soon);
+        let replaced = jobs(&timeline, soon);
+        assert_eq!(replaced.last().map(|(job, _)| *job), Some(Some(4)));
+        assert_eq!(replaced[0], after[0]);
+    }
+
+    #[test]
+    fn the_best_chips_are_drawn_most() {
+        let p = Params {
+            frequency_mhz: 650.0,
+            ..Params::s9()
+        };
+        let mut rng = seed::stream(2, "chips");
+        let mut chips = Chips::new(&p, &mut rng);
+        chips.update(650e6, p.voltage_v, &[1.0; 63], &[80.0; 189]);
+        let n = 400_000;
+        let mut drawn = vec![0.0; 189];
+        for _ in 0..n {
+            let (board, chip) = chips.draw(&mut rng);
+            drawn[board * 63 + chip] += 1.0;
+        }
+        let total: f64 = chips.right.iter().sum();
+        let mut chi2 = 0.0;
+        for (index, right) in chips.right.iter().enumerate() {
+            let (in_column, column) = (index / 63, index % 63);
+            let expected = f64::from(n) * right / total;
+            let got: f64 = drawn[column / 21 * 63 + column % 21 * 3 + in_column];
+            chi2 += (got - expected).powi(2) / expected;
+        }
+        // 188 degrees of freedom: mean 188, deviation 19.4.
+        assert!(chi2 < 270.0, "{chi2}");
+    }
+}
