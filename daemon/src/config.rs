@@ -274,7 +274,7 @@ mod tests {
             "{unknown}"
         );
         assert!(error("difficulty = 256", "difficulty = -1").contains("-1"));
-        let range = error("duty_min = 0.4", "duty_min = 0.1");
+        let range = error("duty_min = 0.3", "duty_min = 0.1");
         assert!(
             range.contains("step.duty_min = 0.1 must be between"),
             "{range}"

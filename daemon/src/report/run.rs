@@ -6,8 +6,9 @@ use serde::Serialize;
 use thermine_drivers::substrate::{Provenance, Refused};
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::Summary;
+use thermine_reservoir::evaluate::Score;
 use thermine_reservoir::split::Split;
-use thermine_reservoir::verdict::Verdict;
+use thermine_reservoir::verdict::{Control, Verdict};
 
 use super::table::{difference, interval, table};
 use crate::experiment::encoder::Mode;
@@ -93,73 +94,86 @@ impl RunReport {
             self.config_hash,
             self.version
         );
-        let mut arms = table(
+        let Some(first) = self.arms.first() else {
+            return text;
+        };
+        let name = first.mode.name();
+        let minus = format!("{name} − row [95 %]");
+        let mut rows = table(
             &[
                 "row",
                 "NRMSE [95 %]",
+                &minus,
                 "features",
-                "steps",
+                "test steps",
                 "seed",
                 "provenance",
                 "paper",
             ],
-            &[1, 2, 3, 4, 6],
+            &[1, 2, 3, 4, 5, 7],
         );
+        let mut row =
+            |what: String, score: &Score, difference: String, provenance: String, paper: String| {
+                rows.add_row([
+                    what,
+                    estimate(&score.nrmse),
+                    difference,
+                    score.features.to_string(),
+                    score.test_steps.to_string(),
+                    self.seed.to_string(),
+                    provenance,
+                    paper,
+                ]);
+            };
         for arm in &self.arms {
-            let score = &arm.verdict.device;
-            arms.add_row([
-                arm.mode.name().to_string(),
-                estimate(&score.nrmse),
-                score.features.to_string(),
-                score.test_steps.to_string(),
-                self.seed.to_string(),
-                arm.provenance.to_string(),
-                format!("{:.4}", arm.published_nrmse),
-            ]);
+            let paper = format!("{:.4}", arm.published_nrmse);
+            let provenance = arm.provenance.to_string();
+            row(
+                arm.mode.name().into(),
+                &arm.verdict.device,
+                String::new(),
+                provenance,
+                paper,
+            );
         }
-        let Some(first) = self.arms.first() else {
-            return text;
-        };
-        for row in &first.verdict.controls {
-            arms.add_row([
-                format!("control: {}", row.control),
-                estimate(&row.score.nrmse),
-                row.score.features.to_string(),
-                row.score.test_steps.to_string(),
-                self.seed.to_string(),
+        for control in &first.verdict.controls {
+            row(
+                format!("control: {}", control.control),
+                &control.score,
+                gap(&control.difference),
                 "computed".into(),
                 String::new(),
-            ]);
+            );
         }
-        let _ = writeln!(text, "{arms}");
-
-        let mut gaps = table(
-            &[
-                "paired difference of NRMSE, negative: the first is better",
-                "[95 %]",
-            ],
-            &[1],
+        let verdict = &first.verdict;
+        let bank = format!(
+            "control: encoded drive + {} leaky integrators",
+            verdict.device.features
         );
-        let name = first.mode.name();
-        for row in &first.verdict.controls {
-            gaps.add_row([format!("{name} − {}", row.control), gap(&row.difference)]);
-        }
-        let features = first.verdict.device.features;
-        for (what, estimate) in [
-            (
-                "encoded drive and device − encoded drive".to_string(),
-                &first.verdict.beyond_encoding,
-            ),
-            (
-                format!(
-                    "encoded drive and device − encoded drive and {features} leaky integrators"
-                ),
-                &first.verdict.beyond_bank,
-            ),
-        ] {
-            gaps.add_row([what, gap(estimate)]);
-        }
-        let _ = writeln!(text, "{gaps}\n");
+        let both = format!("encoded drive + {name}");
+        row(
+            both,
+            &verdict.encoded_and_device,
+            String::new(),
+            first.provenance.to_string(),
+            String::new(),
+        );
+        row(
+            bank,
+            &verdict.encoded_and_bank,
+            String::new(),
+            "computed".into(),
+            String::new(),
+        );
+        let _ = writeln!(text, "{rows}\n");
+        let _ = writeln!(
+            text,
+            "With the encoded drive, the {name}'s states change the NRMSE of the encoded drive by {}, and \
+             that of the encoded drive and {} leaky integrators by {} (negative: better).",
+            gap(&verdict.beyond_encoding),
+            verdict.device.features,
+            gap(&verdict.beyond_bank),
+        );
         for arm in &self.arms {
             let _ = writeln!(
                 text,
@@ -180,7 +194,7 @@ impl RunReport {
                 .verdict
                 .controls
                 .iter()
-                .find(|c| c.control == thermine_reservoir::verdict::Control::CurrentInput)
+                .find(|c| c.control == Control::CurrentInput)
                 .map_or(f64::NAN, |c| c.score.nrmse.value)
         );
         if self.rejected_draws > 0 {

@@ -69,6 +69,7 @@ pub async fn import(
     let digest = digest(csv)?;
     let partial = out.with_extension("partial");
     // Left by an import that was killed.
+    // Left by an import that was killed, if it is there.
     let _ = std::fs::remove_file(&partial);
     let meta = RunMeta {
         seed: 0,

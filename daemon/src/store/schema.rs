@@ -87,28 +87,41 @@ CREATE TABLE step (
 CREATE INDEX share_of_stream ON share (stream, id);
 ";
 
-/// Makes a new capture at `path`, whose name must be free.
+/// Makes a new capture at `path`, whose name must be free, with what `fill` writes into its tables.
 ///
 /// # Errors
 /// If the file exists or cannot be made.
-pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path);
-    match file {
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(StoreError::Exists(path.to_path_buf()));
-        }
-        Err(source) => {
-            return Err(StoreError::Open {
-                path: path.to_path_buf(),
-                source,
-            });
-        }
+pub(super) fn create(
+    path: &Path,
+    fill: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> Result<Connection, StoreError> {
+    if path.exists() {
+        return Err(StoreError::Exists(path.to_path_buf()));
     }
     let fail = database("cannot make the capture", path);
+    // Made beside its name and moved there when it is whole: a program killed in between leaves nothing
+    // that looks like a capture and is none.
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let cannot = |source| StoreError::Open {
+        path: path.to_path_buf(),
+        source,
+    };
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot(error)),
+        _ => {}
+    }
+    std::fs::File::create(&new).map_err(cannot)?;
+    let connection = Connection::open(&new).map_err(&fail)?;
+    connection
+        .execute_batch(TABLES)
+        .and_then(|()| connection.pragma_update(None, "application_id", APPLICATION_ID))
+        .and_then(|()| connection.pragma_update(None, "user_version", VERSION))
+        .and_then(|()| fill(&connection))
+        .map_err(&fail)?;
+    connection.close().map_err(|(_, error)| fail(error))?;
+    std::fs::rename(&new, path).map_err(cannot)?;
+
     let connection = Connection::open(path).map_err(&fail)?;
     // Readers may look on while a run is written. A commit reaches the operating system before it
     // returns, so a killed program loses nothing; a power cut may take the last second, and leaves the
@@ -116,9 +129,6 @@ pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
     connection
         .pragma_update(None, "journal_mode", "wal")
         .and_then(|()| connection.pragma_update(None, "synchronous", "normal"))
-        .and_then(|()| connection.execute_batch(TABLES))
-        .and_then(|()| connection.pragma_update(None, "application_id", APPLICATION_ID))
-        .and_then(|()| connection.pragma_update(None, "user_version", VERSION))
         .map_err(&fail)?;
     Ok(connection)
 }

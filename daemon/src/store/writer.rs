@@ -60,28 +60,22 @@ impl Store {
     /// # Errors
     /// If the file exists or cannot be written.
     pub fn create(path: &Path, meta: &RunMeta) -> Result<Store, StoreError> {
-        let connection = schema::create(path)?;
-        Store::start(path, connection, meta)
-    }
-
-    fn start(path: &Path, connection: Connection, meta: &RunMeta) -> Result<Store, StoreError> {
         let created = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        connection
-            .execute(
-                "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'running')",
-                params![
-                    created.as_secs() as i64,
-                    env!("CARGO_PKG_VERSION"),
-                    meta.seed as i64,
-                    meta.config,
-                    meta.config_hash,
-                    meta.task.to_string(),
-                    serde_json::to_string(&meta.provenance).unwrap_or_default(),
-                ],
-            )
-            .map_err(database("cannot write to", path))?;
+        let connection = schema::create(path, |connection| {
+            let row = params![
+                created.as_secs() as i64,
+                env!("CARGO_PKG_VERSION"),
+                meta.seed as i64,
+                meta.config,
+                meta.config_hash,
+                meta.task.to_string(),
+                serde_json::to_string(&meta.provenance).unwrap_or_default(),
+            ];
+            let insert = "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'running')";
+            connection.execute(insert, row).map(drop)
+        })?;
         let (queue, records) = mpsc::channel(QUEUE);
         let streams = Arc::new(Mutex::new(Streams::default()));
         let writer = Writer {

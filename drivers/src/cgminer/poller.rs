@@ -11,7 +11,7 @@ use tracing::{Instrument, debug, info, warn};
 
 use super::client::{ApiError, Limits};
 use super::reply::telemetry;
-use crate::clock::{Clock, Nanos};
+use crate::clock::{Clock, Nanos, Seat};
 use crate::record::{Record, Recorder};
 use crate::seed::Rng;
 use crate::unit::{Identity, Telemetry};
@@ -69,6 +69,7 @@ pub enum Freshness {
 #[derive(Debug)]
 pub struct Poller {
     addr: SocketAddr,
+    seat: Seat,
     clock: Clock,
     period: Duration,
     rng: Rng,
@@ -82,6 +83,8 @@ impl Poller {
     pub fn new(addr: SocketAddr, clock: Clock, period: Duration, rng: Rng) -> Poller {
         Poller {
             addr,
+            // Taken here and not in the task, so that it always comes at the same place among the others.
+            seat: clock.follow(),
             clock,
             period: period.max(SHORTEST_PERIOD),
             rng,
@@ -122,7 +125,6 @@ impl Poller {
     }
 
     async fn poll_for_ever(&mut self, latest: &watch::Sender<Latest>) {
-        let seat = self.clock.follow();
         let mut must_identify = true;
         loop {
             let started = self.clock.now();
@@ -142,7 +144,7 @@ impl Poller {
                     self.wait_after(failures, fatal)
                 }
             };
-            seat.wait_until(started + wait).await;
+            self.seat.wait_until(started + wait).await;
         }
     }
 

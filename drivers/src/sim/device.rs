@@ -257,6 +257,11 @@ impl Device {
         self.now = self.now.max(until);
     }
 
+    /// When the last sample of the sensors was taken.
+    pub fn sampled(&self) -> Nanos {
+        self.sampler.last().taken
+    }
+
     /// The last sample of the sensors.
     pub fn sensors(&self) -> Sensors {
         Sensors {

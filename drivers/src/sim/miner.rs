@@ -111,7 +111,7 @@ struct Received {
     extranonce2: u64,
 }
 
-impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
+impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
     /// A unit with this physics. `report` is called whenever its sensors or counters may have changed.
     pub fn new(
         device: Device,
@@ -166,11 +166,11 @@ impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
                 biased;
                 line = connection.lines.next() => {
                     let line = line?;
-                    // Up to the moment at which the news came, the old job was hashed.
-                    self.advance(&mut found);
-                    self.submit(&mut connection, &mut found);
                     match Notice::parse(&line.text) {
                         Ok(Notice::Notify(notify)) => {
+                            // Up to the moment at which the news came, the old job was hashed.
+                            self.advance(&mut found);
+                            self.submit(&mut connection, &mut found);
                             token += 1;
                             self.take(&mut connection, notify, token);
                         }
@@ -190,7 +190,7 @@ impl<Report: FnMut(&Device, &PoolCounters, Nanos) + Send> Miner<Report> {
     fn advance(&mut self, found: &mut Vec<Find>) {
         let now = self.clock.now();
         self.device.advance(now, found);
-        (self.report)(&self.device, &self.counters, now);
+        (self.report)(&self.device, &self.counters);
     }
 
     fn take(&mut self, connection: &mut Connection, notify: Notify, token: u64) {

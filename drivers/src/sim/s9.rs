@@ -1,8 +1,6 @@
 //! A simulated Antminer S9 at the far end of real sockets: mines at a Stratum pool and answers the
 //! cgminer API, with one physics behind both.
 
-use std::time::Duration;
-
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -13,13 +11,10 @@ use super::miner::{Miner, PoolCounters, PoolSettings};
 use super::params::Params;
 use super::s9_api::{self, ApiState, BoardState, Firmware, PoolState};
 use super::sensors::Sensors;
-use crate::clock::{Clock, Nanos};
+use crate::clock::Clock;
 use crate::quantity::Rpm;
 use crate::seed;
 use crate::units::s9;
-
-/// Device time between two updates of what the API shows. Its sensors change once a second.
-const API_REFRESH: Duration = Duration::from_millis(250);
 
 /// What a simulated S9 is made of.
 #[derive(Debug, Clone)]
@@ -50,10 +45,11 @@ pub fn start(
     let first = state(&device.sensors(), &PoolCounters::default(), &clock);
     let (sender, receiver) = watch::channel(first);
     let report_clock = clock.clone();
-    let mut due = Nanos::ZERO;
-    let report = move |device: &Device, counters: &PoolCounters, now: Nanos| {
-        if now >= due {
-            due = now + API_REFRESH;
+    // With each sample and at no other time: what a reader sees then depends on device time alone.
+    let mut shown = device.sampled();
+    let report = move |device: &Device, counters: &PoolCounters| {
+        if device.sampled() != shown {
+            shown = device.sampled();
             sender.send_replace(state(&device.sensors(), counters, &report_clock));
         }
     };

@@ -16,7 +16,7 @@ use crate::stratum::Session;
 use crate::stratum::factory::JobFactory;
 use crate::stratum::session::Share;
 use crate::stratum::swh::{Action, Step, cadence};
-use crate::unit::Telemetry;
+use crate::unit::{Identity, Telemetry};
 
 /// A unit behind a Stratum session.
 #[derive(Debug)]
@@ -32,9 +32,9 @@ pub struct Handshake {
     clock: Clock,
     steps: u64,
     silent: u32,
-    polled: bool,
     begun: Nanos,
     reading: Option<Telemetry>,
+    identity: Option<Identity>,
     unrecorded: Option<StepRecord>,
 }
 
@@ -67,10 +67,10 @@ impl Handshake {
             provenance,
             steps: 0,
             silent: 0,
-            polled: true,
             begun: clock.now(),
             seat: clock.drive(),
             reading: None,
+            identity: None,
             unrecorded: None,
             clock,
         }
@@ -112,9 +112,18 @@ impl Handshake {
         Ok(())
     }
 
-    /// Takes and records the newest reading, if there is one.
+    /// Takes and records the newest reading, and who the unit says it is, if that is new.
     async fn take_reading(&mut self) -> Result<(), SubstrateError> {
-        let newest = self.latest.borrow_and_update().telemetry.clone();
+        let (newest, identity) = {
+            let latest = self.latest.borrow_and_update();
+            (latest.telemetry.clone(), latest.identity.clone())
+        };
+        if identity != self.identity {
+            self.identity.clone_from(&identity);
+            if let Some(identity) = identity {
+                self.recorder.record(Record::Identity(identity)).await?;
+            }
+        }
         let taken = |reading: &Option<Telemetry>| reading.as_ref().map(|reading| reading.taken);
         if taken(&newest) != taken(&self.reading) {
             self.reading.clone_from(&newest);
@@ -168,6 +177,11 @@ impl Substrate for Handshake {
         let mut shares = Vec::with_capacity(drive.pace.shares as usize);
         let mut refused = Refused::default();
         let (outcome, ended) = loop {
+            // Looked for and not waited for: to be woken by a reading would make the order of events depend
+            // on how fast the poller's task is.
+            if self.latest.has_changed().unwrap_or(false) {
+                self.take_reading().await?;
+            }
             let now = self.clock.now();
             match step.action(now) {
                 Action::Send => {
@@ -184,10 +198,6 @@ impl Substrate for Handshake {
                             refused.count(share.judgement.verdict);
                         }
                     }
-                    changed = self.latest.changed(), if self.polled => match changed {
-                        Ok(()) => self.take_reading().await?,
-                        Err(_) => self.polled = false,
-                    },
                     () = self.seat.wait_until(until) => {}
                 },
                 Action::End(outcome) => break (outcome, now),
