@@ -4,9 +4,9 @@
 //!
 //! - [`clock`], [`quantity`], [`seed`]: time, physical quantities and randomness, handed in by the caller;
 //! - [`pow`]: proof of work and difficulty;
-//! - [`unit`]: what a unit is: identity, telemetry, operating point;
+//! - [`mod@unit`]: what a unit is: identity, telemetry, operating point;
 //! - [`record`]: what a run leaves behind, as values on a bounded queue;
-//! - [`stratum`], [`cgminer`]: the wires;
+//! - [`stratum`], [`cgminer`]: the wires; [`units`]: what is particular to a model;
 //! - [`sim`]: one physics, fronted by sockets (a simulated unit) or by calls (the twin);
 //! - [`substrate`]: the seam to the experiment: one drive in, one observation out.
 //!

@@ -1,7 +1,7 @@
 //! What a run leaves behind: records on a bounded queue, and word of how far they are safe.
 //!
 //! A *stream* is one unit's conversation within a run. The drivers write records to a [`Recorder`]; a
-//! store drains the [`Records`] end, commits them in order and reports how far it has come. The Stratum
+//! store drains the other end, commits them in order and reports how far it has come. The Stratum
 //! session acknowledges a share only when its record is durable, so that an acknowledged share is never
 //! lost.
 

@@ -38,7 +38,7 @@ pub fn delay_line(input: &[f64], taps: usize) -> Result<StateMatrix, StateError>
 const SHORTEST: f64 = 0.5;
 const LONGEST: f64 = 10.0;
 
-/// `count` leaky integrators of the input, x[t] = (1 − a) x[t−1] + a u[t] with a = 1 − exp(−1/τ), their
+/// `count` leaky integrators of the input, `x[t] = (1 − a) x[t−1] + a u[t]` with a = 1 − exp(−1/τ), their
 /// time constants τ spaced logarithmically. A thermal device *is* such a bank, so this is its fair rival
 /// and the hard one.
 ///

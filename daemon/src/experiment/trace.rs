@@ -18,7 +18,8 @@ pub struct Trace {
     pub features: Features,
     /// The encoded drive, by step.
     pub encoded: Vec<[f64; 3]>,
-    /// Δt of every sample, in ms.
+    /// Δt of the first answer to each job, in ms: the handshake's time. Later answers to the same job
+    /// only say how long it was held.
     pub waits_ms: Vec<f64>,
     /// Jobs sent.
     pub jobs: u64,
@@ -56,13 +57,18 @@ impl Trace {
             device_seconds: 0.0,
         };
         let mut began = None;
+        let mut newest_job = None;
         for u in input {
             let drive = encoder.drive(*u);
             let seen = substrate.step(&drive).await?;
             trace.features.push(&seen);
             trace.encoded.push(Encoder::encoded(&drive));
-            let waits = seen.shares.iter().map(|s| s.since_job.as_secs_f64() * 1e3);
-            trace.waits_ms.extend(waits);
+            for share in &seen.shares {
+                if newest_job.is_none_or(|newest| share.job > newest) {
+                    newest_job = Some(share.job);
+                    trace.waits_ms.push(share.since_job.as_secs_f64() * 1e3);
+                }
+            }
             trace.jobs += u64::from(seen.jobs);
             trace.refused.stale += seen.refused.stale;
             trace.refused.duplicate += seen.refused.duplicate;

@@ -177,7 +177,7 @@ pub fn plot_waits(folder: &Path, title: &str, arms: &[(&str, &[f64])]) -> Result
         .fold(0.0, f64::max);
     let mut plot = Plot::new(
         title,
-        "Δt from job to share, ms of the unit's time",
+        "Δt from job to first answer, ms of the unit's time",
         "density, 1/ms",
         (0.0, end),
         (0.0, tallest * 1.05),

@@ -67,7 +67,7 @@ pub struct Arm {
     pub timed_out: u64,
     /// Mean age of the readings used, in seconds of the unit's time.
     pub mean_reading_age_seconds: f64,
-    /// Δt of the samples, in ms.
+    /// Δt of the first answer to each job, in ms.
     pub since_job_ms: Option<Summary>,
     /// What had to be done to the data.
     pub notes: Vec<String>,
@@ -197,6 +197,15 @@ impl RunReport {
                 .find(|c| c.control == Control::CurrentInput)
                 .map_or(f64::NAN, |c| c.score.nrmse.value)
         );
+        if first.verdict.device.features < 10 {
+            let _ = writeln!(
+                text,
+                "A delay line of {} ends before u[t−9], which the task multiplies: to beat it shows memory, not \
+                 computation; one of 10 sees it.",
+                first.verdict.device.features
+            );
+        }
+        let _ = writeln!(text, "Driven in {:.0} s of wall time.", self.wall_seconds);
         if self.rejected_draws > 0 {
             let _ = writeln!(
                 text,
@@ -217,7 +226,10 @@ impl RunReport {
 impl Arm {
     fn account(&self) -> String {
         let waits = self.since_job_ms.map_or_else(String::new, |s| {
-            format!(", Δt {:.1} ms (CV {:.2}, n = {})", s.mean, s.cv, s.n)
+            format!(
+                ", first answer after {:.1} ms (CV {:.2}, n = {})",
+                s.mean, s.cv, s.n
+            )
         });
         format!(
             "{:.0} s of the unit's time, {} jobs{waits}; no samples: {} stale, {} duplicate, {} invalid; \

@@ -68,6 +68,8 @@ pub struct Stream {
 pub struct StoredShare {
     /// Row of the share, rising in order of arrival.
     pub id: i64,
+    /// Number of its stream.
+    pub stream: i64,
     /// The share.
     pub share: ShareRecord,
     /// The job.
@@ -361,6 +363,7 @@ fn stored_share(row: &Row<'_>) -> rusqlite::Result<StoredShare> {
     };
     Ok(StoredShare {
         id: row.get("id")?,
+        stream: row.get("stream")?,
         share: share(row)?,
         job,
     })

@@ -16,7 +16,7 @@ use thermine_drivers::pow::{Difficulty, Target};
 use thermine_drivers::record::Verdict;
 use thermine_reservoir::describe::{Summary, Uniformity};
 
-use super::reader::StoredShare;
+use super::reader::{StoredShare, Stream};
 use super::{Capture, StoreError};
 use crate::report::table::table;
 
@@ -57,8 +57,8 @@ pub struct VerifyReport {
     pub floor: Option<f64>,
     /// Test of U = asked/found, which is uniform for honest shares.
     pub law: Option<Uniformity>,
-    /// Δt of all shares with a known job: from the sending of the job to the arrival, in ms.
-    pub since_job_ms: Option<Summary>,
+    /// Δt of all shares with a known job, by stream: from the sending of the job to the arrival, in ms.
+    pub since_job_ms: BTreeMap<String, Summary>,
     /// The first invalid shares.
     pub examples: Vec<String>,
 }
@@ -72,7 +72,7 @@ pub fn verify(path: &Path) -> Result<VerifyReport, StoreError> {
     let run = capture.run()?;
     let mut tally = Tally::default();
     capture.for_each_share(|share| tally.add(share))?;
-    Ok(tally.report(path, run.provenance.to_string()))
+    Ok(tally.report(path, run.provenance.to_string(), &capture.streams()?))
 }
 
 #[derive(Default)]
@@ -89,7 +89,7 @@ struct Tally {
     scales: BTreeMap<u64, u64>,
     difficulties: Vec<f64>,
     uniforms: Vec<f64>,
-    since_job_ms: Vec<f64>,
+    since_job_ms: BTreeMap<i64, Vec<f64>>,
     examples: Vec<String>,
 }
 
@@ -99,7 +99,8 @@ impl Tally {
         self.shares += 1;
         *self.verdicts.entry(share.verdict.name()).or_default() += 1;
         if let Some(since) = share.since_job {
-            self.since_job_ms.push(since.as_secs_f64() * 1e3);
+            let waits = self.since_job_ms.entry(stored.stream).or_default();
+            waits.push(since.as_secs_f64() * 1e3);
         }
         let (Some(proof), Some(job)) = (&share.proof, &stored.job) else {
             self.without_header += 1;
@@ -150,7 +151,7 @@ impl Tally {
         }
     }
 
-    fn report(self, path: &Path, provenance: String) -> VerifyReport {
+    fn report(self, path: &Path, provenance: String, streams: &[Stream]) -> VerifyReport {
         let difficulty = Summary::of(&self.difficulties);
         // Only where one difficulty was asked is the lowest found an estimate of the unit's floor.
         let floor = difficulty
@@ -176,7 +177,13 @@ impl Tally {
             difficulty,
             floor,
             law: Uniformity::of(self.uniforms),
-            since_job_ms: Summary::of(&self.since_job_ms),
+            since_job_ms: streams
+                .iter()
+                .filter_map(|stream| {
+                    let waits = self.since_job_ms.get(&stream.id)?;
+                    Some((stream.name.clone(), Summary::of(waits)?))
+                })
+                .collect(),
             examples: self.examples,
         }
     }
@@ -235,31 +242,22 @@ impl VerifyReport {
             ],
             &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
         );
-        let rows = [
-            ("difficulty", self.difficulty),
-            ("Δt in ms", self.since_job_ms),
-        ];
-        for (name, s) in rows.iter().filter_map(|(name, s)| s.map(|s| (name, s))) {
-            let numbers = [
-                s.mean,
-                s.sd,
-                s.cv,
-                s.min,
-                s.q05,
-                s.median,
-                s.q95,
-                s.max,
-                s.autocorrelation,
-            ];
-            let mut row = vec![name.to_string(), s.n.to_string()];
+        let difficulty = self.difficulty.map(|s| ("difficulty".to_string(), s));
+        let waits = self.since_job_ms.iter();
+        let waits = waits.map(|(stream, s)| (format!("Δt of {stream}, ms"), *s));
+        for (name, s) in difficulty.into_iter().chain(waits) {
+            let mut row = vec![name, s.n.to_string()];
+            let numbers = [s.mean, s.sd, s.cv, s.min, s.q05, s.median, s.q95, s.max];
             row.extend(numbers.map(|x| format!("{x:.3}")));
+            let band = 1.96 / (s.n as f64).sqrt();
+            row.push(format!("{:+.3} (±{band:.3})", s.autocorrelation));
             summary.add_row(row);
         }
         let _ = writeln!(text, "{summary}");
-        if let Some(s) = self.since_job_ms {
-            let band = 1.96 / (s.n as f64).sqrt();
-            let _ = writeln!(text, "lag-1 r of independent Δt: within ±{band:.3} (95 %)");
-        }
+        let _ = writeln!(
+            text,
+            "lag-1 r: in brackets the band that 95 % of independent series stay in"
+        );
         if let Some(floor) = self.floor {
             let _ = writeln!(text, "floor of the difficulty: {floor:.2} (unbiased)");
         }

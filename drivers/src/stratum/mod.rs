@@ -2,7 +2,7 @@
 //!
 //! - [`request`] and [`notice`]: what the two sides say, as values and as bytes;
 //! - [`verifier`]: what a submitted share is worth, decided without I/O;
-//! - [`line`]: bounded lines over TCP, stamped as they arrive;
+//! - [`mod@line`]: bounded lines over TCP, stamped as they arrive;
 //! - [`session`]: one authorised connection; [`server`]: the listener that makes them;
 //! - [`factory`]: jobs that never repeat a header space;
 //! - [`swh`]: the Single-Word Handshake, one job in flight, as a state machine.

@@ -5,9 +5,9 @@ pub mod narma;
 /// A task's input and target, of equal length.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sequence {
-    /// u[t].
+    /// `u[t]`.
     pub input: Vec<f64>,
-    /// What the readout is to give at step t, from what is known up to and including u[t].
+    /// What the readout is to give at step t, from what is known up to and including `u[t]`.
     pub target: Vec<f64>,
     /// Draws that diverged and were thrown away whole.
     pub rejected_draws: usize,

@@ -4,7 +4,7 @@
 //! y[t+1] = 0.3 y[t] + 0.05 y[t] (y[t] + y[t-1] + … + y[t-9]) + 1.5 u[t-9] u[t] + 0.1
 //! ```
 //!
-//! with u[t] independent and uniform on [0, 0.5] and y[0..=9] = 0 (Atiya and Parlos, IEEE Trans. Neural
+//! with `u[t]` independent and uniform on [0, 0.5] and `y[0..=9]` = 0 (Atiya and Parlos, IEEE Trans. Neural
 //! Networks 11(3), 2000). The target at step t is y[t+1]. A readout may use u and states up to t, never a
 //! past y.
 
