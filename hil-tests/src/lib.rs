@@ -23,9 +23,6 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-/// Seconds of the unit's time per second of the wall's.
-pub const SPEED: f64 = 100.0;
-
 /// 2^-34: the 2^40 hashes of a share of difficulty 256 become 64.
 pub const SCALE: f64 = 1.0 / (1u64 << 34) as f64;
 
@@ -44,10 +41,9 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Starts a simulated S9 that hashes at `unit_scale` times the difficulty, where the server asks for
-    /// [`SCALE`] times it, and waits until it has connected and shown its sensors.
-    pub async fn start(unit_scale: f64) -> Bench {
-        let clock = Clock::scaled(SPEED);
+    /// Starts a simulated S9 on `clock` that hashes at `unit_scale` times the difficulty, where the server
+    /// asks for [`SCALE`] times it, and waits until it has connected and shown its sensors.
+    pub async fn start(clock: Clock, unit_scale: f64) -> Bench {
         let stop = CancellationToken::new();
         let unit = stop.child_token();
         let tasks = TaskTracker::new();

@@ -40,7 +40,7 @@ pub enum LineError {
     #[error("it closed the connection: check its power and network, then start again")]
     Closed,
     /// The connection broke.
-    #[error("the connection broke: {0}")]
+    #[error("the connection broke ({0}): check its power and network, then start again")]
     Io(#[from] io::Error),
     /// A line without end.
     #[error("it sent a line of more than {MAX_LINE} bytes, which no miner does")]
