@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use serde_json::{Value, json};
+use thermine_drivers::cgminer::poller::Latest;
 use thermine_drivers::clock::{Clock, Nanos};
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::record::{Durable, Entry, Record, Recorder, Verdict};
@@ -11,6 +12,8 @@ use thermine_drivers::seed;
 use thermine_drivers::stratum::factory::JobFactory;
 use thermine_drivers::stratum::server::{Expected, Server};
 use thermine_drivers::stratum::session::{Session, SessionError, Settings};
+use thermine_drivers::substrate::{Discipline, Drive, Handshake, Pace, Provenance, Substrate};
+use thermine_drivers::unit::OperatingPoint;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -419,4 +422,58 @@ async fn nothing_is_lost_when_waiting_is_cancelled_over_and_over() {
     sender
         .await
         .expect("every share was acknowledged once, in order");
+}
+
+#[tokio::test]
+async fn a_unit_with_a_wrong_clock_is_told_apart_from_a_silent_one() {
+    for (skewed, expected) in [
+        (true, "set the unit's clock"),
+        (false, "check that it hashes"),
+    ] {
+        let bench = bench(easy()).await;
+        let (session, mut miner, _expected) = connected(&bench).await;
+        tokio::spawn(async move {
+            let mut id = 10;
+            while let Some(notice) = miner.hear().await {
+                if skewed && notice["method"] == "mining.notify" {
+                    id += 1;
+                    let job = &notice["params"][0];
+                    let share = json!(["w", job, "00000000", "00000001", "00000001"]);
+                    miner.call(id, "mining.submit", share).await;
+                }
+            }
+        });
+        let (_sensors, latest) = watch::channel(Latest::default());
+        let mut unit = Handshake::new(
+            session,
+            factory(),
+            Discipline::Dialogue,
+            Duration::from_millis(26),
+            latest,
+            Recorder::discard(),
+            Provenance::Device,
+            Clock::real(),
+        );
+        let drive = Drive {
+            word: 0,
+            difficulty: difficulty(1.0),
+            duty: 1.0,
+            point: OperatingPoint::default(),
+            pace: Pace {
+                shares: 1,
+                hold: Duration::ZERO,
+                timeout: Duration::from_millis(30),
+            },
+        };
+        let mut steps = 0;
+        let error = loop {
+            match unit.step(&drive).await {
+                Ok(seen) => assert_eq!(seen.refused.invalid, u32::from(skewed)),
+                Err(error) => break error.to_string(),
+            }
+            steps += 1;
+        };
+        assert_eq!(steps, 4, "the fifth gives it up");
+        assert!(error.contains(expected), "{error}");
+    }
 }

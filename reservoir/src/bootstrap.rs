@@ -28,18 +28,6 @@ pub struct Estimate {
     pub high: f64,
 }
 
-impl Estimate {
-    /// Whether the whole interval is below zero.
-    pub fn below_zero(&self) -> bool {
-        self.high < 0.0
-    }
-
-    /// Whether the whole interval is above zero.
-    pub fn above_zero(&self) -> bool {
-        self.low > 0.0
-    }
-}
-
 /// The blocks of all resamples of `steps` test steps.
 #[derive(Debug, Clone)]
 pub struct Bootstrap {
@@ -181,8 +169,8 @@ mod tests {
         let a: Vec<f64> = y.iter().zip(&e).map(|(y, e)| y + e).collect();
         let b: Vec<f64> = y.iter().zip(&e).map(|(y, e)| y + 1.1 * e).collect();
         let bootstrap = Bootstrap::new(500, 1);
-        assert!(bootstrap.difference(&a, &b, &y).below_zero());
-        assert!(bootstrap.difference(&b, &a, &y).above_zero());
+        assert!(bootstrap.difference(&a, &b, &y).high < 0.0);
+        assert!(bootstrap.difference(&b, &a, &y).low > 0.0);
         let (wide_a, wide_b) = (bootstrap.nrmse(&a, &y), bootstrap.nrmse(&b, &y));
         assert!(
             wide_a.high > wide_b.low,

@@ -18,6 +18,10 @@ use crate::state::StateMatrix;
 /// and 1.20 on 250 steps, and between 0.97 and 2.2 on 50.
 pub const FEWEST_TEST_STEPS: usize = 500;
 
+/// Differences of NRMSE below this decide nothing, however sure: on a task that is solved to rounding, a
+/// copy of the drive would otherwise beat the drive.
+const MARGIN: f64 = 0.001;
+
 /// What is judged, and what it is judged by.
 #[derive(Debug, Clone)]
 pub struct Trial<'a> {
@@ -81,6 +85,10 @@ pub struct Comparison {
 }
 
 /// The device beside its controls.
+///
+/// One seed is one draw of input, noise and test segment. A noisy echo of the input, which adds nothing,
+/// is found to add computation in some 4 % of seeds when the drive has many lags; claim only what holds
+/// over several seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Score of the device's own states.
@@ -175,7 +183,7 @@ impl Verdict {
 
     /// Whether the device adds computation beyond its input encoding.
     pub fn adds_computation(&self) -> bool {
-        self.enough_steps() && self.beyond_encoding.below_zero() && self.beyond_bank.below_zero()
+        self.enough_steps() && better(&self.beyond_encoding) && better(&self.beyond_bank)
     }
 
     /// Whether its states know anything of the task: better than themselves at random times.
@@ -184,8 +192,13 @@ impl Verdict {
             && self
                 .controls
                 .iter()
-                .filter(|c| matches!(c.control, Control::ShuffledInTime | Control::Constant))
-                .all(|c| c.difference.below_zero())
+                .filter(|c| {
+                    matches!(
+                        c.control,
+                        Control::Constant | Control::ShuffledInTime | Control::ShiftedInTime
+                    )
+                })
+                .all(|c| better(&c.difference))
     }
 
     fn enough_steps(&self) -> bool {
@@ -224,7 +237,7 @@ impl std::fmt::Display for Verdict {
         }
         let adds = if self.adds_computation() {
             "the device adds computation beyond its input encoding"
-        } else if self.beyond_encoding.below_zero() {
+        } else if better(&self.beyond_encoding) {
             "the device remembers its input, but does not add computation beyond its input encoding that \
              as many leaky integrators in software would not"
         } else {
@@ -236,8 +249,8 @@ impl std::fmt::Display for Verdict {
             self.device.features
         )?;
         for (verb, names) in [
-            ("beating", self.names(Estimate::below_zero)),
-            ("losing to", self.names(Estimate::above_zero)),
+            ("beating", self.names(better)),
+            ("losing to", self.names(worse)),
         ] {
             if !names.is_empty() {
                 write!(f, ", {verb} {names}")?;
@@ -245,6 +258,16 @@ impl std::fmt::Display for Verdict {
         }
         Ok(())
     }
+}
+
+/// Whether the first of the two compared is better beyond doubt.
+fn better(difference: &Estimate) -> bool {
+    difference.high < -MARGIN
+}
+
+/// Whether the first of the two compared is worse beyond doubt.
+fn worse(difference: &Estimate) -> bool {
+    difference.low > MARGIN
 }
 
 #[cfg(test)]
@@ -304,7 +327,7 @@ mod tests {
     fn a_device_that_is_a_leaky_bank_remembers_but_adds_nothing() {
         let verdict = judge(|input| controls::leaky_bank(input, 6).expect("finite"));
         assert!(verdict.carries_information());
-        assert!(verdict.beyond_encoding.below_zero());
+        assert!(better(&verdict.beyond_encoding));
         assert!(!verdict.adds_computation());
         let text = verdict.to_string();
         assert!(

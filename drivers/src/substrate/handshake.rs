@@ -11,7 +11,7 @@ use super::{
 use crate::cgminer::poller::Latest;
 use crate::clock::{Clock, Nanos, Seat};
 use crate::pow::Difficulty;
-use crate::record::{Record, Recorder, StepRecord};
+use crate::record::{Record, Recorder, StepRecord, Verdict};
 use crate::stratum::Session;
 use crate::stratum::factory::JobFactory;
 use crate::stratum::session::Share;
@@ -32,6 +32,7 @@ pub struct Handshake {
     clock: Clock,
     steps: u64,
     silent: u32,
+    last_refusal: Option<Verdict>,
     begun: Nanos,
     reading: Option<Telemetry>,
     identity: Option<Identity>,
@@ -67,6 +68,7 @@ impl Handshake {
             provenance,
             steps: 0,
             silent: 0,
+            last_refusal: None,
             begun: clock.now(),
             seat: clock.drive(),
             reading: None,
@@ -164,6 +166,7 @@ impl Handshake {
             unit: self.session.worker().to_string(),
             steps: self.silent,
             difficulty,
+            refused: self.last_refusal,
         })
     }
 }
@@ -195,7 +198,9 @@ impl Substrate for Handshake {
                         if step.answered(share.judgement.job, share.judgement.verdict) {
                             shares.extend(sample(&share));
                         } else {
-                            refused.count(share.judgement.verdict);
+                            let verdict = share.judgement.verdict;
+                            refused.count(verdict);
+                            self.last_refusal = Some(verdict).filter(|v| *v != Verdict::Accepted);
                         }
                     }
                     () = self.seat.wait_until(until) => {}

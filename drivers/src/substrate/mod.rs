@@ -130,10 +130,7 @@ pub enum SubstrateError {
     #[error(transparent)]
     Session(#[from] SessionError),
     /// The unit is connected but answers nothing.
-    #[error(
-        "{unit} has answered none of its last {steps} jobs in time: check that it hashes, and that its \
-         share difficulty of {difficulty} is not too high for it"
-    )]
+    #[error("{unit} has answered none of its last {steps} jobs in time: {}", silence(*.difficulty, *.refused))]
     Silent {
         /// The unit.
         unit: String,
@@ -141,6 +138,8 @@ pub enum SubstrateError {
         steps: u32,
         /// Difficulty of the last.
         difficulty: Difficulty,
+        /// Why its last share was refused, if it sent any.
+        refused: Option<Verdict>,
     },
     /// Its control interface has stopped answering, so that its heat is unknown.
     #[error(
@@ -189,6 +188,24 @@ pub(crate) const TELEMETRY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Steps in a row without an answer after which a unit is given up.
 pub(crate) const SILENT_STEPS: u32 = 5;
+
+/// What to do about a unit that gives no valid answers.
+fn silence(difficulty: Difficulty, refused: Option<Verdict>) -> String {
+    match refused {
+        None => format!(
+            "check that it hashes, and that its share difficulty of {difficulty} is not too high for it"
+        ),
+        Some(Verdict::TimeOutOfRange) => {
+            "its shares carry a block time outside the job's range: set the unit's clock".into()
+        }
+        Some(Verdict::LowDifficulty) => {
+            "its shares do not meet the difficulty asked for: it hashes other bytes than it was sent, or \
+             is simulated at another difficulty scale"
+                .into()
+        }
+        Some(other) => format!("its shares are refused ({}): check its firmware", other.name()),
+    }
+}
 
 /// Anything that can be driven step by step.
 pub trait Substrate: Send {

@@ -197,6 +197,7 @@ impl Substrate for Twin {
                 unit: "the twin".into(),
                 steps: self.silent,
                 difficulty: drive.difficulty,
+                refused: None,
             });
         }
         Ok(observation)

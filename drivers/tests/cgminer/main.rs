@@ -2,7 +2,6 @@
 
 mod faults;
 mod fixtures;
-mod links;
 mod poller;
 mod sim;
 mod support;
