@@ -8,7 +8,7 @@ use crate::{capture, train};
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, max_term_width = 100)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -41,7 +41,8 @@ pub struct Train {
     /// Capture to replay, with `--substrate replay`.
     #[arg(long, value_name = "FILE", required_if_eq("substrate", "replay"))]
     pub capture: Option<PathBuf>,
-    /// Seed of the input, the simulated unit and the statistics; a replay takes its capture's.
+    /// Seed of the input, the simulated unit and the statistics; a replay takes its capture's
+    /// [default: 1].
     #[arg(long)]
     pub seed: Option<u64>,
     /// Steps before training, in which the unit forgets how it began [default: 200].
@@ -70,7 +71,7 @@ pub enum Task {
 pub enum Substrate {
     /// A unit on the wire, by the Single-Word Handshake.
     Handshake,
-    /// The simulator's physics, in process and without wires: faster, and the same at every run.
+    /// The simulator's physics, in process and without wires: the same, in a tenth of the time.
     Twin,
     /// A capture, as recorded.
     Replay,

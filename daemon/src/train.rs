@@ -72,20 +72,17 @@ pub(crate) fn run(args: cli::Train) -> Result<()> {
     let name = format!("narma10-seed{}", plan.seed);
     let folder = folder::make(args.out.as_deref(), &name)?;
     let began = Instant::now();
-    let traces = runtime.block_on(async {
-        tokio::select! {
-            traces = record(&plan, &task.input, &folder) => traces,
-            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
-        }
-    });
+    let traces = runtime.block_on(record(&plan, &task.input, &folder));
     // Waits for the tasks that hold sockets, but not for ever.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
-    let traces = traces.with_context(|| {
-        format!(
+    let capture = folder.join(CAPTURE);
+    let traces = match traces {
+        Err(error) if capture.exists() => Err(error.context(format!(
             "the run failed; what was recorded until then is in {}",
-            folder.join(CAPTURE).display()
-        )
-    })?;
+            capture.display()
+        ))),
+        traces => traces,
+    }?;
     let report = judge(
         &plan,
         &task,
@@ -155,7 +152,7 @@ fn plan(args: &cli::Train) -> Result<Plan> {
 async fn record(plan: &Plan, input: &[f64], folder: &Path) -> Result<Vec<Trace>> {
     let progress = Progress::default();
     if plan.substrate == cli::Substrate::Replay {
-        return replay(plan, input, &progress).await;
+        return unless_interrupted(replay(plan, input, &progress)).await;
     }
     let simulated = plan.config.unit.simulated.is_some();
     let (config, config_hash) = fingerprint(&plan.config)?;
@@ -175,8 +172,8 @@ async fn record(plan: &Plan, input: &[f64], folder: &Path) -> Result<Vec<Trace>>
     };
     let store = Store::create(&folder.join(CAPTURE), &meta)?;
     let traces = match plan.substrate {
-        cli::Substrate::Twin => twins(plan, input, &store, &progress).await,
-        _ => handshakes(plan, input, &store, &progress).await,
+        cli::Substrate::Twin => unless_interrupted(twins(plan, input, &store, &progress)).await,
+        _ => unless_interrupted(handshakes(plan, input, &store, &progress)).await,
     };
     // Whatever happened, what is recorded stays readable, and says how the run ended.
     let state = match &traces {
@@ -187,6 +184,14 @@ async fn record(plan: &Plan, input: &[f64], folder: &Path) -> Result<Vec<Trace>>
     let traces = traces?;
     finished?;
     Ok(traces)
+}
+
+/// What `work` gives, unless the user interrupts it first.
+async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    }
 }
 
 /// All modes on simulated units of their own, at once unless they must share a port, or one after the
@@ -200,7 +205,7 @@ async fn handshakes(
     let config = &plan.config;
     let part = |mode: Mode| Part::new(mode, config, store, progress, input);
     let Some(simulated) = &config.unit.simulated else {
-        return real_unit(plan, Mode::ALL.map(part)).await;
+        return real_unit(plan, progress, Mode::ALL.map(part)).await;
     };
     let arms = Mode::ALL.into_iter().enumerate();
     let arms = arms.map(|(i, mode)| {
@@ -243,8 +248,18 @@ async fn simulated_unit(
 }
 
 /// The modes one after the other on the unit of the configuration.
-async fn real_unit(plan: &Plan, parts: [Part; Mode::ALL.len()]) -> Result<Vec<Trace>> {
+async fn real_unit(
+    plan: &Plan,
+    progress: &Progress,
+    parts: [Part; Mode::ALL.len()],
+) -> Result<Vec<Trace>> {
     let rig = Rig::open(plan.config.clone(), Clock::real()).await?;
+    progress.say(&format!(
+        "waiting for {}: its pool is stratum+tcp://{}, its worker {}",
+        plan.config.unit.name,
+        rig.stratum(),
+        plan.config.stratum.worker
+    ));
     let mut awaited = rig.expect();
     let mut session = awaited.session().await?;
     let mut jobs = JobFactory::new(seed::stream(plan.seed, "jobs"));

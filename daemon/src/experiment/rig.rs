@@ -79,6 +79,11 @@ impl Rig {
         })
     }
 
+    /// Where units connect.
+    pub fn stratum(&self) -> SocketAddr {
+        self.stratum
+    }
+
     /// The run's clock.
     pub fn clock(&self) -> &Clock {
         &self.clock

@@ -23,6 +23,16 @@ pub struct Bar {
 }
 
 impl Progress {
+    /// A line above the bars.
+    pub fn say(&self, line: &str) {
+        if self.bars.println(line).is_err() || !std::io::stderr().is_terminal() {
+            #[expect(clippy::print_stderr, reason = "progress is for whoever watches")]
+            {
+                eprintln!("{line}");
+            }
+        }
+    }
+
     /// A bar of `length` steps.
     pub fn bar(&self, name: &str, length: usize) -> Bar {
         let bar = self.bars.add(ProgressBar::new(length as u64));
