@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::experiment::Kind;
 use crate::{capture, train};
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
@@ -37,7 +38,7 @@ pub struct Train {
     pub config: Option<PathBuf>,
     /// What is driven.
     #[arg(long, value_enum, default_value = "handshake")]
-    pub substrate: Substrate,
+    pub substrate: Kind,
     /// Capture to replay, with `--substrate replay`.
     #[arg(long, value_name = "FILE", required_if_eq("substrate", "replay"))]
     pub capture: Option<PathBuf>,
@@ -64,17 +65,6 @@ pub struct Train {
 pub enum Task {
     /// Nonlinear autoregressive moving average of order 10.
     Narma10,
-}
-
-/// What is driven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Substrate {
-    /// A unit on the wire, by the Single-Word Handshake.
-    Handshake,
-    /// The simulator's physics, in process and without wires: the same, in a tenth of the time.
-    Twin,
-    /// A capture, as recorded.
-    Replay,
 }
 
 /// `thermine capture`.

@@ -1,35 +1,25 @@
 //! `thermine train`: drives a unit with a task's input in each mode, trains a readout on its states, and
 //! judges it beside its controls.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::device::Device;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::stratum::Session;
-use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::substrate::{Handshake, Provenance, Replay, Substrate, Twin};
-use thermine_drivers::units::s9;
+use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::describe::Summary;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::tasks::Sequence;
 use thermine_reservoir::tasks::narma::narma10;
 use thermine_reservoir::verdict::{Trial, Verdict};
-use tokio::task::JoinSet;
 
 use crate::cli;
 use crate::config::{Config, Simulated};
-use crate::experiment::encoder::{Encoder, Mode};
-use crate::experiment::rig::{Awaited, Rig};
 use crate::experiment::trace::Trace;
+use crate::experiment::{Kind, Plan, arms};
 use crate::report::folder;
-use crate::report::progress::{Bar, Progress};
+use crate::report::progress::Progress;
 use crate::report::run::{Arm, RunReport};
 use crate::store::{Capture, RunMeta, Store};
 
@@ -48,16 +38,6 @@ const CAPTURE: &str = "capture.sqlite";
 struct TaskMeta {
     narma: u32,
     split: Split,
-}
-
-/// A run as asked for.
-struct Plan {
-    config: Config,
-    substrate: cli::Substrate,
-    seed: u64,
-    split: Split,
-    capture: Option<PathBuf>,
-    undriven: bool,
 }
 
 /// Runs the subcommand.
@@ -104,22 +84,22 @@ fn plan(args: &cli::Train) -> Result<Plan> {
     };
     let mut plan = Plan {
         config: Config::load(args.config.as_deref())?,
-        substrate: args.substrate,
+        kind: args.substrate,
         seed: args.seed.unwrap_or(1),
         split: asked(DEFAULT_SPLIT),
         capture: args.capture.clone(),
         undriven: false,
     };
-    if args.capture.is_some() && args.substrate != cli::Substrate::Replay {
+    if args.capture.is_some() && args.substrate != Kind::Replay {
         bail!("--capture is for --substrate replay only");
     }
-    if args.substrate == cli::Substrate::Twin && plan.config.unit.simulated.is_none() {
+    if args.substrate == Kind::Twin && plan.config.unit.simulated.is_none() {
         bail!(
             "--substrate twin is a simulation, but {} is not configured as a simulated unit",
             plan.config.unit.name
         );
     }
-    if let (cli::Substrate::Replay, Some(path)) = (args.substrate, &args.capture) {
+    if let (Kind::Replay, Some(path)) = (args.substrate, &args.capture) {
         let capture = Capture::open(path)?;
         let run = capture.run()?;
         match serde_json::from_value::<TaskMeta>(run.task) {
@@ -151,8 +131,8 @@ fn plan(args: &cli::Train) -> Result<Plan> {
 /// Drives the substrate in every mode and records what happens in the folder's capture.
 async fn record(plan: &Plan, input: &[f64], folder: &Path) -> Result<Vec<Trace>> {
     let progress = Progress::default();
-    if plan.substrate == cli::Substrate::Replay {
-        return unless_interrupted(replay(plan, input, &progress)).await;
+    if plan.kind == Kind::Replay {
+        return unless_interrupted(arms::replay(plan, input, &progress)).await;
     }
     let simulated = plan.config.unit.simulated.is_some();
     let (config, config_hash) = fingerprint(&plan.config)?;
@@ -171,9 +151,9 @@ async fn record(plan: &Plan, input: &[f64], folder: &Path) -> Result<Vec<Trace>>
         },
     };
     let store = Store::create(&folder.join(CAPTURE), &meta)?;
-    let traces = match plan.substrate {
-        cli::Substrate::Twin => unless_interrupted(twins(plan, input, &store, &progress)).await,
-        _ => unless_interrupted(handshakes(plan, input, &store, &progress)).await,
+    let traces = match plan.kind {
+        Kind::Twin => unless_interrupted(arms::twins(plan, input, &store, &progress)).await,
+        _ => unless_interrupted(arms::handshakes(plan, input, &store, &progress)).await,
     };
     // Whatever happened, what is recorded stays readable, and says how the run ended.
     let state = match &traces {
@@ -191,205 +171,6 @@ async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<
     tokio::select! {
         done = work => done,
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
-    }
-}
-
-/// All modes on simulated units of their own, at once unless they must share a port, or one after the
-/// other on the one real unit.
-async fn handshakes(
-    plan: &Plan,
-    input: &[f64],
-    store: &Store,
-    progress: &Progress,
-) -> Result<Vec<Trace>> {
-    let config = &plan.config;
-    let part = |mode: Mode| Part::new(mode, config, store, progress, input);
-    let Some(simulated) = &config.unit.simulated else {
-        return real_unit(plan, progress, Mode::ALL.map(part)).await;
-    };
-    let arms = Mode::ALL.into_iter().enumerate();
-    let arms = arms.map(|(i, mode)| {
-        simulated_unit(
-            config.clone(),
-            simulated.clone(),
-            unit_seed(plan, i),
-            part(mode),
-        )
-    });
-    if config.stratum.listen.port() == 0 {
-        return together(arms).await;
-    }
-    let mut traces = Vec::new();
-    for arm in arms {
-        traces.push(arm.await?);
-    }
-    Ok(traces)
-}
-
-/// One mode on a simulated unit, with a clock, a server and a port of its own.
-async fn simulated_unit(
-    config: Config,
-    simulated: Simulated,
-    unit_seed: u64,
-    part: Part,
-) -> Result<Trace> {
-    let clock = simulated
-        .speed
-        .map_or_else(Clock::virtual_time, Clock::scaled);
-    let rig = Rig::open(config, clock).await?;
-    let mut awaited = rig.simulate(simulated.difficulty_scale, unit_seed).await?;
-    let session = awaited.session().await?;
-    let jobs = JobFactory::new(seed::stream(unit_seed, "jobs"));
-    let mut unit = part.handshake(session, jobs, &rig, &awaited, Provenance::Simulated);
-    let trace = part.drive(&mut unit).await?;
-    unit.finish().await?;
-    rig.close().await;
-    Ok(trace)
-}
-
-/// The modes one after the other on the unit of the configuration.
-async fn real_unit(
-    plan: &Plan,
-    progress: &Progress,
-    parts: [Part; Mode::ALL.len()],
-) -> Result<Vec<Trace>> {
-    let rig = Rig::open(plan.config.clone(), Clock::real()).await?;
-    progress.say(&format!(
-        "waiting for {}: its pool is stratum+tcp://{}, its worker {}",
-        plan.config.unit.name,
-        rig.stratum(),
-        plan.config.stratum.worker
-    ));
-    let mut awaited = rig.expect();
-    let mut session = awaited.session().await?;
-    let mut jobs = JobFactory::new(seed::stream(plan.seed, "jobs"));
-    let mut traces = Vec::new();
-    for part in parts {
-        let mut unit = part.handshake(session, jobs, &rig, &awaited, Provenance::Device);
-        traces.push(part.drive(&mut unit).await?);
-        (session, jobs) = unit.finish().await?;
-    }
-    rig.close().await;
-    Ok(traces)
-}
-
-/// Runs all arms at once and gives their traces in the order of the modes.
-async fn together(
-    arms: impl Iterator<Item = impl Future<Output = Result<Trace>> + Send + 'static>,
-) -> Result<Vec<Trace>> {
-    let mut running: JoinSet<Result<Trace>> = arms.collect();
-    let mut traces = Vec::new();
-    while let Some(joined) = running.join_next().await {
-        traces.push(joined??);
-    }
-    traces.sort_by_key(|trace| Mode::ALL.iter().position(|mode| *mode == trace.mode));
-    Ok(traces)
-}
-
-/// Seed of the simulated unit of the `index`th mode: another unit for each.
-fn unit_seed(plan: &Plan, index: usize) -> u64 {
-    plan.seed
-        .wrapping_mul(Mode::ALL.len() as u64)
-        .wrapping_add(index as u64)
-}
-
-/// All modes in virtual time, on as many threads as there are.
-async fn twins(
-    plan: &Plan,
-    input: &[f64],
-    store: &Store,
-    progress: &Progress,
-) -> Result<Vec<Trace>> {
-    let arms = Mode::ALL.into_iter().enumerate().map(|(index, mode)| {
-        let part = Part::new(mode, &plan.config, store, progress, input);
-        let unit_seed = unit_seed(plan, index);
-        async move {
-            let mut twin = Twin::new(
-                Device::warm(&Params::s9(), unit_seed),
-                mode.discipline(),
-                s9::SWITCH_DEAD_TIME,
-                seed::stream(unit_seed, "twin"),
-                part.recorder.clone(),
-            );
-            part.drive(&mut twin).await
-        }
-    });
-    together(arms).await
-}
-
-/// Every mode that the capture holds; a capture of another program counts as a dialogue that was not
-/// driven with this input.
-async fn replay(plan: &Plan, input: &[f64], progress: &Progress) -> Result<Vec<Trace>> {
-    let path = plan.capture.as_deref().unwrap_or(Path::new(""));
-    let provenance = Capture::open(path)?.run()?.provenance;
-    let mut traces = Vec::new();
-    for stream in Capture::open(path)?.streams()? {
-        let mode = match Mode::ALL
-            .into_iter()
-            .find(|mode| mode.name() == stream.name)
-        {
-            Some(mode) => mode,
-            None if plan.undriven => Mode::Dialogue,
-            None => continue,
-        };
-        let steps = Capture::open(path)?.steps(&stream)?;
-        let part = Part {
-            encoder: Encoder::new(mode, plan.config.step.clone()),
-            recorder: Recorder::discard(),
-            bar: progress.bar(mode.name(), input.len()),
-            input: input.to_vec(),
-        };
-        let mut replay = Replay::new(steps, provenance.clone());
-        traces.push(part.drive(&mut replay).await?);
-    }
-    if traces.is_empty() {
-        bail!("{} holds no stream that can be replayed", path.display());
-    }
-    Ok(traces)
-}
-
-/// One mode's share of a run.
-struct Part {
-    encoder: Encoder,
-    recorder: Recorder,
-    bar: Bar,
-    input: Vec<f64>,
-}
-
-impl Part {
-    fn new(mode: Mode, config: &Config, store: &Store, progress: &Progress, input: &[f64]) -> Part {
-        Part {
-            encoder: Encoder::new(mode, config.step.clone()),
-            recorder: store.stream(mode.name()),
-            bar: progress.bar(mode.name(), input.len()),
-            input: input.to_vec(),
-        }
-    }
-
-    fn handshake(
-        &self,
-        session: Session,
-        jobs: JobFactory,
-        rig: &Rig,
-        awaited: &Awaited,
-        provenance: Provenance,
-    ) -> Handshake {
-        Handshake::new(
-            session,
-            jobs,
-            self.encoder.mode().discipline(),
-            s9::SWITCH_DEAD_TIME,
-            awaited.latest.clone(),
-            self.recorder.clone(),
-            provenance,
-            rig.clock().clone(),
-        )
-    }
-
-    async fn drive<S: Substrate>(&self, substrate: &mut S) -> Result<Trace> {
-        Trace::record(substrate, &self.encoder, &self.input, || self.bar.step())
-            .await
-            .with_context(|| self.encoder.mode().name())
     }
 }
 
@@ -456,16 +237,12 @@ fn judge(
         seed: plan.seed,
         config_hash: fingerprint(&plan.config)?.1,
         unit: plan.config.unit.name.clone(),
-        substrate: match plan.substrate {
-            cli::Substrate::Handshake => "handshake",
-            cli::Substrate::Twin => "twin",
-            cli::Substrate::Replay => "replay",
-        },
-        time: match (plan.substrate, &plan.config.unit.simulated) {
-            (cli::Substrate::Replay, _) => "time as recorded".into(),
-            (cli::Substrate::Handshake, None) => "wall time".into(),
+        substrate: plan.kind.name(),
+        time: match (plan.kind, &plan.config.unit.simulated) {
+            (Kind::Replay, _) => "time as recorded".into(),
+            (Kind::Handshake, None) => "wall time".into(),
             (
-                cli::Substrate::Handshake,
+                Kind::Handshake,
                 Some(Simulated {
                     speed: Some(speed), ..
                 }),

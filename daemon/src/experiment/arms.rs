@@ -1,0 +1,222 @@
+//! Every mode of a run on its substrate: units on wires, twins, or a capture.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use thermine_drivers::clock::Clock;
+use thermine_drivers::record::Recorder;
+use thermine_drivers::seed;
+use thermine_drivers::sim::device::Device;
+use thermine_drivers::sim::params::Params;
+use thermine_drivers::stratum::Session;
+use thermine_drivers::stratum::factory::JobFactory;
+use thermine_drivers::substrate::{Handshake, Provenance, Replay, Substrate, Twin};
+use thermine_drivers::units::s9;
+use tokio::task::JoinSet;
+
+use super::Plan;
+use super::encoder::{Encoder, Mode};
+use super::rig::{Awaited, Rig};
+use super::trace::Trace;
+use crate::config::{Config, Simulated};
+use crate::report::progress::{Bar, Progress};
+use crate::store::{Capture, Store};
+
+/// All modes on simulated units of their own, at once unless they must share a port, or one after the
+/// other on the one real unit.
+pub(crate) async fn handshakes(
+    plan: &Plan,
+    input: &[f64],
+    store: &Store,
+    progress: &Progress,
+) -> Result<Vec<Trace>> {
+    let config = &plan.config;
+    let part = |mode: Mode| Part::new(mode, config, store, progress, input);
+    let Some(simulated) = &config.unit.simulated else {
+        return real_unit(plan, progress, Mode::ALL.map(part)).await;
+    };
+    let arms = Mode::ALL.into_iter().enumerate();
+    let arms = arms.map(|(i, mode)| {
+        simulated_unit(
+            config.clone(),
+            simulated.clone(),
+            unit_seed(plan, i),
+            part(mode),
+        )
+    });
+    if config.stratum.listen.port() == 0 {
+        return together(arms).await;
+    }
+    let mut traces = Vec::new();
+    for arm in arms {
+        traces.push(arm.await?);
+    }
+    Ok(traces)
+}
+
+/// One mode on a simulated unit, with a clock, a server and a port of its own.
+async fn simulated_unit(
+    config: Config,
+    simulated: Simulated,
+    unit_seed: u64,
+    part: Part,
+) -> Result<Trace> {
+    let clock = simulated
+        .speed
+        .map_or_else(Clock::virtual_time, Clock::scaled);
+    let rig = Rig::open(config, clock).await?;
+    let mut awaited = rig.simulate(simulated.difficulty_scale, unit_seed).await?;
+    let session = awaited.session().await?;
+    let jobs = JobFactory::new(seed::stream(unit_seed, "jobs"));
+    let mut unit = part.handshake(session, jobs, &rig, &awaited, Provenance::Simulated);
+    let trace = part.drive(&mut unit).await?;
+    unit.finish().await?;
+    rig.close().await;
+    Ok(trace)
+}
+
+/// The modes one after the other on the unit of the configuration.
+async fn real_unit(
+    plan: &Plan,
+    progress: &Progress,
+    parts: [Part; Mode::ALL.len()],
+) -> Result<Vec<Trace>> {
+    let rig = Rig::open(plan.config.clone(), Clock::real()).await?;
+    progress.say(&format!(
+        "waiting for {}: its pool is stratum+tcp://{}, its worker {}",
+        plan.config.unit.name,
+        rig.stratum(),
+        plan.config.stratum.worker
+    ));
+    let mut awaited = rig.expect();
+    let mut session = awaited.session().await?;
+    let mut jobs = JobFactory::new(seed::stream(plan.seed, "jobs"));
+    let mut traces = Vec::new();
+    for part in parts {
+        let mut unit = part.handshake(session, jobs, &rig, &awaited, Provenance::Device);
+        traces.push(part.drive(&mut unit).await?);
+        (session, jobs) = unit.finish().await?;
+    }
+    rig.close().await;
+    Ok(traces)
+}
+
+/// Runs all arms at once and gives their traces in the order of the modes.
+async fn together(
+    arms: impl Iterator<Item = impl Future<Output = Result<Trace>> + Send + 'static>,
+) -> Result<Vec<Trace>> {
+    let mut running: JoinSet<Result<Trace>> = arms.collect();
+    let mut traces = Vec::new();
+    while let Some(joined) = running.join_next().await {
+        traces.push(joined??);
+    }
+    traces.sort_by_key(|trace| Mode::ALL.iter().position(|mode| *mode == trace.mode));
+    Ok(traces)
+}
+
+/// Seed of the simulated unit of the `index`th mode: another unit for each.
+fn unit_seed(plan: &Plan, index: usize) -> u64 {
+    plan.seed
+        .wrapping_mul(Mode::ALL.len() as u64)
+        .wrapping_add(index as u64)
+}
+
+/// All modes in virtual time, on as many threads as there are.
+pub(crate) async fn twins(
+    plan: &Plan,
+    input: &[f64],
+    store: &Store,
+    progress: &Progress,
+) -> Result<Vec<Trace>> {
+    let arms = Mode::ALL.into_iter().enumerate().map(|(index, mode)| {
+        let part = Part::new(mode, &plan.config, store, progress, input);
+        let unit_seed = unit_seed(plan, index);
+        async move {
+            let mut twin = Twin::new(
+                Device::warm(&Params::s9(), unit_seed),
+                mode.discipline(),
+                s9::SWITCH_DEAD_TIME,
+                seed::stream(unit_seed, "twin"),
+                part.recorder.clone(),
+            );
+            part.drive(&mut twin).await
+        }
+    });
+    together(arms).await
+}
+
+/// Every mode that the capture holds; a capture of another program counts as a dialogue that was not
+/// driven with this input.
+pub(crate) async fn replay(plan: &Plan, input: &[f64], progress: &Progress) -> Result<Vec<Trace>> {
+    let path = plan.capture.as_deref().unwrap_or(Path::new(""));
+    let provenance = Capture::open(path)?.run()?.provenance;
+    let mut traces = Vec::new();
+    for stream in Capture::open(path)?.streams()? {
+        let mode = match Mode::ALL
+            .into_iter()
+            .find(|mode| mode.name() == stream.name)
+        {
+            Some(mode) => mode,
+            None if plan.undriven => Mode::Dialogue,
+            None => continue,
+        };
+        let steps = Capture::open(path)?.steps(&stream)?;
+        let part = Part {
+            encoder: Encoder::new(mode, plan.config.step.clone()),
+            recorder: Recorder::discard(),
+            bar: progress.bar(mode.name(), input.len()),
+            input: input.to_vec(),
+        };
+        let mut replay = Replay::new(steps, provenance.clone());
+        traces.push(part.drive(&mut replay).await?);
+    }
+    if traces.is_empty() {
+        bail!("{} holds no stream that can be replayed", path.display());
+    }
+    Ok(traces)
+}
+
+/// One mode's share of a run.
+struct Part {
+    encoder: Encoder,
+    recorder: Recorder,
+    bar: Bar,
+    input: Vec<f64>,
+}
+
+impl Part {
+    fn new(mode: Mode, config: &Config, store: &Store, progress: &Progress, input: &[f64]) -> Part {
+        Part {
+            encoder: Encoder::new(mode, config.step.clone()),
+            recorder: store.stream(mode.name()),
+            bar: progress.bar(mode.name(), input.len()),
+            input: input.to_vec(),
+        }
+    }
+
+    fn handshake(
+        &self,
+        session: Session,
+        jobs: JobFactory,
+        rig: &Rig,
+        awaited: &Awaited,
+        provenance: Provenance,
+    ) -> Handshake {
+        Handshake::new(
+            session,
+            jobs,
+            self.encoder.mode().discipline(),
+            s9::SWITCH_DEAD_TIME,
+            awaited.latest.clone(),
+            self.recorder.clone(),
+            provenance,
+            rig.clock().clone(),
+        )
+    }
+
+    async fn drive<S: Substrate>(&self, substrate: &mut S) -> Result<Trace> {
+        Trace::record(substrate, &self.encoder, &self.input, || self.bar.step())
+            .await
+            .with_context(|| self.encoder.mode().name())
+    }
+}
