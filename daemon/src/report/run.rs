@@ -177,8 +177,9 @@ impl RunReport {
         for arm in &self.arms {
             let _ = writeln!(
                 text,
-                "{} ({}): {}.",
+                "{} ({}; {}): {}.",
                 arm.mode.name(),
+                arm.provenance,
                 arm.encoding,
                 arm.sentence
             );
