@@ -2,6 +2,7 @@
 //!
 //! The unit is a simulated S9 at the far end of loopback sockets.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use thermine_drivers::cgminer::poller::{Latest, Poller};
@@ -18,7 +19,8 @@ use thermine_drivers::stratum::session::{Session, Settings};
 use thermine_drivers::substrate::{Discipline, Drive, Handshake, Pace, Provenance};
 use thermine_drivers::unit::OperatingPoint;
 use thermine_drivers::units;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -44,6 +46,16 @@ impl Bench {
     /// Starts a simulated S9 on `clock` that hashes at `unit_scale` times the difficulty, where the server
     /// asks for [`SCALE`] times it, and waits until it has connected and shown its sensors.
     pub async fn start(clock: Clock, unit_scale: f64) -> Bench {
+        Bench::start_through(clock, unit_scale, None).await
+    }
+
+    /// As [`start`](Bench::start), with every line from the server to the unit passed through `alter` on
+    /// its way, which must keep its length.
+    pub async fn start_through(
+        clock: Clock,
+        unit_scale: f64,
+        alter: Option<fn(String) -> String>,
+    ) -> Bench {
         let stop = CancellationToken::new();
         let unit = stop.child_token();
         let tasks = TaskTracker::new();
@@ -55,7 +67,10 @@ impl Bench {
             clock.clone(),
         );
         let listener = loopback().await;
-        let pool = address(&listener);
+        let mut pool = address(&listener);
+        if let Some(alter) = alter {
+            pool = interpose(pool, alter).await;
+        }
         let mut expected = server.expect("bench");
         tokio::spawn(server.serve(listener, stop.clone()));
 
@@ -125,12 +140,33 @@ pub fn drive(duty: f64, pace: Pace) -> Drive {
     }
 }
 
+/// A wire to `server` on which every line towards the unit is altered.
+async fn interpose(server: SocketAddr, alter: fn(String) -> String) -> SocketAddr {
+    let listener = loopback().await;
+    let here = address(&listener);
+    tokio::spawn(async move {
+        let (unit, _) = listener.accept().await?;
+        let server = TcpStream::connect(server).await?;
+        let (mut from_unit, mut to_unit) = unit.into_split();
+        let (from_server, mut to_server) = server.into_split();
+        tokio::spawn(async move { tokio::io::copy(&mut from_unit, &mut to_server).await });
+        let mut lines = BufReader::new(from_server).lines();
+        while let Some(line) = lines.next_line().await? {
+            to_unit
+                .write_all(format!("{}\n", alter(line)).as_bytes())
+                .await?;
+        }
+        std::io::Result::Ok(())
+    });
+    here
+}
+
 async fn loopback() -> TcpListener {
     #[expect(clippy::expect_used, reason = "without loopback there is no bench")]
     TcpListener::bind("127.0.0.1:0").await.expect("a free port")
 }
 
-fn address(listener: &TcpListener) -> std::net::SocketAddr {
+fn address(listener: &TcpListener) -> SocketAddr {
     #[expect(clippy::expect_used, reason = "a bound listener has an address")]
     listener.local_addr().expect("an address")
 }

@@ -177,3 +177,23 @@ async fn a_hurried_wall_clock_serves_too() {
     assert!(seen.ended.since(seen.started) >= Duration::from_secs(20));
     assert!((2..=392).contains(&seen.jobs), "{} jobs", seen.jobs);
 }
+
+/// One digit of the coinbase changed on the wire: the unit hashes for real, but not what it was sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_with_wrong_header_bytes_fails() {
+    let alter = |line: String| line.replacen("ffffffff0100000000", "ffffffff0100000001", 1);
+    let bench = Bench::start_through(Clock::virtual_time(), SCALE, Some(alter)).await;
+    let (mut unit, _plug, _stop) = bench.handshake(Discipline::Dialogue);
+    let mut valid = 0;
+    let error = loop {
+        match unit.step(&drive(1.0, pace(1, 5.0))).await {
+            Ok(seen) => valid += seen.shares.len(),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(
+        error.contains("hashes other bytes than it was sent"),
+        "{error}"
+    );
+    assert!(valid < 40, "{valid} by chance, one in 64");
+}

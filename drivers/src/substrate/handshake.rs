@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{
-    Discipline, Drive, Observation, Outcome, Provenance, Refused, SILENT_STEPS, Sample, Substrate,
-    SubstrateError, TELEMETRY_PATIENCE,
+    Discipline, Drive, INVALID_SHARES, Observation, Outcome, Provenance, Refused, SILENT_STEPS,
+    Sample, Substrate, SubstrateError, TELEMETRY_PATIENCE,
 };
 use crate::cgminer::poller::Latest;
 use crate::clock::{Clock, Nanos, Seat};
@@ -33,6 +33,7 @@ pub struct Handshake {
     steps: u64,
     silent: u32,
     last_refusal: Option<Verdict>,
+    invalid: u32,
     begun: Nanos,
     reading: Option<Telemetry>,
     identity: Option<Identity>,
@@ -69,6 +70,7 @@ impl Handshake {
             steps: 0,
             silent: 0,
             last_refusal: None,
+            invalid: 0,
             begun: clock.now(),
             seat: clock.drive(),
             reading: None,
@@ -153,6 +155,27 @@ impl Handshake {
         })
     }
 
+    /// Remembers why a share was refused, and gives the unit up if it sends nothing else. A late or
+    /// repeated share is no fault of its hashing.
+    fn note_refusal(&mut self, verdict: Verdict) -> Result<(), SubstrateError> {
+        if matches!(
+            verdict,
+            Verdict::Accepted | Verdict::Stale | Verdict::Duplicate
+        ) {
+            return Ok(());
+        }
+        self.last_refusal = Some(verdict);
+        self.invalid += 1;
+        if self.invalid < INVALID_SHARES {
+            return Ok(());
+        }
+        Err(SubstrateError::Invalid {
+            unit: self.session.worker().to_string(),
+            shares: self.invalid,
+            verdict,
+        })
+    }
+
     fn check_silence(
         &mut self,
         answers: usize,
@@ -196,11 +219,12 @@ impl Substrate for Handshake {
                     share = self.session.next_share() => {
                         let share = share?;
                         if step.answered(share.judgement.job, share.judgement.verdict) {
+                            self.invalid = 0;
                             shares.extend(sample(&share));
                         } else {
                             let verdict = share.judgement.verdict;
                             refused.count(verdict);
-                            self.last_refusal = Some(verdict).filter(|v| *v != Verdict::Accepted);
+                            self.note_refusal(verdict)?;
                         }
                     }
                     () = self.seat.wait_until(until) => {}

@@ -141,6 +141,16 @@ pub enum SubstrateError {
         /// Why its last share was refused, if it sent any.
         refused: Option<Verdict>,
     },
+    /// It answers, but with shares that are none.
+    #[error("{unit}: {shares} shares in a row were invalid, the last {}: {}", .verdict.name(), invalidity(*.verdict))]
+    Invalid {
+        /// The unit.
+        unit: String,
+        /// Invalid shares since the last valid one.
+        shares: u32,
+        /// What the last was judged.
+        verdict: Verdict,
+    },
     /// Its control interface has stopped answering, so that its heat is unknown.
     #[error(
         "{unit}: no telemetry for {} s of wall time ({reason}): check that its API is reachable; a unit \
@@ -189,21 +199,35 @@ pub(crate) const TELEMETRY_PATIENCE: Duration = Duration::from_secs(30);
 /// Steps in a row without an answer after which a unit is given up.
 pub(crate) const SILENT_STEPS: u32 = 5;
 
-/// What to do about a unit that gives no valid answers.
+/// Invalid shares in a row after which a unit is given up. After a rise of difficulty some firmware still
+/// sends a few for the old one; a simulated unit that hashes other bytes than it was sent is right once in
+/// 64 times by chance.
+pub(crate) const INVALID_SHARES: u32 = 50;
+
+/// What to do about a unit that gives no answers.
 fn silence(difficulty: Difficulty, refused: Option<Verdict>) -> String {
     match refused {
         None => format!(
             "check that it hashes, and that its share difficulty of {difficulty} is not too high for it"
         ),
-        Some(Verdict::TimeOutOfRange) => {
-            "its shares carry a block time outside the job's range: set the unit's clock".into()
+        Some(verdict) => format!(
+            "its shares are refused ({}): {}",
+            verdict.name(),
+            invalidity(verdict)
+        ),
+    }
+}
+
+/// What to do about invalid shares.
+fn invalidity(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::TimeOutOfRange => {
+            "they carry a block time outside the job's range: set the unit's clock"
         }
-        Some(Verdict::LowDifficulty) => {
-            "its shares do not meet the difficulty asked for: it hashes other bytes than it was sent, or \
-             is simulated at another difficulty scale"
-                .into()
+        Verdict::LowDifficulty => {
+            "it hashes other bytes than it was sent, or is simulated at another difficulty scale"
         }
-        Some(other) => format!("its shares are refused ({}): check its firmware", other.name()),
+        _ => "check its firmware",
     }
 }
 
