@@ -130,42 +130,38 @@ impl Verdict {
         let test = &target[split.test_rows()];
 
         let device_score = score(device)?;
-        let mut lengths = vec![n, 10, 30];
-        lengths.dedup();
-        let mut contenders = vec![
-            (Control::Constant, controls::constant(rows)),
-            (Control::CurrentInput, controls::delay_line(input, 1)?),
-            (Control::EncodedDrive, encoded.clone()),
-        ];
-        for taps in lengths {
-            contenders.push((Control::DelayLine(taps), controls::delay_line(input, taps)?));
-        }
-        contenders.extend([
-            (Control::LeakyBank(n), bank.clone()),
-            (
-                Control::ShuffledInTime,
-                controls::shuffled_in_time(device, &split, seed),
-            ),
-            (
-                Control::ShiftedInTime,
-                controls::shifted_in_time(device, split.washout..split.total()),
-            ),
-        ]);
-        let controls = contenders
-            .into_iter()
-            .map(|(control, states)| {
-                let score = score(&states)?;
-                let difference =
-                    bootstrap.difference(&device_score.predictions, &score.predictions, test);
-                Ok(Comparison {
-                    control,
-                    score,
-                    difference,
-                })
-            })
-            .collect::<Result<Vec<_>, EvaluateError>>()?;
-
         let encoded_score = score(encoded)?;
+        let mut scores = vec![
+            (Control::Constant, score(&controls::constant(rows))?),
+            (
+                Control::CurrentInput,
+                score(&controls::delay_line(input, 1)?)?,
+            ),
+            (Control::EncodedDrive, encoded_score.clone()),
+        ];
+        let references = [10, 30].into_iter().filter(|taps| *taps != n);
+        for taps in std::iter::once(n).chain(references) {
+            let line = controls::delay_line(input, taps)?;
+            scores.push((Control::DelayLine(taps), score(&line)?));
+        }
+        let shuffled = controls::shuffled_in_time(device, &split, seed);
+        let shifted = controls::shifted_in_time(device, split.washout..split.total());
+        scores.push((Control::LeakyBank(n), score(&bank)?));
+        scores.push((Control::ShuffledInTime, score(&shuffled)?));
+        scores.push((Control::ShiftedInTime, score(&shifted)?));
+        let controls = scores
+            .into_iter()
+            .map(|(control, score)| Comparison {
+                control,
+                difference: bootstrap.difference(
+                    &device_score.predictions,
+                    &score.predictions,
+                    test,
+                ),
+                score,
+            })
+            .collect();
+
         let encoded_and_device = score(&encoded.beside(device)?)?;
         let encoded_and_bank = score(&encoded.beside(&bank)?)?;
         let beyond = |other: &Score| {

@@ -1,5 +1,6 @@
 //! From observations to the columns of the state matrix.
 
+use thermine_drivers::sim::Layout;
 use thermine_drivers::substrate::Observation;
 use thermine_drivers::units::s9;
 
@@ -107,8 +108,8 @@ impl Features {
 
 /// Zone of the chip that found a BM1387 nonce.
 fn zone(nonce: u32) -> usize {
-    let chip = (nonce & 0xff) >> 2;
-    (chip as usize * ZONES / usize::from(s9::CHIPS_PER_BOARD)).min(ZONES - 1)
+    let chip = Layout::Bm1387.decode(nonce).chip;
+    (usize::from(chip) * ZONES / usize::from(s9::CHIPS_PER_BOARD)).min(ZONES - 1)
 }
 
 #[cfg(test)]

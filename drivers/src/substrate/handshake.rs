@@ -5,12 +5,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{
-    Discipline, Drive, INVALID_SHARES, Observation, Outcome, Provenance, Refused, SILENT_STEPS,
-    Sample, Substrate, SubstrateError, TELEMETRY_PATIENCE,
+    Discipline, Drive, INVALID_SHARES, Observation, Provenance, Refused, Sample, Silence,
+    Substrate, SubstrateError, TELEMETRY_PATIENCE,
 };
 use crate::cgminer::poller::Latest;
 use crate::clock::{Clock, Nanos, Seat};
-use crate::pow::Difficulty;
 use crate::record::{Record, Recorder, StepRecord, Verdict};
 use crate::stratum::Session;
 use crate::stratum::factory::JobFactory;
@@ -31,7 +30,7 @@ pub struct Handshake {
     seat: Seat,
     clock: Clock,
     steps: u64,
-    silent: u32,
+    silence: Silence,
     last_refusal: Option<Verdict>,
     invalid: u32,
     begun: Nanos,
@@ -68,7 +67,7 @@ impl Handshake {
             recorder,
             provenance,
             steps: 0,
-            silent: 0,
+            silence: Silence::default(),
             last_refusal: None,
             invalid: 0,
             begun: clock.now(),
@@ -175,23 +174,6 @@ impl Handshake {
             verdict,
         })
     }
-
-    fn check_silence(
-        &mut self,
-        answers: usize,
-        difficulty: Difficulty,
-    ) -> Result<(), SubstrateError> {
-        self.silent = if answers == 0 { self.silent + 1 } else { 0 };
-        if self.silent < SILENT_STEPS {
-            return Ok(());
-        }
-        Err(SubstrateError::Silent {
-            unit: self.session.worker().to_string(),
-            steps: self.silent,
-            difficulty,
-            refused: self.last_refusal,
-        })
-    }
 }
 
 impl Substrate for Handshake {
@@ -245,12 +227,15 @@ impl Substrate for Handshake {
         };
         self.unrecorded = Some(drive.record(self.steps, &observation));
         self.steps += 1;
-        if outcome == Outcome::TimedOut {
-            self.check_silence(observation.shares.len(), drive.difficulty)?;
-        } else {
-            self.silent = 0;
+        match self.silence.note(&observation) {
+            None => Ok(observation),
+            Some(steps) => Err(SubstrateError::Silent {
+                unit: self.session.worker().to_string(),
+                steps,
+                difficulty: drive.difficulty,
+                refused: self.last_refusal,
+            }),
         }
-        Ok(observation)
     }
 
     fn provenance(&self) -> Provenance {

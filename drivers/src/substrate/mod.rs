@@ -197,7 +197,20 @@ pub enum SubstrateError {
 pub(crate) const TELEMETRY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Steps in a row without an answer after which a unit is given up.
-pub(crate) const SILENT_STEPS: u32 = 5;
+const SILENT_STEPS: u32 = 5;
+
+/// Counts steps without an answer.
+#[derive(Debug, Clone, Copy, Default)]
+struct Silence(u32);
+
+impl Silence {
+    /// Takes note of a step's end. Returns how many steps in a row had no answer, once it is enough.
+    fn note(&mut self, observation: &Observation) -> Option<u32> {
+        let silent = observation.outcome == Outcome::TimedOut && observation.shares.is_empty();
+        self.0 = if silent { self.0 + 1 } else { 0 };
+        Some(self.0).filter(|steps| *steps >= SILENT_STEPS)
+    }
+}
 
 /// Invalid shares in a row after which a unit is given up. After a rise of difficulty some firmware still
 /// sends a few for the old one; a simulated unit that hashes other bytes than it was sent is right once in

@@ -9,8 +9,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::{
-    Discipline, Drive, Observation, Outcome, Provenance, Refused, SILENT_STEPS, Sample, Substrate,
-    SubstrateError,
+    Discipline, Drive, Observation, Provenance, Refused, Sample, Silence, Substrate, SubstrateError,
 };
 use crate::clock::Nanos;
 use crate::pow::Difficulty;
@@ -38,7 +37,7 @@ pub struct Twin {
     serial: u64,
     steps: u64,
     tickets: u64,
-    silent: u32,
+    silence: Silence,
     last_telemetry: Nanos,
     found: Vec<Find>,
 }
@@ -63,7 +62,7 @@ impl Twin {
             serial: 0,
             steps: 0,
             tickets: 0,
-            silent: 0,
+            silence: Silence::default(),
             last_telemetry: Nanos::ZERO,
             found: Vec::new(),
         }
@@ -187,20 +186,15 @@ impl Substrate for Twin {
         let record = drive.record(self.steps, &observation);
         self.recorder.record(Record::Step(record)).await?;
         self.steps += 1;
-        self.silent = if outcome == Outcome::TimedOut && observation.shares.is_empty() {
-            self.silent + 1
-        } else {
-            0
-        };
-        if self.silent >= SILENT_STEPS {
-            return Err(SubstrateError::Silent {
+        match self.silence.note(&observation) {
+            None => Ok(observation),
+            Some(steps) => Err(SubstrateError::Silent {
                 unit: "the twin".into(),
-                steps: self.silent,
+                steps,
                 difficulty: drive.difficulty,
                 refused: None,
-            });
+            }),
         }
-        Ok(observation)
     }
 
     fn provenance(&self) -> Provenance {

@@ -95,7 +95,7 @@ impl Ridge {
         let standardiser = Standardiser::fit(states, rows.clone());
         let x = standardiser.apply(states, rows.clone());
         let y = DVector::from_column_slice(&target[rows]);
-        let validation = forward_chaining(&x, &y);
+        let (validation, moments) = forward_chaining(&x, &y);
         let (best, error) = validation
             .iter()
             .enumerate()
@@ -109,7 +109,11 @@ impl Ridge {
             return Err(unsolvable());
         }
         let lambda = LAMBDAS[best];
-        let fit = solve(&x, &y, lambda).ok_or_else(unsolvable)?;
+        let fit = match moments {
+            Some(moments) => moments.solve(lambda),
+            None => solve(&x, &y, lambda),
+        };
+        let fit = fit.ok_or_else(unsolvable)?;
         Ok(Ridge {
             features: states.features().to_vec(),
             standardiser,
@@ -231,23 +235,28 @@ fn solve_dual(x: &DMatrix<f64>, y: &DVector<f64>, lambda: f64) -> Option<Fit> {
     })
 }
 
-/// Mean squared error of each λ on blocks predicted from all blocks before them.
-fn forward_chaining(x: &DMatrix<f64>, y: &DVector<f64>) -> Vec<f64> {
+/// Mean squared error of each λ on blocks predicted from all blocks before them; and, where the primal
+/// system is the smaller one from the first block on, the sums over all rows, which come out on the way.
+fn forward_chaining(x: &DMatrix<f64>, y: &DVector<f64>) -> (Vec<f64>, Option<Moments>) {
     let bound = |block: usize| block * x.nrows() / BLOCKS;
+    let first = bound(FIRST_PREDICTED);
     let mut errors = vec![0.0; LAMBDAS.len()];
-    let mut past =
-        (x.ncols() <= bound(FIRST_PREDICTED)).then(|| Moments::of(x, y, 0..bound(FIRST_PREDICTED)));
+    let mut past = (x.ncols() <= first).then(|| Moments::of(x, y, 0..first));
     for block in FIRST_PREDICTED..BLOCKS {
         let rows = bound(block)..bound(block + 1);
-        let (train_x, train_y) = (
-            x.rows(0, rows.start).into_owned(),
-            y.rows(0, rows.start).into_owned(),
-        );
-        for (error, lambda) in errors.iter_mut().zip(LAMBDAS) {
-            let fit = match &past {
-                Some(moments) => moments.solve(lambda),
-                None => solve_dual(&train_x, &train_y, lambda),
-            };
+        let fits: Vec<Option<Fit>> = match &past {
+            Some(moments) => LAMBDAS.map(|lambda| moments.solve(lambda)).into(),
+            None => {
+                let (past_x, past_y) = (
+                    x.rows(0, rows.start).into_owned(),
+                    y.rows(0, rows.start).into_owned(),
+                );
+                LAMBDAS
+                    .map(|lambda| solve_dual(&past_x, &past_y, lambda))
+                    .into()
+            }
+        };
+        for (error, fit) in errors.iter_mut().zip(fits) {
             *error += match fit {
                 Some(fit) => {
                     let predicted = x.rows(rows.start, rows.len()) * &fit.weights;
@@ -261,8 +270,9 @@ fn forward_chaining(x: &DMatrix<f64>, y: &DVector<f64>) -> Vec<f64> {
             past.add(&Moments::of(x, y, rows));
         }
     }
-    let predicted = (x.nrows() - bound(FIRST_PREDICTED)) as f64;
-    errors.into_iter().map(|error| error / predicted).collect()
+    let predicted = (x.nrows() - first) as f64;
+    let errors = errors.into_iter().map(|error| error / predicted).collect();
+    (errors, past)
 }
 
 #[cfg(test)]
