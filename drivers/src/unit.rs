@@ -42,6 +42,9 @@ pub struct Telemetry {
     pub rejected: Option<u64>,
     /// Power drawn, where the device has a meter. An S9 has none.
     pub power: Option<Watts>,
+    /// Core voltage as measured, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core_voltage: Option<Volts>,
     /// Time since the device's miner started.
     pub uptime: Option<Duration>,
 }
@@ -66,6 +69,9 @@ pub struct Board {
     pub pcb_temp: Option<Celsius>,
     /// Temperature at or beside the hottest sensed chip.
     pub chip_temp: Option<Celsius>,
+    /// Temperature of the hottest voltage regulator, where it is sensed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regulator_temp: Option<Celsius>,
     /// Mean clock of the board's chips.
     pub frequency: Option<MegaHertz>,
     /// Hash rate of the board.
@@ -89,4 +95,19 @@ pub struct OperatingPoint {
     pub voltage: Option<Volts>,
     /// Fan speed as a fraction of full speed, 0 to 1.
     pub fan: Option<f64>,
+    /// Power plan, on models that have some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<PowerMode>,
+}
+
+/// A power plan of the firmware.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PowerMode {
+    /// Full hash rate.
+    Normal,
+    /// Less, for less power.
+    LowPower,
+    /// No hashing; the controller stays reachable.
+    Sleep,
 }

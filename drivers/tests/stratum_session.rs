@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rand::RngExt;
 use serde_json::{Value, json};
-use thermine_drivers::cgminer::poller::Latest;
 use thermine_drivers::clock::{Clock, Nanos};
+use thermine_drivers::poller::Latest;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::record::{Durable, Entry, Record, Recorder, Verdict};
 use thermine_drivers::seed;

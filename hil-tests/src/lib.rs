@@ -5,8 +5,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use thermine_drivers::cgminer::poller::{Latest, Poller};
+use thermine_drivers::cgminer;
 use thermine_drivers::clock::Clock;
+use thermine_drivers::poller::{Latest, Poller};
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
@@ -87,7 +88,7 @@ impl Bench {
         };
         s9::start(settings, api, clock.clone(), &tasks, &unit);
         let poller = Poller::new(
-            api_address,
+            cgminer::Source::new(api_address),
             clock.clone(),
             Duration::from_secs(1),
             seed::stream(1, "poller"),

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use thermine_drivers::cgminer::poller::{Latest, Poller};
+use thermine_drivers::cgminer;
 use thermine_drivers::clock::Clock;
+use thermine_drivers::poller::{Latest, Poller};
 use thermine_drivers::seed;
 use thermine_drivers::sim::miner::PoolSettings;
 use thermine_drivers::sim::params::Params;
@@ -129,7 +130,7 @@ impl Rig {
     fn awaited(&self, worker: &str, api: SocketAddr) -> Awaited {
         let expected = self.server.expect(worker);
         let poller = Poller::new(
-            api,
+            cgminer::Source::new(api),
             self.clock.clone(),
             Duration::from_secs_f64(self.config.api.poll_seconds),
             seed::stream(0, worker),

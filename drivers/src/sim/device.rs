@@ -191,6 +191,7 @@ impl Device {
             frequency: Some(point.frequency),
             voltage: Some(point.voltage),
             fan: Some(point.fan),
+            mode: None,
         }
     }
 

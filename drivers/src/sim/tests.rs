@@ -236,6 +236,7 @@ fn settings_are_clamped_snapped_and_read_back() {
         frequency: Some(MegaHertz(601.0)),
         voltage: Some(Volts(5.0)),
         fan: Some(0.0),
+        mode: None,
     });
     assert_eq!(set.frequency, Some(MegaHertz(600.0)));
     assert_eq!(set.voltage, Some(Volts(9.2 / 21.0)));
@@ -275,6 +276,7 @@ fn a_starved_unit_trips_and_recovers() {
         frequency: Some(MegaHertz(750.0)),
         voltage: Some(Volts(0.44)),
         fan: Some(0.25),
+        mode: None,
     });
     let (mut tripped, mut recovered) = (false, false);
     for _ in 0..1800 {
@@ -332,6 +334,7 @@ fn play(commands: &[Command], cuts: &[f64]) -> (Vec<Find>, Device) {
                     frequency: Some(MegaHertz(mhz)),
                     voltage: Some(Volts(volts)),
                     fan: Some(fan),
+                    mode: None,
                 });
             }
         }

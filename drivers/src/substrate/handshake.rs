@@ -8,8 +8,8 @@ use super::{
     Discipline, Drive, INVALID_SHARES, Observation, Provenance, Refused, Sample, Silence,
     Substrate, SubstrateError, TELEMETRY_PATIENCE,
 };
-use crate::cgminer::poller::Latest;
 use crate::clock::{Clock, Nanos, Seat};
+use crate::poller::Latest;
 use crate::record::{Record, Recorder, StepRecord, Verdict};
 use crate::stratum::Session;
 use crate::stratum::factory::JobFactory;

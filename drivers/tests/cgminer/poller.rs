@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use thermine_drivers::cgminer::{Failure, Freshness, Latest, Limits, Poller};
+use thermine_drivers::cgminer::{Limits, Source};
 use thermine_drivers::clock::Clock;
+use thermine_drivers::poller::{Freshness, Latest, Poller};
 use thermine_drivers::record::{Durable, Record, Recorder};
 use thermine_drivers::seed;
 use thermine_drivers::unit::Telemetry;
@@ -22,8 +23,13 @@ const LIMITS: Limits = Limits {
     bytes: 64 * 1024,
 };
 
-fn poller(addr: std::net::SocketAddr, clock: &Clock) -> Poller {
-    Poller::new(addr, clock.clone(), PERIOD, seed::stream(3, "poller")).with_limits(LIMITS)
+fn poller(addr: std::net::SocketAddr, clock: &Clock) -> Poller<Source> {
+    limited(addr, clock, LIMITS)
+}
+
+fn limited(addr: std::net::SocketAddr, clock: &Clock, limits: Limits) -> Poller<Source> {
+    let source = Source::new(addr).with_limits(limits);
+    Poller::new(source, clock.clone(), PERIOD, seed::stream(3, "poller"))
 }
 
 async fn until(latest: &mut watch::Receiver<Latest>, met: impl FnMut(&Latest) -> bool) -> Latest {
@@ -46,7 +52,8 @@ async fn a_restart_is_noticed_and_survived() {
 
     sim.stop().await;
     let lost = until(&mut latest, |latest| latest.failures >= 3).await;
-    assert_eq!(lost.last_error.expect("an error").failure, Failure::Refused);
+    let error = lost.last_error.expect("an error");
+    assert!(error.reason.contains("refused"), "{error}");
     let old = lost.telemetry.clone().expect("the last reading is kept");
     assert!(matches!(
         Latest {
@@ -158,9 +165,7 @@ async fn shutdown_does_not_wait_for_a_unit_that_hangs() {
         reply: Duration::from_secs(3600),
         ..LIMITS
     };
-    let (task, _latest) = poller(addr, &clock)
-        .with_limits(patient)
-        .spawn(shutdown.clone());
+    let (task, _latest) = limited(addr, &clock, patient).spawn(shutdown.clone());
     tokio::task::yield_now().await;
     shutdown.cancel();
     timeout(Duration::from_secs(5), task)

@@ -100,6 +100,7 @@ fn board(row: Fields<'_>, slot: u8) -> Option<Board> {
         slot,
         pcb_temp,
         chip_temp,
+        regulator_temp: None,
         frequency: positive(row, &format!("freq_avg{slot}")).map(MegaHertz),
         hash_rate: rate.map(HashRate::from_ghs),
         chips: chips.and_then(|chips| u16::try_from(chips).ok()),

@@ -27,6 +27,7 @@ pub fn telemetry(taken: Nanos, summary: &Summary, stats: &Stats, devices: &[Devi
         accepted: summary.accepted.or_else(|| total(|device| device.accepted)),
         rejected: summary.rejected.or_else(|| total(|device| device.rejected)),
         power: None,
+        core_voltage: None,
         uptime: summary.uptime.or(stats.uptime),
     }
 }

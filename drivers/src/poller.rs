@@ -1,6 +1,6 @@
-//! One task per unit that asks for its readings again and again and keeps the latest.
+//! One task per unit that asks for its readings again and again and keeps the latest, whatever the wire.
 
-use std::net::SocketAddr;
+use std::future::Future;
 use std::time::Duration;
 
 use rand::RngExt;
@@ -9,8 +9,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, warn};
 
-use super::client::{ApiError, Limits};
-use super::reply::telemetry;
 use crate::clock::{Clock, Nanos, Seat};
 use crate::record::{Record, Recorder};
 use crate::seed::Rng;
@@ -24,6 +22,31 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Shortest period, so that a period of zero does not keep the unit busy with nothing else.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(1);
 
+/// A wire on which a unit tells how it is.
+pub trait Source: Send {
+    /// One reading, stamped from `clock` when its sensors were read.
+    fn read(
+        &mut self,
+        clock: &Clock,
+    ) -> impl Future<Output = Result<Telemetry, SourceError>> + Send;
+
+    /// Who the unit says it is.
+    fn identify(&mut self) -> impl Future<Output = Result<Identity, SourceError>> + Send;
+
+    /// Where it is reached, for the log: an address or a path, never a secret.
+    fn place(&self) -> String;
+}
+
+/// Why there is no reading.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct SourceError {
+    /// What happened, where, and what to do.
+    pub reason: String,
+    /// Whether asking again soon is useless: the unit must be changed first.
+    pub fatal: bool,
+}
+
 /// What is known of a unit. `Default` is a unit that was never reached.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Latest {
@@ -34,7 +57,7 @@ pub struct Latest {
     /// Failed attempts since the last reading; 0 while all is well.
     pub failures: u64,
     /// What the last failed attempt met with, kept after recovery.
-    pub last_error: Option<ApiError>,
+    pub last_error: Option<SourceError>,
 }
 
 impl Latest {
@@ -65,42 +88,35 @@ pub enum Freshness {
     Stale(Duration),
 }
 
-/// Asks one unit for `stats` and `summary` every period.
+/// Asks one unit for a reading every period.
 #[derive(Debug)]
-pub struct Poller {
-    addr: SocketAddr,
+pub struct Poller<S> {
+    source: S,
     seat: Seat,
     clock: Clock,
     period: Duration,
     rng: Rng,
-    limits: Limits,
     recorder: Option<Recorder>,
 }
 
-impl Poller {
-    /// A poller of the unit at `addr` every `period` of device time. `rng` spreads the attempts on units
+impl<S: Source + 'static> Poller<S> {
+    /// A poller of the unit behind `source` every `period` of device time. `rng` spreads the attempts on units
     /// that do not answer, so that a room full of them is not called in step.
-    pub fn new(addr: SocketAddr, clock: Clock, period: Duration, rng: Rng) -> Poller {
+    pub fn new(source: S, clock: Clock, period: Duration, rng: Rng) -> Poller<S> {
         Poller {
-            addr,
+            source,
             // Taken here and not in the task, so that it always comes at the same place among the others.
             seat: clock.follow(),
             clock,
             period: period.max(SHORTEST_PERIOD),
             rng,
-            limits: Limits::default(),
             recorder: None,
         }
     }
 
-    /// Replaces the default time-outs and size limit.
-    pub fn with_limits(self, limits: Limits) -> Poller {
-        Poller { limits, ..self }
-    }
-
     /// Records every reading and every identity. While the store's queue is full the poller waits for
     /// it, and its readings go stale: a run that cannot be recorded must not go on unnoticed.
-    pub fn with_recorder(self, recorder: Recorder) -> Poller {
+    pub fn with_recorder(self, recorder: Recorder) -> Poller<S> {
         Poller {
             recorder: Some(recorder),
             ..self
@@ -115,7 +131,7 @@ impl Poller {
 
     /// Polls until `shutdown`. Runs on when nobody listens to `latest`.
     pub async fn run(mut self, shutdown: CancellationToken, latest: watch::Sender<Latest>) {
-        let span = tracing::info_span!("cgminer", addr = %self.addr);
+        let span = tracing::info_span!("poller", unit = %self.source.place());
         let work = self.poll_for_ever(&latest).instrument(span);
         tokio::select! {
             biased;
@@ -128,7 +144,7 @@ impl Poller {
         let mut must_identify = true;
         loop {
             let started = self.clock.now();
-            let wait = match self.poll().await {
+            let wait = match self.source.read(&self.clock).await {
                 Ok(telemetry) => {
                     publish_reading(latest, &telemetry);
                     self.record(Record::Telemetry(telemetry)).await;
@@ -139,7 +155,7 @@ impl Poller {
                 }
                 Err(error) => {
                     must_identify = true;
-                    let fatal = error.is_fatal();
+                    let fatal = error.fatal;
                     let failures = publish_failure(latest, error);
                     self.wait_after(failures, fatal)
                 }
@@ -148,18 +164,10 @@ impl Poller {
         }
     }
 
-    async fn poll(&self) -> Result<Telemetry, ApiError> {
-        let stats = self.limits.query(self.addr, "stats", None).await?.stats();
-        let taken = self.clock.now();
-        let summary = self.limits.query(self.addr, "summary", None).await?;
-        Ok(telemetry(taken, &summary.summary(), &stats, &[]))
-    }
-
     /// Asks who the unit is. A unit that gives readings but not its name is asked again next time.
     async fn identify(&mut self, latest: &watch::Sender<Latest>) -> bool {
-        match self.limits.query(self.addr, "version", None).await {
-            Ok(reply) => {
-                let identity = reply.identity();
+        match self.source.identify().await {
+            Ok(identity) => {
                 latest.send_modify(|latest| latest.identity = Some(identity.clone()));
                 self.record(Record::Identity(identity)).await;
                 true
@@ -207,7 +215,7 @@ fn publish_reading(latest: &watch::Sender<Latest>, telemetry: &Telemetry) {
 }
 
 /// Returns how many attempts in a row have now failed.
-fn publish_failure(latest: &watch::Sender<Latest>, error: ApiError) -> u64 {
+fn publish_failure(latest: &watch::Sender<Latest>, error: SourceError) -> u64 {
     latest.send_modify(|latest| {
         if latest.failures == 0 {
             warn!(%error, "no reading");
@@ -226,8 +234,9 @@ mod tests {
     #[test]
     fn waits_grow_to_a_bound_and_never_vanish() {
         let period = Duration::from_secs(2);
-        let addr = SocketAddr::from(([127, 0, 0, 1], 1));
-        let mut poller = Poller::new(addr, Clock::real(), period, seed::stream(1, "poller"));
+        let addr = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        let source = crate::cgminer::Source::new(addr);
+        let mut poller = Poller::new(source, Clock::real(), period, seed::stream(1, "poller"));
         for failures in [1, 2, 5, 40, u64::MAX] {
             let wait = poller.wait_after(failures, false);
             assert!(wait >= period.mul_f64(0.75), "{failures}: {wait:?}");
