@@ -2,6 +2,7 @@
 //!
 //! The `sha2` crate picks the processor's SHA instructions at run time where there are any.
 
+use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
 /// Length of a Bitcoin block header in bytes.
@@ -12,25 +13,69 @@ pub fn sha256d(data: &[u8]) -> [u8; 32] {
     Sha256::digest(Sha256::digest(data)).into()
 }
 
-/// A hasher that has taken a header's first 64 bytes, which do not change while nonce, time and the last
-/// four bytes of the merkle root do. Saves one of the three compressions of every further attempt.
-#[derive(Debug, Clone)]
-pub struct Midstate(Sha256);
+/// State of SHA-256 before any input (FIPS 180-4, section 5.3.3).
+const START: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
+/// SHA-256 after a header's first 64 bytes, which do not change while nonce, time and the last four bytes
+/// of the merkle root do. Saves one of the three compressions of every further attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Midstate([u32; 8]);
 
 impl Midstate {
     /// The state after the first block of `header`.
     pub fn of(header: &[u8; HEADER_LEN]) -> Midstate {
-        let mut hasher = Sha256::new();
-        hasher.update(&header[..64]);
-        Midstate(hasher)
+        let mut block = [0; 64];
+        block.copy_from_slice(&header[..64]);
+        let mut state = START;
+        compress256(&mut state, &[block]);
+        Midstate(state)
+    }
+
+    /// The state whose words h0 to h7 are `words`.
+    pub fn from_words(words: [u32; 8]) -> Midstate {
+        Midstate(words)
+    }
+
+    /// Its words h0 to h7.
+    pub fn words(self) -> [u32; 8] {
+        self.0
     }
 
     /// Proof-of-work hash of the header that ends in the 16 bytes of `tail`.
     pub fn hash(&self, tail: &[u8; 16]) -> [u8; 32] {
-        let mut hasher = self.0.clone();
-        hasher.update(tail);
-        Sha256::digest(hasher.finalize()).into()
+        let mut state = self.0;
+        compress256(&mut state, &[last_block(tail, HEADER_LEN)]);
+        let first = bytes(state);
+        state = START;
+        compress256(&mut state, &[last_block(&first, first.len())]);
+        bytes(state)
     }
+}
+
+/// The last block of a message of `length` bytes that ends in `rest`: padded, its length in bits at the end.
+fn last_block(rest: &[u8], length: usize) -> [u8; 64] {
+    let mut block = [0; 64];
+    block[..rest.len()].copy_from_slice(rest);
+    block[rest.len()] = 0x80;
+    block[56..].copy_from_slice(&(length as u64 * 8).to_be_bytes());
+    block
+}
+
+fn bytes(state: [u32; 8]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (to, word) in bytes.chunks_exact_mut(4).zip(state) {
+        to.copy_from_slice(&word.to_be_bytes());
+    }
+    bytes
 }
 
 #[cfg(test)]

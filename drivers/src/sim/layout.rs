@@ -12,8 +12,8 @@ pub enum Layout {
     /// counter, most significant first: bits 1-0, 15-8, 23-16, 31. In this order, and in no other that
     /// was tried, 1,600 nonces of a real unit all lie under 0.8971 · 2^19: work is replaced there.
     Bm1387,
-    /// One BM1366 alone, as in the LV06. Core = bits 25-31 (known from public drivers); the other 25
-    /// bits are taken as a plain counter.
+    /// One BM1366 alone, as in the LV06. Core = bits 25-31 of the nonce's bytes read the other way round
+    /// (known from public drivers); the other 25 bits are taken as a plain counter.
     Bm1366,
 }
 
@@ -89,7 +89,7 @@ impl Layout {
                     | (chip & 0x3f) << 2
                     | (n >> 17 & 3)
             }
-            Layout::Bm1366 => (core & 0x7f) << 25 | n & 0x01ff_ffff,
+            Layout::Bm1366 => ((core & 0x7f) << 25 | n & 0x01ff_ffff).swap_bytes(),
         }
     }
 
@@ -106,8 +106,8 @@ impl Layout {
             },
             Layout::Bm1366 => Origin {
                 chip: 0,
-                core: (nonce >> 25) as u8,
-                counter: nonce & 0x01ff_ffff,
+                core: (nonce.swap_bytes() >> 25) as u8,
+                counter: nonce.swap_bytes() & 0x01ff_ffff,
             },
         }
     }
