@@ -23,6 +23,7 @@ pub mod quantity;
 pub mod record;
 pub mod seed;
 pub mod sim;
+mod stamped;
 pub mod stratum;
 pub mod substrate;
 pub mod unit;

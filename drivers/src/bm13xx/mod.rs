@@ -2,6 +2,7 @@
 //!
 //! - [`crc`]: the two checksums;
 //! - [`frame`]: what goes over the wire, as values; [`wire`]: its bytes, for either end;
+//! - [`port`]: frames over an open port, stamped as they arrive;
 //! - [`register`]: what the registers mean: PLL, ticket mask, baud rate.
 //!
 //! The two generations share command set, checksums and ideas, but neither the bytes nor a codec: a BM1387
@@ -9,8 +10,10 @@
 
 pub mod crc;
 pub mod frame;
+pub mod port;
 pub mod register;
 pub mod wire;
 
 pub use frame::{Command, Family, Job, Nonce, Reply, Request, Target};
+pub use port::{Port, PortError};
 pub use wire::{ChipCodec, HostCodec};

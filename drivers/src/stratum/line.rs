@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout_at};
 use tokio_stream::StreamExt;
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 
-use super::stamped::Stamped;
 use crate::clock::{Clock, Nanos};
+use crate::stamped::Stamped;
 
 /// Longest line accepted from a peer. The longest honest one is a `mining.notify` with 32 branches
 /// (some 3 kB); LV06 firmware gives up at 15.8 kB.

@@ -15,7 +15,6 @@ pub mod notice;
 pub mod request;
 pub mod server;
 pub mod session;
-mod stamped;
 pub mod swh;
 pub mod verifier;
 

@@ -11,7 +11,7 @@ use crate::clock::{Clock, Nanos};
 /// Stamps each successful read at the moment the socket handed the bytes over, before anything is
 /// parsed: this is the arrival time of a share.
 #[derive(Debug)]
-pub(super) struct Stamped<R> {
+pub(crate) struct Stamped<R> {
     inner: R,
     clock: Clock,
     last: Nanos,
@@ -19,7 +19,7 @@ pub(super) struct Stamped<R> {
 }
 
 impl<R> Stamped<R> {
-    pub(super) fn new(inner: R, clock: Clock) -> Stamped<R> {
+    pub(crate) fn new(inner: R, clock: Clock) -> Stamped<R> {
         let last = clock.now();
         Stamped {
             inner,
@@ -29,13 +29,18 @@ impl<R> Stamped<R> {
         }
     }
 
+    /// What is read from.
+    pub(crate) fn inner_mut(&mut self) -> &mut R {
+        &mut self.inner
+    }
+
     /// When the last bytes came in.
-    pub(super) fn last(&self) -> Nanos {
+    pub(crate) fn last(&self) -> Nanos {
         self.last
     }
 
     /// Tells the clock that everything read so far has been dealt with.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.clock.settle(std::mem::take(&mut self.unsettled));
     }
 }
