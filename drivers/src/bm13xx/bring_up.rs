@@ -13,7 +13,7 @@ use super::clocking::{HASH_COUNTING, MIDSTATES, Ramp, STEP_PAUSE, hash_counting,
 use super::error::ChainError;
 use super::frame::{Command, Family, Job, Request, Target};
 use super::link::Link;
-use super::register::{CHIP_ADDRESS, Pll, RESET_DIVIDER, VERSION_MASK, baud_rate, ticket_mask};
+use super::register::{CHIP_ADDRESS, Pll, RESET_DIVIDER, VERSION_MASK, ticket_mask};
 use crate::pow::work::BIP320_MASK;
 use crate::quantity::MegaHertz;
 
@@ -26,7 +26,7 @@ pub struct BringUp {
     pub frequency: MegaHertz,
     /// Difficulty from which on the chips report nonces: a power of two.
     pub ticket: u32,
-    /// Divider of the baud rate to run at, see [`baud_rate`]; 0 to 26.
+    /// Divider of the baud rate to run at, see [`baud_rate`](super::register::baud_rate); 0 to 26.
     pub baud_divider: u8,
     /// BM1366: version bits that the chips roll by themselves, within BIP 320; `None` leaves that off.
     pub version_mask: Option<u32>,

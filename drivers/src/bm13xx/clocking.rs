@@ -148,9 +148,15 @@ pub(super) fn read_back(family: Family, values: &[u32]) -> Option<ReadBack> {
         .map(|pll| pll.frequency().0)
         .collect();
     let first = *clocks.first()?;
+    let same = clocks.iter().all(|clock| *clock == first);
     Some(ReadBack {
-        frequency: MegaHertz(clocks.iter().sum::<f64>() / clocks.len() as f64),
-        agree: clocks.len() == values.len() && clocks.iter().all(|clock| *clock == first),
+        // The mean of equal numbers need not be that number to the last bit.
+        frequency: MegaHertz(if same {
+            first
+        } else {
+            clocks.iter().sum::<f64>() / clocks.len() as f64
+        }),
+        agree: same && clocks.len() == values.len(),
     })
 }
 

@@ -209,7 +209,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Controller<T> {
         let verifier = self.answers.verifier();
         let record = JobRecord {
             step,
-            ..verifier.job_record(job_id(job.serial), job.work.clone(), difficulty, sent, clean)
+            ..verifier.job_record(
+                job_id(job.serial),
+                job.work.clone(),
+                difficulty,
+                sent,
+                clean,
+            )
         };
         self.work = Some(StepWork {
             job,
@@ -269,7 +275,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Controller<T> {
     pub async fn settle(&mut self) -> Result<(), ChainError> {
         let mut durable = self.recorder.durable();
         let tickets = self.tickets;
-        let wait = durable.wait_for(|durable| durable.ticket >= tickets || durable.failure.is_some());
+        let wait =
+            durable.wait_for(|durable| durable.ticket >= tickets || durable.failure.is_some());
         let failure = match wait.await {
             Ok(durable) => durable.failure.clone(),
             Err(_) => Some("the store has been closed".into()),

@@ -44,7 +44,9 @@ pub enum ChainError {
         found: usize,
     },
     /// More chips than can have addresses.
-    #[error("{place}: {found} answers, but a chain has at most {most} chips: is it another family?")]
+    #[error(
+        "{place}: {found} answers, but a chain has at most {most} chips: is it another family?"
+    )]
     TooMany {
         /// The port.
         place: String,
@@ -54,7 +56,9 @@ pub enum ChainError {
         most: usize,
     },
     /// Chips of another kind.
-    #[error("{place}: a chip says that it is {id:08x}, not a {family}: set the family that the board carries")]
+    #[error(
+        "{place}: a chip says that it is {id:08x}, not a {family}: set the family that the board carries"
+    )]
     Foreign {
         /// The port.
         place: String,

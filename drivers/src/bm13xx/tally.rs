@@ -8,8 +8,7 @@ use crate::quantity::HashRate;
 use crate::record::Verdict;
 use crate::unit::{Board, Identity, Telemetry};
 
-/// Window of the short hash rate, the same as an S9's, in buckets of a tenth of a second.
-const WINDOW: Duration = Duration::from_secs(5);
+/// The short hash rate looks back for five seconds, as an S9's, in buckets of a tenth.
 const BUCKETS: usize = 50;
 const BUCKET: u64 = 100_000_000;
 
@@ -122,6 +121,12 @@ impl Tally {
         self.newest = self.newest.max(bucket);
     }
 
+    /// Time at `now` that the buckets reach back: the newest is not full.
+    fn window(&self, now: Nanos) -> Duration {
+        let oldest = (self.newest + 1).saturating_sub(BUCKETS as u64);
+        now.since(Nanos(oldest.saturating_mul(BUCKET)))
+    }
+
     fn rate(&self, nonces: f64, span: Duration) -> Option<HashRate> {
         let seconds = span.as_secs_f64();
         (seconds > 0.0).then(|| HashRate(nonces * self.hashes_per_nonce / seconds))
@@ -132,7 +137,9 @@ impl Tally {
         self.move_to(now);
         let uptime = self.since.map(|since| now.since(since));
         let nonces: u32 = self.recent.iter().sum();
-        let short = uptime.and_then(|uptime| self.rate(f64::from(nonces), uptime.min(WINDOW)));
+        let short = uptime
+            .map(|uptime| uptime.min(self.window(now)))
+            .and_then(|span| self.rate(f64::from(nonces), span));
         let average = uptime.and_then(|uptime| self.rate(self.counts.nonces as f64, uptime));
         let hardware_errors = Some(self.counts.hardware_errors);
         Telemetry {

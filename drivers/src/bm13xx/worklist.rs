@@ -2,8 +2,8 @@
 
 use super::clocking::MIDSTATES;
 use super::frame::{self, Family, Nonce};
-use crate::pow::sha256d::Midstate;
 use crate::pow::Difficulty;
+use crate::pow::sha256d::Midstate;
 use crate::stratum::factory::Job;
 
 /// Nonces remembered of one chip job, against repetition. At any sensible ticket difficulty a job has
