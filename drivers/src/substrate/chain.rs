@@ -63,8 +63,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> SerialChain<T> {
         }
     }
 
-    /// The controller between two steps: to set it otherwise, or to stop it.
+    /// The controller between two steps: to set it otherwise, or to stop it. The next drive that names a
+    /// frequency sets it again.
     pub fn controller(&mut self) -> &mut Controller<T> {
+        self.unit.frequency = None;
         &mut self.unit.controller
     }
 
@@ -110,6 +112,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for Unit<T> {
             .begin(job, drive.difficulty, clean, Some(step))
             .await?;
         Ok((serial, sent))
+    }
+
+    fn easy(&self) -> u64 {
+        self.controller.counts().easy
     }
 
     async fn next_share(&mut self, until: Nanos) -> Result<Option<Share>, SubstrateError> {

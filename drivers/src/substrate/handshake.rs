@@ -103,6 +103,11 @@ impl Wire for Unit {
         Ok((serial, sent))
     }
 
+    /// Its own controller keeps these to itself.
+    fn easy(&self) -> u64 {
+        0
+    }
+
     async fn next_share(&mut self, until: Nanos) -> Result<Option<Share>, SubstrateError> {
         tokio::select! {
             biased;

@@ -33,6 +33,10 @@ pub(super) trait Wire: Send {
         step: u64,
     ) -> impl Future<Output = Result<(u64, Nanos), SubstrateError>> + Send;
 
+    /// Sound answers so far that were too easy to be shares: they prove that the unit hashes what it is
+    /// sent.
+    fn easy(&self) -> u64;
+
     /// The next share, or `None` at `until`. Cancel safe.
     fn next_share(
         &mut self,
@@ -51,6 +55,7 @@ pub(super) struct Steps {
     silence: Silence,
     last_refusal: Option<Verdict>,
     invalid: u32,
+    easy: u64,
     begun: Nanos,
     reading: Option<Telemetry>,
     identity: Option<Identity>,
@@ -72,6 +77,7 @@ impl Steps {
             silence: Silence::default(),
             last_refusal: None,
             invalid: 0,
+            easy: 0,
             begun: clock.now(),
             reading: None,
             identity: None,
@@ -201,6 +207,11 @@ impl Steps {
             Verdict::Accepted | Verdict::Stale | Verdict::Duplicate
         ) {
             return Ok(());
+        }
+        let easy = wire.easy();
+        if easy != self.easy {
+            self.easy = easy;
+            self.invalid = 0;
         }
         self.last_refusal = Some(verdict);
         self.invalid += 1;

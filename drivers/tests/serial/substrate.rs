@@ -203,6 +203,66 @@ async fn chips_that_hash_wrong_or_not_at_all_are_given_up() {
 }
 
 #[tokio::test]
+async fn errors_of_the_hardware_among_sound_nonces_are_no_reason_to_give_up() {
+    // Nine easy nonces to one that is wrong, and hardly ever a share.
+    let chips = Chips::new(Family::Bm1387, 1).reacting(|n, job| {
+        let from = 500 * n as u32;
+        vec![match n % 10 {
+            0 => (
+                MS,
+                Reply::Nonce(search(job, 0, from, |bits| bits < ZERO_BITS)),
+            ),
+            _ => (
+                MS,
+                Reply::Nonce(search(job, 0, from, |bits| bits == ZERO_BITS)),
+            ),
+        }]
+    });
+    let (mut chain, ..) = chain(chips, Discipline::Dialogue, Recorder::discard()).await;
+    let hard = Drive {
+        difficulty: difficulty(128.0),
+        pace: Pace {
+            shares: 1,
+            hold: 2000 * MS,
+            timeout: 2000 * MS,
+        },
+        ..drive(1)
+    };
+    let seen = chain.step(&hard).await.expect("a step");
+    assert!(seen.refused.invalid > 60, "{:?}", seen.refused);
+    assert_eq!(seen.outcome, Outcome::TimedOut);
+    assert!(chain.controller().counts().easy > 500);
+}
+
+#[tokio::test]
+async fn a_chain_that_was_stopped_is_set_again_by_the_next_drive() {
+    let (mut chain, ..) = chain(
+        steady(Family::Bm1387),
+        Discipline::Dialogue,
+        Recorder::discard(),
+    )
+    .await;
+    let fast = Drive {
+        point: OperatingPoint {
+            frequency: Some(MegaHertz(600.0)),
+            ..OperatingPoint::default()
+        },
+        pace: Pace {
+            shares: 1,
+            hold: 10_000 * MS,
+            timeout: 10_000 * MS,
+        },
+        ..drive(1)
+    };
+    for _ in 0..2 {
+        chain.step(&fast).await.expect("a step");
+        assert_eq!(chain.controller().chain().frequency, MegaHertz(600.0));
+        chain.controller().stop().await.expect("stopped");
+        assert_eq!(chain.controller().chain().frequency, MegaHertz(100.0));
+    }
+}
+
+#[tokio::test]
 async fn a_run_comes_out_the_same_every_time() {
     let mut runs = Vec::new();
     for _ in 0..3 {
