@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 use crate::clock::{Clock, Nanos};
 
 /// Stamps each successful read at the moment the socket handed the bytes over, before anything is
-/// parsed: this is the arrival time of a share.
+/// parsed: this is the arrival time of a share. Asking for more says that what was read before has been
+/// dealt with, even if it was noise that no frame came of.
 #[derive(Debug)]
 pub(crate) struct Stamped<R> {
     inner: R,
@@ -51,6 +52,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Stamped<R> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.settle();
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
         self.last = self.clock.now();

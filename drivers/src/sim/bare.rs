@@ -9,6 +9,9 @@ use super::params::Params;
 const BOARD_CHIPS: usize = 63;
 const BOARD_COLUMNS: usize = 21;
 
+/// 112 cores of 8 sub-cores, of which 894 are counted to work. Public drivers.
+const BM1366_HASHES_PER_CYCLE: f64 = 894.0;
+
 impl Params {
     /// A chain of BM1387 as on an S9's board, supply and fan as there: 3 chips a voltage domain where
     /// `chips` is a multiple of 3, else each its own. `chips` is taken to be from 1 to 63.
@@ -41,9 +44,14 @@ impl Params {
         }
     }
 
-    /// The BM1366 of an LV06, supply and fan as there.
+    /// The BM1366 of an LV06, supply and fan as there. It computes what public drivers count, 894 hashes a
+    /// cycle; the maker's 500 GH/s, by which the unit is described, would take more than 485 MHz then.
     pub fn bm1366() -> Params {
-        Params::lv06().bare()
+        Params {
+            hashes_per_cycle: BM1366_HASHES_PER_CYCLE,
+            work_cycles: 4_294_967_296.0 / BM1366_HASHES_PER_CYCLE,
+            ..Params::lv06().bare()
+        }
     }
 
     /// Without a controller's limits and habits.

@@ -13,8 +13,6 @@ mod faults;
 pub mod pty;
 mod search;
 mod serial;
-#[cfg(test)]
-mod tests;
 
 use std::io;
 use std::path::PathBuf;

@@ -249,8 +249,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Serial<T> {
         let (rounds, parts) = match &job {
             Job::Bm1387 { midstates, .. } if self.chain.takes_midstates() => (midstates.len(), 1),
             Job::Bm1387 { .. } => (1, 1),
-            // The nonces are divided among the chips.
-            Job::Bm1366 { .. } => (1 << mask.count_ones(), self.chain.len()),
+            Job::Bm1366 { .. } => (1 << mask.count_ones(), self.parts()),
         };
         let ticket = self.chain.ticket_log2();
         let zero_bits = zero_bits_needed(ticket, self.settings.difficulty_scale);
@@ -267,18 +266,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Serial<T> {
         let Some((_, since, frame)) = self.frame.as_ref().filter(|(n, ..)| *n == find.job) else {
             return;
         };
-        let chips = self.chain.len();
-        let parts = match self.settings.family {
-            Family::Bm1387 => 1.0,
-            Family::Bm1366 => chips as f64,
-        };
         // By the clock as it is now: if it was changed during the frame, the place is not exact.
         let cycles = find.at.since(*since).as_secs_f64() * self.chain.frequency().0 * 1e6;
         let place = Place {
             address: self.chain.address(usize::from(find.chip)),
             core: find.core,
-            counters: counters(self.settings.family, chips),
-            progress: cycles * parts / self.settings.params.work_cycles,
+            counters: counters(self.settings.family, self.chain.len()),
+            progress: cycles * self.parts() as f64 / self.settings.params.work_cycles,
         };
         let Some(mut nonce) = frame.search(place, find.wrong) else {
             self.counters.unfound += 1;
@@ -301,6 +295,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Serial<T> {
             }
         } else {
             self.send(Outgoing::Reply(reply), find.at);
+        }
+    }
+
+    /// Parts that the nonces of a round are divided into: a core of a BM1387 goes through its own whatever
+    /// the chain, a BM1366 through what the step of the addresses leaves it.
+    fn parts(&self) -> usize {
+        match self.settings.family {
+            Family::Bm1387 => 1,
+            Family::Bm1366 => self.chain.len().next_power_of_two(),
         }
     }
 
