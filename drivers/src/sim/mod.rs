@@ -8,12 +8,16 @@
 //! - [`layout`]: where chip, core and counter stand in a nonce;
 //! - [`device`]: the state machine;
 //! - [`sensors`]: what its firmware would report;
-//! - `thermal`: heat and current; `hashing`: error rates and which work is on the chips; `exp`;
-//! - [`miner`] and [`s9_api`]: its two wires; [`s9`]: the whole unit on them.
+//! - `thermal`: heat and current; `ambient`; `hashing`: error rates and which work is on the chips; `exp`;
+//! - [`miner`] and [`s9_api`]: its two wires; [`s9`]: the whole unit on them;
+//! - `bare`: chips without a controller; [`chips`]: their serial line.
 //!
 //! The thermal numbers are estimates that fit usual readings of such units. Nobody measured them, so a
 //! result obtained here is a statement about this model and not about hardware.
 
+mod ambient;
+mod bare;
+pub mod chips;
 pub mod device;
 mod exp;
 mod hashing;
