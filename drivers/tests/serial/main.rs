@@ -3,6 +3,9 @@
 
 mod bring_up;
 mod control;
+mod hashing;
+mod noise;
 mod shares;
+mod simulated;
 mod substrate;
 mod support;

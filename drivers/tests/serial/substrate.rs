@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use thermine_drivers::bm13xx::{Family, Reply};
+use thermine_drivers::bm13xx::{BringUp, Controller, Family, Link, Reply};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::quantity::MegaHertz;
 use thermine_drivers::record::{Durable, Record, Recorder, Verdict};
@@ -12,8 +12,10 @@ use thermine_drivers::substrate::{
 use thermine_drivers::unit::OperatingPoint;
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
+use tokio_serial::SerialStream;
 
-use super::support::{Chips, Log, ZERO_BITS, controller, difficulty, jobs, search, sound};
+use super::hashing::{ZERO_BITS, search, sound};
+use super::support::{Chips, Log, bring_up, controller, difficulty, jobs, settings};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -259,6 +261,35 @@ async fn a_chain_that_was_stopped_is_set_again_by_the_next_drive() {
         assert_eq!(chain.controller().chain().frequency, MegaHertz(600.0));
         chain.controller().stop().await.expect("stopped");
         assert_eq!(chain.controller().chain().frequency, MegaHertz(100.0));
+    }
+}
+
+#[tokio::test]
+async fn the_wall_clock_will_do() {
+    let clock = Clock::real();
+    let (near, far) = SerialStream::pair().expect("a pseudo-terminal");
+    steady(Family::Bm1387).run(far, &clock);
+    let mut link = Link::new(near, "a pty", Family::Bm1387, clock.clone());
+    let slow = BringUp {
+        frequency: MegaHertz(112.5),
+        ..bring_up(Family::Bm1387)
+    };
+    let up = link.bring_up(&slow).await.expect("a chain");
+    let controller = Controller::new(link, up, settings());
+    let (dialogue, recorder) = (Discipline::Dialogue, Recorder::discard());
+    let simulated = Provenance::Simulated;
+    let mut chain = SerialChain::new(controller, jobs(), dialogue, recorder, simulated, clock);
+    let wanted = Drive {
+        pace: Pace {
+            shares: 3,
+            hold: Duration::ZERO,
+            timeout: Duration::from_secs(60),
+        },
+        ..drive(1)
+    };
+    for _ in 0..3 {
+        let seen = chain.step(&wanted).await.expect("a step");
+        assert_eq!(seen.outcome, Outcome::Answered);
     }
 }
 

@@ -13,18 +13,19 @@ use thermine_drivers::bm13xx::{
     controller::Settings,
 };
 use thermine_drivers::clock::{Clock, Nanos};
-use thermine_drivers::pow::sha256d::{Midstate, sha256d};
-use thermine_drivers::pow::{Difficulty, Work};
+use thermine_drivers::pow::Difficulty;
 use thermine_drivers::quantity::MegaHertz;
+use thermine_drivers::record::{Durable, Entry, Recorder, Verdict};
 use thermine_drivers::stratum::factory::{self, JobFactory};
+use thermine_drivers::stratum::session::Share;
 use thermine_drivers::{clock::Seat, seed};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
+use tokio::sync::{mpsc, watch};
 use tokio_util::codec::{Decoder, Encoder};
 
 /// Ticket difficulty of most tests, and the scale at which it asks for 6 zero bits.
 pub(crate) const TICKET: u32 = 64;
 pub(crate) const SCALE: f64 = 1.0 / 4_294_967_296.0;
-pub(crate) const ZERO_BITS: u32 = 6;
 
 /// What the chips answer to the n-th job since the last open-core work: after how long, and what.
 pub(crate) type React = Box<dyn FnMut(u64, &Job) -> Vec<(Duration, Reply)> + Send>;
@@ -313,76 +314,6 @@ impl Encoder<&Reply> for Spoilt {
     }
 }
 
-/// Number of zero bits that a hash, read as a little-endian number, begins with.
-fn zero_bits(hash: &[u8; 32]) -> u32 {
-    let mut bits = 0;
-    for byte in hash.iter().rev() {
-        bits += byte.leading_zeros();
-        if *byte != 0 {
-            break;
-        }
-    }
-    bits
-}
-
-/// The hash of what `job` asks of a nonce, with midstate or rolled bits `index`.
-fn hash(job: &Job, index: u32, nonce: u32) -> [u8; 32] {
-    match job {
-        Job::Bm1387 {
-            nbits,
-            ntime,
-            tail,
-            midstates,
-            ..
-        } => {
-            let mut rest = [0; 16];
-            rest[..4].copy_from_slice(tail);
-            rest[4..8].copy_from_slice(&ntime.to_le_bytes());
-            rest[8..12].copy_from_slice(&nbits.to_le_bytes());
-            rest[12..].copy_from_slice(&nonce.to_le_bytes());
-            Midstate::from_words(midstates[index as usize]).hash(&rest)
-        }
-        Job::Bm1366 {
-            nbits,
-            ntime,
-            merkle_root,
-            prevhash,
-            version,
-            ..
-        } => {
-            let work = Work {
-                version: *version,
-                prevhash: *prevhash,
-                coinb1: Vec::new(),
-                coinb2: Vec::new(),
-                merkle_branch: Vec::new(),
-                ntime: *ntime,
-                nbits: *nbits,
-            };
-            sha256d(&work.header(version | index, merkle_root, *ntime, nonce))
-        }
-    }
-}
-
-/// The first nonce from `from` on whose hash has a number of zero bits that `wanted` likes.
-pub(crate) fn search(job: &Job, index: u32, from: u32, wanted: impl Fn(u32) -> bool) -> Nonce {
-    let nonce = (from..)
-        .find(|nonce| wanted(zero_bits(&hash(job, index, *nonce))))
-        .expect("some nonce");
-    let rolled = matches!(job, Job::Bm1366 { .. });
-    Nonce {
-        nonce,
-        hint: 0,
-        id: job.id() | if rolled { 0 } else { index as u8 },
-        version_bits: if rolled { index } else { 0 },
-    }
-}
-
-/// A nonce that passes the ticket mask of these tests.
-pub(crate) fn sound(job: &Job, index: u32, from: u32) -> Reply {
-    Reply::Nonce(search(job, index, from, |bits| bits >= ZERO_BITS))
-}
-
 /// Settings that bring `family` up as these tests want it.
 pub(crate) fn bring_up(family: Family) -> BringUp {
     BringUp {
@@ -426,4 +357,36 @@ pub(crate) async fn controller(chips: Chips) -> (Controller<DuplexStream>, Log, 
     let (mut link, log) = chips.connect(&clock);
     let chain: Chain = link.bring_up(&bring_up(family)).await.expect("a chain");
     (Controller::new(link, chain, settings()), log, clock)
+}
+
+/// Shares until `span` from now is over.
+pub(crate) async fn shares(
+    controller: &mut Controller<DuplexStream>,
+    clock: &Clock,
+    span: Duration,
+) -> Vec<Share> {
+    let until = clock.now() + span;
+    let mut shares = Vec::new();
+    while let Some(share) = controller
+        .next_share(until)
+        .await
+        .expect("the port is there")
+    {
+        shares.push(share);
+    }
+    shares
+}
+
+pub(crate) fn verdicts(shares: &[Share]) -> Vec<Verdict> {
+    shares.iter().map(|share| share.judgement.verdict).collect()
+}
+
+/// A recorder, and what it will have been given.
+pub(crate) fn recorder() -> (Recorder, mpsc::Receiver<Entry>) {
+    let (queue, entries) = mpsc::channel(1000);
+    let all = Durable {
+        ticket: u64::MAX,
+        failure: None,
+    };
+    (Recorder::open(0, queue, watch::channel(all).1), entries)
 }
