@@ -9,7 +9,7 @@ use bytes::{BufMut, BytesMut};
 use thermine_drivers::bm13xx::register::{CHIP_ADDRESS, Pll, VERSION_MASK};
 use thermine_drivers::bm13xx::wire::ChipCodec;
 use thermine_drivers::bm13xx::{
-    BringUp, Chain, Command, Controller, Family, Job, Link, Nonce, Port, Reply, Request, Target,
+    BringUp, Chain, Command, Controller, Family, Job, Link, Port, Reply, Request, Target,
     controller::Settings,
 };
 use thermine_drivers::clock::{Clock, Nanos};
