@@ -284,7 +284,7 @@ impl Device {
         self.anchor = t;
         let hashing = match self.work {
             Some(work) if !self.tripped => {
-                self.budget -= seconds * self.chips.valid_rate() / work.difficulty.hashes();
+                self.budget -= seconds * self.chips.valid_rate() / self.hashes(work.difficulty);
                 let (right, wrong) = (self.chips.board_right(), self.chips.board_wrong());
                 self.sampler.hashed(seconds, right, wrong);
                 1.0
@@ -301,7 +301,7 @@ impl Device {
         self.segment_end = self.tick_end.min(change);
         self.next_find = Nanos::MAX;
         if let Some(work) = self.work.filter(|_| !self.tripped) {
-            let wait = self.budget * work.difficulty.hashes() / self.chips.valid_rate();
+            let wait = self.budget * self.hashes(work.difficulty) / self.chips.valid_rate();
             // At least 1 ns: a share comes after the command that made it possible.
             let wait = Nanos::from_seconds(wait).since(Nanos::ZERO) + Duration::from_nanos(1);
             let at = self.anchor + wait;
@@ -392,6 +392,11 @@ impl Device {
             tripped: self.tripped,
         };
         self.sampler.sample(self.now, &self.network, &setting);
+    }
+
+    /// Hashes that a share of `difficulty` takes on average.
+    fn hashes(&self, difficulty: Difficulty) -> f64 {
+        difficulty.hashes() / self.params.algorithm.proof_of_work().ease()
     }
 
     fn frequency_hz(&self) -> f64 {

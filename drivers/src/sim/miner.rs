@@ -17,9 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::device::{Device, Find};
 use super::layout::Origin;
 use crate::clock::{Clock, Nanos, Seat};
-use crate::pow::difficulty::difficulty_of;
-use crate::pow::sha256d::Midstate;
-use crate::pow::{Difficulty, Target, Work};
+use crate::pow::{Difficulty, Work};
 use crate::seed::Rng;
 use crate::stratum::line::{LineError, LineStream};
 use crate::stratum::notice::{Notice, Notify, Refusal};
@@ -285,7 +283,8 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         extranonce2_len: usize,
         find: &Find,
     ) -> Submit {
-        let target = Target::of(
+        let proof_of_work = job.work.proof_of_work();
+        let target = proof_of_work.target(
             self.device
                 .effective(job.difficulty)
                 .scaled(self.settings.difficulty_scale),
@@ -299,10 +298,6 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             extranonce2.resize(extranonce2_len, 0);
             let work = &job.work;
             let root = work.merkle_root(extranonce1, &extranonce2);
-            let header = work.header(work.version, &root, work.ntime, 0);
-            let midstate = Midstate::of(&header);
-            let mut tail = [0; 16];
-            tail.copy_from_slice(&header[64..]);
             let start = self.rng.random_range(0..counters);
             for i in 0..counters {
                 let nonce = layout.encode(Origin {
@@ -310,10 +305,10 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                     core: find.core,
                     counter: (start + i) % counters,
                 });
-                tail[12..].copy_from_slice(&nonce.to_le_bytes());
-                let hash = midstate.hash(&tail);
+                let hash = proof_of_work.hash(&work.header(work.version, &root, work.ntime, nonce));
                 if target.is_met_by(&hash) {
-                    let difficulty = difficulty_of(&hash) / self.settings.difficulty_scale;
+                    let difficulty =
+                        proof_of_work.difficulty_of(&hash) / self.settings.difficulty_scale;
                     self.counters.best_share = self.counters.best_share.max(difficulty);
                     return Submit {
                         user: self.settings.worker.clone(),

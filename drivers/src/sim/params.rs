@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
+use crate::pow::Algorithm;
 
 /// A model of unit. Missing fields of a configuration take the S9's value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ pub struct Params {
     pub hashes_per_cycle: f64,
     /// Where chip, core and counter stand in a nonce.
     pub layout: Layout,
+    /// What it hashes by; decides how many hashes a share takes.
+    pub algorithm: Algorithm,
 
     // Setting and its limits.
     /// Chip clock on start, MHz. Sheet.
@@ -196,6 +199,7 @@ impl Params {
             chips: 3,
             hashes_per_cycle: 114.0,
             layout: Layout::Bm1387,
+            algorithm: Algorithm::Sha256d,
             frequency_mhz: 600.0,
             frequency_min_mhz: 100.0,
             frequency_max_mhz: 750.0,

@@ -6,7 +6,7 @@
 
 use rand::RngExt;
 
-use crate::pow::Work;
+use crate::pow::{Algorithm, Work};
 use crate::seed::Rng;
 
 /// Bitcoin's own field values, kept hard so that no unit ever takes a share for a block.
@@ -21,6 +21,7 @@ pub struct JobFactory {
     rng: Rng,
     tag: [u8; 8],
     serial: u64,
+    algorithm: Algorithm,
 }
 
 /// A job before it is sent.
@@ -40,7 +41,13 @@ impl JobFactory {
             rng,
             tag,
             serial: 0,
+            algorithm: Algorithm::default(),
         }
+    }
+
+    /// The same for units that hash by `algorithm`.
+    pub fn with_algorithm(self, algorithm: Algorithm) -> JobFactory {
+        JobFactory { algorithm, ..self }
     }
 
     /// The next job, carrying `word`, with block time `ntime`; `extranonce_len` is the length in bytes of
@@ -74,6 +81,10 @@ impl JobFactory {
             work: Work {
                 version: VERSION,
                 prevhash: self.rng.random(),
+                claim_trie: match self.algorithm {
+                    Algorithm::Sha256d => None,
+                    Algorithm::Lbry => Some(self.rng.random()),
+                },
                 coinb1,
                 coinb2,
                 merkle_branch: Vec::new(),
