@@ -14,8 +14,10 @@
 //! The thermal numbers are estimates that fit usual readings of such units. Nobody measured them, so a
 //! result obtained here is a statement about this model and not about hardware.
 
+pub mod command;
 pub mod device;
 mod exp;
+pub mod firmware;
 mod hashing;
 pub mod layout;
 pub mod miner;

@@ -4,10 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_stream::StreamExt;
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 
@@ -23,6 +23,9 @@ const MAX_UNSENT: usize = 64 * 1024;
 
 /// Wall time that a peer may leave its socket full.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Wall time without a byte after which a connection that is given up has none left.
+const QUIET: Duration = Duration::from_millis(10);
 
 /// A line and when it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,5 +138,16 @@ impl LineStream {
         }
         self.unsent_since = None;
         Ok(())
+    }
+
+    /// Gives the connection up, and tells the clock of whatever was still on its way here: virtual time
+    /// would wait for it for ever.
+    pub(crate) async fn abandon(mut self) {
+        self.clock.settle(self.unsent.len());
+        let reader = self.reader.get_mut();
+        let mut chunk = [0; 4096];
+        // On loopback what was sent is there at once; an end or an error leaves nothing to wait for.
+        while let Ok(Ok(1..)) = timeout(QUIET, reader.read(&mut chunk)).await {}
+        reader.settle();
     }
 }
