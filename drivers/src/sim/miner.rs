@@ -188,8 +188,13 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         let connecting = TcpStream::connect(self.settings.pool);
         let stream = self.meanwhile(connecting).await?.map_err(LineError::Io)?;
         let worker = self.settings.worker.clone();
-        let opening =
-            Connection::open(stream, self.clock.clone(), self.firmware, self.tap.clone(), worker);
+        let opening = Connection::open(
+            stream,
+            self.clock.clone(),
+            self.firmware,
+            self.tap.clone(),
+            worker,
+        );
         let mut connection = self.meanwhile(opening).await??;
         self.counters.connected = true;
         let mut token = 0;
