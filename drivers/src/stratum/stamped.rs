@@ -34,9 +34,11 @@ impl<R> Stamped<R> {
         self.last
     }
 
-    /// Tells the clock that everything read so far has been dealt with.
-    pub(super) fn settle(&mut self) {
-        self.clock.settle(std::mem::take(&mut self.unsettled));
+    /// Tells the clock that everything read so far has been dealt with, but for the last `waiting` bytes.
+    pub(super) fn settle(&mut self, waiting: usize) {
+        let done = self.unsettled.saturating_sub(waiting);
+        self.unsettled -= done;
+        self.clock.settle(done);
     }
 }
 
