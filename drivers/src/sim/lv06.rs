@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::axeos::rate::Window;
 use super::axeos::state::{
     OVERHEAT_FREQUENCY, OVERHEAT_VOLTAGE, Readings, Stored, automatic_fan, must_shut_down,
 };
@@ -18,7 +19,7 @@ use super::firmware;
 use super::miner::{Miner, PoolCounters, PoolSettings};
 use super::params::Params;
 use crate::clock::{Clock, Nanos};
-use crate::quantity::{Celsius, Rpm};
+use crate::quantity::{Celsius, HashRate, Rpm};
 use crate::seed;
 use crate::unit::OperatingPoint;
 
@@ -46,7 +47,7 @@ pub fn start(
     let counters = PoolCounters::default();
     let first = State {
         stored: stored(&settings),
-        readings: readings(&device, &counters, 0.0),
+        readings: readings(&device, &counters, HashRate(0.0)),
     };
     let state = Arc::new(watch::Sender::new(first));
     let (orders, inbox) = orders();
@@ -56,6 +57,7 @@ pub fn start(
         orders: orders.clone(),
         shown: device.sampled(),
         since: counters.since,
+        window: Window::default(),
     };
     let report = move |device: &Device, counters: &PoolCounters| firmware.look(device, counters);
     let rng = seed::stream(settings.seed, "nonces");
@@ -77,6 +79,7 @@ struct Firmware {
     shown: Nanos,
     /// Start that the shown counters are of.
     since: Nanos,
+    window: Window,
 }
 
 impl Firmware {
@@ -88,12 +91,18 @@ impl Firmware {
         if device.sampled() == self.shown && !restarted {
             return;
         }
+        if self.since != counters.since {
+            self.window.clear();
+        }
         self.shown = device.sampled();
         self.since = counters.since;
+        let sensors = device.sensors();
+        let hashes = sensors.hash_rate_average.0 * sensors.taken.seconds();
+        let rate = self.window.rate(sensors.taken, hashes);
         self.state.send_modify(|state| {
-            let best_session = counters.best_share;
-            state.stored.best_difficulty = state.stored.best_difficulty.max(best_session);
-            state.readings = readings(device, counters, best_session);
+            let best = &mut state.stored.best_difficulty;
+            *best = best.max(counters.best_share);
+            state.readings = readings(device, counters, rate);
             if on {
                 guard(state, &self.orders);
             }
@@ -127,7 +136,7 @@ fn guard(state: &mut State, orders: &Orders) {
     }
 }
 
-fn readings(device: &Device, counters: &PoolCounters, best_session: f64) -> Readings {
+fn readings(device: &Device, counters: &PoolCounters, hash_rate: HashRate) -> Readings {
     let sensors = device.sensors();
     let board = sensors.boards.first();
     let nothing = Celsius(-1.0);
@@ -137,12 +146,12 @@ fn readings(device: &Device, counters: &PoolCounters, best_session: f64) -> Read
         power: sensors.meter,
         chip: board.map_or(nothing, |board| board.chip),
         regulator: board.map_or(nothing, |board| board.regulator),
-        hash_rate: sensors.hash_rate,
+        hash_rate,
         core_voltage: sensors.voltage,
         fan: sensors.fans.first().copied().unwrap_or(Rpm(0.0)),
         accepted: counters.accepted,
         rejected: counters.rejected,
-        best_session,
+        best_session: counters.best_share,
     }
 }
 

@@ -12,6 +12,7 @@ mod gate;
 pub mod info;
 mod log;
 pub mod patch;
+pub mod rate;
 pub mod state;
 
 use std::net::{IpAddr, SocketAddr};
