@@ -87,4 +87,7 @@ pub enum ControlError {
     /// The wire has no way to do it.
     #[error("{0}: this model cannot be told to over its wire")]
     Unsupported(&'static str),
+    /// A setting that no unit can have, named. Nothing was sent.
+    #[error("{0} is not a finite number: nothing was sent")]
+    NotFinite(&'static str),
 }

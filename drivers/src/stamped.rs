@@ -39,9 +39,11 @@ impl<R> Stamped<R> {
         self.last
     }
 
-    /// Tells the clock that everything read so far has been dealt with.
-    pub(crate) fn settle(&mut self) {
-        self.clock.settle(std::mem::take(&mut self.unsettled));
+    /// Tells the clock that everything read so far has been dealt with, but for the last `waiting` bytes.
+    pub(crate) fn settle(&mut self, waiting: usize) {
+        let done = self.unsettled.saturating_sub(waiting);
+        self.unsettled -= done;
+        self.clock.settle(done);
     }
 }
 

@@ -1,4 +1,4 @@
-//! A simulated unit's Stratum side: speaks to a pool as stock bmminer on an S9 does, and hashes for real.
+//! A simulated unit's Stratum side: speaks to a pool as its [`Firmware`] does, and hashes for real.
 //!
 //! The physics decides *when* a share is found and by which chip and core; the share itself is then
 //! searched for among the nonces of that chip and core, in a header built from the job's own bytes, at
@@ -14,17 +14,17 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use super::command::{Command, Inbox, Order, Spoken, Tap};
 use super::device::{Device, Find};
+use super::firmware::{BMMINER, Firmware, Opening};
 use super::layout::Origin;
 use crate::clock::{Clock, Nanos, Seat};
+use crate::pow::work::BIP320_MASK;
 use crate::pow::{Difficulty, Work};
 use crate::seed::Rng;
 use crate::stratum::line::{LineError, LineStream};
 use crate::stratum::notice::{Notice, Notify, Refusal};
 use crate::stratum::request::{Call, Request, Submit};
-
-/// Agent string of stock S9 firmware.
-pub const AGENT: &str = "bmminer/2.0.0";
 
 /// Jobs that a unit remembers, so that work in its pipeline can still be answered.
 const REMEMBERED_JOBS: usize = 32;
@@ -38,9 +38,14 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Submitted shares that may be without a reply; older ones are taken as lost.
 const MAX_PENDING: usize = 256;
 
+/// Device time that a restart takes. Assumed: about what an ESP32 needs to reach its network again.
+const RESTART: Duration = Duration::from_secs(1);
+
 /// What the pool's side of a unit's counters says.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PoolCounters {
+    /// When the counters began: at the start, or when the last restart is over. Until then the unit is off.
+    pub since: Nanos,
     /// Whether the pool has authorised the unit.
     pub connected: bool,
     /// Jobs received.
@@ -85,19 +90,29 @@ pub struct Miner<Report> {
     rng: Rng,
     counters: PoolCounters,
     report: Report,
+    firmware: Firmware,
+    inbox: Inbox,
+    tap: Tap,
+    restarting: bool,
 }
 
 /// The state of one connection.
 struct Connection {
     lines: LineStream,
+    firmware: Firmware,
+    tap: Tap,
     extranonce1: Vec<u8>,
     extranonce2_len: usize,
+    /// Version bits that the unit rolls; `None` if its firmware does not roll.
+    version_mask: Option<u32>,
     difficulty: Difficulty,
     jobs: VecDeque<Received>,
     next_id: u64,
     /// Ids and difficulties of submitted shares that have no reply yet.
     pending: VecDeque<(u64, f64)>,
     last_submit: Option<Submit>,
+    /// What the pool announced before it had answered.
+    early: VecDeque<Notice>,
 }
 
 /// A job as received, with the unit's own counter for it.
@@ -122,10 +137,24 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             device,
             settings,
             seat: clock.follow(),
+            tap: Tap::none(clock.clone()),
             clock,
             rng,
             counters: PoolCounters::default(),
             report,
+            firmware: BMMINER,
+            inbox: Inbox::closed(),
+            restarting: false,
+        }
+    }
+
+    /// The same unit with another firmware than the S9's, that takes orders and lets others listen in.
+    pub fn with_firmware(self, firmware: Firmware, inbox: Inbox, tap: Tap) -> Self {
+        Miner {
+            firmware,
+            inbox,
+            tap,
+            ..self
         }
     }
 
@@ -143,38 +172,62 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                 self.device.lose_work();
                 // The unit cools while it waits.
                 self.advance(&mut Vec::new());
-                tokio::time::sleep(RECONNECT).await;
+                if !self.restarting {
+                    // An order to restart cuts the wait short.
+                    let _ = self.meanwhile(tokio::time::sleep(RECONNECT)).await;
+                }
+                self.boot().await;
             }
         };
         shutdown.run_until_cancelled(mine).await;
     }
 
     async fn mine(&mut self) -> Result<std::convert::Infallible, MinerError> {
-        let stream = TcpStream::connect(self.settings.pool)
-            .await
-            .map_err(LineError::Io)?;
-        let mut connection = Connection::open(stream, &self.clock, &self.settings).await?;
+        let connecting = TcpStream::connect(self.settings.pool);
+        let stream = self.meanwhile(connecting).await?.map_err(LineError::Io)?;
+        let worker = self.settings.worker.clone();
+        let opening = Connection::open(
+            stream,
+            self.clock.clone(),
+            self.firmware,
+            self.tap.clone(),
+            worker,
+        );
+        let mut connection = self.meanwhile(opening).await??;
         self.counters.connected = true;
         let mut token = 0;
         let mut found = Vec::new();
+        while let Some(notice) = connection.early.pop_front() {
+            self.receive(&mut connection, notice, &mut token);
+        }
         loop {
             connection.lines.flush().await?;
             let next = self.device.next_event();
             tokio::select! {
                 biased;
+                order = self.inbox.next() => {
+                    self.advance(&mut found);
+                    self.submit(&mut connection, &mut found);
+                    self.obey(order);
+                    if self.restarting {
+                        connection.lines.abandon().await;
+                        return Err(MinerError::Restarting);
+                    }
+                }
                 line = connection.lines.next() => {
                     let line = line?;
                     match Notice::parse(&line.text) {
-                        Ok(Notice::Notify(notify)) => {
-                            // Up to the moment at which the news came, the old job was hashed.
-                            self.advance(&mut found);
-                            self.submit(&mut connection, &mut found);
-                            token += 1;
-                            self.take(&mut connection, notify, token);
+                        Ok(notice) => {
+                            if matches!(notice, Notice::Notify(_)) {
+                                // Up to the moment at which the news came, the old job was hashed.
+                                self.advance(&mut found);
+                                self.submit(&mut connection, &mut found);
+                            }
+                            self.receive(&mut connection, notice, &mut token);
                         }
-                        Ok(notice) => self.heed(&mut connection, notice),
                         Err(error) => tracing::debug!(%error, "ignored a line from the pool"),
                     }
+                    self.tap.tell(|| Spoken::Heard(line.text));
                 }
                 () = self.seat.wait_until(next) => {
                     self.advance(&mut found);
@@ -189,6 +242,72 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         let now = self.clock.now();
         self.device.advance(now, found);
         (self.report)(&self.device, &self.counters);
+    }
+
+    /// Waits for `what`, and carries out the orders that come meanwhile.
+    async fn meanwhile<T>(&mut self, what: impl Future<Output = T>) -> Result<T, MinerError> {
+        let mut what = std::pin::pin!(what);
+        loop {
+            tokio::select! {
+                biased;
+                order = self.inbox.next() => {
+                    self.advance(&mut Vec::new());
+                    self.obey(order);
+                }
+                outcome = &mut what => return Ok(outcome),
+            }
+            if self.restarting {
+                return Err(MinerError::Restarting);
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order.command {
+            Command::Set(point) => {
+                self.device.set_operating_point(&point);
+            }
+            Command::Restart(pool) => {
+                if let Some(pool) = pool {
+                    self.settings.pool = pool.address;
+                    self.settings.worker = pool.worker;
+                }
+                self.restarting = true;
+                self.counters = PoolCounters {
+                    since: self.device.now() + RESTART,
+                    ..PoolCounters::default()
+                };
+                self.device.lose_work();
+            }
+        }
+        (self.report)(&self.device, &self.counters);
+        if let Some(done) = order.done {
+            // An error means that whoever gave the order no longer waits.
+            let _ = done.send(());
+        }
+    }
+
+    /// The time that the unit is off while it restarts.
+    async fn boot(&mut self) {
+        while self.device.now() < self.counters.since {
+            let next = self.device.next_event().min(self.counters.since);
+            tokio::select! {
+                biased;
+                order = self.inbox.next() => self.obey(order),
+                () = self.seat.wait_until(next) => self.advance(&mut Vec::new()),
+            }
+        }
+        self.restarting = false;
+    }
+
+    fn receive(&mut self, connection: &mut Connection, notice: Notice, token: &mut u64) {
+        match notice {
+            Notice::Notify(notify) => {
+                *token += 1;
+                self.take(connection, notify, *token);
+            }
+            notice => self.heed(connection, notice),
+        }
     }
 
     fn take(&mut self, connection: &mut Connection, notify: Notify, token: u64) {
@@ -211,7 +330,11 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
     fn heed(&mut self, connection: &mut Connection, notice: Notice) {
         match notice {
             // bmminer ignores a difficulty of zero; a new one holds from the next job.
-            Notice::SetDifficulty(difficulty) => {
+            Notice::SetDifficulty(mut difficulty) => {
+                if connection.firmware.whole_difficulty {
+                    // To ESP-Miner zero is everything; 1 is under the floor of its chip and so the same.
+                    difficulty = difficulty.trunc().max(1.0);
+                }
                 if let Ok(difficulty) = Difficulty::new(difficulty) {
                     connection.difficulty = difficulty;
                 }
@@ -244,7 +367,12 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                     }
                 }
             }
-            Notice::Notify(_) | Notice::SetVersionMask(_) | Notice::Other(_) => {}
+            Notice::SetVersionMask(mask) => {
+                if let Some(rolled) = &mut connection.version_mask {
+                    *rolled = mask & BIP320_MASK;
+                }
+            }
+            Notice::Notify(_) | Notice::Other(_) => {}
         }
     }
 
@@ -261,6 +389,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                     job,
                     &connection.extranonce1,
                     connection.extranonce2_len,
+                    connection.version_mask,
                     &find,
                 );
                 (Some(share), job.difficulty.get())
@@ -281,6 +410,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         job: &mut Received,
         extranonce1: &[u8],
         extranonce2_len: usize,
+        version_mask: Option<u32>,
         find: &Find,
     ) -> Submit {
         let proof_of_work = job.work.proof_of_work();
@@ -298,6 +428,8 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             extranonce2.resize(extranonce2_len, 0);
             let work = &job.work;
             let root = work.merkle_root(extranonce1, &extranonce2);
+            let version_bits = version_mask.map(|mask| self.rng.random::<u32>() & mask);
+            let version = work.version ^ version_bits.unwrap_or(0);
             let start = self.rng.random_range(0..counters);
             for i in 0..counters {
                 let nonce = layout.encode(Origin {
@@ -305,18 +437,24 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                     core: find.core,
                     counter: (start + i) % counters,
                 });
-                let hash = proof_of_work.hash(&work.header(work.version, &root, work.ntime, nonce));
+                let hash = proof_of_work.hash(&work.header(version, &root, work.ntime, nonce));
                 if target.is_met_by(&hash) {
                     let difficulty =
                         proof_of_work.difficulty_of(&hash) / self.settings.difficulty_scale;
                     self.counters.best_share = self.counters.best_share.max(difficulty);
+                    self.tap.tell(|| Spoken::Nonce {
+                        version,
+                        nonce,
+                        difficulty,
+                        wanted: job.difficulty.get(),
+                    });
                     return Submit {
                         user: self.settings.worker.clone(),
                         job_id: job.job_id.clone(),
                         extranonce2,
                         ntime: work.ntime,
                         nonce,
-                        version_bits: None,
+                        version_bits,
                     };
                 }
             }
@@ -325,41 +463,78 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
 }
 
 impl Connection {
-    /// Connects as stock firmware does: subscribe, extranonce.subscribe, authorize, multi_version.
+    /// Connects as the firmware does, see [`Opening`].
     async fn open(
         stream: TcpStream,
-        clock: &Clock,
-        settings: &PoolSettings,
+        clock: Clock,
+        firmware: Firmware,
+        tap: Tap,
+        user: String,
     ) -> Result<Connection, MinerError> {
         let mut connection = Connection {
-            lines: LineStream::new(stream, clock.clone()),
+            lines: LineStream::new(stream, clock),
+            firmware,
+            tap,
             extranonce1: Vec::new(),
             extranonce2_len: 0,
+            version_mask: None,
             difficulty: Difficulty::ONE,
             jobs: VecDeque::with_capacity(REMEMBERED_JOBS),
-            next_id: 0,
+            next_id: firmware.first_id,
             pending: VecDeque::new(),
             last_submit: None,
+            early: VecDeque::new(),
         };
-        let agent = Some(AGENT.to_string());
-        let subscribed = connection.ask(Call::Subscribe { agent }).await?;
-        connection.extranonce1 = subscribed[1]
+        let agent = Some(firmware.agent.to_string());
+        let subscribe = connection.call(Call::Subscribe { agent });
+        match firmware.opening {
+            Opening::Bmminer => {
+                let subscribed = connection.reply(subscribe).await?;
+                connection.subscribed(&subscribed)?;
+                connection.call(Call::ExtranonceSubscribe);
+                let authorize = connection.call(Call::Authorize { user });
+                if connection.reply(authorize).await? != true {
+                    return Err(MinerError::Unauthorised);
+                }
+                connection.call(Call::Other("mining.multi_version".into()));
+            }
+            Opening::EspMiner => {
+                let version_rolling = Some(u32::MAX);
+                let configure = connection.call(Call::Configure { version_rolling });
+                connection.call(Call::SuggestDifficulty(firmware.suggests));
+                let authorize = connection.call(Call::Authorize { user });
+                let subscribed = connection.reply(subscribe).await?;
+                connection.subscribed(&subscribed)?;
+                // A refusal only means that there is nothing to roll.
+                let granted = match connection.reply(configure).await {
+                    Err(MinerError::Refused(_)) => serde_json::Value::Null,
+                    reply => reply?,
+                };
+                let mask = granted["version-rolling.mask"]
+                    .as_str()
+                    .and_then(|text| u32::from_str_radix(text, 16).ok());
+                connection.version_mask = Some(mask.unwrap_or(0) & BIP320_MASK);
+                if connection.reply(authorize).await? != true {
+                    return Err(MinerError::Unauthorised);
+                }
+            }
+        }
+        Ok(connection)
+    }
+
+    /// Takes what the pool gives in its reply to `mining.subscribe`.
+    fn subscribed(&mut self, reply: &serde_json::Value) -> Result<(), MinerError> {
+        let (least, most) = self.firmware.extranonce2;
+        self.extranonce1 = reply[1]
             .as_str()
             .and_then(|text| hex::decode(text).ok())
             .ok_or(MinerError::NotAPool)?;
-        connection.extranonce2_len = subscribed[2]
+        self.extranonce2_len = reply[2]
             .as_u64()
             .and_then(|len| usize::try_from(len).ok())
-            // What bmminer takes.
-            .filter(|len| (2..=8).contains(len))
+            .filter(|len| (least..=most).contains(len))
             .ok_or(MinerError::NotAPool)?;
-        connection.call(Call::ExtranonceSubscribe);
-        let user = settings.worker.clone();
-        if connection.ask(Call::Authorize { user }).await? != true {
-            return Err(MinerError::Unauthorised);
-        }
-        connection.call(Call::Other("mining.multi_version".into()));
-        Ok(connection)
+        Ok(())
     }
 
     /// Queues a request and returns its id.
@@ -370,22 +545,32 @@ impl Connection {
             id: json!(id),
             call,
         };
-        self.lines.push(&request.to_line("x"));
+        let line = match self.firmware.opening {
+            Opening::Bmminer => request.to_line("x"),
+            Opening::EspMiner => request.to_line_id_first("x"),
+        };
+        self.lines.push(&line);
+        self.tap.tell(|| Spoken::Said(line.trim_end().to_string()));
         id
     }
 
-    /// Sends a request and waits for its reply, passing over whatever else comes.
-    async fn ask(&mut self, call: Call) -> Result<serde_json::Value, MinerError> {
-        let id = self.call(call);
+    /// Waits for the reply to request `id`; what the pool announces meanwhile is kept for later.
+    async fn reply(&mut self, id: u64) -> Result<serde_json::Value, MinerError> {
         self.lines.flush().await?;
         let reply = async {
             loop {
                 let line = self.lines.next().await?;
-                match Notice::parse(&line.text) {
+                let notice = Notice::parse(&line.text);
+                self.tap.tell(|| Spoken::Heard(line.text));
+                match notice {
                     Ok(Notice::Reply { id: of, outcome }) if of == id => {
                         return outcome.map_err(MinerError::Refused);
                     }
-                    _ => {}
+                    Ok(Notice::Reply { .. }) | Err(_) => {}
+                    Ok(notice) if self.early.len() < REMEMBERED_JOBS => {
+                        self.early.push_back(notice);
+                    }
+                    Ok(_) => {}
                 }
             }
         };
@@ -408,4 +593,6 @@ enum MinerError {
     NotAPool,
     #[error("the pool did not authorise the worker")]
     Unauthorised,
+    #[error("the unit restarts")]
+    Restarting,
 }

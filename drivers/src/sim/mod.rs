@@ -9,15 +9,20 @@
 //! - [`device`]: the state machine;
 //! - [`sensors`]: what its firmware would report;
 //! - `thermal`: heat and current; `hashing`: error rates and which work is on the chips; `exp`;
-//! - [`miner`] and [`s9_api`]: its two wires; [`s9`]: the whole unit on them.
+//! - [`miner`], speaking as its [`firmware`] does and taking each [`command`]: its Stratum wire;
+//! - [`s9_api`] and [`axeos`]: its other wire; [`s9`] and [`lv06`]: the whole unit on both.
 //!
 //! The thermal numbers are estimates that fit usual readings of such units. Nobody measured them, so a
 //! result obtained here is a statement about this model and not about hardware.
 
+pub mod axeos;
+pub mod command;
 pub mod device;
 mod exp;
+pub mod firmware;
 mod hashing;
 pub mod layout;
+pub mod lv06;
 pub mod miner;
 pub mod params;
 pub mod s9;

@@ -4,10 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_stream::StreamExt;
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 
@@ -23,6 +23,9 @@ const MAX_UNSENT: usize = 64 * 1024;
 
 /// Wall time that a peer may leave its socket full.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Wall time without a byte after which a connection that is given up has none left.
+const QUIET: Duration = Duration::from_millis(10);
 
 /// A line and when it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +91,9 @@ impl LineStream {
     /// # Errors
     /// [`LineError`], after which the stream is of no more use.
     pub async fn next(&mut self) -> Result<Line, LineError> {
-        self.reader.get_mut().settle();
+        // A read may have brought several lines: those that are still to come are not dealt with.
+        let waiting = self.reader.read_buffer().len();
+        self.reader.get_mut().settle(waiting);
         loop {
             match self.reader.next().await {
                 Some(Ok(text)) if text.trim().is_empty() => {}
@@ -135,5 +140,67 @@ impl LineStream {
         }
         self.unsent_since = None;
         Ok(())
+    }
+
+    /// Gives the connection up, and tells the clock of whatever was still on its way here: virtual time
+    /// would wait for it for ever.
+    pub(crate) async fn abandon(mut self) {
+        self.clock.settle(self.unsent.len());
+        let reader = self.reader.get_mut();
+        let mut chunk = [0; 4096];
+        // On loopback what was sent is there at once; an end or an error leaves nothing to wait for.
+        while let Ok(Ok(1..)) = timeout(QUIET, reader.read(&mut chunk)).await {}
+        reader.settle(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn virtual_time_waits_for_each_of_several_lines_read_at_once() {
+        let clock = Clock::virtual_time();
+        let seat = clock.drive();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        let stream = TcpStream::connect(addr).await.expect("connected");
+        let mut sender = LineStream::new(stream, clock.clone());
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let mut receiver = LineStream::new(stream, clock.clone());
+        sender.push("one\n");
+        sender.push("two\n");
+        sender.flush().await.expect("sent");
+        let soon = Duration::from_millis(20);
+        for text in ["one", "two"] {
+            assert_eq!(receiver.next().await.expect("a line").text, text);
+            let passed = timeout(soon, seat.wait_until(Nanos(5))).await;
+            assert!(passed.is_err(), "{text} has not been dealt with");
+        }
+        assert!(timeout(soon, receiver.next()).await.is_err(), "no more");
+        seat.wait_until(Nanos(5)).await;
+        assert_eq!(clock.now(), Nanos(5));
+    }
+
+    #[tokio::test]
+    async fn a_connection_given_up_leaves_nothing_under_way() {
+        let clock = Clock::virtual_time();
+        let seat = clock.drive();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        let stream = TcpStream::connect(addr).await.expect("connected");
+        let mut sender = LineStream::new(stream, clock.clone());
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let mut receiver = LineStream::new(stream, clock.clone());
+        receiver.push("never sent\n");
+        for line in ["one\n", "two\n", "three\n"] {
+            sender.push(line);
+        }
+        sender.flush().await.expect("sent");
+        receiver.next().await.expect("a line");
+        receiver.abandon().await;
+        let passed = timeout(Duration::from_secs(5), seat.wait_until(Nanos(5))).await;
+        passed.expect("nothing is under way");
     }
 }

@@ -5,6 +5,15 @@ use std::time::Duration;
 use super::Limits;
 use crate::quantity::{Celsius, MegaHertz, Volts};
 
+/// Its chip.
+pub const ASIC: &str = "BM1366";
+
+/// Chips on its only board.
+pub const CHIPS: u16 = 1;
+
+/// Small cores of a chip, as the firmware counts them.
+pub const SMALL_CORES: u16 = 894;
+
 /// Bounds of the AxeOS page for the BM1366; the firmware itself checks nothing. It shuts down at a chip of
 /// 75 °C or a regulator of 105 °C, which ours undercut.
 pub const LIMITS: Limits = Limits {

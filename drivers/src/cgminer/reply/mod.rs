@@ -1,7 +1,7 @@
 //! Typed views of a reply. Every field is optional: what a firmware leaves out, or fills with something
 //! that cannot be meant, is `None`, and the fields beside it keep their values.
 
-mod fields;
+pub(crate) mod fields;
 mod pools;
 mod stats;
 mod summary;
@@ -64,6 +64,7 @@ impl Reply {
             model: row.text("Type"),
             firmware: row.text("Miner").or_else(|| row.text("CompileTime")),
             api: row.text("API"),
+            serial: None,
         }
     }
 
