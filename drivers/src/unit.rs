@@ -19,6 +19,9 @@ pub struct Identity {
     pub firmware: Option<String>,
     /// Version of the control interface.
     pub api: Option<String>,
+    /// What tells the unit from others of its model: a serial number or a network address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
 }
 
 /// One reading of a unit's sensors and counters.
