@@ -12,8 +12,10 @@ use std::time::Duration;
 use rand::RngExt;
 use serde_json::json;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::command::{self, Command};
 use super::device::{Device, Find};
 use super::layout::Origin;
 use crate::clock::{Clock, Nanos, Seat};
@@ -63,6 +65,8 @@ pub struct PoolCounters {
     pub last_share: Option<Nanos>,
     /// Hardest share found.
     pub best_share: f64,
+    /// Times the unit was told to restart; all else here begins at zero with it.
+    pub restarts: u64,
 }
 
 /// Where a simulated unit mines, and how hard it hashes.
@@ -86,6 +90,7 @@ pub struct Miner<Report> {
     clock: Clock,
     rng: Rng,
     counters: PoolCounters,
+    commands: Option<mpsc::Receiver<Command>>,
     report: Report,
 }
 
@@ -127,7 +132,16 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             clock,
             rng,
             counters: PoolCounters::default(),
+            commands: None,
             report,
+        }
+    }
+
+    /// Gives the unit a control wire.
+    pub fn with_commands(self, commands: mpsc::Receiver<Command>) -> Self {
+        Miner {
+            commands: Some(commands),
+            ..self
         }
     }
 
@@ -145,10 +159,51 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                 self.device.lose_work();
                 // The unit cools while it waits.
                 self.advance(&mut Vec::new());
-                tokio::time::sleep(RECONNECT).await;
+                self.wait_and_obey().await;
             }
         };
         shutdown.run_until_cancelled(mine).await;
+    }
+
+    /// Waits before the next attempt at the pool, and does meanwhile what it is told.
+    async fn wait_and_obey(&mut self) {
+        let wait = tokio::time::sleep(RECONNECT);
+        tokio::pin!(wait);
+        loop {
+            tokio::select! {
+                biased;
+                command = command::next(&mut self.commands) => {
+                    // There is no pool to leave.
+                    let _ = self.obey(command, &mut Vec::new());
+                }
+                () = &mut wait => return,
+            }
+        }
+    }
+
+    /// Carries out `command` after what was hashed before it.
+    ///
+    /// # Errors
+    /// If the pool is to be left.
+    fn obey(&mut self, command: Command, found: &mut Vec<Find>) -> Result<(), MinerError> {
+        self.advance(found);
+        let outcome = match command {
+            Command::Set(asked) => {
+                self.device.set_operating_point(&asked);
+                Ok(())
+            }
+            Command::Restart => {
+                self.device.lose_work();
+                self.counters = PoolCounters {
+                    restarts: self.counters.restarts + 1,
+                    ..PoolCounters::default()
+                };
+                Err(MinerError::Restarted)
+            }
+        };
+        (self.report)(&self.device, &self.counters);
+        command::done(&self.clock);
+        outcome
     }
 
     async fn mine(&mut self) -> Result<std::convert::Infallible, MinerError> {
@@ -177,6 +232,11 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                         Ok(notice) => self.heed(&mut connection, notice),
                         Err(error) => tracing::debug!(%error, "ignored a line from the pool"),
                     }
+                }
+                command = command::next(&mut self.commands) => {
+                    let obeyed = self.obey(command, &mut found);
+                    self.submit(&mut connection, &mut found);
+                    obeyed?;
                 }
                 () = self.seat.wait_until(next) => {
                     self.advance(&mut found);
@@ -413,4 +473,6 @@ enum MinerError {
     NotAPool,
     #[error("the pool did not authorise the worker")]
     Unauthorised,
+    #[error("the unit was told to restart")]
+    Restarted,
 }

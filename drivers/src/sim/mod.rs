@@ -9,11 +9,16 @@
 //! - [`device`]: the state machine;
 //! - [`sensors`]: what its firmware would report;
 //! - `thermal`: heat and current; `hashing`: error rates and which work is on the chips; `exp`;
-//! - [`miner`] and [`s9_api`]: its two wires; [`s9`]: the whole unit on them.
+//! - [`miner`] and [`s9_api`]: an S9's two wires; [`s9`]: the whole unit on them; [`cgminer_api`]: what the
+//!   second has in common with that of other makes;
+//! - [`command`]: what a control wire tells the physics;
+//! - [`goldshell`]: the control wires of a Goldshell Box; [`lb_box`]: the whole unit on them.
 //!
 //! The thermal numbers are estimates that fit usual readings of such units. Nobody measured them, so a
 //! result obtained here is a statement about this model and not about hardware.
 
+pub mod cgminer_api;
+pub mod command;
 pub mod device;
 mod exp;
 mod hashing;
