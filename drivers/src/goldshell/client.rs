@@ -211,7 +211,7 @@ impl Unit {
 
     /// Asks for a token, with the password in plain text and then, if the reply is no JSON, enciphered.
     async fn login(&self, session: &mut Session) -> Result<Secret, HttpError> {
-        let enciphered = login::cipher(&self.credentials.password);
+        let enciphered = self.credentials.enciphered();
         let ways = [
             (self.credentials.password.expose(), "false"),
             (&enciphered, "true"),

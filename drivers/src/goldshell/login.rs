@@ -31,6 +31,13 @@ impl Default for Credentials {
     }
 }
 
+impl Credentials {
+    /// The password as `cipher=true` wants it: see [`cipher`].
+    pub(crate) fn enciphered(&self) -> String {
+        cipher(&self.password)
+    }
+}
+
 /// What a unit said to a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -44,7 +51,7 @@ pub(super) enum Answer {
 
 /// The password as `cipher=true` wants it: hexadecimal AES-128-CBC. Zeros fill the last block, and no block
 /// is added where none is begun.
-pub(super) fn cipher(password: &Secret) -> String {
+fn cipher(password: &Secret) -> String {
     let encryptor = cbc::Encryptor::<Aes128>::new(&KEY.into(), &IV.into());
     hex::encode(encryptor.encrypt_padded_vec::<ZeroPadding>(password.expose().as_bytes()))
 }
