@@ -39,8 +39,8 @@ const GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Backend {
     firmware: Firmware,
-    /// The default password's cipher is published; that of another is computed as a client does.
-    enciphered: String,
+    /// The password as `cipher=true` wants it. That of the default one is published, and matches.
+    enciphered: Secret,
     state: watch::Receiver<BoxState>,
     commands: mpsc::Sender<Command>,
     clock: Clock,
@@ -71,11 +71,11 @@ impl Backend {
         clock: Clock,
     ) -> Backend {
         let credentials = Credentials {
-            password: Secret::new(firmware.password.clone()),
+            password: firmware.password.clone(),
             ..Credentials::default()
         };
         Backend {
-            enciphered: credentials.enciphered(),
+            enciphered: Secret::new(credentials.enciphered()),
             kept: Mutex::new(Kept {
                 setting: Setting::new(&firmware, params),
                 pools: vec![pool(pool_url, user, "x", 0)],
@@ -102,14 +102,14 @@ impl Backend {
         let shown = headers
             .get(header::AUTHORIZATION)
             .map(HeaderValue::as_bytes);
-        let wanted = format!("Bearer {}", self.firmware.token);
+        let wanted = format!("Bearer {}", self.firmware.token.expose());
         if shown != Some(wanted.as_bytes()) {
             return false;
         }
         let number = self.authorised.fetch_add(1, Ordering::Relaxed);
-        !faults
+        faults
             .spurious_401
-            .is_some_and(|every| number % every == every.get() - 1)
+            .is_none_or(|every| number % every != every.get() - 1)
     }
 
     async fn give(&self, command: Command) -> StatusCode {
@@ -190,8 +190,8 @@ async fn login(State(backend): Shared, Query(query): Query<HashMap<String, Strin
     } else {
         &backend.firmware.password
     };
-    if is("username", "admin") && is("password", password) {
-        return text(json!({ "JWT Token": backend.firmware.token }).to_string());
+    if is("username", "admin") && is("password", password.expose()) {
+        return text(json!({ "JWT Token": backend.firmware.token.expose() }).to_string());
     }
     // What a real unit says is not known but for the missing token.
     text("{}".to_owned())
@@ -231,7 +231,7 @@ async fn read_pools(State(backend): Shared) -> Response {
 async fn write_pools(State(backend): Shared, body: Bytes) -> Response {
     let list = serde_json::from_slice::<Vec<Value>>(&body);
     let read = list.ok().and_then(|list| {
-        let pools = list.iter().map(|entry| read_pool(entry));
+        let pools = list.iter().map(read_pool);
         pools.collect::<Option<Vec<Value>>>()
     });
     match read {

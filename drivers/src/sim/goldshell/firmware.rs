@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use crate::goldshell::Secret;
+
 /// What the web backend is set up with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Firmware {
@@ -16,9 +18,9 @@ pub struct Firmware {
     /// Network address, the unit's name in `/mcb/setting`.
     pub mac: String,
     /// Password of the user `admin`.
-    pub password: String,
+    pub password: Secret,
     /// The token: the same at every login, without expiry.
-    pub token: String,
+    pub token: Secret,
     /// Power plans, as pairs of level and text. The captured units have levels 0 and 3.
     pub plans: Vec<(u64, String)>,
     /// What is wrong with it.
@@ -49,8 +51,8 @@ impl Default for Firmware {
             version: "2.2.5".to_owned(),
             // Locally administered: no maker's.
             mac: "02:00:00:4c:42:01".to_owned(),
-            password: "123456789".to_owned(),
-            token: "c2ltdWxhdGVk.Ym94.dG9rZW4".to_owned(),
+            password: Secret::new("123456789"),
+            token: Secret::new("c2ltdWxhdGVk.Ym94.dG9rZW4"),
             plans: vec![
                 (0, "750 MHz 0.43 V 70 RPM 70 RPM".to_owned()),
                 (3, "0 MHz 0 V 70 RPM 70 RPM".to_owned()),
