@@ -39,6 +39,13 @@ pub const BMMINER: Firmware = Firmware {
     whole_difficulty: false,
 };
 
+/// Firmware of a Goldshell LB-Box. What it says on this wire is not published: the agent is that of its USB
+/// sibling's program, the rest is assumed to be as in other descendants of cgminer.
+pub const LB_BOX: Firmware = Firmware {
+    agent: "icbtminer",
+    ..BMMINER
+};
+
 /// Firmware of a Lucky Miner LV06, from ESP-Miner 2.1.10. That it asks for 1000 is assumed: it is the
 /// default of later versions.
 pub const LV06: Firmware = Firmware {

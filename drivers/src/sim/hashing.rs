@@ -177,7 +177,14 @@ impl Timeline {
             }
             self.current = Some((work, now + nanos(dead)));
         } else {
-            let fetch = now + nanos(p.work_cycles / frequency * rng.random::<f64>());
+            let left = p.work_cycles * rng.random::<f64>();
+            // Chips that stand still finish nothing: their work is replaced at once.
+            let seconds = if frequency > 0.0 {
+                left / frequency
+            } else {
+                0.0
+            };
+            let fetch = now + nanos(seconds);
             if let Some((_, until)) = &mut self.old {
                 *until = fetch;
             }

@@ -10,18 +10,22 @@
 //! - [`sensors`]: what its firmware would report;
 //! - `thermal`: heat and current; `hashing`: error rates and which work is on the chips; `exp`;
 //! - [`miner`], speaking as its [`firmware`] does and taking each [`command`]: its Stratum wire;
-//! - [`s9_api`] and [`axeos`]: its other wire; [`s9`] and [`lv06`]: the whole unit on both.
+//! - [`s9_api`], [`axeos`], [`goldshell`]: its other wires; [`cgminer_api`]: what such APIs have in common;
+//! - [`s9`], [`lv06`], [`lb_box`]: the whole units.
 //!
 //! The thermal numbers are estimates that fit usual readings of such units. Nobody measured them, so a
 //! result obtained here is a statement about this model and not about hardware.
 
 pub mod axeos;
+pub mod cgminer_api;
 pub mod command;
 pub mod device;
 mod exp;
 pub mod firmware;
+pub mod goldshell;
 mod hashing;
 pub mod layout;
+pub mod lb_box;
 pub mod lv06;
 pub mod miner;
 pub mod params;

@@ -331,10 +331,8 @@ impl Params {
         )?;
         let positive = [
             ("hashes_per_cycle", self.hashes_per_cycle),
-            ("frequency_min_mhz", self.frequency_min_mhz),
             ("frequency_step_mhz", self.frequency_step_mhz),
             ("voltage_v", self.voltage_v),
-            ("voltage_min_v", self.voltage_min_v),
             ("fan_min", self.fan_min),
             ("fan_lag_s", self.fan_lag_s),
             ("switched_f", self.switched_f),
@@ -366,6 +364,9 @@ impl Params {
             })?;
         }
         let not_negative = [
+            // A unit that can be put to sleep stands still, without voltage.
+            ("frequency_min_mhz", self.frequency_min_mhz),
+            ("voltage_min_v", self.voltage_min_v),
             ("regulator_loss", self.regulator_loss),
             ("sink_sink_w_k", self.sink_sink_w_k),
             ("sink_pcb_w_k", self.sink_pcb_w_k),
@@ -446,7 +447,7 @@ mod tests {
 
     #[test]
     fn the_tables_are_sound_and_can_be_written_and_read() {
-        for params in [Params::s9(), Params::lv06()] {
+        for params in [Params::s9(), Params::lv06(), Params::lb_box()] {
             params.check().expect("sound");
             let text = serde_json::to_string(&params).expect("json");
             let read: Params = serde_json::from_str(&text).expect("params");

@@ -452,6 +452,19 @@ mod tests {
     }
 
     #[test]
+    fn the_lb_box_meets_its_nameplate() {
+        let p = fine(Params::lb_box());
+        let network = steady(&p);
+        let rate = hash_rate(&p, &network);
+        Table::new("LB-Box", "nameplate or estimate", "model")
+            .row("wall power, W", 162.0, network.wall_power(), 0.02)
+            .row("right hashes, GH/s", 175.0, rate * 1e-9, 0.02)
+            .row("last chip, °C", 75.0, network.sensed_die(0), 0.04)
+            .row("last PCB, °C", 62.0, network.sensed_pcb(0), 0.06)
+            .check();
+    }
+
+    #[test]
     fn the_sweep_step_agrees_with_the_check_step() {
         let coarse = steady(&Params::s9());
         let fine = steady(&fine(Params::s9()));

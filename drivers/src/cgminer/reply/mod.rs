@@ -3,7 +3,7 @@
 
 pub(crate) mod fields;
 mod pools;
-mod stats;
+pub(crate) mod stats;
 mod summary;
 mod telemetry;
 
@@ -62,7 +62,9 @@ impl Reply {
         };
         Identity {
             model: row.text("Type"),
-            firmware: row.text("Miner").or_else(|| row.text("CompileTime")),
+            firmware: ["Miner", "CompileTime", "CGMiner"]
+                .iter()
+                .find_map(|key| row.text(key)),
             api: row.text("API"),
             serial: None,
         }
