@@ -9,6 +9,7 @@
 //! - [`device`]: the state machine;
 //! - [`sensors`]: what its firmware would report;
 //! - `thermal`: heat and current; `hashing`: error rates and which work is on the chips; `exp`;
+//! - `connection`: how a firmware opens its connection to a pool;
 //! - [`miner`], speaking as its [`firmware`] does and taking each [`command`]: its Stratum wire;
 //! - [`s9_api`] and [`axeos`]: its other wire; [`s9`] and [`lv06`]: the whole unit on both.
 //!
@@ -17,6 +18,7 @@
 
 pub mod axeos;
 pub mod command;
+mod connection;
 pub mod device;
 mod exp;
 pub mod firmware;
