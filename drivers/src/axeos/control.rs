@@ -37,17 +37,16 @@ impl Control {
         Ok(self.unit.patch(&json!({"overheat_mode": 0})).await?)
     }
 
-    /// What the unit says of itself, if it may be set at all.
-    async fn settable(&mut self) -> Result<(), ControlError> {
-        let info = self.unit.info().await?;
+    /// Refuses to set another model, and to heat up a unit that has just been too hot.
+    fn check(&self, info: &Info, plan: &Plan) -> Result<(), ControlError> {
         let addr = self.unit.addr();
-        if let Some(asic) = info.asic.filter(|asic| asic != lv06::ASIC) {
+        if let Some(asic) = info.asic.as_ref().filter(|asic| *asic != lv06::ASIC) {
             return Err(ControlError::Wire(format!(
                 "{addr} has a {asic} where an LV06 has a {}: its limits are not known, check the address",
                 lv06::ASIC
             )));
         }
-        if info.overheated == Some(true) {
+        if info.overheated == Some(true) && plan.heats(&info.point) {
             return Err(ControlError::Wire(format!(
                 "{addr} has shut down for heat: check its fan, let it cool, then clear its overheat mode"
             )));
@@ -63,7 +62,8 @@ impl control::Control for Control {
 
     async fn set(&mut self, asked: &OperatingPoint) -> Result<Applied, ControlError> {
         let plan = Plan::of(asked, self.limits)?;
-        self.settable().await?;
+        let before = self.unit.info().await?;
+        self.check(&before, &plan)?;
         if !plan.body.is_empty() {
             self.unit.patch(&Value::Object(plan.body.clone())).await?;
         }
@@ -87,6 +87,9 @@ impl From<ApiError> for ControlError {
         ControlError::Wire(error.to_string())
     }
 }
+
+/// Differences below this, in units of the wire, are those of arithmetic.
+const NOTHING: f64 = 1e-6;
 
 /// What is sent, in the wire's whole units.
 #[derive(Debug, Default)]
@@ -154,19 +157,20 @@ impl Plan {
         setting: &'static str,
         value: f64,
         (low, high): (f64, f64),
-        unit: Unity,
+        unit: WireUnit,
     ) -> Result<Step, ControlError> {
         if !value.is_finite() {
             return Err(ControlError::NotFinite(setting));
         }
         let wanted = value * unit.per_asked;
         // Limits that are no whole units are rounded inwards.
-        let sent = wanted.round().clamp(low.ceil(), high.floor());
+        let (low, high) = ((low - NOTHING).ceil(), (high + NOTHING).floor());
+        let sent = wanted.round().max(low).min(high);
         let step = Step {
             asked: format!("{} {}", (wanted * 1e6).round() / 1e6, unit.name),
             sent: sent as u32,
         };
-        if (sent - wanted).abs() > 1e-6 {
+        if (sent - wanted).abs() > NOTHING {
             self.remarks.push(Remark {
                 setting,
                 asked: step.asked.clone(),
@@ -185,12 +189,19 @@ impl Plan {
         None
     }
 
+    /// Whether anything would be hotter than at `now`, or cannot be said to be no hotter.
+    fn heats(&self, now: &OperatingPoint) -> bool {
+        let [frequency, voltage, fan] = in_wire_units(now);
+        let sent = |step: &Option<Step>| step.as_ref().map(|step| f64::from(step.sent));
+        let above = |sent: f64, now: Option<f64>| now.is_none_or(|now| sent > now + NOTHING);
+        sent(&self.frequency).is_some_and(|sent| above(sent, frequency))
+            || sent(&self.voltage).is_some_and(|sent| above(sent, voltage))
+            || sent(&self.fan).is_some_and(|sent| fan.is_none_or(|fan| sent < fan - NOTHING))
+    }
+
     /// What the unit reads back otherwise than it was sent.
     fn unlike(&self, info: &Info) -> Vec<Remark> {
-        let point = &info.point;
-        let frequency = point.frequency.map(|f| f.0);
-        let voltage = point.voltage.map(|v| v.0 * 1000.0);
-        let fan = point.fan.map(|fan| fan * 100.0);
+        let [frequency, voltage, fan] = in_wire_units(&info.point);
         let rows = [
             ("frequency", &self.frequency, frequency, MHZ),
             ("voltage", &self.voltage, voltage, MILLIVOLTS),
@@ -199,7 +210,7 @@ impl Plan {
         let mut remarks = Vec::new();
         for (setting, step, is, unit) in rows {
             let Some(step) = step else { continue };
-            let differs = is.is_none_or(|is| (is - f64::from(step.sent)).abs() > 1e-6);
+            let differs = is.is_none_or(|is| (is - f64::from(step.sent)).abs() > NOTHING);
             let automatic = setting == "fan" && info.automatic_fan == Some(true);
             if !differs && !automatic {
                 continue;
@@ -219,23 +230,32 @@ impl Plan {
     }
 }
 
+/// Clock in MHz, voltage in mV, fan in percent.
+fn in_wire_units(point: &OperatingPoint) -> [Option<f64>; 3] {
+    [
+        point.frequency.map(|f| f.0 * MHZ.per_asked),
+        point.voltage.map(|v| v.0 * MILLIVOLTS.per_asked),
+        point.fan.map(|fan| fan * PERCENT.per_asked),
+    ]
+}
+
 /// A unit of the wire.
 #[derive(Debug, Clone, Copy)]
-struct Unity {
+struct WireUnit {
     name: &'static str,
     /// How many make one of what a caller asks in.
     per_asked: f64,
 }
 
-const MHZ: Unity = Unity {
+const MHZ: WireUnit = WireUnit {
     name: "MHz",
     per_asked: 1.0,
 };
-const MILLIVOLTS: Unity = Unity {
+const MILLIVOLTS: WireUnit = WireUnit {
     name: "mV",
     per_asked: 1000.0,
 };
-const PERCENT: Unity = Unity {
+const PERCENT: WireUnit = WireUnit {
     name: "%",
     per_asked: 100.0,
 };

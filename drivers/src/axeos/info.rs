@@ -251,7 +251,7 @@ mod tests {
     fn odd_types_and_duplicates_are_read() {
         let read = info(
             r#"{"frequency":"485","frequency":490.5,"autofanspeed":true,"overheat_mode":"0",
-                "coreVoltage":1200,"fanspeed":"80","sharesAccepted":7.0,"power":1e999,"temp":{}}"#,
+                "coreVoltage":1200,"fanspeed":"80","sharesAccepted":7.0,"power":"nan","temp":{}}"#,
         );
         assert_eq!(read.point.frequency, Some(MegaHertz(490.5)));
         assert_eq!(read.point.voltage, Some(Volts(1.2)));

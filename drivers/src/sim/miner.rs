@@ -5,35 +5,28 @@
 //! the job's difficulty times a scale. A wrong byte anywhere between the pool and the header therefore
 //! gives shares that do not verify.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use rand::RngExt;
-use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::command::{Command, Inbox, Order, Spoken, Tap};
+use super::connection::{Connection, MinerError, REMEMBERED_JOBS, Received};
 use super::device::{Device, Find};
-use super::firmware::{BMMINER, Firmware, Opening};
+use super::firmware::{BMMINER, Firmware};
 use super::layout::Origin;
 use crate::clock::{Clock, Nanos, Seat};
+use crate::pow::Difficulty;
 use crate::pow::work::BIP320_MASK;
-use crate::pow::{Difficulty, Work};
 use crate::seed::Rng;
-use crate::stratum::line::{LineError, LineStream};
-use crate::stratum::notice::{Notice, Notify, Refusal};
-use crate::stratum::request::{Call, Request, Submit};
-
-/// Jobs that a unit remembers, so that work in its pipeline can still be answered.
-const REMEMBERED_JOBS: usize = 32;
+use crate::stratum::line::LineError;
+use crate::stratum::notice::{Notice, Notify};
+use crate::stratum::request::{Call, Submit};
 
 /// Wall time between attempts to reach the pool.
 const RECONNECT: Duration = Duration::from_millis(200);
-
-/// Wall time that a pool is given to reply while connecting: bmminer waits 60 s.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Submitted shares that may be without a reply; older ones are taken as lost.
 const MAX_PENDING: usize = 256;
@@ -94,34 +87,6 @@ pub struct Miner<Report> {
     inbox: Inbox,
     tap: Tap,
     restarting: bool,
-}
-
-/// The state of one connection.
-struct Connection {
-    lines: LineStream,
-    firmware: Firmware,
-    tap: Tap,
-    extranonce1: Vec<u8>,
-    extranonce2_len: usize,
-    /// Version bits that the unit rolls; `None` if its firmware does not roll.
-    version_mask: Option<u32>,
-    difficulty: Difficulty,
-    jobs: VecDeque<Received>,
-    next_id: u64,
-    /// Ids and difficulties of submitted shares that have no reply yet.
-    pending: VecDeque<(u64, f64)>,
-    last_submit: Option<Submit>,
-    /// What the pool announced before it had answered.
-    early: VecDeque<Notice>,
-}
-
-/// A job as received, with the unit's own counter for it.
-struct Received {
-    token: u64,
-    job_id: String,
-    work: Work,
-    difficulty: Difficulty,
-    extranonce2: u64,
 }
 
 impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
@@ -460,139 +425,4 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             }
         }
     }
-}
-
-impl Connection {
-    /// Connects as the firmware does, see [`Opening`].
-    async fn open(
-        stream: TcpStream,
-        clock: Clock,
-        firmware: Firmware,
-        tap: Tap,
-        user: String,
-    ) -> Result<Connection, MinerError> {
-        let mut connection = Connection {
-            lines: LineStream::new(stream, clock),
-            firmware,
-            tap,
-            extranonce1: Vec::new(),
-            extranonce2_len: 0,
-            version_mask: None,
-            difficulty: Difficulty::ONE,
-            jobs: VecDeque::with_capacity(REMEMBERED_JOBS),
-            next_id: firmware.first_id,
-            pending: VecDeque::new(),
-            last_submit: None,
-            early: VecDeque::new(),
-        };
-        let agent = Some(firmware.agent.to_string());
-        let subscribe = connection.call(Call::Subscribe { agent });
-        match firmware.opening {
-            Opening::Bmminer => {
-                let subscribed = connection.reply(subscribe).await?;
-                connection.subscribed(&subscribed)?;
-                connection.call(Call::ExtranonceSubscribe);
-                let authorize = connection.call(Call::Authorize { user });
-                if connection.reply(authorize).await? != true {
-                    return Err(MinerError::Unauthorised);
-                }
-                connection.call(Call::Other("mining.multi_version".into()));
-            }
-            Opening::EspMiner => {
-                let version_rolling = Some(u32::MAX);
-                let configure = connection.call(Call::Configure { version_rolling });
-                connection.call(Call::SuggestDifficulty(firmware.suggests));
-                let authorize = connection.call(Call::Authorize { user });
-                let subscribed = connection.reply(subscribe).await?;
-                connection.subscribed(&subscribed)?;
-                // A refusal only means that there is nothing to roll.
-                let granted = match connection.reply(configure).await {
-                    Err(MinerError::Refused(_)) => serde_json::Value::Null,
-                    reply => reply?,
-                };
-                let mask = granted["version-rolling.mask"]
-                    .as_str()
-                    .and_then(|text| u32::from_str_radix(text, 16).ok());
-                connection.version_mask = Some(mask.unwrap_or(0) & BIP320_MASK);
-                if connection.reply(authorize).await? != true {
-                    return Err(MinerError::Unauthorised);
-                }
-            }
-        }
-        Ok(connection)
-    }
-
-    /// Takes what the pool gives in its reply to `mining.subscribe`.
-    fn subscribed(&mut self, reply: &serde_json::Value) -> Result<(), MinerError> {
-        let (least, most) = self.firmware.extranonce2;
-        self.extranonce1 = reply[1]
-            .as_str()
-            .and_then(|text| hex::decode(text).ok())
-            .ok_or(MinerError::NotAPool)?;
-        self.extranonce2_len = reply[2]
-            .as_u64()
-            .and_then(|len| usize::try_from(len).ok())
-            .filter(|len| (least..=most).contains(len))
-            .ok_or(MinerError::NotAPool)?;
-        Ok(())
-    }
-
-    /// Queues a request and returns its id.
-    fn call(&mut self, call: Call) -> u64 {
-        let id = self.next_id;
-        self.next_id += 1;
-        let request = Request {
-            id: json!(id),
-            call,
-        };
-        let line = match self.firmware.opening {
-            Opening::Bmminer => request.to_line("x"),
-            Opening::EspMiner => request.to_line_id_first("x"),
-        };
-        self.lines.push(&line);
-        self.tap.tell(|| Spoken::Said(line.trim_end().to_string()));
-        id
-    }
-
-    /// Waits for the reply to request `id`; what the pool announces meanwhile is kept for later.
-    async fn reply(&mut self, id: u64) -> Result<serde_json::Value, MinerError> {
-        self.lines.flush().await?;
-        let reply = async {
-            loop {
-                let line = self.lines.next().await?;
-                let notice = Notice::parse(&line.text);
-                self.tap.tell(|| Spoken::Heard(line.text));
-                match notice {
-                    Ok(Notice::Reply { id: of, outcome }) if of == id => {
-                        return outcome.map_err(MinerError::Refused);
-                    }
-                    Ok(Notice::Reply { .. }) | Err(_) => {}
-                    Ok(notice) if self.early.len() < REMEMBERED_JOBS => {
-                        self.early.push_back(notice);
-                    }
-                    Ok(_) => {}
-                }
-            }
-        };
-        tokio::time::timeout(REPLY_TIMEOUT, reply)
-            .await
-            .unwrap_or(Err(MinerError::NoReply))
-    }
-}
-
-/// Why a simulated unit lost its pool.
-#[derive(Debug, thiserror::Error)]
-enum MinerError {
-    #[error("the pool is gone: {0}")]
-    Line(#[from] LineError),
-    #[error("the pool refused: {0:?}")]
-    Refused(Refusal),
-    #[error("the pool did not reply within {} s", REPLY_TIMEOUT.as_secs())]
-    NoReply,
-    #[error("the reply to mining.subscribe is not a pool's")]
-    NotAPool,
-    #[error("the pool did not authorise the worker")]
-    Unauthorised,
-    #[error("the unit restarts")]
-    Restarting,
 }

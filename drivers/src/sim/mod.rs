@@ -9,6 +9,7 @@
 //! - [`device`]: the state machine;
 //! - [`sensors`]: what its firmware would report;
 //! - `thermal`: heat and current; `hashing`: error rates and which work is on the chips; `exp`;
+//! - `connection`: how a firmware opens its connection to a pool;
 //! - [`miner`], speaking as its [`firmware`] does and taking each [`command`]: its Stratum wire;
 //! - [`s9_api`], [`axeos`], [`goldshell`]: its other wires; [`cgminer_api`]: what such APIs have in common;
 //! - [`s9`], [`lv06`], [`lb_box`]: the whole units.
@@ -19,6 +20,7 @@
 pub mod axeos;
 pub mod cgminer_api;
 pub mod command;
+mod connection;
 pub mod device;
 mod exp;
 pub mod firmware;

@@ -13,11 +13,17 @@ use crate::support::{Act, client, reply, server};
 
 const INFO: &str = r#"{"power":13,"temp":60,"hashRate":500,"ASICModel":"BM1366","frequency":485}"#;
 
+/// Wall time for a reply: longer than a busy machine takes for an honest one.
+const SHORT: Duration = Duration::from_secs(1);
+
 /// Asks for info, and counts the requests that came.
 async fn ask(act: Act) -> (Result<Info, ApiError>, usize) {
     let (addr, mut requests) = server(act).await;
     let started = Instant::now();
-    let outcome = client().unit(addr, seed::stream(1, "client")).info().await;
+    let outcome = client(SHORT)
+        .unit(addr, seed::stream(1, "client"))
+        .info()
+        .await;
     assert!(started.elapsed() < Duration::from_secs(10));
     let mut count = 0;
     while requests.try_recv().is_ok() {
@@ -47,7 +53,10 @@ async fn a_closed_port_is_refused_and_named() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let addr = listener.local_addr().expect("an address");
     drop(listener);
-    let error = client().unit(addr, seed::stream(1, "client")).info().await;
+    let error = client(SHORT)
+        .unit(addr, seed::stream(1, "client"))
+        .info()
+        .await;
     let error = error.expect_err("closed");
     assert_eq!(error.failure, Failure::Refused);
     assert!(!error.is_fatal());
@@ -166,7 +175,7 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn a_restart_is_sent_once_and_a_setting_again() {
     let (addr, mut requests) = server(Act::Send(Vec::new())).await;
-    let mut unit = client().unit(addr, seed::stream(1, "client"));
+    let mut unit = client(SHORT).unit(addr, seed::stream(1, "client"));
     unit.restart().await.expect_err("no reply");
     let request = requests.try_recv().expect("a request");
     assert!(
@@ -193,7 +202,7 @@ async fn a_unit_that_does_not_do_as_told_is_found_out_and_another_model_is_left_
         ..OperatingPoint::default()
     };
     let (addr, _requests) = server(Act::Send(reply("200 OK", INFO))).await;
-    let mut control = Control::new(&client(), addr, seed::stream(1, "control"));
+    let mut control = Control::new(&client(SHORT), addr, seed::stream(1, "control"));
     let applied = control.set(&asked).await.expect("it answers");
     let said: Vec<_> = applied
         .remarks
@@ -208,7 +217,7 @@ async fn a_unit_that_does_not_do_as_told_is_found_out_and_another_model_is_left_
 
     let other = INFO.replace("BM1366", "BM1370");
     let (addr, mut requests) = server(Act::Send(reply("200 OK", &other))).await;
-    let mut control = Control::new(&client(), addr, seed::stream(1, "control"));
+    let mut control = Control::new(&client(SHORT), addr, seed::stream(1, "control"));
     let error = control
         .set(&asked)
         .await

@@ -1,5 +1,7 @@
 //! The simulated unit at a pool: its opening, its rolled versions, its restart to another pool.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use thermine_drivers::axeos::Client;
 use thermine_drivers::clock::Clock;
@@ -195,8 +197,15 @@ async fn without_a_pool_it_still_takes_settings_and_restarts() {
         .await
         .expect("patched");
     unit.restart().await.expect("restarted");
-    // The default limits are patient enough for the 50 ms of wall time that it is off.
-    let info = unit.info().await.expect("it is back");
+    let back = async {
+        loop {
+            match unit.info().await {
+                Ok(info) => break info,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let info = timeout(PATIENCE, back).await.expect("it is back");
     assert_eq!(info.point.frequency.map(|f| f.0), Some(400.0));
     stop.cancel();
     tasks.close();

@@ -83,7 +83,7 @@ impl Bench {
         Bench {
             clock,
             page,
-            client: client(),
+            client: client(Duration::from_secs(20)),
             seen,
             seat,
             _stop: stop.drop_guard(),
@@ -138,11 +138,11 @@ async fn keep_at_work(mut expected: Expected, seen: mpsc::UnboundedSender<Seen>)
     }
 }
 
-/// A client that gives up soon.
-pub(crate) fn client() -> Client {
+/// A client that waits this long for a reply, and asks twice.
+pub(crate) fn client(reply: Duration) -> Client {
     Client::new(Limits {
         connect: Duration::from_secs(2),
-        reply: Duration::from_millis(400),
+        reply,
         bytes: 32 * 1024,
         attempts: 2,
         pause: Duration::from_millis(1),
@@ -181,7 +181,7 @@ pub(crate) enum Act {
     Send(Vec<u8>),
     /// Sends these bytes and then nothing, without closing.
     Hang(Vec<u8>),
-    /// Sends the first bytes, then one byte of the others at a time, this far apart.
+    /// Sends these bytes one by one, this far apart, and closes.
     Drip(Vec<u8>, Duration),
     /// Sends the first bytes once and then the second over and over.
     Flood(Vec<u8>, Vec<u8>),
@@ -218,7 +218,11 @@ async fn perform(
         Act::Drip(bytes, pause) => {
             for byte in bytes {
                 stream.write_all(&[byte]).await?;
-                tokio::time::sleep(pause).await;
+                if pause.is_zero() {
+                    tokio::task::yield_now().await;
+                } else {
+                    tokio::time::sleep(pause).await;
+                }
             }
             Ok(())
         }

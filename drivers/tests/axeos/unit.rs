@@ -194,6 +194,10 @@ async fn too_hot_it_falls_back_and_stays_there_until_told() {
     let info = bench.unit().info().await.expect("info");
     assert_eq!(info.point, point(50.0, 1.0, 1.0));
 
+    // What keeps it cool is no matter.
+    let applied = control.set(&point(50.0, 1.0, 1.0)).await.expect("set");
+    assert_eq!(applied.remarks, []);
+
     control.clear_overheat().await.expect("cleared");
     let applied = control.set(&point(400.0, 1.1, 0.8)).await.expect("set");
     assert_eq!(

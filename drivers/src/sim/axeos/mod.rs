@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{State as Shared, WebSocketUpgrade};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -28,6 +28,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, patch as patched, post};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use self::gate::Gate;
@@ -41,6 +42,9 @@ const BODY_BYTES: usize = 10_240;
 
 /// Readers of the log at once.
 const LOG_CLIENTS: usize = 10;
+
+/// Wall time that a client has to send the body of its request.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Wall time that connections have to end at shutdown.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -156,8 +160,9 @@ fn json(text: String) -> Response {
 }
 
 async fn settings(Shared(page): Shared<Page>, body: Body) -> Response {
-    let Ok(body) = to_bytes(body, BODY_BYTES).await else {
-        return too_long();
+    let body = match whole(body).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
     };
     let mut point = None;
     page.unit.state.send_modify(|state| {
@@ -176,8 +181,9 @@ async fn settings(Shared(page): Shared<Page>, body: Body) -> Response {
 }
 
 async fn set_swarm(Shared(page): Shared<Page>, body: Body) -> Response {
-    let Ok(body) = to_bytes(body, BODY_BYTES).await else {
-        return too_long();
+    let body = match whole(body).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
     };
     let swarm = String::from_utf8_lossy(&body).into_owned();
     page.unit
@@ -186,8 +192,14 @@ async fn set_swarm(Shared(page): Shared<Page>, body: Body) -> Response {
     StatusCode::OK.into_response()
 }
 
-fn too_long() -> Response {
-    (StatusCode::INTERNAL_SERVER_ERROR, "content too long").into_response()
+/// The body of a request, or what the firmware says of one that is too long or does not come.
+async fn whole(body: Body) -> Result<Bytes, Response> {
+    let refused = |text| (StatusCode::INTERNAL_SERVER_ERROR, text).into_response();
+    match timeout(PATIENCE, to_bytes(body, BODY_BYTES)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(refused("content too long")),
+        Err(_) => Err(refused("Failed to post control value")),
+    }
 }
 
 async fn restart(Shared(page): Shared<Page>) -> Response {
@@ -282,6 +294,12 @@ pub(crate) mod tests {
                 best_session: 123.0,
             },
         }
+    }
+
+    #[test]
+    fn page_and_miner_are_of_one_version() {
+        let agent = crate::sim::firmware::LV06.agent;
+        assert_eq!(agent.rsplit('/').next(), Some(super::info::VERSION));
     }
 
     #[test]
