@@ -34,7 +34,12 @@ impl poller::Source for Source {
     async fn read(&mut self, clock: &Clock) -> Result<Telemetry, SourceError> {
         let stats = self.limits.query(self.addr, "stats", None).await?.stats();
         let devices = if stats.boards.is_empty() {
-            self.limits.query(self.addr, "devs", None).await?.devices()
+            match self.limits.query(self.addr, "devs", None).await {
+                Ok(reply) => reply.devices(),
+                // Firmware that refuses it has told all it will.
+                Err(error) if error.is_fatal() => Vec::new(),
+                Err(error) => return Err(error.into()),
+            }
         } else {
             Vec::new()
         };

@@ -53,8 +53,17 @@ impl control::Control for Control {
         let mut after = before.clone();
         if change.wanted != before {
             let body = change.wanted.to_json().into_bytes();
-            self.client.put(SETTING, body).await?;
-            after = self.setting().await?;
+            match self.client.put(SETTING, body).await {
+                Ok(_) => after = self.setting().await?,
+                // It may have been heeded all the same.
+                Err(error) if is_uncertain(&error) => {
+                    after = self.setting().await?;
+                    if after == before {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         let mut remarks = change.remarks;
         compare(&change.sent, asked, &after, &mut remarks);
@@ -67,15 +76,17 @@ impl control::Control for Control {
 
     async fn restart(&mut self) -> Result<(), ControlError> {
         match self.client.put(RESTART, Vec::new()).await {
-            // The controller may be gone before it has answered.
             Ok(_) => Ok(()),
-            Err(HttpError {
-                failure: Failure::Broken(_),
-                ..
-            }) => Ok(()),
+            // The controller may be gone before it has answered.
+            Err(error) if matches!(error.failure, Failure::Broken(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Whether a write may have been heeded although it failed.
+fn is_uncertain(error: &HttpError) -> bool {
+    matches!(error.failure, Failure::Broken(_) | Failure::TimedOut(_))
 }
 
 /// Where a unit with this setting runs. The mode is that of the plan in force; a clock set by hand is none
@@ -128,7 +139,12 @@ fn plan_change(
     let frequency = planned.bring("frequency", asked.frequency, limits.frequency, asleep);
     let voltage = match limits.voltage {
         Some(bounds) => planned.bring("voltage", asked.voltage, bounds, asleep),
-        None => None,
+        None => {
+            if let Some(voltage) = asked.voltage {
+                planned.remark("voltage", voltage.to_string(), Change::Unsupported);
+            }
+            None
+        }
     };
     if frequency.is_none() && voltage.is_none() {
         return Ok(planned);

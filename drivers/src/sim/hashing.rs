@@ -240,6 +240,18 @@ mod tests {
     }
 
     #[test]
+    fn chips_that_stand_still_take_new_work_at_once() {
+        let p = Params::lb_box();
+        let mut rng = seed::stream(1, "switches");
+        let mut timeline = Timeline::default();
+        timeline.take(&p, work(1), true, Nanos::ZERO, 0.0, &mut rng);
+        let later = Nanos::from_seconds(1.0);
+        timeline.take(&p, work(2), false, later, 0.0, &mut rng);
+        assert_eq!(timeline.at(later), Some(work(2)));
+        assert_eq!(timeline.next_change(later), Nanos::MAX);
+    }
+
+    #[test]
     fn a_clean_job_ends_the_old_work_then_idles_then_begins() {
         let p = Params::s9();
         let mut rng = seed::stream(1, "switches");

@@ -226,6 +226,28 @@ async fn nothing_is_written_that_is_already_so_and_all_that_was_read() {
 }
 
 #[tokio::test]
+async fn a_write_that_breaks_off_is_judged_by_what_reads_back() {
+    let setting = |select: u8| {
+        let plans = r#"[{"level":0,"info":"725 MHz 0.41 V"},{"level":3,"info":"0 MHz 0 V"}]"#;
+        reply(
+            200,
+            &format!(r#"{{"select":{select},"manual":false,"powerplans":{plans}}}"#),
+        )
+    };
+    let broken = || crate::support::Act::Send(Vec::new());
+    let (addr, _) = server(vec![setting(0), broken(), setting(1)]).await;
+    let mut control = thermine_drivers::goldshell::Control::new(client(addr));
+    let applied = control.set(&mode(PowerMode::Sleep)).await.expect("heeded");
+    assert_eq!(applied.now.mode, Some(PowerMode::Sleep));
+    let (addr, requests) = server(vec![setting(0), broken(), setting(0)]).await;
+    let mut control = thermine_drivers::goldshell::Control::new(client(addr));
+    let error = control.set(&mode(PowerMode::Sleep)).await;
+    let error = error.expect_err("not heeded").to_string();
+    assert!(error.contains("PUT /mcb/setting"), "{error}");
+    assert_eq!(requests.paths().len(), 3, "written once only");
+}
+
+#[tokio::test]
 async fn a_restart_sets_the_counters_to_zero_and_mining_goes_on() {
     let unit = Unit::start(Firmware::default()).await;
     unit.pass(100.0).await;
@@ -239,4 +261,27 @@ async fn a_restart_sets_the_counters_to_zero_and_mining_goes_on() {
     let again = reading(&unit).await;
     assert!(again.accepted > Some(5), "{again:?}");
     assert!(again.uptime < before.uptime.map(|up| up * 3 / 2));
+}
+
+/// Chip temperature and shares of a unit that is set to and fro, in a run of its own.
+async fn run() -> Vec<(Option<f64>, Option<u64>)> {
+    let unit = Unit::start(Firmware::default()).await;
+    let mut control = unit.control();
+    let mut seen = Vec::new();
+    for frequency in [750.0, 0.0, 400.0, 600.0] {
+        control.set(&clock(frequency)).await.expect("set");
+        unit.pass(33.3).await;
+        let reading = reading(&unit).await;
+        seen.push((reading.hottest().map(|temp| temp.0), reading.accepted));
+    }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_in_virtual_time_comes_out_the_same_again() {
+    let first = run().await;
+    assert!(first.iter().all(|(temp, _)| temp.is_some()));
+    for _ in 0..5 {
+        assert_eq!(run().await, first);
+    }
 }

@@ -8,13 +8,20 @@ use thermine_drivers::goldshell::{Failure, HttpError, Limits};
 
 use crate::support::{Act, client, client_with, quick, reply, server};
 
-/// Limits that a test can wait for.
-fn tight() -> Limits {
+/// One attempt, and little to read.
+fn once() -> Limits {
     Limits {
-        total: Duration::from_millis(200),
         bytes: 10_000,
         retries: 0,
         ..quick()
+    }
+}
+
+/// The same with a time-out that a test can wait for.
+fn tight() -> Limits {
+    Limits {
+        total: Duration::from_millis(200),
+        ..once()
     }
 }
 
@@ -27,10 +34,7 @@ async fn fetch(acts: Vec<Act>, limits: Limits) -> Result<Bytes, HttpError> {
 }
 
 async fn failure(act: Act) -> Failure {
-    fetch(vec![act], tight())
-        .await
-        .expect_err("a fault")
-        .failure
+    fetch(vec![act], once()).await.expect_err("a fault").failure
 }
 
 #[tokio::test]
@@ -46,7 +50,8 @@ async fn what_takes_too_long_is_given_up() {
         Act::Hang(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".to_vec()),
         Act::Drip(slow, pause),
     ] {
-        assert_eq!(failure(act).await, Failure::TimedOut(tight().total));
+        let error = fetch(vec![act], tight()).await.expect_err("too slow");
+        assert_eq!(error.failure, Failure::TimedOut(tight().total));
     }
 }
 
@@ -69,7 +74,7 @@ async fn what_is_too_long_is_not_kept() {
     for act in endless {
         assert_eq!(failure(act).await, Failure::TooLarge { limit: 10_000 });
     }
-    let most = fetch(vec![reply(200, &"x".repeat(10_000))], tight()).await;
+    let most = fetch(vec![reply(200, &"x".repeat(10_000))], once()).await;
     assert_eq!(most.expect("within bounds").len(), 10_000);
     // Headers without end are cut off by the parser or by the clock.
     let headers = Act::Flood(b"HTTP/1.1 200 OK\r\n".to_vec(), b"X-More: x\r\n".to_vec());
@@ -160,4 +165,23 @@ async fn requests_go_one_at_a_time_and_apart() {
     // Four replies of 42 ms, and three pauses.
     assert!(begun.elapsed() >= 3 * spacing + Duration::from_millis(120));
     assert_eq!(requests.paths().len(), 4);
+}
+
+#[tokio::test]
+async fn no_bytes_on_the_wire_do_harm() {
+    use rand::RngExt;
+    let mut rng = thermine_drivers::seed::stream(1, "bytes");
+    let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{\"JWT Token\":\"abcdef\"}";
+    for _ in 0..200 {
+        let mut bytes = whole.to_vec();
+        for _ in 0..rng.random_range(1..6) {
+            let at = rng.random_range(0..bytes.len());
+            bytes[at] = rng.random();
+        }
+        bytes.truncate(rng.random_range(0..=bytes.len()));
+        // Whatever comes of it, it comes, and is no more than was sent.
+        if let Ok(body) = fetch(vec![Act::Send(bytes)], once()).await {
+            assert!(body.len() <= whole.len());
+        }
+    }
 }

@@ -5,7 +5,7 @@ use crate::clock::Nanos;
 use crate::quantity::HashRate;
 use crate::unit::Telemetry;
 
-/// The telemetry that these replies amount to. `taken` is when `stats`, which has the sensors, was read.
+/// The telemetry that these replies amount to. `taken` is when the reply with the sensors was read.
 ///
 /// A figure that several replies have is taken from `summary`, then from `stats`, then from `devices`. An S9
 /// has its boards and fans in `stats`, a Goldshell unit has them in `devices`.
