@@ -8,6 +8,7 @@
 //! - [`record`]: what a run leaves behind, as values on a bounded queue;
 //! - [`poller`]: the latest reading of a unit; [`control`]: where it is asked to run;
 //! - [`stratum`], [`cgminer`]: the wires; [`units`]: what is particular to a model;
+//! - [`interlock`]: keeps a unit from being driven hot;
 //! - [`sim`]: one physics, fronted by sockets (a simulated unit) or by calls (the twin);
 //! - [`substrate`]: the seam to the experiment: one drive in, one observation out.
 //!
@@ -16,6 +17,7 @@
 pub mod cgminer;
 pub mod clock;
 pub mod control;
+pub mod interlock;
 pub mod poller;
 pub mod pow;
 pub mod quantity;

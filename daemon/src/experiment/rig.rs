@@ -116,6 +116,7 @@ impl Rig {
             },
             params: Params::s9(),
             seed,
+            faults: Vec::new(),
         };
         s9::start(
             settings,

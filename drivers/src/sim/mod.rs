@@ -7,7 +7,7 @@
 //! - [`params`]: the table, with the source of each number;
 //! - [`layout`]: where chip, core and counter stand in a nonce;
 //! - [`device`]: the state machine;
-//! - [`sensors`]: what its firmware would report;
+//! - [`sensors`]: what its firmware would report; [`fault`]: what can break;
 //! - `thermal`: heat and current; `hashing`: error rates and which work is on the chips; `exp`;
 //! - [`miner`] and [`s9_api`]: its two wires; [`s9`]: the whole unit on them.
 //!
@@ -16,6 +16,7 @@
 
 pub mod device;
 mod exp;
+pub mod fault;
 mod hashing;
 pub mod layout;
 pub mod miner;
@@ -30,6 +31,7 @@ mod tests;
 mod thermal;
 
 pub use device::{Device, Find};
+pub use fault::Fault;
 pub use layout::Layout;
 pub use params::Params;
 pub use sensors::{BoardSensors, Sensors};

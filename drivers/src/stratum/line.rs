@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_stream::StreamExt;
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 
@@ -108,6 +108,17 @@ impl LineStream {
                 None => return Err(LineError::Closed),
             }
         }
+    }
+
+    /// Closes the connection, and waits until the peer has closed its end too; what it still sends is lost.
+    /// Not for longer than `patience` of wall time.
+    pub async fn close(&mut self, patience: Duration) {
+        let closed = async {
+            // An error means that it is closed already.
+            let _ = self.writer.shutdown().await;
+            while self.next().await.is_ok() {}
+        };
+        let _ = timeout(patience, closed).await;
     }
 
     /// Appends `line`, which ends in a newline, to what [`flush`](LineStream::flush) will send.

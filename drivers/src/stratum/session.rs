@@ -108,6 +108,9 @@ const MALFORMED_LINES: u32 = 8;
 /// has heard nothing for 90 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(45);
 
+/// Wall time that a unit is given to hang up in turn.
+const HANG_UP: Duration = Duration::from_secs(2);
+
 /// A share as judged, whatever the verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Share {
@@ -341,6 +344,12 @@ impl Session {
             self.acknowledge()?;
         }
         self.flush().await
+    }
+
+    /// Hangs up, so that the unit has no work: without new jobs it would go on with its last one for ever.
+    /// It will come back, to a server that gives it none.
+    pub async fn hang_up(&mut self) {
+        self.lines.close(HANG_UP).await;
     }
 
     fn judge(&mut self, id: Value, submit: Submit, arrived: Nanos) -> Share {

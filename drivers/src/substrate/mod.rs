@@ -21,6 +21,7 @@ pub use replay::{Recorded, Replay};
 pub use twin::Twin;
 
 use crate::clock::Nanos;
+use crate::interlock::Cause;
 use crate::pow::Difficulty;
 use crate::record::{RecorderClosed, StepRecord, Verdict};
 use crate::stratum::SessionError;
@@ -164,6 +165,14 @@ pub enum SubstrateError {
         age: Duration,
         /// What the last attempt met with.
         reason: String,
+    },
+    /// Its interlock has tripped, and it was given no further work.
+    #[error("{cause}; {unit} was given no further work. What the run has recorded is kept")]
+    Interlocked {
+        /// The unit, by its worker name.
+        unit: String,
+        /// Why.
+        cause: Cause,
     },
     /// The capture has failed.
     #[error(transparent)]
