@@ -263,6 +263,9 @@ impl<C: Control + 'static> Watcher<C> {
                     Some(request) => self.serve(request).await,
                     None => return,
                 },
+                // At once, so that a run need not wait for it; and in virtual time, that stands until the run
+                // begins, there would be no other moment.
+                Ok(()) = self.latest.changed(), if self.is_unread() => self.judge(),
                 () = self.seat.wait_until(due) => {}
             }
         }
@@ -297,10 +300,15 @@ impl<C: Control + 'static> Watcher<C> {
         }
     }
 
+    /// Whether the first reading is still to come.
+    fn is_unread(&self) -> bool {
+        matches!(self.interlock.state(), State::Tripped { cause, .. } if cause.hazard == Hazard::Unread)
+    }
+
     /// Whether the unit has tripped for more than the want of a first reading.
     fn must_be_safe(&self) -> bool {
-        !self.dry_run
-            && matches!(self.interlock.state(), State::Tripped { cause, .. } if cause.hazard != Hazard::Unread)
+        let is_tripped = matches!(self.interlock.state(), State::Tripped { .. });
+        is_tripped && !self.is_unread() && !self.dry_run
     }
 
     /// One attempt at the safe operating point.

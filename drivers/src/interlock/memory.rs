@@ -34,6 +34,8 @@ pub(super) struct Reading {
     pub(super) slot: u8,
     pub(super) sensor: Sensor,
     pub(super) celsius: Celsius,
+    /// Whether another sensor of its board has failed, so that this one must see for both.
+    pub(super) alone: bool,
 }
 
 /// What moves from reading to reading while a unit hashes, whatever its temperatures do.
@@ -146,11 +148,13 @@ impl Counters {
 
 /// The credible temperatures of a board.
 pub(super) fn readings(board: &Board) -> impl Iterator<Item = Reading> {
-    sensors(board).filter_map(|(sensor, celsius)| {
+    let alone = failed(board) > 0;
+    sensors(board).filter_map(move |(sensor, celsius)| {
         is_credible(celsius).then_some(Reading {
             slot: board.slot,
             sensor,
             celsius,
+            alone,
         })
     })
 }

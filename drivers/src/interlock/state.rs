@@ -17,6 +17,7 @@ use super::limits::Enforced;
 use super::memory::{Memory, Reading, failed, readings};
 use crate::clock::Nanos;
 use crate::poller::Latest;
+use crate::quantity::Celsius;
 use crate::unit::Telemetry;
 
 /// Whether a unit may run.
@@ -209,7 +210,7 @@ impl Interlock {
             });
         let hysteresis = self.limits.limits().hysteresis;
         let cool = all.iter().all(|reading| {
-            let stop = self.limits.stop(reading.sensor);
+            let stop = self.stop(reading);
             stop.is_none_or(|stop| reading.celsius.0 <= stop.0 - hysteresis)
         });
         (hazard, cool)
@@ -225,10 +226,23 @@ impl Interlock {
         }
     }
 
+    /// Temperature at which this sensor stops the unit. Where it is alone it must stop it earlier: the
+    /// circuit board of an S9 follows its chips late, and by the full limit of a board alone a run-away
+    /// takes the chips 11 K beyond theirs (device model; by this one 5 K).
+    fn stop(&self, reading: &Reading) -> Option<Celsius> {
+        let stop = self.limits.stop(reading.sensor)?;
+        let earlier = if reading.alone {
+            self.limits.limits().hysteresis / 2.0
+        } else {
+            0.0
+        };
+        Some(Celsius(stop.0 - earlier))
+    }
+
     /// The sensor that is most above its limit, if any is at it or above.
     fn hot(&self, all: &[Reading]) -> Option<Hazard> {
         let over = |reading: &Reading| {
-            let limit = self.limits.stop(reading.sensor)?;
+            let limit = self.stop(reading)?;
             Some((reading.celsius.0 - limit.0, *reading, limit))
         };
         let worst = all
@@ -266,7 +280,7 @@ impl Interlock {
     /// A temperature that rises faster than is plausible and would cross its limit before anything helps.
     fn run_away(&self, telemetry: &Telemetry, all: &[Reading]) -> Option<Hazard> {
         all.iter().find_map(|reading| {
-            let limit = self.limits.stop(reading.sensor)?;
+            let limit = self.stop(reading)?;
             let rate = self.memory.rise(telemetry.taken, reading)?;
             let ahead = reading.celsius.0 + rate * self.limits.reaction().as_secs_f64();
             (rate > self.limits.rate() && ahead >= limit.0).then_some(Hazard::RunAway {
