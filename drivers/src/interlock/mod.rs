@@ -13,6 +13,8 @@ pub mod guard;
 pub mod hazard;
 pub mod limits;
 mod memory;
+#[cfg(test)]
+mod properties;
 mod safe;
 pub mod state;
 #[cfg(test)]
