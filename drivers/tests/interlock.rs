@@ -6,7 +6,7 @@ use std::time::Duration;
 use thermine_drivers::cgminer;
 use thermine_drivers::clock::{Clock, Nanos};
 use thermine_drivers::control::NoControl;
-use thermine_drivers::interlock::{Enforced, Guard, Hazard, Interlock};
+use thermine_drivers::interlock::{Enforced, Guard, Guarded, Hazard, Interlock};
 use thermine_drivers::poller::Poller;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::record::Recorder;
@@ -16,7 +16,7 @@ use thermine_drivers::sim::miner::PoolSettings;
 use thermine_drivers::sim::params::Params;
 use thermine_drivers::sim::s9::{self, Truth};
 use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::stratum::server::Server;
+use thermine_drivers::stratum::server::{Expected, Server};
 use thermine_drivers::stratum::session;
 use thermine_drivers::substrate::{
     Discipline, Drive, Handshake, Pace, Provenance, Substrate, SubstrateError,
@@ -24,7 +24,8 @@ use thermine_drivers::substrate::{
 use thermine_drivers::unit::{OperatingPoint, Sensor};
 use thermine_drivers::units;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 /// 2^-34: the 2^40 hashes of a share of difficulty 256 become 64.
@@ -53,66 +54,83 @@ struct Run {
     cut: Option<(Nanos, SubstrateError)>,
 }
 
-/// Drives a simulated S9 at full duty until the interlock cuts it, or for [`WATCHED`] seconds.
-async fn run(faults: &[Fault], dry_run: bool) -> Run {
-    let stop = CancellationToken::new();
-    let _stop = stop.clone().drop_guard();
-    let clock = Clock::virtual_time();
-    let tasks = TaskTracker::new();
-    let server = Server::new(
-        session::Settings {
-            difficulty_scale: SCALE,
-            ..session::Settings::default()
-        },
-        clock.clone(),
-    );
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let pool = listener.local_addr().expect("an address");
-    let api = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let api_address = api.local_addr().expect("an address");
-    let mut expected = server.expect("bench");
-    tokio::spawn(server.serve(listener, stop.clone()));
-    let breaks = Nanos::from_seconds(BREAKS);
-    let settings = s9::Settings {
-        pool: PoolSettings {
-            pool,
-            worker: "bench".into(),
-            difficulty_scale: SCALE,
-        },
-        params: Params::s9(),
-        seed: 1,
-        faults: faults.iter().map(|fault| (breaks, *fault)).collect(),
-    };
-    let truth = s9::start(settings, api, clock.clone(), &tasks, &stop);
-    let second = Duration::from_secs(1);
-    let poller = Poller::new(
-        cgminer::Source::new(api_address),
-        clock.clone(),
-        second,
-        seed::stream(1, "poller"),
-    );
-    let (_, latest) = poller.spawn(stop.clone());
-    let interlock = Interlock::new("bench", Enforced::of(&units::s9::LIMITS));
-    let mut guard = Guard::new(interlock, NoControl, latest.clone(), clock.clone(), second);
-    if dry_run {
-        guard = guard.dry_run();
-    }
-    let guarded = guard.spawn(stop.clone());
-    let session = expected.session(PATIENCE).await.expect("the unit connects");
-    let mut unit = Handshake::new(
-        session,
-        JobFactory::new(seed::stream(1, "jobs")),
-        Discipline::Dialogue,
-        units::s9::SWITCH_DEAD_TIME,
-        latest,
-        Recorder::discard(),
-        Provenance::Simulated,
-        clock.clone(),
-    )
-    .with_permission(guarded.permission());
-    guarded.granted(PATIENCE).await.expect("the unit is well");
+/// A simulated S9 on its wires, and what watches it.
+struct Bench {
+    clock: Clock,
+    expected: Expected,
+    unit: Handshake,
+    guarded: Guarded,
+    truth: watch::Receiver<Truth>,
+    _stop: DropGuard,
+}
 
-    let drive = Drive {
+impl Bench {
+    async fn start(clock: Clock, faults: &[Fault], dry_run: bool) -> Bench {
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let server = Server::new(
+            session::Settings {
+                difficulty_scale: SCALE,
+                ..session::Settings::default()
+            },
+            clock.clone(),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let pool = listener.local_addr().expect("an address");
+        let api = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let api_address = api.local_addr().expect("an address");
+        let mut expected = server.expect("bench");
+        tokio::spawn(server.serve(listener, stop.clone()));
+        let breaks = Nanos::from_seconds(BREAKS);
+        let settings = s9::Settings {
+            pool: PoolSettings {
+                pool,
+                worker: "bench".into(),
+                difficulty_scale: SCALE,
+            },
+            params: Params::s9(),
+            seed: 1,
+            faults: faults.iter().map(|fault| (breaks, *fault)).collect(),
+        };
+        let truth = s9::start(settings, api, clock.clone(), &tasks, &stop);
+        let second = Duration::from_secs(1);
+        let source = cgminer::Source::new(api_address);
+        let rng = seed::stream(1, "poller");
+        let (_, latest) = Poller::new(source, clock.clone(), second, rng).spawn(stop.clone());
+        let interlock = Interlock::new("bench", Enforced::of(&units::s9::LIMITS));
+        let mut guard = Guard::new(interlock, NoControl, latest.clone(), clock.clone(), second);
+        if dry_run {
+            guard = guard.dry_run();
+        }
+        let guarded = guard.spawn(stop.clone());
+        let session = expected.session(PATIENCE).await.expect("the unit connects");
+        let unit = Handshake::new(
+            session,
+            JobFactory::new(seed::stream(1, "jobs")),
+            Discipline::Dialogue,
+            units::s9::SWITCH_DEAD_TIME,
+            latest,
+            Recorder::discard(),
+            Provenance::Simulated,
+            clock.clone(),
+        )
+        .with_permission(guarded.permission())
+        .expect("a descriptor");
+        guarded.granted(PATIENCE).await.expect("the unit is well");
+        Bench {
+            clock,
+            expected,
+            unit,
+            guarded,
+            truth,
+            _stop: stop.drop_guard(),
+        }
+    }
+}
+
+/// One step at full duty.
+fn drive() -> Drive {
+    Drive {
         word: 0,
         difficulty: Difficulty::new(4096.0).expect("positive"),
         duty: 1.0,
@@ -122,25 +140,31 @@ async fn run(faults: &[Fault], dry_run: bool) -> Run {
             hold: Duration::from_secs(10),
             timeout: Duration::from_secs(60),
         },
-    };
+    }
+}
+
+/// Drives a simulated S9 at full duty until the interlock cuts it, or for [`WATCHED`] seconds.
+async fn run(faults: &[Fault], dry_run: bool) -> Run {
+    let mut bench = Bench::start(Clock::virtual_time(), faults, dry_run).await;
+    let clock = bench.clock;
     let end = Nanos::from_seconds(BREAKS + WATCHED);
     let mut cut = None;
     while cut.is_none() && clock.now() < end {
-        if let Err(error) = unit.step(&drive).await {
+        if let Err(error) = bench.unit.step(&drive()).await {
             cut = Some((clock.now(), error));
         }
     }
     if let Some((at, _)) = &cut {
         // The experiment is over, the heat is not. The unit comes back and is given no work.
         let seat = clock.drive();
-        drop(unit);
-        let mut idle = expected.session(PATIENCE).await.expect("it comes back");
+        drop(bench.unit);
+        let again = bench.expected.session(PATIENCE).await;
+        let mut idle = again.expect("it comes back");
         tokio::spawn(async move { while idle.next_share().await.is_ok() {} });
         seat.wait_until(*at + Duration::from_secs_f64(WATCHED))
             .await;
     }
-    let truth = *truth.borrow();
-    drop(guarded);
+    let truth = *bench.truth.borrow();
     Run { truth, cut }
 }
 
@@ -260,6 +284,16 @@ async fn one_dead_sensor_leaves_the_other_to_see_a_run_away() {
             "{hazard}"
         );
     }
+}
+
+/// Without jobs a unit goes on with its last one, so that it is not enough to send none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_experiment_that_hangs_loses_its_unit_all_the_same() {
+    let mut bench = Bench::start(Clock::scaled(20.0), &[Fault::StuckFan], false).await;
+    bench.unit.step(&drive()).await.expect("a step before it");
+    // No further step looks at the permission. Nor does anything else than the cut bring the unit back.
+    let back = bench.expected.session(PATIENCE).await;
+    assert!(back.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

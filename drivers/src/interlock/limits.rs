@@ -292,3 +292,112 @@ fn span(key: &'static str, seconds: f64) -> Result<Duration, TighteningError> {
         _ => Err(unusable),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Model;
+
+    #[test]
+    fn loosening_is_an_error_that_names_key_value_and_limit() {
+        let loose = |json: &str| {
+            let by: Tightening = serde_json::from_str(json).expect("known keys");
+            Enforced::new(Model::LuckyMinerLv06.limits(), &by)
+                .expect_err(json)
+                .to_string()
+        };
+        for (json, parts) in [
+            (r#"{"chip_stop": 73}"#, ["chip_stop = 73", "72"]),
+            (r#"{"board_stop": 80.5}"#, ["board_stop = 80.5", "72"]),
+            (
+                r#"{"regulator_stop": 101}"#,
+                ["regulator_stop = 101", "100"],
+            ),
+            (r#"{"hysteresis": 1}"#, ["hysteresis = 1", "8"]),
+            (
+                r#"{"stale_after_seconds": 16}"#,
+                ["stale_after_seconds = 16", "15"],
+            ),
+            (
+                r#"{"stale_after_seconds": 0}"#,
+                ["stale_after_seconds = 0", "time"],
+            ),
+            (r#"{"rate": 2}"#, ["rate = 2", "1"]),
+            (r#"{"rate": 0}"#, ["rate = 0", "above 0"]),
+            (r#"{"reaction_seconds": 1}"#, ["reaction_seconds = 1", "10"]),
+            (r#"{"dwell_seconds": 1}"#, ["dwell_seconds = 1", "60"]),
+            (r#"{"dwell_seconds": 1e300}"#, ["dwell_seconds = 1", "time"]),
+            (r#"{"frequency_max": 600}"#, ["frequency_max = 600", "575"]),
+            (
+                r#"{"frequency_max": 10}"#,
+                ["frequency_max = 10", "can run at"],
+            ),
+            (r#"{"voltage_max": 1.4}"#, ["voltage_max = 1.4", "1.3"]),
+            (
+                r#"{"voltage_max": 0.5}"#,
+                ["voltage_max = 0.5", "can run at"],
+            ),
+            (r#"{"fan_min": 0.1}"#, ["fan_min = 0.1", "0.25"]),
+            (r#"{"fan_min": 1.5}"#, ["fan_min = 1.5", "fraction"]),
+        ] {
+            let error = loose(json);
+            for part in parts {
+                assert!(error.contains(part), "no `{part}` in: {error}");
+            }
+        }
+        let nan = Tightening {
+            chip_stop: Some(Celsius(f64::NAN)),
+            ..Tightening::default()
+        };
+        let error = Enforced::new(Model::AntminerS9.limits(), &nan);
+        assert!(matches!(error, Err(TighteningError::Unusable { .. })));
+        let fixed = Tightening {
+            voltage_max: Some(Volts(0.4)),
+            ..Tightening::default()
+        };
+        assert!(
+            Enforced::new(Model::AntminerS9.limits(), &fixed).is_err(),
+            "cannot be set"
+        );
+        assert!(serde_json::from_str::<Tightening>(r#"{"chip_stopp": 70}"#).is_err());
+        assert!(serde_json::from_str::<Tightening>(r#"{"enabled": false}"#).is_err());
+    }
+
+    #[test]
+    fn what_is_set_is_brought_within_the_limits() {
+        let by = Tightening {
+            frequency_max: Some(MegaHertz(500.0)),
+            ..Tightening::default()
+        };
+        let limits = Enforced::new(Model::LuckyMinerLv06.limits(), &by).expect("tighter");
+        let (sent, remarks) = limits.clamp(&OperatingPoint {
+            frequency: Some(MegaHertz(550.0)),
+            voltage: Some(Volts(f64::NAN)),
+            fan: Some(0.0),
+            mode: None,
+        });
+        assert_eq!(sent.frequency, Some(MegaHertz(500.0)));
+        assert_eq!((sent.voltage, sent.fan), (None, Some(0.25)));
+        let said: Vec<String> = remarks.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said[0],
+            "frequency 550 MHz is outside the model's limits: sent 500 MHz"
+        );
+        assert_eq!(remarks.len(), 3);
+        let (sent, remarks) = Enforced::of(Model::AntminerS9.limits()).clamp(&OperatingPoint {
+            fan: Some(0.5),
+            ..OperatingPoint::UNCHANGED
+        });
+        assert_eq!(sent, OperatingPoint::UNCHANGED);
+        assert_eq!(remarks.len(), 1);
+    }
+
+    #[test]
+    fn the_safe_point_of_every_model_is_within_its_limits() {
+        for model in Model::ALL {
+            let limits = model.limits();
+            let (sent, remarks) = Enforced::of(limits).clamp(&limits.safe);
+            assert_eq!((sent, remarks.len()), (limits.safe, 0), "{model:?}");
+        }
+    }
+}

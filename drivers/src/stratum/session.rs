@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::factory::Job;
-use super::line::{Line, LineError, LineStream};
+use super::line::{Line, LineError, LineStream, Plug};
 use super::notice::{Notice, Notify, Refusal};
 use super::request::{Call, Request, RequestError, Submit};
 use super::verifier::{Judgement, Verifier, job_id};
@@ -350,6 +350,14 @@ impl Session {
     /// It will come back, to a server that gives it none.
     pub async fn hang_up(&mut self) {
         self.lines.close(HANG_UP).await;
+    }
+
+    /// Hangs up like [`hang_up`](Session::hang_up), for whoever does not hold the session.
+    ///
+    /// # Errors
+    /// If the process has no file descriptor left for it.
+    pub fn plug(&self) -> std::io::Result<Plug> {
+        self.lines.plug()
     }
 
     fn judge(&mut self, id: Value, submit: Submit, arrived: Nanos) -> Share {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::last_resort::LastResort;
 use super::{
     Discipline, Drive, INVALID_SHARES, Observation, Provenance, Refused, Sample, Silence,
     Substrate, SubstrateError, TELEMETRY_PATIENCE,
@@ -42,6 +43,7 @@ pub struct Handshake {
     identity: Option<Identity>,
     unrecorded: Option<StepRecord>,
     permission: Option<watch::Receiver<Permission>>,
+    _last_resort: Option<LastResort>,
 }
 
 impl Handshake {
@@ -81,17 +83,30 @@ impl Handshake {
             identity: None,
             unrecorded: None,
             permission: None,
+            _last_resort: None,
             clock,
         }
     }
 
-    /// Looks at `permission` before every job and at least every [`LOOK`]: a unit whose work is withheld is
-    /// hung up on, and the step fails.
-    pub fn with_permission(self, permission: watch::Receiver<Permission>) -> Handshake {
-        Handshake {
+    /// Looks at `permission` before every job and at least every second of device time: a unit whose work is
+    /// withheld is hung up on, and the step fails. It is hung up on too if no step looks for
+    /// [`LAST_RESORT`](super::LAST_RESORT) of wall time: an experiment that hangs leaves its unit at work on the
+    /// last job.
+    ///
+    /// # Errors
+    /// If the process has no file descriptor left to hang up by.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn with_permission(
+        self,
+        permission: watch::Receiver<Permission>,
+    ) -> std::io::Result<Handshake> {
+        Ok(Handshake {
+            _last_resort: Some(LastResort::new(self.session.plug()?, permission.clone())),
             permission: Some(permission),
             ..self
-        }
+        })
     }
 
     /// Ends the conversation: every share so far is durable and acknowledged, and the last step is

@@ -7,6 +7,7 @@
 //! | [`Replay`] | what a run has recorded | as recorded |
 
 mod handshake;
+mod last_resort;
 mod replay;
 mod twin;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::stratum::swh::{Discipline, Outcome, Pace};
 pub use handshake::Handshake;
+pub use last_resort::LAST_RESORT;
 pub use replay::{Recorded, Replay};
 pub use twin::Twin;
 
