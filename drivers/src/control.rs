@@ -22,6 +22,24 @@ pub trait Control: Send {
     fn restart(&mut self) -> impl Future<Output = Result<(), ControlError>> + Send;
 }
 
+/// The control of a unit whose wire has no settings, as an S9's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoControl;
+
+impl Control for NoControl {
+    async fn operating_point(&mut self) -> Result<OperatingPoint, ControlError> {
+        Err(ControlError::Unsupported("say where it runs"))
+    }
+
+    async fn set(&mut self, _asked: &OperatingPoint) -> Result<Applied, ControlError> {
+        Err(ControlError::Unsupported("run elsewhere"))
+    }
+
+    async fn restart(&mut self) -> Result<(), ControlError> {
+        Err(ControlError::Unsupported("restart"))
+    }
+}
+
 /// What became of a setting.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Applied {

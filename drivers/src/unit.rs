@@ -103,6 +103,38 @@ pub struct OperatingPoint {
     pub mode: Option<PowerMode>,
 }
 
+impl OperatingPoint {
+    /// Leaves every setting as it is.
+    pub const UNCHANGED: OperatingPoint = OperatingPoint {
+        frequency: None,
+        voltage: None,
+        fan: None,
+        mode: None,
+    };
+}
+
+/// A temperature sensor of a board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sensor {
+    /// [`Board::pcb_temp`].
+    Board,
+    /// [`Board::chip_temp`].
+    Chip,
+    /// [`Board::regulator_temp`].
+    Regulator,
+}
+
+impl std::fmt::Display for Sensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Sensor::Board => "circuit board",
+            Sensor::Chip => "chip",
+            Sensor::Regulator => "regulator",
+        })
+    }
+}
+
 /// A power plan of the firmware.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

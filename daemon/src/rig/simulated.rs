@@ -61,6 +61,7 @@ impl Listeners {
                     pool,
                     params: Params::s9(),
                     seed,
+                    faults: Vec::new(),
                 };
                 s9::start(settings, self.listener, clock, tasks, shutdown);
             }

@@ -12,13 +12,14 @@ use std::time::Duration;
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1, StandardNormal};
 
+use super::fault::{Fault, Faults};
 use super::hashing::{Chips, Timeline, Work};
 use super::params::Params;
 use super::sensors::{Sampler, Sensors, Setting};
 use super::thermal::{Drive, Network};
 use crate::clock::Nanos;
 use crate::pow::difficulty::Difficulty;
-use crate::quantity::{MegaHertz, Volts};
+use crate::quantity::{Celsius, MegaHertz, Volts};
 use crate::seed::{self, Rng};
 use crate::unit::OperatingPoint;
 
@@ -57,6 +58,7 @@ pub struct Device {
     sampler: Sampler,
     ambient: Ambient,
     tripped: bool,
+    faults: Faults,
 
     shares: Rng,
     switches: Rng,
@@ -119,6 +121,7 @@ impl Device {
             sampler: Sampler::new(params, seed::stream(seed, "sim/sensors")),
             ambient: Ambient::new(params, seed::stream(seed, "sim/ambient")),
             tripped: false,
+            faults: Faults::default(),
             shares: seed::stream(seed, "sim/shares"),
             switches: seed::stream(seed, "sim/switches"),
             budget: 0.0,
@@ -153,6 +156,21 @@ impl Device {
         }
         device.start();
         device
+    }
+
+    /// Breaks something at `at`, or with the present tick if that is over.
+    pub fn inject(&mut self, at: Nanos, fault: Fault) {
+        self.faults.schedule(at, fault);
+    }
+
+    /// Temperature of the hottest die. No firmware knows this.
+    pub fn hottest_die(&self) -> Celsius {
+        Celsius(self.network.hottest())
+    }
+
+    /// Whether its API has stopped following the unit.
+    pub fn api_is_frozen(&self) -> bool {
+        self.faults.api_is_frozen()
     }
 
     /// Device time.
@@ -265,10 +283,12 @@ impl Device {
 
     /// The last sample of the sensors.
     pub fn sensors(&self) -> Sensors {
-        Sensors {
+        let mut sensors = Sensors {
             uptime: self.now.since(Nanos::ZERO),
             ..self.sampler.last().clone()
-        }
+        };
+        self.faults.show(&mut sensors);
+        sensors
     }
 
     /// Rates, first sample and first segment, for the temperatures as they stand.
@@ -341,8 +361,14 @@ impl Device {
     /// Steps the thermal network over the tick that ends now.
     fn end_tick(&mut self) {
         let ambient = self.ambient.step();
+        self.faults.come(self.now);
         let drive = self.drive(ambient);
         self.network.step(drive);
+        let p = &self.params;
+        let work = drive.clocking / (p.frequency_mhz * 1e6) * (drive.voltage / p.voltage_v).powi(2);
+        for (board, watts) in self.faults.run_aways() {
+            self.network.heat(board, watts * work);
+        }
         self.cycles = 0.0;
         self.ticks += 1;
         self.tick_end += self.tick;
@@ -371,6 +397,7 @@ impl Device {
             voltage,
             clocking: self.cycles / self.params.tick_s,
             fan,
+            flow: self.faults.flow(self.params.fans),
             ambient,
         }
     }

@@ -7,7 +7,7 @@
 //! - [`params`]: the table, with the source of each number;
 //! - [`layout`]: where chip, core and counter stand in a nonce;
 //! - [`device`]: the state machine;
-//! - [`sensors`]: what its firmware would report;
+//! - [`sensors`]: what its firmware would report; [`fault`]: what can break;
 //! - `thermal`: heat and current; `hashing`: error rates and which work is on the chips; `exp`;
 //! - `connection`: how a firmware opens its connection to a pool;
 //! - [`miner`], speaking as its [`firmware`] does and taking each [`command`]: its Stratum wire;
@@ -23,6 +23,7 @@ pub mod command;
 mod connection;
 pub mod device;
 mod exp;
+pub mod fault;
 pub mod firmware;
 pub mod goldshell;
 mod hashing;
@@ -41,6 +42,7 @@ mod tests;
 mod thermal;
 
 pub use device::{Device, Find};
+pub use fault::Fault;
 pub use layout::Layout;
 pub use params::Params;
 pub use sensors::{BoardSensors, Sensors};

@@ -1,9 +1,11 @@
 //! Lines over TCP, bounded both ways, with the arrival time of each.
 
 use std::io;
+use std::net::Shutdown;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -54,6 +56,18 @@ pub enum LineError {
     /// It does not read what it is sent.
     #[error("it has not read what it was sent for {} s", WRITE_TIMEOUT.as_secs())]
     SlowReader,
+}
+
+/// A way to cut a connection without whoever holds it.
+#[derive(Debug)]
+pub struct Plug(socket2::Socket);
+
+impl Plug {
+    /// Cuts the connection, both ways and at once.
+    pub fn pull(&self) {
+        // An error means that it is cut already.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
 }
 
 /// Both directions of a connection. [`next`](LineStream::next) and [`flush`](LineStream::flush) may be
@@ -113,6 +127,26 @@ impl LineStream {
                 None => return Err(LineError::Closed),
             }
         }
+    }
+
+    /// Closes the connection, and waits until the peer has closed its end too; what it still sends is lost.
+    /// Not for longer than `patience` of wall time.
+    pub async fn close(&mut self, patience: Duration) {
+        let closed = async {
+            // An error means that it is closed already.
+            let _ = self.writer.shutdown().await;
+            while self.next().await.is_ok() {}
+        };
+        let _ = timeout(patience, closed).await;
+    }
+
+    /// A plug of this connection.
+    ///
+    /// # Errors
+    /// If the process has no file descriptor left for it.
+    pub fn plug(&self) -> io::Result<Plug> {
+        let socket: &TcpStream = self.writer.as_ref();
+        Ok(Plug(SockRef::from(socket).try_clone()?))
     }
 
     /// Appends `line`, which ends in a newline, to what [`flush`](LineStream::flush) will send.

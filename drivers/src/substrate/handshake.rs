@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::last_resort::LastResort;
 use super::{
     Discipline, Drive, INVALID_SHARES, Observation, Provenance, Refused, Sample, Silence,
     Substrate, SubstrateError, TELEMETRY_PATIENCE,
 };
 use crate::clock::{Clock, Nanos, Seat};
+use crate::interlock::{Permission, withheld};
 use crate::poller::Latest;
 use crate::record::{Record, Recorder, StepRecord, Verdict};
 use crate::stratum::Session;
@@ -16,6 +18,9 @@ use crate::stratum::factory::JobFactory;
 use crate::stratum::session::Share;
 use crate::stratum::swh::{Action, Step, cadence};
 use crate::unit::{Identity, Telemetry};
+
+/// Longest device time without a look at the permission.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A unit behind a Stratum session.
 #[derive(Debug)]
@@ -37,6 +42,8 @@ pub struct Handshake {
     reading: Option<Telemetry>,
     identity: Option<Identity>,
     unrecorded: Option<StepRecord>,
+    permission: Option<watch::Receiver<Permission>>,
+    _last_resort: Option<LastResort>,
 }
 
 impl Handshake {
@@ -75,8 +82,31 @@ impl Handshake {
             reading: None,
             identity: None,
             unrecorded: None,
+            permission: None,
+            _last_resort: None,
             clock,
         }
+    }
+
+    /// Looks at `permission` before every job and at least every second of device time: a unit whose work is
+    /// withheld is hung up on, and the step fails. It is hung up on too if no step looks for
+    /// [`LAST_RESORT`](super::LAST_RESORT) of wall time: an experiment that hangs leaves its unit at work on the
+    /// last job.
+    ///
+    /// # Errors
+    /// If the process has no file descriptor left to hang up by.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn with_permission(
+        self,
+        permission: watch::Receiver<Permission>,
+    ) -> std::io::Result<Handshake> {
+        Ok(Handshake {
+            _last_resort: Some(LastResort::new(self.session.plug()?, permission.clone())),
+            permission: Some(permission),
+            ..self
+        })
     }
 
     /// Ends the conversation: every share so far is durable and acknowledged, and the last step is
@@ -89,6 +119,18 @@ impl Handshake {
         self.session.settle().await?;
         self.session.record_to(Recorder::discard());
         Ok((self.session, self.jobs))
+    }
+
+    /// Hangs up and fails if work is withheld.
+    async fn check_permission(&mut self) -> Result<(), SubstrateError> {
+        let Some(cause) = self.permission.as_ref().and_then(withheld) else {
+            return Ok(());
+        };
+        self.session.hang_up().await;
+        let unit = self.session.worker().to_string();
+        // Of two reasons to end, the first is the one to be told.
+        let _ = self.record_last_step().await;
+        Err(SubstrateError::Interlocked { unit, cause })
     }
 
     async fn send(&mut self, drive: &Drive, step: &mut Step) -> Result<(), SubstrateError> {
@@ -185,6 +227,7 @@ impl Substrate for Handshake {
         let mut shares = Vec::with_capacity(drive.pace.shares as usize);
         let mut refused = Refused::default();
         let (outcome, ended) = loop {
+            self.check_permission().await?;
             // Looked for and not waited for: to be woken by a reading would make the order of events depend
             // on how fast the poller's task is.
             if self.latest.has_changed().unwrap_or(false) {
@@ -209,7 +252,7 @@ impl Substrate for Handshake {
                             self.note_refusal(verdict)?;
                         }
                     }
-                    () = self.seat.wait_until(until) => {}
+                    () = self.seat.wait_until(next_look(until, now, &self.permission)) => {}
                 },
                 Action::End(outcome) => break (outcome, now),
             }
@@ -240,6 +283,15 @@ impl Substrate for Handshake {
 
     fn provenance(&self) -> Provenance {
         self.provenance.clone()
+    }
+}
+
+/// When to look again while nothing is to be done before `until`. The permission is looked for and not waited
+/// for, as the readings are.
+fn next_look(until: Nanos, now: Nanos, permission: &Option<watch::Receiver<Permission>>) -> Nanos {
+    match permission {
+        Some(_) => until.min(now + LOOK),
+        None => until,
     }
 }
 

@@ -7,6 +7,7 @@
 //! | [`Replay`] | what a run has recorded | as recorded |
 
 mod handshake;
+mod last_resort;
 mod replay;
 mod twin;
 
@@ -17,10 +18,12 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::stratum::swh::{Discipline, Outcome, Pace};
 pub use handshake::Handshake;
+pub use last_resort::LAST_RESORT;
 pub use replay::{Recorded, Replay};
 pub use twin::Twin;
 
 use crate::clock::Nanos;
+use crate::interlock::Cause;
 use crate::pow::Difficulty;
 use crate::record::{RecorderClosed, StepRecord, Verdict};
 use crate::stratum::SessionError;
@@ -164,6 +167,14 @@ pub enum SubstrateError {
         age: Duration,
         /// What the last attempt met with.
         reason: String,
+    },
+    /// Its interlock has tripped, and it was given no further work.
+    #[error("{cause}; {unit} was given no further work. What the run has recorded is kept")]
+    Interlocked {
+        /// The unit, by its worker name.
+        unit: String,
+        /// Why.
+        cause: Cause,
     },
     /// The capture has failed.
     #[error(transparent)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Limits;
 use crate::quantity::{Celsius, MegaHertz, Volts};
+use crate::unit::OperatingPoint;
 
 /// Its chip.
 pub const ASIC: &str = "BM1366";
@@ -25,4 +26,11 @@ pub const LIMITS: Limits = Limits {
     regulator_stop: Some(Celsius(100.0)),
     hysteresis: 8.0,
     stale_after: Duration::from_secs(15),
+    fans: 1,
+    safe: OperatingPoint {
+        frequency: Some(MegaHertz(50.0)),
+        voltage: Some(Volts(1.0)),
+        fan: Some(1.0),
+        mode: None,
+    },
 };

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pow::Algorithm;
 use crate::quantity::{Celsius, MegaHertz, Volts};
+use crate::unit::OperatingPoint;
 
 /// A model that can be driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -110,4 +111,9 @@ pub struct Limits {
     pub hysteresis: f64,
     /// Age at which a reading no longer counts: the unit is then taken to be hot.
     pub stale_after: Duration,
+    /// Fans whose speed a whole unit reports; 0 where they are not on the wire.
+    pub fans: u8,
+    /// Where the unit makes the least heat that its wire can ask for. All `None` where nothing can be set:
+    /// there the only safe act is to withhold work.
+    pub safe: OperatingPoint,
 }
