@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 use crate::clock::{Clock, Nanos};
 
 /// Stamps each successful read at the moment the socket handed the bytes over, before anything is
-/// parsed: this is the arrival time of a share.
+/// parsed: this is the arrival time of a share. Asking for more says that what was read before has been
+/// dealt with, even if it was noise that no frame came of.
 #[derive(Debug)]
 pub(crate) struct Stamped<R> {
     inner: R,
@@ -39,11 +40,9 @@ impl<R> Stamped<R> {
         self.last
     }
 
-    /// Tells the clock that everything read so far has been dealt with, but for the last `waiting` bytes.
-    pub(crate) fn settle(&mut self, waiting: usize) {
-        let done = self.unsettled.saturating_sub(waiting);
-        self.unsettled -= done;
-        self.clock.settle(done);
+    /// Tells the clock that everything read so far has been dealt with.
+    pub(crate) fn settle(&mut self) {
+        self.clock.settle(std::mem::take(&mut self.unsettled));
     }
 }
 
@@ -53,6 +52,9 @@ impl<R: AsyncRead + Unpin> AsyncRead for Stamped<R> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Who asks for more bytes has dealt with all that came before, but for the beginning of what he asks
+        // the rest of.
+        self.settle();
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
         self.last = self.clock.now();

@@ -79,8 +79,6 @@ where
     /// # Errors
     /// [`PortError`], after which the port is of no more use.
     pub async fn next(&mut self) -> Result<(C::Item, Nanos), PortError> {
-        // What waits for the rest of its frame counts as dealt with: on this wire the rest may be lost.
-        self.frames.get_mut().settle(0);
         match self.frames.next().await {
             Some(Ok(frame)) => Ok((frame, self.frames.get_ref().last())),
             Some(Err(error)) => Err(error.into()),

@@ -322,6 +322,22 @@ fn reverse_words(hash: &[u8; 32]) -> [u8; 32] {
     reversed
 }
 
+/// Bytes of `request` on the wire, preamble included.
+pub fn request_bytes(family: Family, request: &Request) -> usize {
+    preamble(family, TO_CHIP).len()
+        + match request {
+            Request::Command(Command::Write { .. }) => 9,
+            Request::Command(_) => 5,
+            Request::Job(Job::Bm1387 { midstates, .. }) => JOB_1387 + MIDSTATE * midstates.len(),
+            Request::Job(Job::Bm1366 { .. }) => JOB_1366,
+        }
+}
+
+/// Bytes of a reply on the wire, preamble included; `rolling` as in [`ChipCodec::set_rolling`].
+pub fn reply_bytes(family: Family, rolling: bool) -> usize {
+    preamble(family, TO_HOST).len() + reply_length(family, rolling)
+}
+
 /// Length of a request after the preamble, as its first byte and its length byte (if here yet) say; `None`
 /// if they begin no request.
 fn request_length(family: Family, kind: u8, length: Option<u8>) -> Option<usize> {
@@ -348,17 +364,17 @@ fn request_length(family: Family, kind: u8, length: Option<u8>) -> Option<usize>
 }
 
 /// A request of sound length; `None` unless its checksum is right.
-fn request(family: Family, mut frame: &[u8]) -> Option<Request> {
-    let kind = frame.get_u8();
+fn request(family: Family, frame: &[u8]) -> Option<Request> {
+    let kind = frame[0];
     if kind == JOB {
-        return job(family, kind, frame).map(Request::Job);
+        return job(family, frame).map(Request::Job);
     }
     let (body, crc) = frame.split_at(frame.len() - 1);
-    if crc5_bytes(&[&[kind], body].concat()) != crc[0] {
+    if crc5_bytes(body) != crc[0] {
         return None;
     }
     let [set_address, write, read, _] = codes(family);
-    let (address, register) = (body[1], body[2]);
+    let (address, register) = (body[2], body[3]);
     let to = if kind & ALL == 0 {
         Target::Chip(address)
     } else {
@@ -368,7 +384,7 @@ fn request(family: Family, mut frame: &[u8]) -> Option<Request> {
     Some(Request::Command(if code == set_address {
         Command::SetAddress(address)
     } else if code == write {
-        let value = u32::from_be_bytes([body[3], body[4], body[5], body[6]]);
+        let value = u32::from_be_bytes([body[4], body[5], body[6], body[7]]);
         Command::Write {
             to,
             register,
@@ -381,14 +397,13 @@ fn request(family: Family, mut frame: &[u8]) -> Option<Request> {
     }))
 }
 
-/// A job of sound length, without its first byte.
-fn job(family: Family, kind: u8, frame: &[u8]) -> Option<Job> {
-    let (body, crc) = frame.split_at(frame.len() - 2);
-    if crc16(&[&[kind], body].concat()).to_be_bytes() != crc {
+/// A job of sound length; `None` unless its checksum is right.
+fn job(family: Family, frame: &[u8]) -> Option<Job> {
+    let (mut body, crc) = frame.split_at(frame.len() - 2);
+    if crc16(body).to_be_bytes() != crc {
         return None;
     }
-    let mut body = body;
-    body.advance(1);
+    body.advance(2);
     let id = body.get_u8();
     let count = usize::from(body.get_u8());
     match family {

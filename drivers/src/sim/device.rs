@@ -10,8 +10,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use rand::RngExt;
-use rand_distr::{Distribution, Exp1, StandardNormal};
+use rand_distr::{Distribution, Exp1};
 
+use super::ambient::Ambient;
 use super::fault::{Fault, Faults};
 use super::hashing::{Chips, Timeline, Work};
 use super::params::Params;
@@ -41,6 +42,9 @@ pub struct Find {
     pub core: u8,
     /// Whether this is a second submission of the same share.
     pub copy: bool,
+    /// Whether the chip computed wrongly, so that its nonce will not verify. Only bare chips hand such
+    /// answers on, see [`Device::take_frame`].
+    pub wrong: bool,
 }
 
 /// A simulated mining unit.
@@ -62,12 +66,16 @@ pub struct Device {
 
     shares: Rng,
     switches: Rng,
+    wrongs: Rng,
     /// What is left of the share budget at `anchor`.
     budget: f64,
+    /// The same for wrong answers.
+    wrong_budget: f64,
     /// Start of the present segment, and what holds over it.
     anchor: Nanos,
     work: Option<Work>,
     next_find: Nanos,
+    next_wrong: Nanos,
     segment_end: Nanos,
     tick_end: Nanos,
     /// Integral of clock rate times activity since the tick began, cycles.
@@ -81,16 +89,6 @@ struct Point {
     frequency: MegaHertz,
     voltage: Volts,
     fan: f64,
-}
-
-/// Ambient temperature: an Ornstein-Uhlenbeck process, stepped exactly.
-#[derive(Debug, Clone)]
-struct Ambient {
-    rng: Rng,
-    mean: f64,
-    deviation: f64,
-    keep: f64,
-    kick: f64,
 }
 
 impl Device {
@@ -124,10 +122,13 @@ impl Device {
             faults: Faults::default(),
             shares: seed::stream(seed, "sim/shares"),
             switches: seed::stream(seed, "sim/switches"),
+            wrongs: seed::stream(seed, "sim/wrongs"),
             budget: 0.0,
+            wrong_budget: 0.0,
             anchor: Nanos::ZERO,
             work: None,
             next_find: Nanos::MAX,
+            next_wrong: Nanos::MAX,
             segment_end: Nanos::ZERO,
             tick_end: Nanos::ZERO,
             cycles: 0.0,
@@ -136,6 +137,7 @@ impl Device {
         };
         device.tick_end = Nanos::ZERO + device.tick;
         device.budget = Exp1.sample(&mut device.shares);
+        device.wrong_budget = Exp1.sample(&mut device.wrongs);
         device.start();
         device
     }
@@ -202,6 +204,8 @@ impl Device {
             point.fan = fan.clamp(p.fan_min, 1.0);
         }
         self.settle(self.now);
+        let faster = point.frequency.0 / self.point.frequency.0;
+        self.timeline.hurry(self.now, faster);
         self.point = point;
         self.update_rates();
         self.plan();
@@ -226,6 +230,7 @@ impl Device {
         let work = Work {
             job,
             difficulty: self.effective(difficulty),
+            bare: false,
         };
         let frequency = self.frequency_hz();
         self.timeline.take(
@@ -239,6 +244,39 @@ impl Device {
         self.plan();
     }
 
+    /// The host of a bare chain feeds the chips: `job` is the caller's token, `cycles` the clock cycles
+    /// that they need to go through the frame. It replaces their work at once; after it they idle. Until
+    /// then their wrong answers are found too.
+    ///
+    /// There is no floor to `difficulty` here: that is a controller's.
+    pub fn take_frame(&mut self, job: u64, difficulty: Difficulty, cycles: f64) {
+        self.settle(self.now);
+        let work = Work {
+            job,
+            difficulty,
+            bare: true,
+        };
+        let lasts = Nanos::from_seconds(cycles / self.frequency_hz()).since(Nanos::ZERO);
+        self.timeline.feed(work, self.now, lasts);
+        self.plan();
+    }
+
+    /// Whether the chips have work now.
+    pub fn has_work(&self) -> bool {
+        self.work.is_some()
+    }
+
+    /// True temperature of the hottest die; no firmware knows it.
+    pub fn hottest(&self) -> Celsius {
+        Celsius(self.network.hottest())
+    }
+
+    /// True mean temperature of the dies.
+    pub fn mean_die(&self) -> Celsius {
+        let die = self.network.die();
+        Celsius(die.iter().sum::<f64>() / die.len() as f64)
+    }
+
     /// The unit has no more work: the chips idle from now on.
     pub fn lose_work(&mut self) {
         self.settle(self.now);
@@ -249,7 +287,10 @@ impl Device {
     /// Unless a command comes, nothing can be observed before this instant.
     pub fn next_event(&self) -> Nanos {
         let copy = self.copies.front().map_or(Nanos::MAX, |copy| copy.at);
-        self.next_find.min(self.segment_end).min(copy)
+        self.next_find
+            .min(self.next_wrong)
+            .min(self.segment_end)
+            .min(copy)
     }
 
     /// Advances to `until`, and appends to `found` the shares submitted after the present instant and not
@@ -263,6 +304,8 @@ impl Device {
             self.now = event;
             if event == self.next_find {
                 found.extend(self.find());
+            } else if event == self.next_wrong {
+                found.extend(self.find_wrong());
             } else if self.copies.front().is_some_and(|copy| copy.at == event) {
                 found.extend(self.copies.pop_front());
             } else {
@@ -307,6 +350,10 @@ impl Device {
                 self.budget -= seconds * self.chips.valid_rate() / self.hashes(work.difficulty);
                 let (right, wrong) = (self.chips.board_right(), self.chips.board_wrong());
                 self.sampler.hashed(seconds, right, wrong);
+                if work.bare {
+                    self.wrong_budget -=
+                        seconds * self.chips.wrong_rate() / self.hashes(work.difficulty);
+                }
                 1.0
             }
             _ => self.params.idle,
@@ -320,14 +367,25 @@ impl Device {
         let change = self.timeline.next_change(self.anchor);
         self.segment_end = self.tick_end.min(change);
         self.next_find = Nanos::MAX;
+        self.next_wrong = Nanos::MAX;
         if let Some(work) = self.work.filter(|_| !self.tripped) {
-            let wait = self.budget * self.hashes(work.difficulty) / self.chips.valid_rate();
-            // At least 1 ns: a share comes after the command that made it possible.
-            let wait = Nanos::from_seconds(wait).since(Nanos::ZERO) + Duration::from_nanos(1);
-            let at = self.anchor + wait;
-            if at <= self.segment_end {
-                self.next_find = at;
+            let hashes = self.hashes(work.difficulty);
+            self.next_find = self.due(self.budget * hashes / self.chips.valid_rate());
+            if work.bare {
+                self.next_wrong = self.due(self.wrong_budget * hashes / self.chips.wrong_rate());
             }
+        }
+    }
+
+    /// The instant `wait` seconds after the segment's start, unless the segment ends before.
+    fn due(&self, wait: f64) -> Nanos {
+        // At least 1 ns: a share comes after the command that made it possible.
+        let wait = Nanos::from_seconds(wait).since(Nanos::ZERO) + Duration::from_nanos(1);
+        let at = self.anchor + wait;
+        if at <= self.segment_end {
+            at
+        } else {
+            Nanos::MAX
         }
     }
 
@@ -347,6 +405,7 @@ impl Device {
             chip: chip as u8,
             core,
             copy: false,
+            wrong: false,
         };
         if self.shares.random_bool(self.params.copy_probability) {
             self.copies.push_back(Find {
@@ -356,6 +415,25 @@ impl Device {
             });
         }
         Some(find)
+    }
+
+    /// The wrong answer that falls on `now`.
+    fn find_wrong(&mut self) -> Option<Find> {
+        let work = self.work?;
+        self.settle(self.now);
+        self.wrong_budget = Exp1.sample(&mut self.wrongs);
+        self.plan();
+        let (board, chip) = self.chips.draw_wrong(&mut self.wrongs);
+        let layout = self.params.layout;
+        Some(Find {
+            at: self.now,
+            job: work.job,
+            board: board as u8,
+            chip: chip as u8,
+            core: layout.core(self.wrongs.random_range(0..layout.cores())),
+            copy: false,
+            wrong: true,
+        })
     }
 
     /// Steps the thermal network over the tick that ends now.
@@ -428,25 +506,5 @@ impl Device {
 
     fn frequency_hz(&self) -> f64 {
         self.point.frequency.0 * 1e6
-    }
-}
-
-impl Ambient {
-    fn new(p: &Params, rng: Rng) -> Ambient {
-        let keep = (-p.tick_s / p.ambient_time_s).exp();
-        Ambient {
-            rng,
-            mean: p.ambient_c,
-            deviation: 0.0,
-            keep,
-            kick: p.ambient_sd_k * (1.0 - keep * keep).sqrt(),
-        }
-    }
-
-    /// The temperature one tick on, °C.
-    fn step(&mut self) -> f64 {
-        let kick: f64 = StandardNormal.sample(&mut self.rng);
-        self.deviation = self.deviation * self.keep + self.kick * kick;
-        self.mean + self.deviation
     }
 }

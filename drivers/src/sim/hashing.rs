@@ -1,5 +1,7 @@
 //! What the chips compute: how fast, how often wrongly, and on whose work.
 
+use std::time::Duration;
+
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1, StandardNormal};
 
@@ -106,19 +108,41 @@ impl Chips {
         &self.board_wrong
     }
 
+    /// Wrong hashes per second of the unit.
+    pub(crate) fn wrong_rate(&self) -> f64 {
+        self.board_wrong.iter().sum()
+    }
+
     /// Board, and chip of its chain, drawn in proportion to the rates of right answers.
     pub(crate) fn draw(&self, rng: &mut Rng) -> (usize, usize) {
         // Rejection: chips differ little, so the first is mostly kept.
         loop {
             let chip = rng.random_range(0..self.right.len());
             if rng.random::<f64>() * self.best <= self.right[chip] {
-                let columns = self.boards * self.columns_per_board;
-                let (in_column, column) = (chip / columns, chip % columns);
-                let chips = self.right.len() / columns;
-                let position = column % self.columns_per_board * chips + in_column;
-                return (column / self.columns_per_board, position);
+                return self.position(chip);
             }
         }
+    }
+
+    /// The same in proportion to the rates of wrong answers.
+    pub(crate) fn draw_wrong(&self, rng: &mut Rng) -> (usize, usize) {
+        // Error rates differ by orders of magnitude, so no rejection here.
+        let wrong = |right: &f64| 1.0 - right;
+        let mut rest = rng.random::<f64>() * self.right.iter().map(wrong).sum::<f64>();
+        let chip = self.right.iter().position(|right| {
+            rest -= wrong(right);
+            rest < 0.0
+        });
+        self.position(chip.unwrap_or(self.right.len() - 1))
+    }
+
+    /// Board, and place in its chain, of the chip that is number `chip` in the order of the thermal network.
+    fn position(&self, chip: usize) -> (usize, usize) {
+        let columns = self.boards * self.columns_per_board;
+        let (in_column, column) = (chip / columns, chip % columns);
+        let chips = self.right.len() / columns;
+        let position = column % self.columns_per_board * chips + in_column;
+        (column / self.columns_per_board, position)
     }
 }
 
@@ -127,6 +151,8 @@ impl Chips {
 pub(crate) struct Work {
     pub(crate) job: u64,
     pub(crate) difficulty: Difficulty,
+    /// Whether wrong answers are handed on too, as bare chips do. A controller keeps them to itself.
+    pub(crate) bare: bool,
 }
 
 /// Which work is on the chips, now and as far ahead as the present job goes.
@@ -139,15 +165,34 @@ pub(crate) struct Work {
 ///
 /// A clean job that comes in the dead time of another begins a dead time of its own. The capture has a
 /// few old shares (one in six) that show a real unit to go through such jobs in order instead.
+///
+/// A bare chain has no controller that refills it: [`Timeline::feed`].
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Timeline {
     /// The replaced work, and when it ends.
     old: Option<(Work, Nanos)>,
     /// The present work, and when it begins; not before the replaced one ends.
     current: Option<(Work, Nanos)>,
+    /// When the chips have gone through the present work, if nobody refills them.
+    ends: Option<Nanos>,
 }
 
 impl Timeline {
+    /// A frame of work arrives at `now`: it replaces what is on the chips at once, and lasts for `lasts`.
+    pub(crate) fn feed(&mut self, work: Work, now: Nanos, lasts: Duration) {
+        self.old = None;
+        self.current = Some((work, now));
+        self.ends = Some(now + lasts);
+    }
+
+    /// From `now` on the chips are clocked `factor` times as fast: a frame lasts so much shorter.
+    pub(crate) fn hurry(&mut self, now: Nanos, factor: f64) {
+        if let Some(ends) = self.ends.as_mut().filter(|ends| **ends > now) {
+            let left = ends.since(now).as_secs_f64() / factor;
+            *ends = now + Nanos::from_seconds(left).since(Nanos::ZERO);
+        }
+    }
+
     /// New work arrives at `now`; chips clocked at `frequency` (Hz).
     pub(crate) fn take(
         &mut self,
@@ -159,6 +204,7 @@ impl Timeline {
         rng: &mut Rng,
     ) {
         let nanos = |seconds: f64| Nanos::from_seconds(seconds).since(Nanos::ZERO);
+        self.ends = None;
         match self.current {
             Some((running, from)) if from <= now => self.old = Some((running, Nanos::MAX)),
             // The present work has not begun: it is dropped, and what runs before it stays.
@@ -200,7 +246,8 @@ impl Timeline {
     /// The work that the chips compute from `t` on, until [`Timeline::next_change`].
     pub(crate) fn at(&self, t: Nanos) -> Option<Work> {
         let old = self.old.filter(|(_, until)| t < *until);
-        let current = self.current.filter(|(_, from)| *from <= t);
+        let going = self.ends.is_none_or(|ends| t < ends);
+        let current = self.current.filter(|(_, from)| *from <= t && going);
         old.or(current).map(|(work, _)| work)
     }
 
@@ -210,6 +257,7 @@ impl Timeline {
             .into_iter()
             .flatten()
             .map(|(_, change)| change)
+            .chain(self.ends)
             .filter(|change| *change > t)
             .min()
             .unwrap_or(Nanos::MAX)
@@ -225,6 +273,7 @@ mod tests {
         Work {
             job,
             difficulty: Difficulty::ONE,
+            bare: false,
         }
     }
 
@@ -277,6 +326,25 @@ mod tests {
         let replaced = jobs(&timeline, soon);
         assert_eq!(replaced.last().map(|(job, _)| *job), Some(Some(4)));
         assert_eq!(replaced[0], after[0]);
+    }
+
+    #[test]
+    fn a_frame_lasts_its_time_at_the_clock_of_the_chips() {
+        let mut timeline = Timeline::default();
+        let ms = Duration::from_millis;
+        timeline.feed(work(1), Nanos::ZERO, ms(10));
+        timeline.feed(work(2), Nanos::ZERO + ms(4), ms(10));
+        assert_eq!(
+            jobs(&timeline, Nanos::ZERO + ms(4)),
+            [(Some(2), Nanos::ZERO + ms(14)), (None, Nanos::MAX)]
+        );
+        timeline.hurry(Nanos::ZERO + ms(6), 2.0);
+        assert_eq!(
+            timeline.next_change(Nanos::ZERO + ms(6)),
+            Nanos::ZERO + ms(10)
+        );
+        timeline.hurry(Nanos::ZERO + ms(11), 2.0);
+        assert_eq!(timeline.at(Nanos::ZERO + ms(11)), None);
     }
 
     #[test]

@@ -105,9 +105,6 @@ impl LineStream {
     /// # Errors
     /// [`LineError`], after which the stream is of no more use.
     pub async fn next(&mut self) -> Result<Line, LineError> {
-        // A read may have brought several lines: those that are still to come are not dealt with.
-        let waiting = self.reader.read_buffer().len();
-        self.reader.get_mut().settle(waiting);
         loop {
             match self.reader.next().await {
                 Some(Ok(text)) if text.trim().is_empty() => {}
@@ -184,7 +181,7 @@ impl LineStream {
         let mut chunk = [0; 4096];
         // On loopback what was sent is there at once; an end or an error leaves nothing to wait for.
         while let Ok(Ok(1..)) = timeout(QUIET, reader.read(&mut chunk)).await {}
-        reader.settle(0);
+        reader.settle();
     }
 }
 

@@ -1,0 +1,170 @@
+//! Bad lines and nonsense.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use thermine_drivers::bm13xx::register::CHIP_ADDRESS;
+use thermine_drivers::bm13xx::{Family, Reply, Target};
+use thermine_drivers::clock::Clock;
+use thermine_drivers::sim::chips::{Faults, Settings, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::host::{SCALE, connected};
+use crate::work::job;
+
+const FAMILY: Family = Family::Bm1387;
+const PERIOD: Duration = Duration::from_micros(2850);
+
+fn with(faults: Faults) -> Settings {
+    Settings {
+        faults,
+        ..Settings::new(FAMILY, 9, 3, SCALE)
+    }
+}
+
+/// Nonces in five seconds of work.
+async fn mined(faults: Faults) -> (Vec<Reply>, u64, u64) {
+    let (mut host, status) = connected(with(faults));
+    host.bring_up(9, 0x0068_0221).await;
+    // The bring-up may have suffered; what counts is that the run goes on.
+    host.bring_up(9, 0x0068_0221).await;
+    let replies = host
+        .feed(PERIOD, Duration::from_secs(5), |n| job(FAMILY, n))
+        .await;
+    host.listen(Duration::from_secs(2)).await;
+    let skipped = host.port.codec().skipped();
+    let damaged = status.borrow().counters.damaged;
+    (
+        replies.into_iter().map(|(reply, _)| reply).collect(),
+        skipped,
+        damaged,
+    )
+}
+
+#[tokio::test]
+async fn lost_and_changed_bytes_cost_frames_and_stop_nothing() {
+    let (good, skipped, damaged) = mined(Faults::default()).await;
+    assert_eq!((skipped, damaged), (0, 0));
+    for faults in [
+        Faults {
+            drop_one_in: NonZeroU32::new(400),
+            ..Faults::default()
+        },
+        Faults {
+            flip_one_in: NonZeroU32::new(400),
+            ..Faults::default()
+        },
+    ] {
+        let (bad, _, damaged) = mined(faults).await;
+        assert!(damaged > 100, "{damaged}");
+        assert!(
+            !bad.is_empty() && bad.len() < good.len(),
+            "{} {}",
+            bad.len(),
+            good.len()
+        );
+    }
+}
+
+#[tokio::test]
+async fn garbage_comes_with_a_new_clock_and_the_host_finds_back() {
+    let (mut host, _) = connected(with(Faults {
+        garbage: true,
+        ..Faults::default()
+    }));
+    let mut skipped = 0;
+    for _ in 0..20 {
+        host.write(FAMILY.pll(), 0x0068_0221).await;
+        let replies = host.read(Target::All, CHIP_ADDRESS).await;
+        // The last garbage may swallow a reply, and the frame after sets that right.
+        assert!(replies.len() >= 8, "{}", replies.len());
+        skipped = host.port.codec().skipped();
+    }
+    assert!(skipped >= 20, "{skipped}");
+}
+
+#[tokio::test]
+async fn copies_and_late_nonces_are_what_they_say() {
+    let (twice, ..) = mined(Faults {
+        duplicate: 1.0,
+        ..Faults::default()
+    })
+    .await;
+    assert!(twice.len() > 4);
+    for pair in twice.chunks_exact(2) {
+        assert_eq!(pair[0], pair[1]);
+    }
+    let (mut host, _) = connected(with(Faults {
+        late: 1.0,
+        late_by: Duration::from_secs(2),
+        ..Faults::default()
+    }));
+    host.bring_up(9, 0x0068_0221).await;
+    let start = host.clock.now();
+    let replies = host
+        .feed(PERIOD, Duration::from_secs(3), |n| job(FAMILY, n))
+        .await;
+    assert!(replies[0].1.since(start) > Duration::from_secs(2));
+    // Those of the last two seconds come after the work.
+    assert!(!host.listen(Duration::from_secs(3)).await.is_empty());
+}
+
+/// Sends `bytes`, then a sound request behind enough silence, and gives what comes back.
+fn answer_after(family: Family, bytes: &[u8]) -> Vec<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let (clock, tracker) = (Clock::scaled(1000.0), TaskTracker::new());
+        let shutdown = CancellationToken::new();
+        let (mut near, far) = tokio::io::duplex(1 << 20);
+        let settings = Settings::new(family, 1, 1, SCALE);
+        serve(settings, far, clock, &tracker, &shutdown).expect("settings");
+        near.write_all(bytes).await.expect("sent");
+        // Longer than any frame that the nonsense may have begun, and no frame itself.
+        near.write_all(&[0xff; 200]).await.expect("sent");
+        let read: &[u8] = match family {
+            Family::Bm1387 => &[0x54, 0x05, 0x00, 0x00, 0x19],
+            Family::Bm1366 => &[0x55, 0xaa, 0x52, 0x05, 0x00, 0x00, 0x0a],
+        };
+        near.write_all(read).await.expect("sent");
+        let mut reply = vec![0; 7];
+        let answer = near.read_exact(&mut reply);
+        tokio::time::timeout(Duration::from_secs(20), answer)
+            .await
+            .expect("an answer in time")
+            .expect("an answer");
+        shutdown.cancel();
+        reply
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever comes, the chips do not fall over, and answer the next sound request.
+    #[test]
+    fn nonsense_is_passed_over(bytes in prop::collection::vec(any::<u8>(), 0..2000), new: bool) {
+        let family = if new { Family::Bm1366 } else { FAMILY };
+        prop_assert_eq!(answer_after(family, &bytes).len(), 7);
+    }
+
+    /// The same with what looks like frames: cut off, too long, with a wrong checksum.
+    #[test]
+    fn almost_frames_are_passed_over(
+        kind in prop::sample::select(vec![0x21u8, 0x41, 0x48, 0x54, 0x55, 0x58, 0x40, 0x51, 0x52, 0x53]),
+        length: u8,
+        rest in prop::collection::vec(any::<u8>(), 0..160),
+        new: bool,
+    ) {
+        let family = if new { Family::Bm1366 } else { FAMILY };
+        let mut bytes = if new { vec![0x55, 0xaa] } else { Vec::new() };
+        bytes.extend([kind, length]);
+        bytes.extend(rest);
+        prop_assert_eq!(answer_after(family, &bytes).len(), 7);
+    }
+}
