@@ -15,6 +15,15 @@ pub enum Family {
     Bm1366,
 }
 
+impl std::fmt::Display for Family {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Family::Bm1387 => "BM1387",
+            Family::Bm1366 => "BM1366",
+        })
+    }
+}
+
 /// Which chips a command is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {

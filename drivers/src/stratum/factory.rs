@@ -6,6 +6,7 @@
 
 use rand::RngExt;
 
+use crate::clock::Clock;
 use crate::pow::{Algorithm, Work};
 use crate::seed::Rng;
 
@@ -48,6 +49,16 @@ impl JobFactory {
     /// The same for units that hash by `algorithm`.
     pub fn with_algorithm(self, algorithm: Algorithm) -> JobFactory {
         JobFactory { algorithm, ..self }
+    }
+
+    /// The next job as [`next`](JobFactory::next), with what `clock` says as its block time.
+    pub fn at(&mut self, word: u32, clock: &Clock, extranonce_len: usize) -> Job {
+        let ntime = clock.unix(clock.now()).as_secs();
+        self.next(
+            word,
+            u32::try_from(ntime).unwrap_or(u32::MAX),
+            extranonce_len,
+        )
     }
 
     /// The next job, carrying `word`, with block time `ntime`; `extranonce_len` is the length in bytes of

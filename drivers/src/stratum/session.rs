@@ -22,9 +22,7 @@ use super::verifier::{Judgement, Verifier, job_id};
 use crate::clock::{Clock, Nanos};
 use crate::pow::Difficulty;
 use crate::pow::work::BIP320_MASK;
-use crate::record::{
-    Durable, JobRecord, Proof, Record, Recorder, RecorderClosed, ShareRecord, Slot, Verdict,
-};
+use crate::record::{Durable, JobRecord, Record, Recorder, RecorderClosed, Slot, Verdict};
 
 /// How a server treats its connections.
 #[derive(Debug, Clone)]
@@ -275,15 +273,10 @@ impl Session {
         self.verifier
             .issue(job.serial, work.clone(), difficulty, sent, clean);
         let record = JobRecord {
-            job_id,
-            sent,
             step,
-            difficulty: difficulty.get(),
-            difficulty_scale: self.verifier.scale(),
-            work,
-            version_mask: self.verifier.version_mask(),
-            extranonce1: self.verifier.extranonce1().to_vec(),
-            clean,
+            ..self
+                .verifier
+                .job_record(job_id, work, difficulty, sent, clean)
         };
         self.recorder.record(Record::Job(record)).await?;
         Ok(sent)
@@ -363,20 +356,8 @@ impl Session {
     fn judge(&mut self, id: Value, submit: Submit, arrived: Nanos) -> Share {
         let judgement = self.verifier.judge(&submit);
         self.tickets += 1;
-        let record = ShareRecord {
-            ticket: self.tickets,
-            job_id: submit.job_id,
-            arrived,
-            since_job: judgement.since_job(arrived),
-            nonce: submit.nonce,
-            proof: Some(Proof {
-                extranonce2: submit.extranonce2,
-                ntime: submit.ntime,
-                version_bits: submit.version_bits,
-            }),
-            verdict: judgement.verdict,
-            difficulty: judgement.difficulty,
-        };
+        let nonce = submit.nonce;
+        let record = judgement.record(self.tickets, submit, arrived);
         if let Some(slot) = self.slot.take() {
             slot.fill(Record::Share(record));
         }
@@ -387,7 +368,7 @@ impl Session {
         Share {
             arrived,
             judgement,
-            nonce: submit.nonce,
+            nonce,
         }
     }
 

@@ -9,7 +9,7 @@ use super::request::Submit;
 use crate::clock::Nanos;
 use crate::pow::work::rolled_version;
 use crate::pow::{Difficulty, Target, Work};
-use crate::record::Verdict;
+use crate::record::{JobRecord, Proof, ShareRecord, Verdict};
 
 /// Jobs kept after they were replaced, so that a late share is told stale and can still be hashed.
 /// A unit's late shares come within a second; 64 jobs are more than that at any pace it can follow.
@@ -56,6 +56,24 @@ impl Judgement {
     /// Time from the sending of the job to `arrived`.
     pub fn since_job(&self, arrived: Nanos) -> Option<Duration> {
         self.sent.map(|sent| arrived.since(sent))
+    }
+
+    /// The record of `share`, which was judged so and arrived at `arrived`.
+    pub(crate) fn record(&self, ticket: u64, share: Submit, arrived: Nanos) -> ShareRecord {
+        ShareRecord {
+            ticket,
+            job_id: share.job_id,
+            arrived,
+            since_job: self.since_job(arrived),
+            nonce: share.nonce,
+            proof: Some(Proof {
+                extranonce2: share.extranonce2,
+                ntime: share.ntime,
+                version_bits: share.version_bits,
+            }),
+            verdict: self.verdict,
+            difficulty: self.difficulty,
+        }
     }
 }
 
@@ -124,6 +142,28 @@ impl Verifier {
             retired: false,
             seen: HashSet::new(),
         });
+    }
+
+    /// The record of a job, of no step, whose shares are judged by what is in force now.
+    pub(crate) fn job_record(
+        &self,
+        job_id: String,
+        work: Work,
+        difficulty: Difficulty,
+        sent: Nanos,
+        clean: bool,
+    ) -> JobRecord {
+        JobRecord {
+            job_id,
+            sent,
+            step: None,
+            difficulty: difficulty.get(),
+            difficulty_scale: self.scale,
+            work,
+            version_mask: self.version_mask,
+            extranonce1: self.extranonce1.clone(),
+            clean,
+        }
     }
 
     /// Judges a share. Each accepted share is accepted once.

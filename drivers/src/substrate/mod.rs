@@ -3,12 +3,15 @@
 //! | substrate | what it is | time |
 //! | --- | --- | --- |
 //! | [`Handshake`] | a unit on the wire | the run's clock |
+//! | [`SerialChain`] | bare chips on a serial port | the run's clock |
 //! | [`Twin`] | the simulator's physics, called in process | virtual |
 //! | [`Replay`] | what a run has recorded | as recorded |
 
+mod chain;
 mod handshake;
 mod last_resort;
 mod replay;
+mod steps;
 mod twin;
 
 use std::future::Future;
@@ -17,11 +20,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use crate::stratum::swh::{Discipline, Outcome, Pace};
+pub use chain::SerialChain;
 pub use handshake::Handshake;
 pub use last_resort::LAST_RESORT;
 pub use replay::{Recorded, Replay};
 pub use twin::Twin;
 
+use crate::bm13xx::ChainError;
 use crate::clock::Nanos;
 use crate::interlock::Cause;
 use crate::pow::Difficulty;
@@ -37,7 +42,8 @@ pub struct Drive {
     /// Share difficulty of the step's jobs.
     pub difficulty: Difficulty,
     /// Fraction of its time that the unit hashes current work, 0 to 1. Lowered by sending clean jobs at a
-    /// cadence, each of which costs the unit its switch dead time.
+    /// cadence, each of which costs the unit its switch dead time; on bare chips by letting them run out of
+    /// work.
     pub duty: f64,
     /// Where the unit is to run during the step.
     pub point: OperatingPoint,
@@ -132,6 +138,9 @@ pub enum SubstrateError {
     /// The unit's session ended.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// The chain on its serial port failed.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
     /// The unit is connected but answers nothing.
     #[error("{unit} has answered none of its last {steps} jobs in time: {}", silence(*.difficulty, *.refused))]
     Silent {
