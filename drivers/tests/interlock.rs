@@ -59,7 +59,8 @@ struct Bench {
     clock: Clock,
     expected: Expected,
     unit: Handshake,
-    guarded: Guarded,
+    /// Until it is dropped there is an experiment.
+    _guarded: Guarded,
     truth: watch::Receiver<Truth>,
     _stop: DropGuard,
 }
@@ -121,7 +122,7 @@ impl Bench {
             clock,
             expected,
             unit,
-            guarded,
+            _guarded: guarded,
             truth,
             _stop: stop.drop_guard(),
         }
