@@ -59,7 +59,7 @@ struct Bench {
     clock: Clock,
     expected: Expected,
     unit: Handshake,
-    // Its end is the end of the guard.
+    /// Until it is dropped there is an experiment.
     _guarded: Guarded,
     truth: watch::Receiver<Truth>,
     _stop: DropGuard,

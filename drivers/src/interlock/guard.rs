@@ -36,6 +36,9 @@ use crate::unit::OperatingPoint;
 /// Shortest period, so that a period of zero does not keep a processor busy with judging.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(1);
 
+/// Longest period: a third of the shortest age at which a reading no longer counts.
+const LONGEST_PERIOD: Duration = Duration::from_secs(5);
+
 /// Attempts to make the unit safe when the guard ends, and the wall time between them.
 const LAST_ATTEMPTS: u32 = 3;
 const LAST_PAUSE: Duration = Duration::from_secs(1);
@@ -93,7 +96,8 @@ struct Request {
 }
 
 impl<C: Control + 'static> Guard<C> {
-    /// A guard that judges `latest`, which the unit's poller publishes, every `period` of device time.
+    /// A guard that judges `latest`, which the unit's poller publishes, every `period` of device time,
+    /// but at least every five seconds.
     pub fn new(
         interlock: Interlock,
         control: C,
@@ -108,7 +112,7 @@ impl<C: Control + 'static> Guard<C> {
             // Taken here and not in the task, so that it always comes at the same place among the others.
             seat: clock.follow(),
             clock,
-            period: period.max(SHORTEST_PERIOD),
+            period: period.clamp(SHORTEST_PERIOD, LONGEST_PERIOD),
             dry_run: false,
         }
     }
