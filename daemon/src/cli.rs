@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use thermine_drivers::units::Model;
 
 use crate::experiment::Kind;
 use crate::{capture, train};
@@ -33,9 +34,12 @@ pub struct Train {
     /// The task.
     #[arg(value_enum)]
     pub task: Task,
-    /// Configuration of the unit; without it, a simulated Antminer S9 is started.
-    #[arg(short, long, value_name = "FILE")]
+    /// Configuration of the unit; without it, a simulated one is started.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "unit")]
     pub config: Option<PathBuf>,
+    /// Which simulated unit, if no configuration is named.
+    #[arg(short, long, value_enum, default_value = "s9")]
+    pub unit: Unit,
     /// What is driven.
     #[arg(long, value_enum, default_value = "handshake")]
     pub substrate: Kind,
@@ -58,6 +62,34 @@ pub struct Train {
     /// Folder for the report; made if it is not there, and must be empty [default: a new one in `runs`].
     #[arg(short, long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
+}
+
+/// Units that can be simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Unit {
+    /// Antminer S9.
+    S9,
+    /// Lucky Miner LV06.
+    Lv06,
+    /// Goldshell LB-Box.
+    LbBox,
+    /// A chain of bare BM1387 on a serial line.
+    Bm1387,
+    /// A bare BM1366 on a serial line.
+    Bm1366,
+}
+
+impl Unit {
+    /// Its model.
+    pub fn model(self) -> Model {
+        match self {
+            Unit::S9 => Model::AntminerS9,
+            Unit::Lv06 => Model::LuckyMinerLv06,
+            Unit::LbBox => Model::GoldshellLbBox,
+            Unit::Bm1387 => Model::Bm1387,
+            Unit::Bm1366 => Model::Bm1366,
+        }
+    }
 }
 
 /// Tasks.

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod experiment;
 pub mod report;
+pub mod rig;
 pub mod store;
 
 mod capture;

@@ -83,7 +83,10 @@ fn plan(args: &cli::Train) -> Result<Plan> {
         test: args.test.unwrap_or(default.test),
     };
     let mut plan = Plan {
-        config: Config::load(args.config.as_deref())?,
+        config: match &args.config {
+            Some(path) => Config::load(path)?,
+            None => Config::simulated(args.unit.model())?,
+        },
         kind: args.substrate,
         seed: args.seed.unwrap_or(1),
         split: asked(DEFAULT_SPLIT),
@@ -153,7 +156,7 @@ async fn record(plan: &Plan, input: &[f64], folder: &Path) -> Result<Vec<Trace>>
     let store = Store::create(&folder.join(CAPTURE), &meta)?;
     let traces = match plan.kind {
         Kind::Twin => unless_interrupted(arms::twins(plan, input, &store, &progress)).await,
-        _ => unless_interrupted(arms::handshakes(plan, input, &store, &progress)).await,
+        _ => unless_interrupted(arms::on_wires(plan, input, &store, &progress)).await,
     };
     // Whatever happened, what is recorded stays readable, and says how the run ended.
     let state = match &traces {

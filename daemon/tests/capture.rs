@@ -91,6 +91,7 @@ async fn what_goes_in_comes_out() {
     let recorder = store.stream("a");
     let mut job = job(10);
     job.work = Work {
+        claim_trie: Some([3; 32]),
         merkle_branch: vec![[1; 32], [2; 32]],
         ..job.work
     };
@@ -354,6 +355,21 @@ async fn a_capture_that_has_been_tampered_with_is_found_out() {
         assert!(report.contradictions >= 1, "{damage}");
         assert!(report.render().contains("share 1 (accepted)"), "{damage}");
     }
+}
+
+/// Captures of version 1 had no column for the claim trie.
+#[tokio::test]
+async fn a_capture_of_version_1_is_read_as_one_of_today() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("old.sqlite");
+    imported(&fixture(), &path).await.expect("imported");
+    let today = verify(&path).expect("verified");
+    let old = rusqlite::Connection::open(&path).expect("opened");
+    old.execute_batch("ALTER TABLE job DROP COLUMN claim_trie; PRAGMA user_version = 1")
+        .expect("made old");
+    drop(old);
+    assert_eq!(verify(&path).expect("verified"), today);
+    assert!(today.hashed > 0);
 }
 
 #[tokio::test]

@@ -22,6 +22,24 @@ pub trait Control: Send {
     fn restart(&mut self) -> impl Future<Output = Result<(), ControlError>> + Send;
 }
 
+/// The control of a unit whose wire has no settings, as an S9's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoControl;
+
+impl Control for NoControl {
+    async fn operating_point(&mut self) -> Result<OperatingPoint, ControlError> {
+        Err(ControlError::Unsupported("say where it runs"))
+    }
+
+    async fn set(&mut self, _asked: &OperatingPoint) -> Result<Applied, ControlError> {
+        Err(ControlError::Unsupported("run elsewhere"))
+    }
+
+    async fn restart(&mut self) -> Result<(), ControlError> {
+        Err(ControlError::Unsupported("restart"))
+    }
+}
+
 /// What became of a setting.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Applied {
@@ -87,4 +105,7 @@ pub enum ControlError {
     /// The wire has no way to do it.
     #[error("{0}: this model cannot be told to over its wire")]
     Unsupported(&'static str),
+    /// A setting that no unit can have, named. Nothing was sent.
+    #[error("{0} is not a finite number: nothing was sent")]
+    NotFinite(&'static str),
 }

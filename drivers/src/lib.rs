@@ -7,16 +7,21 @@
 //! - [`mod@unit`]: what a unit is: identity, telemetry, operating point;
 //! - [`record`]: what a run leaves behind, as values on a bounded queue;
 //! - [`poller`]: the latest reading of a unit; [`control`]: where it is asked to run;
-//! - [`stratum`], [`cgminer`], [`bm13xx`]: the wires; [`units`]: what is particular to a model;
+//! - [`stratum`], [`cgminer`], [`axeos`], [`goldshell`], [`bm13xx`]: the wires; [`units`]: what is particular to
+//!   a model;
+//! - [`interlock`]: keeps a unit from being driven hot;
 //! - [`sim`]: one physics, fronted by sockets (a simulated unit) or by calls (the twin);
 //! - [`substrate`]: the seam to the experiment: one drive in, one observation out.
 //!
 //! Nothing here prints, exits, reads a file or knows what a readout is.
 
+pub mod axeos;
 pub mod bm13xx;
 pub mod cgminer;
 pub mod clock;
 pub mod control;
+pub mod goldshell;
+pub mod interlock;
 pub mod poller;
 pub mod pow;
 pub mod quantity;

@@ -52,6 +52,8 @@ impl<R: AsyncRead + Unpin> AsyncRead for Stamped<R> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Who asks for more bytes has dealt with all that came before, but for the beginning of what he asks
+        // the rest of.
         self.settle();
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;

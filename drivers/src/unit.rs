@@ -19,6 +19,9 @@ pub struct Identity {
     pub firmware: Option<String>,
     /// Version of the control interface.
     pub api: Option<String>,
+    /// What tells it from others of its model: a serial number, a hardware address or a host name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
 }
 
 /// One reading of a unit's sensors and counters.
@@ -98,6 +101,38 @@ pub struct OperatingPoint {
     /// Power plan, on models that have some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<PowerMode>,
+}
+
+impl OperatingPoint {
+    /// Leaves every setting as it is.
+    pub const UNCHANGED: OperatingPoint = OperatingPoint {
+        frequency: None,
+        voltage: None,
+        fan: None,
+        mode: None,
+    };
+}
+
+/// A temperature sensor of a board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sensor {
+    /// [`Board::pcb_temp`].
+    Board,
+    /// [`Board::chip_temp`].
+    Chip,
+    /// [`Board::regulator_temp`].
+    Regulator,
+}
+
+impl std::fmt::Display for Sensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Sensor::Board => "circuit board",
+            Sensor::Chip => "chip",
+            Sensor::Regulator => "regulator",
+        })
+    }
 }
 
 /// A power plan of the firmware.

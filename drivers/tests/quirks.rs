@@ -4,7 +4,7 @@ use std::path::Path;
 
 #[test]
 fn every_relative_link_of_the_quirks_leads_somewhere() {
-    for module in ["bm13xx", "cgminer", "stratum"] {
+    for module in ["axeos", "bm13xx", "cgminer", "goldshell", "stratum"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("src")
             .join(module);

@@ -85,6 +85,7 @@ impl Bench {
             },
             params: Params::s9(),
             seed: 1,
+            faults: Vec::new(),
         };
         s9::start(settings, api, clock.clone(), &tasks, &unit);
         let poller = Poller::new(

@@ -8,23 +8,21 @@ use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
 use thermine_drivers::sim::device::Device;
 use thermine_drivers::sim::params::Params;
-use thermine_drivers::stratum::Session;
-use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::substrate::{Handshake, Provenance, Replay, Substrate, Twin};
-use thermine_drivers::units::s9;
+use thermine_drivers::substrate::{Replay, Substrate, Twin};
+use thermine_drivers::units::Model;
 use tokio::task::JoinSet;
 
 use super::Plan;
 use super::encoder::{Encoder, Mode};
-use super::rig::{Awaited, Rig};
 use super::trace::Trace;
 use crate::config::{Config, Simulated};
 use crate::report::progress::{Bar, Progress};
+use crate::rig::{Rig, Unit};
 use crate::store::{Capture, Store};
 
 /// All modes on simulated units of their own, at once unless they must share a port, or one after the
 /// other on the one real unit.
-pub(crate) async fn handshakes(
+pub(crate) async fn on_wires(
     plan: &Plan,
     input: &[f64],
     store: &Store,
@@ -44,7 +42,11 @@ pub(crate) async fn handshakes(
             part(mode),
         )
     });
-    if config.stratum.listen.port() == 0 {
+    if config
+        .stratum
+        .as_ref()
+        .is_none_or(|stratum| stratum.listen.port() == 0)
+    {
         return together(arms).await;
     }
     let mut traces = Vec::new();
@@ -54,7 +56,7 @@ pub(crate) async fn handshakes(
     Ok(traces)
 }
 
-/// One mode on a simulated unit, with a clock, a server and a port of its own.
+/// One mode on a simulated unit, with a clock, a rig and a port of its own.
 async fn simulated_unit(
     config: Config,
     simulated: Simulated,
@@ -64,13 +66,10 @@ async fn simulated_unit(
     let clock = simulated
         .speed
         .map_or_else(Clock::virtual_time, Clock::scaled);
-    let rig = Rig::open(config, clock).await?;
-    let mut awaited = rig.simulate(simulated.difficulty_scale, unit_seed).await?;
-    let session = awaited.session().await?;
-    let jobs = JobFactory::new(seed::stream(unit_seed, "jobs"));
-    let mut unit = part.handshake(session, jobs, &rig, &awaited, Provenance::Simulated);
-    let trace = part.drive(&mut unit).await?;
-    unit.finish().await?;
+    let mut rig = Rig::new(clock);
+    let mut unit = rig.attach(&config, unit_seed).await?;
+    unit.ready().await?;
+    let trace = part.drive_unit(&mut unit).await?;
     rig.close().await;
     Ok(trace)
 }
@@ -81,21 +80,13 @@ async fn real_unit(
     progress: &Progress,
     parts: [Part; Mode::ALL.len()],
 ) -> Result<Vec<Trace>> {
-    let rig = Rig::open(plan.config.clone(), Clock::real()).await?;
-    progress.say(&format!(
-        "waiting for {}: its pool is stratum+tcp://{}, its worker {}",
-        plan.config.unit.name,
-        rig.stratum(),
-        plan.config.stratum.worker
-    ));
-    let mut awaited = rig.expect();
-    let mut session = awaited.session().await?;
-    let mut jobs = JobFactory::new(seed::stream(plan.seed, "jobs"));
+    let mut rig = Rig::new(Clock::real());
+    let mut unit = rig.attach(&plan.config, plan.seed).await?;
+    progress.say(&format!("waiting for {}", unit.instructions()));
+    unit.ready().await?;
     let mut traces = Vec::new();
     for part in parts {
-        let mut unit = part.handshake(session, jobs, &rig, &awaited, Provenance::Device);
-        traces.push(part.drive(&mut unit).await?);
-        (session, jobs) = unit.finish().await?;
+        traces.push(part.drive_unit(&mut unit).await?);
     }
     rig.close().await;
     Ok(traces)
@@ -135,7 +126,7 @@ pub(crate) async fn twins(
             let mut twin = Twin::new(
                 Device::warm(&Params::s9(), unit_seed),
                 mode.discipline(),
-                s9::SWITCH_DEAD_TIME,
+                Model::AntminerS9.switch_dead_time(),
                 seed::stream(unit_seed, "twin"),
                 part.recorder.clone(),
             );
@@ -163,6 +154,7 @@ pub(crate) async fn replay(plan: &Plan, input: &[f64], progress: &Progress) -> R
         let steps = Capture::open(path)?.steps(&stream)?;
         let part = Part {
             encoder: Encoder::new(mode, plan.config.step.clone()),
+            model: plan.config.unit.model,
             recorder: Recorder::discard(),
             bar: progress.bar(mode.name(), input.len()),
             input: input.to_vec(),
@@ -179,6 +171,7 @@ pub(crate) async fn replay(plan: &Plan, input: &[f64], progress: &Progress) -> R
 /// One mode's share of a run.
 struct Part {
     encoder: Encoder,
+    model: Model,
     recorder: Recorder,
     bar: Bar,
     input: Vec<f64>,
@@ -188,35 +181,26 @@ impl Part {
     fn new(mode: Mode, config: &Config, store: &Store, progress: &Progress, input: &[f64]) -> Part {
         Part {
             encoder: Encoder::new(mode, config.step.clone()),
+            model: config.unit.model,
             recorder: store.stream(mode.name()),
             bar: progress.bar(mode.name(), input.len()),
             input: input.to_vec(),
         }
     }
 
-    fn handshake(
-        &self,
-        session: Session,
-        jobs: JobFactory,
-        rig: &Rig,
-        awaited: &Awaited,
-        provenance: Provenance,
-    ) -> Handshake {
-        Handshake::new(
-            session,
-            jobs,
-            self.encoder.mode().discipline(),
-            s9::SWITCH_DEAD_TIME,
-            awaited.latest.clone(),
-            self.recorder.clone(),
-            provenance,
-            rig.clock().clone(),
-        )
+    /// Drives a unit on its wire, and leaves it ready for more.
+    async fn drive_unit(&self, unit: &mut Unit) -> Result<Trace> {
+        let mut driven = unit.drive(self.encoder.mode().discipline(), self.recorder.clone())?;
+        let trace = self.drive(&mut driven).await?;
+        unit.release(driven).await?;
+        Ok(trace)
     }
 
     async fn drive<S: Substrate>(&self, substrate: &mut S) -> Result<Trace> {
-        Trace::record(substrate, &self.encoder, &self.input, || self.bar.step())
-            .await
-            .with_context(|| self.encoder.mode().name())
+        Trace::record(substrate, &self.encoder, self.model, &self.input, || {
+            self.bar.step()
+        })
+        .await
+        .with_context(|| self.encoder.mode().name())
     }
 }

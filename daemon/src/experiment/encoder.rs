@@ -129,9 +129,11 @@ impl Encoder {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use thermine_drivers::units::Model;
 
     fn encoder(mode: Mode) -> Encoder {
-        Encoder::new(mode, Config::load(None).expect("the default").step)
+        let config = Config::simulated(Model::AntminerS9).expect("the default");
+        Encoder::new(mode, config.step)
     }
 
     #[test]

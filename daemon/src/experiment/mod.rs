@@ -3,7 +3,6 @@
 pub(crate) mod arms;
 pub mod encoder;
 pub mod features;
-pub mod rig;
 pub mod trace;
 
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use thermine_drivers::substrate::{Outcome, Provenance, Refused, Substrate, SubstrateError};
+use thermine_drivers::units::Model;
 use thermine_reservoir::state::{Feature, StateMatrix};
 
 use super::encoder::{Encoder, Mode};
@@ -34,20 +35,21 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Drives `substrate` through `input`; `progress` is told of each step done.
+    /// Drives `substrate`, a unit of `model`, through `input`; `progress` is told of each step done.
     ///
     /// # Errors
     /// If a step fails. What came before is in the capture.
     pub async fn record<S: Substrate>(
         substrate: &mut S,
         encoder: &Encoder,
+        model: Model,
         input: &[f64],
         progress: impl Fn(),
     ) -> Result<Trace, SubstrateError> {
         let mut trace = Trace {
             mode: encoder.mode(),
             provenance: substrate.provenance(),
-            features: Features::s9(),
+            features: Features::of(model),
             encoded: Vec::with_capacity(input.len()),
             waits_ms: Vec::new(),
             jobs: 0,

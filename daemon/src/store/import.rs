@@ -2,7 +2,8 @@
 //!
 //! Columns, in any order, named in the first row: `timestamp` (s), `job_id`, `jitter_ms` (from the
 //! sending of the job to the arrival), `version`, `prevhash`, `coinb1`, `coinb2`, `merkle_branch`, `ntime`,
-//! `nbits` as in `mining.notify`, `extranonce1`, `extranonce2`, `nonce`. Others are ignored.
+//! `nbits` as in `mining.notify`, `extranonce1`, `extranonce2`, `nonce`; and `claimtrie` if they are LBRY's.
+//! Others are ignored.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -15,8 +16,6 @@ use sha2::{Digest, Sha256};
 use thermine_drivers::clock::Nanos;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::pow::Work;
-use thermine_drivers::pow::difficulty::difficulty_of;
-use thermine_drivers::pow::sha256d::sha256d;
 use thermine_drivers::pow::work::swap_words;
 use thermine_drivers::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
 use thermine_drivers::substrate::Provenance;
@@ -39,6 +38,9 @@ const COLUMNS: [&str; 13] = [
     "nbits",
     "nonce",
 ];
+
+/// Column that only shares of LBRY have.
+const CLAIM_TRIE: &str = "claimtrie";
 
 /// What was imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +70,6 @@ pub async fn import(
     }
     let digest = digest(csv)?;
     let partial = out.with_extension("partial");
-    // Left by an import that was killed.
     // Left by an import that was killed, if it is there.
     let _ = std::fs::remove_file(&partial);
     let meta = RunMeta {
@@ -122,6 +123,9 @@ async fn rows(
         let place = headers.iter().position(|name| name.trim() == column);
         let place = place.ok_or_else(|| line_error(1, format!("there is no column `{column}`")))?;
         places.insert(column, place);
+    }
+    if let Some(place) = headers.iter().position(|name| name.trim() == CLAIM_TRIE) {
+        places.insert(CLAIM_TRIE, place);
     }
     let mut imported = Imported {
         capture: PathBuf::new(),
@@ -203,6 +207,10 @@ impl Row<'_> {
         let work = Work {
             version: self.hex_number("version")?,
             prevhash: swap_words(self.hash("prevhash", self.text("prevhash"))?),
+            claim_trie: match self.text(CLAIM_TRIE) {
+                "" => None,
+                text => Some(swap_words(self.hash(CLAIM_TRIE, text)?)),
+            },
             coinb1: self.bytes("coinb1")?,
             coinb2: self.bytes("coinb2")?,
             merkle_branch: self.branch()?,
@@ -213,8 +221,9 @@ impl Row<'_> {
         let extranonce2 = self.bytes("extranonce2")?;
         let nonce = self.hex_number("nonce")?;
         let root = work.merkle_root(&extranonce1, &extranonce2);
-        let hash = sha256d(&work.header(work.version, &root, work.ntime, nonce));
-        let found = difficulty_of(&hash);
+        let proof_of_work = work.proof_of_work();
+        let hash = proof_of_work.hash(&work.header(work.version, &root, work.ntime, nonce));
+        let found = proof_of_work.difficulty_of(&hash);
         let share = ShareRecord {
             ticket: 0,
             job_id: self.text("job_id").to_string(),

@@ -166,7 +166,7 @@ impl Capture {
         loop {
             let page = self.rows(
                 "SELECT share.*, job.sent_ns, job.step, job.difficulty AS asked, job.scale, job.version, \
-                 job.prevhash, job.coinb1, job.coinb2, job.branch, job.ntime AS job_ntime, job.nbits, \
+                 job.prevhash, job.claim_trie, job.coinb1, job.coinb2, job.branch, job.ntime AS job_ntime, job.nbits, \
                  job.version_mask, job.extranonce1, job.clean \
                  FROM share LEFT JOIN job ON job.id = share.job WHERE share.id > ?1 ORDER BY share.id LIMIT ?2",
                 [after, PAGE],
@@ -346,6 +346,7 @@ fn stored_share(row: &Row<'_>) -> rusqlite::Result<StoredShare> {
             work: Work {
                 version: row.get("version")?,
                 prevhash: row.get("prevhash")?,
+                claim_trie: row.get("claim_trie")?,
                 coinb1: row.get("coinb1")?,
                 coinb2: row.get("coinb2")?,
                 merkle_branch: row

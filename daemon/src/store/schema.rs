@@ -14,8 +14,8 @@ use super::{StoreError, database};
 const APPLICATION_ID: i64 = 0x5468_726d;
 
 /// Version of the tables below (`PRAGMA user_version`). Raise it with every change, and teach `open` the
-/// older ones.
-const VERSION: i64 = 1;
+/// older ones. Version 1 had no claim tries.
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE run (
@@ -43,6 +43,7 @@ CREATE TABLE job (
     scale        REAL NOT NULL,
     version      INTEGER NOT NULL,
     prevhash     BLOB NOT NULL,
+    claim_trie   BLOB,
     coinb1       BLOB NOT NULL,
     coinb2       BLOB NOT NULL,
     branch       BLOB NOT NULL,
@@ -165,6 +166,12 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
             found,
             known: VERSION,
         });
+    }
+    if found < 2 {
+        // Seen through this view, it is as one of today without claim tries.
+        connection
+            .execute_batch("CREATE TEMP VIEW job AS SELECT *, NULL AS claim_trie FROM main.job")
+            .map_err(&fail)?;
     }
     connection
         .pragma_update(None, "query_only", true)

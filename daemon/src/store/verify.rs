@@ -9,10 +9,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use serde::Serialize;
-use thermine_drivers::pow::difficulty::difficulty_of;
-use thermine_drivers::pow::sha256d::sha256d;
+use thermine_drivers::pow::Difficulty;
 use thermine_drivers::pow::work::rolled_version;
-use thermine_drivers::pow::{Difficulty, Target};
 use thermine_drivers::record::Verdict;
 use thermine_reservoir::describe::{Summary, Uniformity};
 
@@ -112,10 +110,12 @@ impl Tally {
             job.version_mask,
             proof.version_bits.unwrap_or(0),
         );
-        let hash = sha256d(&job.work.header(version, &root, proof.ntime, share.nonce));
-        let found = difficulty_of(&hash) / job.difficulty_scale;
+        let proof_of_work = job.work.proof_of_work();
+        let header = job.work.header(version, &root, proof.ntime, share.nonce);
+        let hash = proof_of_work.hash(&header);
+        let found = proof_of_work.difficulty_of(&hash) / job.difficulty_scale;
         let target = Difficulty::new(job.difficulty)
-            .map(|asked| Target::of(asked.scaled(job.difficulty_scale)));
+            .map(|asked| proof_of_work.target(asked.scaled(job.difficulty_scale)));
         let valid = target.is_ok_and(|target| target.is_met_by(&hash));
         let misread = share
             .difficulty

@@ -231,8 +231,8 @@ impl Writer {
         self.connection
             .prepare_cached(
                 "INSERT INTO job (stream, job_id, sent_ns, step, difficulty, scale, version, prevhash, \
-                 coinb1, coinb2, branch, ntime, nbits, version_mask, extranonce1, clean) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                 claim_trie, coinb1, coinb2, branch, ntime, nbits, version_mask, extranonce1, clean) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
             )?
             .execute(params![
                 stream as i64,
@@ -243,6 +243,7 @@ impl Writer {
                 job.difficulty_scale,
                 job.work.version,
                 job.work.prevhash,
+                job.work.claim_trie,
                 job.work.coinb1,
                 job.work.coinb2,
                 job.work.merkle_branch.concat(),

@@ -117,7 +117,7 @@ impl Job {
                     nbits: work.nbits,
                     ntime: work.ntime,
                     tail,
-                    midstates: vec![Midstate::of(&header).words()],
+                    midstates: vec![Midstate::of(header.first_block()).words()],
                 }
             }
             Family::Bm1366 => Job::Bm1366 {

@@ -79,7 +79,6 @@ where
     /// # Errors
     /// [`PortError`], after which the port is of no more use.
     pub async fn next(&mut self) -> Result<(C::Item, Nanos), PortError> {
-        self.frames.get_mut().settle();
         match self.frames.next().await {
             Some(Ok(frame)) => Ok((frame, self.frames.get_ref().last())),
             Some(Err(error)) => Err(error.into()),

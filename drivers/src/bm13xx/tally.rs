@@ -166,6 +166,7 @@ impl Chain {
     /// Who the chips say they are.
     pub fn identity(&self) -> Identity {
         Identity {
+            serial: None,
             model: Some(format!("{} chain", self.family)),
             firmware: None,
             api: None,

@@ -98,7 +98,7 @@ impl Worklist {
         if let frame::Job::Bm1387 { midstates, .. } = &mut chip_job {
             midstates.extend((1..u32::from(MIDSTATES)).map(|index| {
                 let version = work.version | index << FIRST_ROLLED_BIT;
-                Midstate::of(&work.header(version, &root, work.ntime, 0)).words()
+                Midstate::of(work.header(version, &root, work.ntime, 0).first_block()).words()
             }));
         }
         self.slots[self.next] = Some(Issued {

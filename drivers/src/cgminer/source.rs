@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::poller::{self, SourceError};
 use crate::unit::{Identity, Telemetry};
 
-/// Reads `stats` and `summary` of the unit at one address.
+/// Reads `stats` and `summary` of the unit at one address, and `devs` where `stats` has no boards.
 #[derive(Debug, Clone)]
 pub struct Source {
     addr: SocketAddr,
@@ -33,9 +33,19 @@ impl Source {
 impl poller::Source for Source {
     async fn read(&mut self, clock: &Clock) -> Result<Telemetry, SourceError> {
         let stats = self.limits.query(self.addr, "stats", None).await?.stats();
+        let devices = if stats.boards.is_empty() {
+            match self.limits.query(self.addr, "devs", None).await {
+                Ok(reply) => reply.devices(),
+                // Firmware that refuses it has told all it will.
+                Err(error) if error.is_fatal() => Vec::new(),
+                Err(error) => return Err(error.into()),
+            }
+        } else {
+            Vec::new()
+        };
         let taken = clock.now();
         let summary = self.limits.query(self.addr, "summary", None).await?;
-        Ok(telemetry(taken, &summary.summary(), &stats, &[]))
+        Ok(telemetry(taken, &summary.summary(), &stats, &devices))
     }
 
     async fn identify(&mut self) -> Result<Identity, SourceError> {

@@ -5,8 +5,24 @@
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
+use super::ProofOfWork;
+
 /// Length of a Bitcoin block header in bytes.
 pub const HEADER_LEN: usize = 80;
+
+/// Bitcoin's proof of work.
+#[derive(Debug, Clone, Copy)]
+pub struct Sha256d;
+
+impl ProofOfWork for Sha256d {
+    fn hash(&self, header: &[u8]) -> [u8; 32] {
+        sha256d(header)
+    }
+
+    fn ease(&self) -> f64 {
+        1.0
+    }
+}
 
 /// SHA-256 of SHA-256 of `data`, in the order in which the digest's bytes come.
 pub fn sha256d(data: &[u8]) -> [u8; 32] {
@@ -31,12 +47,10 @@ const START: [u32; 8] = [
 pub struct Midstate([u32; 8]);
 
 impl Midstate {
-    /// The state after the first block of `header`.
-    pub fn of(header: &[u8; HEADER_LEN]) -> Midstate {
-        let mut block = [0; 64];
-        block.copy_from_slice(&header[..64]);
+    /// The state after `block`, the first 64 bytes of a header.
+    pub fn of(block: &[u8; 64]) -> Midstate {
         let mut state = START;
-        compress256(&mut state, &[block]);
+        compress256(&mut state, &[*block]);
         Midstate(state)
     }
 
@@ -115,7 +129,8 @@ mod tests {
             assert_eq!(hex::encode(shown), id);
 
             let tail: [u8; 16] = header[64..].try_into().expect("16 bytes");
-            assert_eq!(Midstate::of(&header).hash(&tail), hash);
+            let block = header.first_chunk().expect("64 bytes");
+            assert_eq!(Midstate::of(block).hash(&tail), hash);
 
             let bits = u32::from_le_bytes(header[72..76].try_into().expect("4 bytes"));
             let target = Target::from_compact(bits).expect("a valid target");

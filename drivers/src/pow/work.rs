@@ -4,7 +4,8 @@
 //! they come out of SHA-256d; the previous hash is kept here in header order (Stratum sends it with each
 //! 4-byte word reversed, see [`swap_words`]).
 
-use super::sha256d::{HEADER_LEN, sha256d};
+use super::sha256d::sha256d;
+use super::{Algorithm, ProofOfWork, lbry, sha256d as bitcoin};
 
 /// Version bits that BIP 320 sets aside for rolling: 13 to 28.
 pub const BIP320_MASK: u32 = 0x1fff_e000;
@@ -16,6 +17,8 @@ pub struct Work {
     pub version: u32,
     /// Hash of the previous block in header byte order.
     pub prevhash: [u8; 32],
+    /// Root of the claim trie in header byte order: LBRY's headers have one, Bitcoin's do not.
+    pub claim_trie: Option<[u8; 32]>,
     /// Coinbase transaction before the extranonces.
     pub coinb1: Vec<u8>,
     /// Coinbase transaction after the extranonces.
@@ -42,22 +45,63 @@ impl Work {
             })
     }
 
-    /// The 80-byte header with the given version, merkle root, time and nonce.
-    pub fn header(
-        &self,
-        version: u32,
-        merkle_root: &[u8; 32],
-        ntime: u32,
-        nonce: u32,
-    ) -> [u8; HEADER_LEN] {
-        let mut header = [0; HEADER_LEN];
-        header[..4].copy_from_slice(&version.to_le_bytes());
-        header[4..36].copy_from_slice(&self.prevhash);
-        header[36..68].copy_from_slice(merkle_root);
-        header[68..72].copy_from_slice(&ntime.to_le_bytes());
-        header[72..76].copy_from_slice(&self.nbits.to_le_bytes());
-        header[76..].copy_from_slice(&nonce.to_le_bytes());
+    /// The header with the given version, merkle root, time and nonce.
+    pub fn header(&self, version: u32, merkle_root: &[u8; 32], ntime: u32, nonce: u32) -> Header {
+        let mut header = Header {
+            bytes: [0; lbry::HEADER_LEN],
+            len: 0,
+        };
+        header.push(&version.to_le_bytes());
+        header.push(&self.prevhash);
+        header.push(merkle_root);
+        if let Some(claim_trie) = &self.claim_trie {
+            header.push(claim_trie);
+        }
+        header.push(&ntime.to_le_bytes());
+        header.push(&self.nbits.to_le_bytes());
+        header.push(&nonce.to_le_bytes());
         header
+    }
+
+    /// The algorithm that its headers are hashed by.
+    pub fn algorithm(&self) -> Algorithm {
+        match self.claim_trie {
+            None => Algorithm::Sha256d,
+            Some(_) => Algorithm::Lbry,
+        }
+    }
+
+    /// How its headers are hashed.
+    pub fn proof_of_work(&self) -> &'static dyn ProofOfWork {
+        self.algorithm().proof_of_work()
+    }
+}
+
+/// A block header: 80 bytes for Bitcoin, 112 for LBRY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    bytes: [u8; lbry::HEADER_LEN],
+    len: usize,
+}
+
+impl Header {
+    /// Its first 64 bytes, which the midstate covers.
+    pub fn first_block(&self) -> &[u8; 64] {
+        const { assert!(bitcoin::HEADER_LEN > 64 && lbry::HEADER_LEN > 64) };
+        self.bytes.first_chunk().unwrap_or(&[0; 64])
+    }
+
+    fn push(&mut self, part: &[u8]) {
+        self.bytes[self.len..][..part.len()].copy_from_slice(part);
+        self.len += part.len();
+    }
+}
+
+impl std::ops::Deref for Header {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
 
@@ -94,6 +138,7 @@ pub(crate) mod tests {
         let work = |prevhash, coinb1, coinb2| Work {
             version: 0x2000_0000,
             prevhash: swap_words(array(prevhash)),
+            claim_trie: None,
             coinb1: bytes(coinb1),
             coinb2: bytes(coinb2),
             merkle_branch: Vec::new(),
@@ -147,6 +192,7 @@ pub(crate) mod tests {
             prevhash: swap_words(array(
                 "6b6455fd6db962c101f2d4fc0d67f4a3bc96391d000152960000000000000000",
             )),
+            claim_trie: None,
             coinb1: Vec::new(),
             coinb2: Vec::new(),
             merkle_branch: Vec::new(),

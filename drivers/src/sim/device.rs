@@ -13,6 +13,7 @@ use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 
 use super::ambient::Ambient;
+use super::fault::{Fault, Faults};
 use super::hashing::{Chips, Timeline, Work};
 use super::params::Params;
 use super::sensors::{Sampler, Sensors, Setting};
@@ -61,6 +62,7 @@ pub struct Device {
     sampler: Sampler,
     ambient: Ambient,
     tripped: bool,
+    faults: Faults,
 
     shares: Rng,
     switches: Rng,
@@ -117,6 +119,7 @@ impl Device {
             sampler: Sampler::new(params, seed::stream(seed, "sim/sensors")),
             ambient: Ambient::new(params, seed::stream(seed, "sim/ambient")),
             tripped: false,
+            faults: Faults::default(),
             shares: seed::stream(seed, "sim/shares"),
             switches: seed::stream(seed, "sim/switches"),
             wrongs: seed::stream(seed, "sim/wrongs"),
@@ -155,6 +158,21 @@ impl Device {
         }
         device.start();
         device
+    }
+
+    /// Breaks something at `at`, or with the present tick if that is over.
+    pub fn inject(&mut self, at: Nanos, fault: Fault) {
+        self.faults.schedule(at, fault);
+    }
+
+    /// Temperature of the hottest die. No firmware knows this.
+    pub fn hottest_die(&self) -> Celsius {
+        Celsius(self.network.hottest())
+    }
+
+    /// Whether its API has stopped following the unit.
+    pub fn api_is_frozen(&self) -> bool {
+        self.faults.api_is_frozen()
     }
 
     /// Device time.
@@ -308,10 +326,12 @@ impl Device {
 
     /// The last sample of the sensors.
     pub fn sensors(&self) -> Sensors {
-        Sensors {
+        let mut sensors = Sensors {
             uptime: self.now.since(Nanos::ZERO),
             ..self.sampler.last().clone()
-        }
+        };
+        self.faults.show(&mut sensors);
+        sensors
     }
 
     /// Rates, first sample and first segment, for the temperatures as they stand.
@@ -327,12 +347,12 @@ impl Device {
         self.anchor = t;
         let hashing = match self.work {
             Some(work) if !self.tripped => {
-                self.budget -= seconds * self.chips.valid_rate() / work.difficulty.hashes();
+                self.budget -= seconds * self.chips.valid_rate() / self.hashes(work.difficulty);
                 let (right, wrong) = (self.chips.board_right(), self.chips.board_wrong());
                 self.sampler.hashed(seconds, right, wrong);
                 if work.bare {
                     self.wrong_budget -=
-                        seconds * self.chips.wrong_rate() / work.difficulty.hashes();
+                        seconds * self.chips.wrong_rate() / self.hashes(work.difficulty);
                 }
                 1.0
             }
@@ -349,7 +369,7 @@ impl Device {
         self.next_find = Nanos::MAX;
         self.next_wrong = Nanos::MAX;
         if let Some(work) = self.work.filter(|_| !self.tripped) {
-            let hashes = work.difficulty.hashes();
+            let hashes = self.hashes(work.difficulty);
             self.next_find = self.due(self.budget * hashes / self.chips.valid_rate());
             if work.bare {
                 self.next_wrong = self.due(self.wrong_budget * hashes / self.chips.wrong_rate());
@@ -419,8 +439,14 @@ impl Device {
     /// Steps the thermal network over the tick that ends now.
     fn end_tick(&mut self) {
         let ambient = self.ambient.step();
+        self.faults.come(self.now);
         let drive = self.drive(ambient);
         self.network.step(drive);
+        let p = &self.params;
+        let work = drive.clocking / (p.frequency_mhz * 1e6) * (drive.voltage / p.voltage_v).powi(2);
+        for (board, watts) in self.faults.run_aways() {
+            self.network.heat(board, watts * work);
+        }
         self.cycles = 0.0;
         self.ticks += 1;
         self.tick_end += self.tick;
@@ -449,6 +475,7 @@ impl Device {
             voltage,
             clocking: self.cycles / self.params.tick_s,
             fan,
+            flow: self.faults.flow(self.params.fans),
             ambient,
         }
     }
@@ -470,6 +497,11 @@ impl Device {
             tripped: self.tripped,
         };
         self.sampler.sample(self.now, &self.network, &setting);
+    }
+
+    /// Hashes that a share of `difficulty` takes on average.
+    fn hashes(&self, difficulty: Difficulty) -> f64 {
+        difficulty.hashes() / self.params.algorithm.proof_of_work().ease()
     }
 
     fn frequency_hz(&self) -> f64 {

@@ -223,7 +223,14 @@ impl Timeline {
             }
             self.current = Some((work, now + nanos(dead)));
         } else {
-            let fetch = now + nanos(p.work_cycles / frequency * rng.random::<f64>());
+            let left = p.work_cycles * rng.random::<f64>();
+            // Chips that stand still finish nothing: their work is replaced at once.
+            let seconds = if frequency > 0.0 {
+                left / frequency
+            } else {
+                0.0
+            };
+            let fetch = now + nanos(seconds);
             if let Some((_, until)) = &mut self.old {
                 *until = fetch;
             }
@@ -279,6 +286,18 @@ mod tests {
             at = end;
         }
         jobs
+    }
+
+    #[test]
+    fn chips_that_stand_still_take_new_work_at_once() {
+        let p = Params::lb_box();
+        let mut rng = seed::stream(1, "switches");
+        let mut timeline = Timeline::default();
+        timeline.take(&p, work(1), true, Nanos::ZERO, 0.0, &mut rng);
+        let later = Nanos::from_seconds(1.0);
+        timeline.take(&p, work(2), false, later, 0.0, &mut rng);
+        assert_eq!(timeline.at(later), Some(work(2)));
+        assert_eq!(timeline.next_change(later), Nanos::MAX);
     }
 
     #[test]

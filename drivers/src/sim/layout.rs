@@ -15,6 +15,9 @@ pub enum Layout {
     /// One BM1366 alone, as in the LV06. Core = bits 25-31 of the nonce's bytes read the other way round
     /// (known from public drivers); the other 25 bits are taken as a plain counter.
     Bm1366,
+    /// Goldshell LB-Box. Nothing is known of its chips: assumed is a plain counter with the chip's position in
+    /// bits 28-31 and no cores to be told apart.
+    LbBox,
 }
 
 /// A nonce taken apart.
@@ -39,6 +42,7 @@ impl Layout {
         match self {
             Layout::Bm1387 => 19,
             Layout::Bm1366 => 25,
+            Layout::LbBox => 28,
         }
     }
 
@@ -47,7 +51,7 @@ impl Layout {
     pub fn coverage(self) -> f64 {
         match self {
             Layout::Bm1387 => 0.8973,
-            Layout::Bm1366 => 1.0,
+            Layout::Bm1366 | Layout::LbBox => 1.0,
         }
     }
 
@@ -56,6 +60,7 @@ impl Layout {
         match self {
             Layout::Bm1387 => 114,
             Layout::Bm1366 => 112,
+            Layout::LbBox => 1,
         }
     }
 
@@ -90,6 +95,7 @@ impl Layout {
                     | (n >> 17 & 3)
             }
             Layout::Bm1366 => ((core & 0x7f) << 25 | n & 0x01ff_ffff).swap_bytes(),
+            Layout::LbBox => chip << 28 | n & 0x0fff_ffff,
         }
     }
 
@@ -109,6 +115,11 @@ impl Layout {
                 core: (nonce.swap_bytes() >> 25) as u8,
                 counter: nonce.swap_bytes() & 0x01ff_ffff,
             },
+            Layout::LbBox => Origin {
+                chip: (nonce >> 28) as u8,
+                core: 0,
+                counter: nonce & 0x0fff_ffff,
+            },
         }
     }
 }
@@ -121,7 +132,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_nonce_survives_the_round_trip(nonce: u32) {
-            for layout in [Layout::Bm1387, Layout::Bm1366] {
+            for layout in [Layout::Bm1387, Layout::Bm1366, Layout::LbBox] {
                 prop_assert_eq!(layout.encode(layout.decode(nonce)), nonce);
             }
         }

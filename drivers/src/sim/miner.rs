@@ -1,48 +1,44 @@
-//! A simulated unit's Stratum side: speaks to a pool as stock bmminer on an S9 does, and hashes for real.
+//! A simulated unit's Stratum side: speaks to a pool as its [`Firmware`] does, and hashes for real.
 //!
 //! The physics decides *when* a share is found and by which chip and core; the share itself is then
 //! searched for among the nonces of that chip and core, in a header built from the job's own bytes, at
 //! the job's difficulty times a scale. A wrong byte anywhere between the pool and the header therefore
 //! gives shares that do not verify.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use rand::RngExt;
-use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use super::command::{Command, Inbox, Order, Spoken, Tap};
+use super::connection::{Connection, MinerError, REMEMBERED_JOBS, Received};
 use super::device::{Device, Find};
+use super::firmware::{BMMINER, Firmware};
 use super::layout::Origin;
 use crate::clock::{Clock, Nanos, Seat};
-use crate::pow::difficulty::difficulty_of;
-use crate::pow::sha256d::Midstate;
-use crate::pow::{Difficulty, Target, Work};
+use crate::pow::Difficulty;
+use crate::pow::work::BIP320_MASK;
 use crate::seed::Rng;
-use crate::stratum::line::{LineError, LineStream};
-use crate::stratum::notice::{Notice, Notify, Refusal};
-use crate::stratum::request::{Call, Request, Submit};
-
-/// Agent string of stock S9 firmware.
-pub const AGENT: &str = "bmminer/2.0.0";
-
-/// Jobs that a unit remembers, so that work in its pipeline can still be answered.
-const REMEMBERED_JOBS: usize = 32;
+use crate::stratum::line::LineError;
+use crate::stratum::notice::{Notice, Notify};
+use crate::stratum::request::{Call, Submit};
 
 /// Wall time between attempts to reach the pool.
 const RECONNECT: Duration = Duration::from_millis(200);
 
-/// Wall time that a pool is given to reply while connecting: bmminer waits 60 s.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Submitted shares that may be without a reply; older ones are taken as lost.
 const MAX_PENDING: usize = 256;
+
+/// Device time that a restart takes. Assumed: about what an ESP32 needs to reach its network again.
+const RESTART: Duration = Duration::from_secs(1);
 
 /// What the pool's side of a unit's counters says.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PoolCounters {
+    /// When the counters began: at the start, or when the last restart is over. Until then the unit is off.
+    pub since: Nanos,
     /// Whether the pool has authorised the unit.
     pub connected: bool,
     /// Jobs received.
@@ -87,28 +83,10 @@ pub struct Miner<Report> {
     rng: Rng,
     counters: PoolCounters,
     report: Report,
-}
-
-/// The state of one connection.
-struct Connection {
-    lines: LineStream,
-    extranonce1: Vec<u8>,
-    extranonce2_len: usize,
-    difficulty: Difficulty,
-    jobs: VecDeque<Received>,
-    next_id: u64,
-    /// Ids and difficulties of submitted shares that have no reply yet.
-    pending: VecDeque<(u64, f64)>,
-    last_submit: Option<Submit>,
-}
-
-/// A job as received, with the unit's own counter for it.
-struct Received {
-    token: u64,
-    job_id: String,
-    work: Work,
-    difficulty: Difficulty,
-    extranonce2: u64,
+    firmware: Firmware,
+    inbox: Inbox,
+    tap: Tap,
+    restarting: bool,
 }
 
 impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
@@ -124,10 +102,24 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             device,
             settings,
             seat: clock.follow(),
+            tap: Tap::none(clock.clone()),
             clock,
             rng,
             counters: PoolCounters::default(),
             report,
+            firmware: BMMINER,
+            inbox: Inbox::closed(),
+            restarting: false,
+        }
+    }
+
+    /// The same unit with another firmware than the S9's, that takes orders and lets others listen in.
+    pub fn with_firmware(self, firmware: Firmware, inbox: Inbox, tap: Tap) -> Self {
+        Miner {
+            firmware,
+            inbox,
+            tap,
+            ..self
         }
     }
 
@@ -145,38 +137,62 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                 self.device.lose_work();
                 // The unit cools while it waits.
                 self.advance(&mut Vec::new());
-                tokio::time::sleep(RECONNECT).await;
+                if !self.restarting {
+                    // An order to restart cuts the wait short.
+                    let _ = self.meanwhile(tokio::time::sleep(RECONNECT)).await;
+                }
+                self.boot().await;
             }
         };
         shutdown.run_until_cancelled(mine).await;
     }
 
     async fn mine(&mut self) -> Result<std::convert::Infallible, MinerError> {
-        let stream = TcpStream::connect(self.settings.pool)
-            .await
-            .map_err(LineError::Io)?;
-        let mut connection = Connection::open(stream, &self.clock, &self.settings).await?;
+        let connecting = TcpStream::connect(self.settings.pool);
+        let stream = self.meanwhile(connecting).await?.map_err(LineError::Io)?;
+        let worker = self.settings.worker.clone();
+        let opening = Connection::open(
+            stream,
+            self.clock.clone(),
+            self.firmware,
+            self.tap.clone(),
+            worker,
+        );
+        let mut connection = self.meanwhile(opening).await??;
         self.counters.connected = true;
         let mut token = 0;
         let mut found = Vec::new();
+        while let Some(notice) = connection.early.pop_front() {
+            self.receive(&mut connection, notice, &mut token);
+        }
         loop {
             connection.lines.flush().await?;
             let next = self.device.next_event();
             tokio::select! {
                 biased;
+                order = self.inbox.next() => {
+                    self.advance(&mut found);
+                    self.submit(&mut connection, &mut found);
+                    self.obey(order);
+                    if self.restarting {
+                        connection.lines.abandon().await;
+                        return Err(MinerError::Restarting);
+                    }
+                }
                 line = connection.lines.next() => {
                     let line = line?;
                     match Notice::parse(&line.text) {
-                        Ok(Notice::Notify(notify)) => {
-                            // Up to the moment at which the news came, the old job was hashed.
-                            self.advance(&mut found);
-                            self.submit(&mut connection, &mut found);
-                            token += 1;
-                            self.take(&mut connection, notify, token);
+                        Ok(notice) => {
+                            if matches!(notice, Notice::Notify(_)) {
+                                // Up to the moment at which the news came, the old job was hashed.
+                                self.advance(&mut found);
+                                self.submit(&mut connection, &mut found);
+                            }
+                            self.receive(&mut connection, notice, &mut token);
                         }
-                        Ok(notice) => self.heed(&mut connection, notice),
                         Err(error) => tracing::debug!(%error, "ignored a line from the pool"),
                     }
+                    self.tap.tell(|| Spoken::Heard(line.text));
                 }
                 () = self.seat.wait_until(next) => {
                     self.advance(&mut found);
@@ -191,6 +207,72 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         let now = self.clock.now();
         self.device.advance(now, found);
         (self.report)(&self.device, &self.counters);
+    }
+
+    /// Waits for `what`, and carries out the orders that come meanwhile.
+    async fn meanwhile<T>(&mut self, what: impl Future<Output = T>) -> Result<T, MinerError> {
+        let mut what = std::pin::pin!(what);
+        loop {
+            tokio::select! {
+                biased;
+                order = self.inbox.next() => {
+                    self.advance(&mut Vec::new());
+                    self.obey(order);
+                }
+                outcome = &mut what => return Ok(outcome),
+            }
+            if self.restarting {
+                return Err(MinerError::Restarting);
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order.command {
+            Command::Set(point) => {
+                self.device.set_operating_point(&point);
+            }
+            Command::Restart(pool) => {
+                if let Some(pool) = pool {
+                    self.settings.pool = pool.address;
+                    self.settings.worker = pool.worker;
+                }
+                self.restarting = true;
+                self.counters = PoolCounters {
+                    since: self.device.now() + RESTART,
+                    ..PoolCounters::default()
+                };
+                self.device.lose_work();
+            }
+        }
+        (self.report)(&self.device, &self.counters);
+        if let Some(done) = order.done {
+            // An error means that whoever gave the order no longer waits.
+            let _ = done.send(());
+        }
+    }
+
+    /// The time that the unit is off while it restarts.
+    async fn boot(&mut self) {
+        while self.device.now() < self.counters.since {
+            let next = self.device.next_event().min(self.counters.since);
+            tokio::select! {
+                biased;
+                order = self.inbox.next() => self.obey(order),
+                () = self.seat.wait_until(next) => self.advance(&mut Vec::new()),
+            }
+        }
+        self.restarting = false;
+    }
+
+    fn receive(&mut self, connection: &mut Connection, notice: Notice, token: &mut u64) {
+        match notice {
+            Notice::Notify(notify) => {
+                *token += 1;
+                self.take(connection, notify, *token);
+            }
+            notice => self.heed(connection, notice),
+        }
     }
 
     fn take(&mut self, connection: &mut Connection, notify: Notify, token: u64) {
@@ -213,7 +295,11 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
     fn heed(&mut self, connection: &mut Connection, notice: Notice) {
         match notice {
             // bmminer ignores a difficulty of zero; a new one holds from the next job.
-            Notice::SetDifficulty(difficulty) => {
+            Notice::SetDifficulty(mut difficulty) => {
+                if connection.firmware.whole_difficulty {
+                    // To ESP-Miner zero is everything; 1 is under the floor of its chip and so the same.
+                    difficulty = difficulty.trunc().max(1.0);
+                }
                 if let Ok(difficulty) = Difficulty::new(difficulty) {
                     connection.difficulty = difficulty;
                 }
@@ -246,7 +332,12 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                     }
                 }
             }
-            Notice::Notify(_) | Notice::SetVersionMask(_) | Notice::Other(_) => {}
+            Notice::SetVersionMask(mask) => {
+                if let Some(rolled) = &mut connection.version_mask {
+                    *rolled = mask & BIP320_MASK;
+                }
+            }
+            Notice::Notify(_) | Notice::Other(_) => {}
         }
     }
 
@@ -263,6 +354,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                     job,
                     &connection.extranonce1,
                     connection.extranonce2_len,
+                    connection.version_mask,
                     &find,
                 );
                 (Some(share), job.difficulty.get())
@@ -283,9 +375,11 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         job: &mut Received,
         extranonce1: &[u8],
         extranonce2_len: usize,
+        version_mask: Option<u32>,
         find: &Find,
     ) -> Submit {
-        let target = Target::of(
+        let proof_of_work = job.work.proof_of_work();
+        let target = proof_of_work.target(
             self.device
                 .effective(job.difficulty)
                 .scaled(self.settings.difficulty_scale),
@@ -299,10 +393,8 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             extranonce2.resize(extranonce2_len, 0);
             let work = &job.work;
             let root = work.merkle_root(extranonce1, &extranonce2);
-            let header = work.header(work.version, &root, work.ntime, 0);
-            let midstate = Midstate::of(&header);
-            let mut tail = [0; 16];
-            tail.copy_from_slice(&header[64..]);
+            let version_bits = version_mask.map(|mask| self.rng.random::<u32>() & mask);
+            let version = work.version ^ version_bits.unwrap_or(0);
             let start = self.rng.random_range(0..counters);
             for i in 0..counters {
                 let nonce = layout.encode(Origin {
@@ -310,107 +402,27 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                     core: find.core,
                     counter: (start + i) % counters,
                 });
-                tail[12..].copy_from_slice(&nonce.to_le_bytes());
-                let hash = midstate.hash(&tail);
+                let hash = proof_of_work.hash(&work.header(version, &root, work.ntime, nonce));
                 if target.is_met_by(&hash) {
-                    let difficulty = difficulty_of(&hash) / self.settings.difficulty_scale;
+                    let difficulty =
+                        proof_of_work.difficulty_of(&hash) / self.settings.difficulty_scale;
                     self.counters.best_share = self.counters.best_share.max(difficulty);
+                    self.tap.tell(|| Spoken::Nonce {
+                        version,
+                        nonce,
+                        difficulty,
+                        wanted: job.difficulty.get(),
+                    });
                     return Submit {
                         user: self.settings.worker.clone(),
                         job_id: job.job_id.clone(),
                         extranonce2,
                         ntime: work.ntime,
                         nonce,
-                        version_bits: None,
+                        version_bits,
                     };
                 }
             }
         }
     }
-}
-
-impl Connection {
-    /// Connects as stock firmware does: subscribe, extranonce.subscribe, authorize, multi_version.
-    async fn open(
-        stream: TcpStream,
-        clock: &Clock,
-        settings: &PoolSettings,
-    ) -> Result<Connection, MinerError> {
-        let mut connection = Connection {
-            lines: LineStream::new(stream, clock.clone()),
-            extranonce1: Vec::new(),
-            extranonce2_len: 0,
-            difficulty: Difficulty::ONE,
-            jobs: VecDeque::with_capacity(REMEMBERED_JOBS),
-            next_id: 0,
-            pending: VecDeque::new(),
-            last_submit: None,
-        };
-        let agent = Some(AGENT.to_string());
-        let subscribed = connection.ask(Call::Subscribe { agent }).await?;
-        connection.extranonce1 = subscribed[1]
-            .as_str()
-            .and_then(|text| hex::decode(text).ok())
-            .ok_or(MinerError::NotAPool)?;
-        connection.extranonce2_len = subscribed[2]
-            .as_u64()
-            .and_then(|len| usize::try_from(len).ok())
-            // What bmminer takes.
-            .filter(|len| (2..=8).contains(len))
-            .ok_or(MinerError::NotAPool)?;
-        connection.call(Call::ExtranonceSubscribe);
-        let user = settings.worker.clone();
-        if connection.ask(Call::Authorize { user }).await? != true {
-            return Err(MinerError::Unauthorised);
-        }
-        connection.call(Call::Other("mining.multi_version".into()));
-        Ok(connection)
-    }
-
-    /// Queues a request and returns its id.
-    fn call(&mut self, call: Call) -> u64 {
-        let id = self.next_id;
-        self.next_id += 1;
-        let request = Request {
-            id: json!(id),
-            call,
-        };
-        self.lines.push(&request.to_line("x"));
-        id
-    }
-
-    /// Sends a request and waits for its reply, passing over whatever else comes.
-    async fn ask(&mut self, call: Call) -> Result<serde_json::Value, MinerError> {
-        let id = self.call(call);
-        self.lines.flush().await?;
-        let reply = async {
-            loop {
-                let line = self.lines.next().await?;
-                match Notice::parse(&line.text) {
-                    Ok(Notice::Reply { id: of, outcome }) if of == id => {
-                        return outcome.map_err(MinerError::Refused);
-                    }
-                    _ => {}
-                }
-            }
-        };
-        tokio::time::timeout(REPLY_TIMEOUT, reply)
-            .await
-            .unwrap_or(Err(MinerError::NoReply))
-    }
-}
-
-/// Why a simulated unit lost its pool.
-#[derive(Debug, thiserror::Error)]
-enum MinerError {
-    #[error("the pool is gone: {0}")]
-    Line(#[from] LineError),
-    #[error("the pool refused: {0:?}")]
-    Refused(Refusal),
-    #[error("the pool did not reply within {} s", REPLY_TIMEOUT.as_secs())]
-    NoReply,
-    #[error("the reply to mining.subscribe is not a pool's")]
-    NotAPool,
-    #[error("the pool did not authorise the worker")]
-    Unauthorised,
 }

@@ -7,21 +7,33 @@
 //! - [`params`]: the table, with the source of each number;
 //! - [`layout`]: where chip, core and counter stand in a nonce;
 //! - [`device`]: the state machine;
-//! - [`sensors`]: what its firmware would report;
+//! - [`sensors`]: what its firmware would report; [`fault`]: what can break;
 //! - `thermal`: heat and current; `ambient`; `hashing`: error rates and which work is on the chips; `exp`;
-//! - [`miner`] and [`s9_api`]: its two wires; [`s9`]: the whole unit on them;
+//! - `connection`: how a firmware opens its connection to a pool;
+//! - [`miner`], speaking as its [`firmware`] does and taking each [`command`]: its Stratum wire;
+//! - [`s9_api`], [`axeos`], [`goldshell`]: its other wires; [`cgminer_api`]: what such APIs have in common;
+//! - [`s9`], [`lv06`], [`lb_box`]: the whole units;
 //! - `bare`: chips without a controller; [`chips`]: their serial line.
 //!
 //! The thermal numbers are estimates that fit usual readings of such units. Nobody measured them, so a
 //! result obtained here is a statement about this model and not about hardware.
 
 mod ambient;
+pub mod axeos;
 mod bare;
+pub mod cgminer_api;
 pub mod chips;
+pub mod command;
+mod connection;
 pub mod device;
 mod exp;
+pub mod fault;
+pub mod firmware;
+pub mod goldshell;
 mod hashing;
 pub mod layout;
+pub mod lb_box;
+pub mod lv06;
 pub mod miner;
 pub mod params;
 pub mod s9;
@@ -34,6 +46,7 @@ mod tests;
 mod thermal;
 
 pub use device::{Device, Find};
+pub use fault::Fault;
 pub use layout::Layout;
 pub use params::Params;
 pub use sensors::{BoardSensors, Sensors};

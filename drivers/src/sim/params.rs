@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
+use crate::pow::Algorithm;
 
 /// A model of unit. Missing fields of a configuration take the S9's value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ pub struct Params {
     pub hashes_per_cycle: f64,
     /// Where chip, core and counter stand in a nonce.
     pub layout: Layout,
+    /// What it hashes by; decides how many hashes a share takes.
+    pub algorithm: Algorithm,
 
     // Setting and its limits.
     /// Chip clock on start, MHz. Sheet.
@@ -196,6 +199,7 @@ impl Params {
             chips: 3,
             hashes_per_cycle: 114.0,
             layout: Layout::Bm1387,
+            algorithm: Algorithm::Sha256d,
             frequency_mhz: 600.0,
             frequency_min_mhz: 100.0,
             frequency_max_mhz: 750.0,
@@ -327,10 +331,8 @@ impl Params {
         )?;
         let positive = [
             ("hashes_per_cycle", self.hashes_per_cycle),
-            ("frequency_min_mhz", self.frequency_min_mhz),
             ("frequency_step_mhz", self.frequency_step_mhz),
             ("voltage_v", self.voltage_v),
-            ("voltage_min_v", self.voltage_min_v),
             ("fan_min", self.fan_min),
             ("fan_lag_s", self.fan_lag_s),
             ("switched_f", self.switched_f),
@@ -362,6 +364,9 @@ impl Params {
             })?;
         }
         let not_negative = [
+            // A unit that can be put to sleep stands still, without voltage.
+            ("frequency_min_mhz", self.frequency_min_mhz),
+            ("voltage_min_v", self.voltage_min_v),
             ("regulator_loss", self.regulator_loss),
             ("sink_sink_w_k", self.sink_sink_w_k),
             ("sink_pcb_w_k", self.sink_pcb_w_k),
@@ -442,7 +447,7 @@ mod tests {
 
     #[test]
     fn the_tables_are_sound_and_can_be_written_and_read() {
-        for params in [Params::s9(), Params::lv06()] {
+        for params in [Params::s9(), Params::lv06(), Params::lb_box()] {
             params.check().expect("sound");
             let text = serde_json::to_string(&params).expect("json");
             let read: Params = serde_json::from_str(&text).expect("params");

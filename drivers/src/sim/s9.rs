@@ -7,12 +7,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::device::Device;
+use super::fault::Fault;
 use super::miner::{Miner, PoolCounters, PoolSettings};
 use super::params::Params;
 use super::s9_api::{self, ApiState, BoardState, Firmware, PoolState};
 use super::sensors::Sensors;
-use crate::clock::Clock;
-use crate::quantity::Rpm;
+use crate::clock::{Clock, Nanos};
+use crate::quantity::{Celsius, Rpm};
 use crate::seed;
 use crate::units::s9;
 
@@ -25,18 +26,40 @@ pub struct Settings {
     pub params: Params,
     /// Seed of its physics and of its nonces.
     pub seed: u64,
+    /// What breaks, and when.
+    pub faults: Vec<(Nanos, Fault)>,
+}
+
+/// What no firmware knows of the unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Truth {
+    /// Until when.
+    pub at: Nanos,
+    /// Temperature of the hottest die at `at`.
+    pub hottest: Celsius,
+    /// The same at its highest so far.
+    pub peak: Celsius,
 }
 
 /// Starts the unit as tasks of `tracker`; it serves its API on `api` and mines until `shutdown`. It
-/// begins warm, as after half an hour of hashing.
+/// begins warm, as after half an hour of hashing. Returns the truth about it, for tests.
 pub fn start(
     settings: Settings,
     api: TcpListener,
     clock: Clock,
     tracker: &TaskTracker,
     shutdown: &CancellationToken,
-) {
-    let device = Device::warm(&settings.params, settings.seed);
+) -> watch::Receiver<Truth> {
+    let mut device = Device::warm(&settings.params, settings.seed);
+    for (at, fault) in &settings.faults {
+        device.inject(*at, *fault);
+    }
+    let hottest = device.hottest_die();
+    let (truth, truth_seen) = watch::channel(Truth {
+        at: device.now(),
+        hottest,
+        peak: hottest,
+    });
     let pool_url = format!("stratum+tcp://{}", settings.pool.pool);
     let user = settings.pool.worker.clone();
     let state = move |sensors: &Sensors, counters: &PoolCounters, clock: &Clock| {
@@ -48,7 +71,10 @@ pub fn start(
     // With each sample and at no other time: what a reader sees then depends on device time alone.
     let mut shown = device.sampled();
     let report = move |device: &Device, counters: &PoolCounters| {
-        if device.sampled() != shown {
+        if truth.borrow().at != device.now() {
+            truth.send_modify(|truth| truth.note(device));
+        }
+        if device.sampled() != shown && !device.api_is_frozen() {
             shown = device.sampled();
             sender.send_replace(state(&device.sensors(), counters, &report_clock));
         }
@@ -57,6 +83,15 @@ pub fn start(
     let miner = Miner::new(device, settings.pool, clock, rng, report);
     tracker.spawn(miner.run(shutdown.clone()));
     tracker.spawn(s9_api::run(api, receiver, shutdown.clone()));
+    truth_seen
+}
+
+impl Truth {
+    fn note(&mut self, device: &Device) {
+        self.at = device.now();
+        self.hottest = device.hottest_die();
+        self.peak = Celsius(self.peak.0.max(self.hottest.0));
+    }
 }
 
 fn api_state(

@@ -57,15 +57,24 @@ impl Sensors {
                 .zip(slots)
                 .map(|(board, slot)| Board {
                     slot: *slot,
-                    pcb_temp: Some(board.pcb),
-                    chip_temp: Some(board.chip),
+                    pcb_temp: alive(board.pcb),
+                    chip_temp: alive(board.chip),
+                    failed_sensors: [board.pcb, board.chip]
+                        .iter()
+                        .filter(|sensor| alive(**sensor).is_none())
+                        .count() as u8,
                     frequency: Some(self.frequency),
                     hash_rate: Some(board.hash_rate),
                     hardware_errors: Some(board.hardware_errors),
                     ..Board::default()
                 })
                 .collect(),
-            fans: self.fans.clone(),
+            fans: self
+                .fans
+                .iter()
+                .copied()
+                .filter(|fan| fan.0 > 0.0)
+                .collect(),
             hash_rate: Some(self.hash_rate),
             hash_rate_average: Some(self.hash_rate_average),
             hardware_errors: Some(self.hardware_errors),
@@ -90,6 +99,11 @@ pub struct BoardSensors {
     pub hash_rate_average: HashRate,
     /// Wrong answers of this board's chips since start.
     pub hardware_errors: u64,
+}
+
+/// What a driver takes for a reading of a living sensor: a dead one reads 0, -1 or 255.
+fn alive(reading: Celsius) -> Option<Celsius> {
+    Some(reading).filter(|celsius| celsius.0 > 0.0 && celsius.0 <= 150.0)
 }
 
 /// Takes the samples: noise, rounding, counting.

@@ -29,6 +29,8 @@ pub(crate) struct Drive {
     pub(crate) clocking: f64,
     /// Fan speed that is asked for, fraction of full speed.
     pub(crate) fan: f64,
+    /// Air that the fan moves over what it should at its speed.
+    pub(crate) flow: f64,
     /// Ambient temperature, °C.
     pub(crate) ambient: f64,
 }
@@ -128,11 +130,27 @@ impl Network {
     /// Advances by one tick.
     pub(crate) fn step(&mut self, drive: Drive) {
         self.fan += (drive.fan - self.fan) * self.law.fan_gain;
-        let h = self.fan.powf(0.6);
+        let flow = self.fan * drive.flow;
+        let h = flow.powf(0.6);
         self.currents(drive);
         self.regulators(drive.ambient);
-        self.air(drive.ambient, h);
+        self.air(drive.ambient, h, flow);
         self.nodes(drive.clocking, h);
+    }
+
+    /// The dies of `board` together took `watts` more in the last tick. No such board, no effect.
+    pub(crate) fn heat(&mut self, board: usize, watts: f64) {
+        let Some(power) = self.board_power.get_mut(board) else {
+            return;
+        };
+        *power += watts;
+        let (columns, per_board) = (self.pcb.len(), self.columns_per_board);
+        let rise = self.law.per_die * watts / (per_board * self.chips_per_column) as f64;
+        for row in self.die.chunks_exact_mut(columns) {
+            row[board * per_board..][..per_board]
+                .iter_mut()
+                .for_each(|die| *die += rise);
+        }
     }
 
     /// Die temperatures, one row of columns after the other, °C.
@@ -231,7 +249,7 @@ impl Network {
     }
 
     /// Air temperature before each column, from the first to the last.
-    fn air(&mut self, ambient: f64, h: f64) {
+    fn air(&mut self, ambient: f64, h: f64, flow: f64) {
         let (law, s) = (&self.law, &mut self.scratch);
         s.sink_sum.fill(0.0);
         for row in self.sink.chunks_exact(s.sink_sum.len()) {
@@ -239,7 +257,7 @@ impl Network {
                 *sum += sink;
             }
         }
-        let per_air = 1.0 / (law.air * self.fan);
+        let per_air = 1.0 / (law.air * flow);
         // A column passes g_sink·ΣTs + g_pcb·Tp − (k·g_sink + g_pcb)·Tair to its air.
         let (g_sink, g_pcb) = (law.sink_air * h * per_air, law.pcb_air * h * per_air);
         let keep = 1.0 - (self.chips_per_column as f64 * g_sink + g_pcb);
@@ -361,6 +379,7 @@ mod tests {
             voltage: p.voltage_v,
             clocking: p.frequency_mhz * 1e6 * (p.idle + (1.0 - p.idle) * duty),
             fan: p.fan,
+            flow: 1.0,
             ambient: p.ambient_c,
         }
     }
@@ -448,6 +467,19 @@ mod tests {
             .row("chip, °C", 65.0, network.sensed_die(0), 0.02)
             .row("chip after 1 s, K", 3.3, chip.first_second, 0.05)
             .row("chip 63 %, s", 127.0, chip.time_63, 0.05)
+            .check();
+    }
+
+    #[test]
+    fn the_lb_box_meets_its_nameplate() {
+        let p = fine(Params::lb_box());
+        let network = steady(&p);
+        let rate = hash_rate(&p, &network);
+        Table::new("LB-Box", "nameplate or estimate", "model")
+            .row("wall power, W", 162.0, network.wall_power(), 0.02)
+            .row("right hashes, GH/s", 175.0, rate * 1e-9, 0.02)
+            .row("last chip, °C", 75.0, network.sensed_die(0), 0.04)
+            .row("last PCB, °C", 62.0, network.sensed_pcb(0), 0.06)
             .check();
     }
 

@@ -7,7 +7,7 @@
 use rand::RngExt;
 
 use crate::clock::Clock;
-use crate::pow::Work;
+use crate::pow::{Algorithm, Work};
 use crate::seed::Rng;
 
 /// Bitcoin's own field values, kept hard so that no unit ever takes a share for a block.
@@ -22,6 +22,7 @@ pub struct JobFactory {
     rng: Rng,
     tag: [u8; 8],
     serial: u64,
+    algorithm: Algorithm,
 }
 
 /// A job before it is sent.
@@ -41,7 +42,13 @@ impl JobFactory {
             rng,
             tag,
             serial: 0,
+            algorithm: Algorithm::default(),
         }
+    }
+
+    /// The same for units that hash by `algorithm`.
+    pub fn with_algorithm(self, algorithm: Algorithm) -> JobFactory {
+        JobFactory { algorithm, ..self }
     }
 
     /// The next job as [`next`](JobFactory::next), with what `clock` says as its block time.
@@ -85,6 +92,10 @@ impl JobFactory {
             work: Work {
                 version: VERSION,
                 prevhash: self.rng.random(),
+                claim_trie: match self.algorithm {
+                    Algorithm::Sha256d => None,
+                    Algorithm::Lbry => Some(self.rng.random()),
+                },
                 coinb1,
                 coinb2,
                 merkle_branch: Vec::new(),

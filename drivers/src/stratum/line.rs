@@ -1,13 +1,15 @@
 //! Lines over TCP, bounded both ways, with the arrival time of each.
 
 use std::io;
+use std::net::Shutdown;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::AsyncWriteExt;
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_stream::StreamExt;
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 
@@ -23,6 +25,9 @@ const MAX_UNSENT: usize = 64 * 1024;
 
 /// Wall time that a peer may leave its socket full.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Wall time without a byte after which a connection that is given up has none left.
+const QUIET: Duration = Duration::from_millis(10);
 
 /// A line and when it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +56,18 @@ pub enum LineError {
     /// It does not read what it is sent.
     #[error("it has not read what it was sent for {} s", WRITE_TIMEOUT.as_secs())]
     SlowReader,
+}
+
+/// A way to cut a connection without whoever holds it.
+#[derive(Debug)]
+pub struct Plug(socket2::Socket);
+
+impl Plug {
+    /// Cuts the connection, both ways and at once.
+    pub fn pull(&self) {
+        // An error means that it is cut already.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
 }
 
 /// Both directions of a connection. [`next`](LineStream::next) and [`flush`](LineStream::flush) may be
@@ -88,7 +105,6 @@ impl LineStream {
     /// # Errors
     /// [`LineError`], after which the stream is of no more use.
     pub async fn next(&mut self) -> Result<Line, LineError> {
-        self.reader.get_mut().settle();
         loop {
             match self.reader.next().await {
                 Some(Ok(text)) if text.trim().is_empty() => {}
@@ -108,6 +124,26 @@ impl LineStream {
                 None => return Err(LineError::Closed),
             }
         }
+    }
+
+    /// Closes the connection, and waits until the peer has closed its end too; what it still sends is lost.
+    /// Not for longer than `patience` of wall time.
+    pub async fn close(&mut self, patience: Duration) {
+        let closed = async {
+            // An error means that it is closed already.
+            let _ = self.writer.shutdown().await;
+            while self.next().await.is_ok() {}
+        };
+        let _ = timeout(patience, closed).await;
+    }
+
+    /// A plug of this connection.
+    ///
+    /// # Errors
+    /// If the process has no file descriptor left for it.
+    pub fn plug(&self) -> io::Result<Plug> {
+        let socket: &TcpStream = self.writer.as_ref();
+        Ok(Plug(SockRef::from(socket).try_clone()?))
     }
 
     /// Appends `line`, which ends in a newline, to what [`flush`](LineStream::flush) will send.
@@ -135,5 +171,67 @@ impl LineStream {
         }
         self.unsent_since = None;
         Ok(())
+    }
+
+    /// Gives the connection up, and tells the clock of whatever was still on its way here: virtual time
+    /// would wait for it for ever.
+    pub(crate) async fn abandon(mut self) {
+        self.clock.settle(self.unsent.len());
+        let reader = self.reader.get_mut();
+        let mut chunk = [0; 4096];
+        // On loopback what was sent is there at once; an end or an error leaves nothing to wait for.
+        while let Ok(Ok(1..)) = timeout(QUIET, reader.read(&mut chunk)).await {}
+        reader.settle();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn virtual_time_waits_for_each_of_several_lines_read_at_once() {
+        let clock = Clock::virtual_time();
+        let seat = clock.drive();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        let stream = TcpStream::connect(addr).await.expect("connected");
+        let mut sender = LineStream::new(stream, clock.clone());
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let mut receiver = LineStream::new(stream, clock.clone());
+        sender.push("one\n");
+        sender.push("two\n");
+        sender.flush().await.expect("sent");
+        let soon = Duration::from_millis(20);
+        for text in ["one", "two"] {
+            assert_eq!(receiver.next().await.expect("a line").text, text);
+            let passed = timeout(soon, seat.wait_until(Nanos(5))).await;
+            assert!(passed.is_err(), "{text} has not been dealt with");
+        }
+        assert!(timeout(soon, receiver.next()).await.is_err(), "no more");
+        seat.wait_until(Nanos(5)).await;
+        assert_eq!(clock.now(), Nanos(5));
+    }
+
+    #[tokio::test]
+    async fn a_connection_given_up_leaves_nothing_under_way() {
+        let clock = Clock::virtual_time();
+        let seat = clock.drive();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        let stream = TcpStream::connect(addr).await.expect("connected");
+        let mut sender = LineStream::new(stream, clock.clone());
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let mut receiver = LineStream::new(stream, clock.clone());
+        receiver.push("never sent\n");
+        for line in ["one\n", "two\n", "three\n"] {
+            sender.push(line);
+        }
+        sender.flush().await.expect("sent");
+        receiver.next().await.expect("a line");
+        receiver.abandon().await;
+        let passed = timeout(Duration::from_secs(5), seat.wait_until(Nanos(5))).await;
+        passed.expect("nothing is under way");
     }
 }

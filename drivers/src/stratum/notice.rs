@@ -160,12 +160,18 @@ impl Notice {
 
 impl Notify {
     fn parse(params: &Value) -> Option<Notify> {
-        let list = params.as_array()?;
+        let mut list: Vec<&Value> = params.as_array()?.iter().collect();
+        // LBRY's has one more, after the previous hash.
+        let claim_trie = match list.len() {
+            10 => Some(swap_words(bytes(list.remove(2))?.try_into().ok()?)),
+            _ => None,
+        };
         let branches = list.get(4)?.as_array()?;
         Some(Notify {
             job_id: list.first()?.as_str()?.to_string(),
             work: Work {
                 prevhash: swap_words(bytes(list.get(1)?)?.try_into().ok()?),
+                claim_trie,
                 coinb1: bytes(list.get(2)?)?,
                 coinb2: bytes(list.get(3)?)?,
                 merkle_branch: branches
@@ -183,7 +189,7 @@ impl Notify {
 
     fn params(&self) -> Value {
         let work = &self.work;
-        json!([
+        let mut params = json!([
             self.job_id,
             hex::encode(swap_words(work.prevhash)),
             hex::encode(&work.coinb1),
@@ -196,7 +202,11 @@ impl Notify {
             format!("{:08x}", work.nbits),
             format!("{:08x}", work.ntime),
             self.clean,
-        ])
+        ]);
+        if let (Some(claim_trie), Value::Array(params)) = (work.claim_trie, &mut params) {
+            params.insert(2, json!(hex::encode(swap_words(claim_trie))));
+        }
+        params
     }
 }
 
@@ -241,6 +251,7 @@ mod tests {
             work: Work {
                 version: 0x2000_0000,
                 prevhash,
+                claim_trie: None,
                 coinb1: vec![0xaa],
                 coinb2: vec![0xbb],
                 merkle_branch: vec![[9; 32]],
@@ -255,6 +266,31 @@ mod tests {
             line.contains("\"20000000\",\"1d00ffff\",\"00000001\",true]"),
             "{line}"
         );
+    }
+
+    /// Ten parameters, as the LB1's own miner program reads them.
+    #[test]
+    fn a_claim_trie_follows_the_previous_hash() {
+        let line = Notice::Notify(Notify {
+            job_id: "a".into(),
+            work: Work {
+                version: 1,
+                prevhash: [0x11; 32],
+                claim_trie: Some([0x22; 32]),
+                coinb1: vec![0xaa],
+                coinb2: vec![0xbb],
+                merkle_branch: Vec::new(),
+                ntime: 1,
+                nbits: 2,
+            },
+            clean: true,
+        })
+        .to_line();
+        let (first, then) = ("11".repeat(32), "22".repeat(32));
+        let text = format!(
+            r#"["a","{first}","{then}","aa","bb",[],"00000001","00000002","00000001",true]"#
+        );
+        assert!(line.contains(&text), "{line}");
     }
 
     #[test]
@@ -280,19 +316,23 @@ mod tests {
         (
             any::<[u32; 3]>(),
             uniform32(any::<u8>()),
+            proptest::option::of(uniform32(any::<u8>())),
             vec(any::<u8>(), 0..80),
             vec(any::<u8>(), 0..80),
             vec(uniform32(any::<u8>()), 0..4),
         )
             .prop_map(
-                |([version, ntime, nbits], prevhash, coinb1, coinb2, merkle_branch)| Work {
-                    version,
-                    prevhash,
-                    coinb1,
-                    coinb2,
-                    merkle_branch,
-                    ntime,
-                    nbits,
+                |([version, ntime, nbits], prevhash, claim_trie, coinb1, coinb2, merkle_branch)| {
+                    Work {
+                        version,
+                        prevhash,
+                        claim_trie,
+                        coinb1,
+                        coinb2,
+                        merkle_branch,
+                        ntime,
+                        nbits,
+                    }
                 },
             )
     }

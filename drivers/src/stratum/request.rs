@@ -129,9 +129,47 @@ impl Request {
         }
     }
 
-    /// The request as a line, newline included, with `password` where the method has one.
+    /// The request as a line, newline included, with `password` where the method has one. Keys in bmminer's
+    /// order.
     pub fn to_line(&self, password: &str) -> String {
-        let (method, params) = match &self.call {
+        let id = &self.id;
+        match self.call.method_and_params(password) {
+            Some((method, params)) => {
+                format!(
+                    "{{\"params\": {params}, \"id\": {id}, \"method\": {}}}\n",
+                    json!(method)
+                )
+            }
+            None => self.reply_line(),
+        }
+    }
+
+    /// As [`to_line`](Request::to_line), with the keys in ESP-Miner's order.
+    pub fn to_line_id_first(&self, password: &str) -> String {
+        let id = &self.id;
+        match self.call.method_and_params(password) {
+            Some((method, params)) => {
+                format!(
+                    "{{\"id\": {id}, \"method\": {}, \"params\": {params}}}\n",
+                    json!(method)
+                )
+            }
+            None => self.reply_line(),
+        }
+    }
+
+    fn reply_line(&self) -> String {
+        format!(
+            "{}\n",
+            json!({"id": self.id, "result": true, "error": null})
+        )
+    }
+}
+
+impl Call {
+    /// `None` for a reply, which has neither.
+    fn method_and_params(&self, password: &str) -> Option<(&str, Value)> {
+        Some(match self {
             Call::Subscribe { agent } => {
                 ("mining.subscribe", json!(agent.iter().collect::<Vec<_>>()))
             }
@@ -148,26 +186,20 @@ impl Request {
             ),
             Call::ExtranonceSubscribe => ("mining.extranonce.subscribe", json!([])),
             Call::SuggestDifficulty(difficulty) => {
-                ("mining.suggest_difficulty", json!([difficulty]))
+                // Firmware writes an integer.
+                let whole = difficulty.filter(|d| d.fract() == 0.0 && (0.0..9e15).contains(d));
+                let params = match whole {
+                    Some(whole) => json!([whole as u64]),
+                    None => json!([difficulty]),
+                };
+                ("mining.suggest_difficulty", params)
             }
             Call::Submit(submit) => ("mining.submit", submit.params()),
             Call::Other(method) => (method.as_str(), json!([])),
-            Call::Reply => {
-                return format!(
-                    "{}\n",
-                    json!({"id": self.id, "result": true, "error": null})
-                );
-            }
-        };
-        // bmminer's order of keys.
-        format!(
-            "{{\"params\": {params}, \"id\": {}, \"method\": \"{method}\"}}\n",
-            self.id
-        )
+            Call::Reply => return None,
+        })
     }
-}
 
-impl Call {
     fn parse(method: &str, params: &str) -> Result<Call, String> {
         if method == "mining.submit" {
             return Submit::parse(params).map(Call::Submit);

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::factory::Job;
-use super::line::{Line, LineError, LineStream};
+use super::line::{Line, LineError, LineStream, Plug};
 use super::notice::{Notice, Notify, Refusal};
 use super::request::{Call, Request, RequestError, Submit};
 use super::verifier::{Judgement, Verifier, job_id};
@@ -105,6 +105,9 @@ const MALFORMED_LINES: u32 = 8;
 /// Silence towards the unit after which the difficulty is said again: an S9 leaves a pool from which it
 /// has heard nothing for 90 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(45);
+
+/// Wall time that a unit is given to hang up in turn.
+const HANG_UP: Duration = Duration::from_secs(2);
 
 /// A share as judged, whatever the verdict.
 #[derive(Debug, Clone, PartialEq)]
@@ -334,6 +337,20 @@ impl Session {
             self.acknowledge()?;
         }
         self.flush().await
+    }
+
+    /// Hangs up, so that the unit has no work: without new jobs it would go on with its last one for ever.
+    /// It will come back, to a server that gives it none.
+    pub async fn hang_up(&mut self) {
+        self.lines.close(HANG_UP).await;
+    }
+
+    /// Hangs up like [`hang_up`](Session::hang_up), for whoever does not hold the session.
+    ///
+    /// # Errors
+    /// If the process has no file descriptor left for it.
+    pub fn plug(&self) -> std::io::Result<Plug> {
+        self.lines.plug()
     }
 
     fn judge(&mut self, id: Value, submit: Submit, arrived: Nanos) -> Share {

@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use super::request::Submit;
 use crate::clock::Nanos;
-use crate::pow::difficulty::difficulty_of;
-use crate::pow::sha256d::sha256d;
 use crate::pow::work::rolled_version;
 use crate::pow::{Difficulty, Target, Work};
 use crate::record::{JobRecord, Proof, ShareRecord, Verdict};
@@ -138,8 +136,8 @@ impl Verifier {
         }
         self.jobs.push_back(Issued {
             serial,
+            target: work.proof_of_work().target(difficulty.scaled(self.scale)),
             work,
-            target: Target::of(difficulty.scaled(self.scale)),
             sent,
             retired: false,
             seen: HashSet::new(),
@@ -199,8 +197,9 @@ impl Verifier {
         let work = &job.work;
         let version = rolled_version(work.version, self.version_mask, bits);
         let root = work.merkle_root(&self.extranonce1, &share.extranonce2);
-        let hash = sha256d(&work.header(version, &root, share.ntime, share.nonce));
-        judgement.difficulty = Some(difficulty_of(&hash) / self.scale);
+        let proof_of_work = work.proof_of_work();
+        let hash = proof_of_work.hash(&work.header(version, &root, share.ntime, share.nonce));
+        judgement.difficulty = Some(proof_of_work.difficulty_of(&hash) / self.scale);
 
         let latest = work.ntime.saturating_add(NTIME_ROLL);
         judgement.verdict = if job.retired {

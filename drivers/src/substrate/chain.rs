@@ -11,11 +11,13 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 
 use super::steps::{Steps, Wire};
 use super::{Discipline, Drive, Observation, Provenance, Substrate, SubstrateError};
 use crate::bm13xx::Controller;
 use crate::clock::{Clock, Nanos};
+use crate::interlock::Permission;
 use crate::quantity::MegaHertz;
 use crate::record::Recorder;
 use crate::stratum::factory::JobFactory;
@@ -60,6 +62,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> SerialChain<T> {
                 frequency: None,
             },
             provenance,
+        }
+    }
+
+    /// Looks at `permission` before every job and at least every second of device time: a chain whose work is
+    /// withheld is stopped, and the step fails. An experiment that hangs feeds the chips no more.
+    pub fn with_permission(self, permission: watch::Receiver<Permission>) -> SerialChain<T> {
+        SerialChain {
+            steps: self.steps.with_permission(permission),
+            ..self
         }
     }
 
@@ -116,6 +127,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for Unit<T> {
 
     fn easy(&self) -> u64 {
         self.controller.counts().easy
+    }
+
+    async fn hang_up(&mut self) {
+        self.frequency = None;
+        // A port that fails has no more work for the chips either.
+        let _ = self.controller.stop().await;
     }
 
     async fn next_share(&mut self, until: Nanos) -> Result<Option<Share>, SubstrateError> {

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::last_resort::LastResort;
 use super::steps::{Steps, Wire};
 use super::{Discipline, Drive, Observation, Provenance, Substrate, SubstrateError};
 use crate::clock::{Clock, Nanos, Seat};
+use crate::interlock::Permission;
 use crate::poller::Latest;
 use crate::record::Recorder;
 use crate::stratum::Session;
@@ -20,6 +22,7 @@ pub struct Handshake {
     unit: Unit,
     steps: Steps,
     provenance: Provenance,
+    _last_resort: Option<LastResort>,
 }
 
 /// The session, with what its jobs are made of.
@@ -61,7 +64,30 @@ impl Handshake {
                 clock,
             },
             provenance,
+            _last_resort: None,
         }
+    }
+
+    /// Looks at `permission` before every job and at least every second of device time: a unit whose work is
+    /// withheld is hung up on, and the step fails. It is hung up on too if no step looks for
+    /// [`LAST_RESORT`](super::LAST_RESORT) of wall time: an experiment that hangs leaves its unit at work on the
+    /// last job.
+    ///
+    /// # Errors
+    /// If the process has no file descriptor left to hang up by.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn with_permission(
+        self,
+        permission: watch::Receiver<Permission>,
+    ) -> std::io::Result<Handshake> {
+        let plug = self.unit.session.plug()?;
+        Ok(Handshake {
+            _last_resort: Some(LastResort::new(plug, permission.clone())),
+            steps: self.steps.with_permission(permission),
+            ..self
+        })
     }
 
     /// Ends the conversation: every share so far is durable and acknowledged, and the last step is
@@ -106,6 +132,10 @@ impl Wire for Unit {
     /// Its own controller keeps these to itself.
     fn easy(&self) -> u64 {
         0
+    }
+
+    async fn hang_up(&mut self) {
+        self.session.hang_up().await;
     }
 
     async fn next_share(&mut self, until: Nanos) -> Result<Option<Share>, SubstrateError> {

@@ -9,6 +9,7 @@
 
 mod chain;
 mod handshake;
+mod last_resort;
 mod replay;
 mod steps;
 mod twin;
@@ -21,11 +22,13 @@ use serde::{Deserialize, Serialize};
 pub use crate::stratum::swh::{Discipline, Outcome, Pace};
 pub use chain::SerialChain;
 pub use handshake::Handshake;
+pub use last_resort::LAST_RESORT;
 pub use replay::{Recorded, Replay};
 pub use twin::Twin;
 
 use crate::bm13xx::ChainError;
 use crate::clock::Nanos;
+use crate::interlock::Cause;
 use crate::pow::Difficulty;
 use crate::record::{RecorderClosed, StepRecord, Verdict};
 use crate::stratum::SessionError;
@@ -173,6 +176,14 @@ pub enum SubstrateError {
         age: Duration,
         /// What the last attempt met with.
         reason: String,
+    },
+    /// Its interlock has tripped, and it was given no further work.
+    #[error("{cause}; {unit} was given no further work. What the run has recorded is kept")]
+    Interlocked {
+        /// The unit, by its worker name.
+        unit: String,
+        /// Why.
+        cause: Cause,
     },
     /// The capture has failed.
     #[error(transparent)]

@@ -11,11 +11,15 @@ use super::{
     TELEMETRY_PATIENCE,
 };
 use crate::clock::{Clock, Nanos};
+use crate::interlock::{Permission, withheld};
 use crate::poller::Latest;
 use crate::record::{Record, Recorder, StepRecord, Verdict};
 use crate::stratum::session::Share;
 use crate::stratum::swh::{Action, Step};
 use crate::unit::{Identity, Telemetry};
+
+/// Longest device time without a look at the permission.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What a step asks of a unit's wire.
 pub(super) trait Wire: Send {
@@ -36,6 +40,9 @@ pub(super) trait Wire: Send {
     /// Sound answers so far that were too easy to be shares: they prove that the unit hashes what it is
     /// sent.
     fn easy(&self) -> u64;
+
+    /// Takes the unit's work away.
+    fn hang_up(&mut self) -> impl Future<Output = ()> + Send;
 
     /// The next share, or `None` at `until`. Cancel safe.
     fn next_share(
@@ -60,6 +67,7 @@ pub(super) struct Steps {
     reading: Option<Telemetry>,
     identity: Option<Identity>,
     unrecorded: Option<StepRecord>,
+    permission: Option<watch::Receiver<Permission>>,
 }
 
 impl Steps {
@@ -82,7 +90,16 @@ impl Steps {
             reading: None,
             identity: None,
             unrecorded: None,
+            permission: None,
             clock,
+        }
+    }
+
+    /// Looks at `permission` before every job and at least every [`LOOK`].
+    pub(super) fn with_permission(self, permission: watch::Receiver<Permission>) -> Steps {
+        Steps {
+            permission: Some(permission),
+            ..self
         }
     }
 
@@ -99,6 +116,7 @@ impl Steps {
         let mut shares = Vec::with_capacity(drive.pace.shares as usize);
         let mut refused = Refused::default();
         let (outcome, ended) = loop {
+            self.check_permission(wire).await?;
             // Looked for and not waited for: to be woken by a reading would make the order of events depend
             // on how fast the poller's task is.
             if self.latest.has_changed().unwrap_or(false) {
@@ -114,7 +132,7 @@ impl Steps {
                     jobs += 1;
                 }
                 Action::Wait(until) => {
-                    if let Some(share) = wire.next_share(until).await? {
+                    if let Some(share) = wire.next_share(self.next_look(until, now)).await? {
                         if step.answered(share.judgement.job, share.judgement.verdict) {
                             self.invalid = 0;
                             shares.extend(sample(&share));
@@ -149,6 +167,29 @@ impl Steps {
                 difficulty: drive.difficulty,
                 refused: self.last_refusal,
             }),
+        }
+    }
+
+    /// Hangs up and fails if work is withheld.
+    async fn check_permission<W: Wire>(&mut self, wire: &mut W) -> Result<(), SubstrateError> {
+        let Some(cause) = self.permission.as_ref().and_then(withheld) else {
+            return Ok(());
+        };
+        wire.hang_up().await;
+        // Of two reasons to end, the first is the one to be told.
+        let _ = self.record_last_step().await;
+        Err(SubstrateError::Interlocked {
+            unit: wire.unit(),
+            cause,
+        })
+    }
+
+    /// When to look again while nothing is to be done before `until`. The permission is looked for and not
+    /// waited for, as the readings are.
+    fn next_look(&self, until: Nanos, now: Nanos) -> Nanos {
+        match self.permission {
+            Some(_) => until.min(now + LOOK),
+            None => until,
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Limits;
 use crate::quantity::{Celsius, MegaHertz};
+use crate::unit::OperatingPoint;
 
 /// Bounds of the chip on an S9's board. Voltage and fan are not on this wire.
 pub const LIMITS: Limits = Limits {
@@ -15,4 +16,9 @@ pub const LIMITS: Limits = Limits {
     regulator_stop: None,
     hysteresis: 10.0,
     stale_after: Duration::from_secs(15),
+    fans: 0,
+    safe: OperatingPoint {
+        frequency: Some(MegaHertz(100.0)),
+        ..OperatingPoint::UNCHANGED
+    },
 };

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pow::Algorithm;
 use crate::quantity::{Celsius, MegaHertz, Volts};
+use crate::unit::OperatingPoint;
 
 /// A model that can be driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,6 +40,40 @@ impl Model {
         Model::Bm1366,
     ];
 
+    /// Name in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Model::AntminerS9 => "antminer-s9",
+            Model::LuckyMinerLv06 => "lucky-miner-lv06",
+            Model::GoldshellLbBox => "goldshell-lb-box",
+            Model::Bm1387 => "bm1387",
+            Model::Bm1366 => "bm1366",
+        }
+    }
+
+    /// Whether it is chips on a serial line, without a controller of their own.
+    pub fn is_bare(self) -> bool {
+        matches!(self, Model::Bm1387 | Model::Bm1366)
+    }
+
+    /// What it hashes by.
+    pub fn algorithm(self) -> Algorithm {
+        match self {
+            Model::GoldshellLbBox => Algorithm::Lbry,
+            _ => Algorithm::Sha256d,
+        }
+    }
+
+    /// Hashing lost to one clean job. Measured on an S9; the same is assumed of the other units with a
+    /// controller. Bare chips are fed frame by frame, and lose nothing.
+    pub fn switch_dead_time(self) -> Duration {
+        if self.is_bare() {
+            Duration::ZERO
+        } else {
+            s9::SWITCH_DEAD_TIME
+        }
+    }
+
     /// What a model may be set to, and when it must be stopped.
     pub fn limits(self) -> &'static Limits {
         match self {
@@ -47,6 +83,12 @@ impl Model {
             Model::Bm1387 => &bm1387::LIMITS,
             Model::Bm1366 => &bm1366::LIMITS,
         }
+    }
+}
+
+impl std::fmt::Display for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -69,4 +111,9 @@ pub struct Limits {
     pub hysteresis: f64,
     /// Age at which a reading no longer counts: the unit is then taken to be hot.
     pub stale_after: Duration,
+    /// Fans whose speed a whole unit reports; 0 where they are not on the wire.
+    pub fans: u8,
+    /// Where the unit makes the least heat that its wire can ask for. All `None` where nothing can be set:
+    /// there the only safe act is to withhold work.
+    pub safe: OperatingPoint,
 }

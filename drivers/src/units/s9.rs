@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Limits;
 use crate::quantity::{Celsius, MegaHertz};
+use crate::unit::OperatingPoint;
 
 /// Slots of its three boards, as `stats` numbers them.
 pub const SLOTS: [u8; 3] = [6, 7, 8];
@@ -29,4 +30,6 @@ pub const LIMITS: Limits = Limits {
     regulator_stop: None,
     hysteresis: 10.0,
     stale_after: Duration::from_secs(15),
+    fans: 2,
+    safe: OperatingPoint::UNCHANGED,
 };

@@ -24,6 +24,7 @@ fn work() -> Work {
     Work {
         version: 0x2000_0000,
         prevhash: [0x5a; 32],
+        claim_trie: None,
         coinb1: vec![1, 2, 3],
         coinb2: vec![4, 5, 6],
         merkle_branch: vec![[7; 32]; 3],
@@ -57,7 +58,9 @@ pub(crate) fn job(family: Family, number: u64) -> Job {
             ntime,
             tail,
             midstates: (0..4)
-                .map(|i| Midstate::of(&work().header(version(i), &root, ntime, 0)).words())
+                .map(|i| {
+                    Midstate::of(work().header(version(i), &root, ntime, 0).first_block()).words()
+                })
                 .collect(),
         },
         job => job,

@@ -50,6 +50,7 @@ fn hash(job: &Job, index: u32, nonce: u32) -> [u8; 32] {
             let work = Work {
                 version: *version,
                 prevhash: *prevhash,
+                claim_trie: None,
                 coinb1: Vec::new(),
                 coinb2: Vec::new(),
                 merkle_branch: Vec::new(),

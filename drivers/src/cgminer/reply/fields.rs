@@ -8,15 +8,15 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// One object of a section.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'a>(pub(super) &'a Map<String, Value>);
+pub(crate) struct Fields<'a>(pub(crate) &'a Map<String, Value>);
 
 impl Fields<'_> {
-    pub(super) fn has(self, key: &str) -> bool {
+    pub(crate) fn has(self, key: &str) -> bool {
         self.0.contains_key(key)
     }
 
     /// A finite number.
-    pub(super) fn number(self, key: &str) -> Option<f64> {
+    pub(crate) fn number(self, key: &str) -> Option<f64> {
         let number = match self.0.get(key)? {
             Value::Number(number) => number.as_f64()?,
             Value::String(text) => text.trim().parse().ok()?,
@@ -26,7 +26,7 @@ impl Fields<'_> {
     }
 
     /// A whole number that is not negative; `12.0` and `"12"` are 12.
-    pub(super) fn count(self, key: &str) -> Option<u64> {
+    pub(crate) fn count(self, key: &str) -> Option<u64> {
         let whole = match self.0.get(key)? {
             Value::Number(number) => number.as_u64(),
             Value::String(text) => text.trim().parse().ok(),
@@ -39,7 +39,7 @@ impl Fields<'_> {
     }
 
     /// Text on one line, with single blanks; `None` if there is nothing else in it.
-    pub(super) fn text(self, key: &str) -> Option<String> {
+    pub(crate) fn text(self, key: &str) -> Option<String> {
         let text = match self.0.get(key)? {
             Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
             Value::Number(number) => number.to_string(),
@@ -49,7 +49,7 @@ impl Fields<'_> {
     }
 
     /// A truth value, as JSON or as `Y` and `N`.
-    pub(super) fn flag(self, key: &str) -> Option<bool> {
+    pub(crate) fn flag(self, key: &str) -> Option<bool> {
         match self.0.get(key)? {
             Value::Bool(flag) => Some(*flag),
             Value::String(text) => match text.as_str() {

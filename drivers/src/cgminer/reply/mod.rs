@@ -1,9 +1,9 @@
 //! Typed views of a reply. Every field is optional: what a firmware leaves out, or fills with something
 //! that cannot be meant, is `None`, and the fields beside it keep their values.
 
-mod fields;
+pub(crate) mod fields;
 mod pools;
-mod stats;
+pub(crate) mod stats;
 mod summary;
 mod telemetry;
 
@@ -62,8 +62,11 @@ impl Reply {
         };
         Identity {
             model: row.text("Type"),
-            firmware: row.text("Miner").or_else(|| row.text("CompileTime")),
+            firmware: ["Miner", "CompileTime", "CGMiner"]
+                .iter()
+                .find_map(|key| row.text(key)),
             api: row.text("API"),
+            serial: None,
         }
     }
 

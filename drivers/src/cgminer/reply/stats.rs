@@ -54,7 +54,7 @@ impl Stats {
 
 /// Whether a temperature can be meant. 0, -1 and 255 are what a dead sensor or a failed bus reads as;
 /// -83 has been seen. No board outdoors is below -20 while it is powered, and no chip lives at 150.
-pub(super) fn is_credible(celsius: f64) -> bool {
+pub(crate) fn is_credible(celsius: f64) -> bool {
     (-20.0..=150.0).contains(&celsius) && celsius != 0.0 && celsius != -1.0
 }
 

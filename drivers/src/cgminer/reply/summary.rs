@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use super::fields::Fields;
-use crate::quantity::{Celsius, HashRate};
+use super::stats::is_credible;
+use crate::quantity::{Celsius, HashRate, MegaHertz, Rpm};
+use crate::unit::Board;
+
+/// Fans that a Goldshell unit may list per device; a Box has two.
+const FANS: std::ops::Range<u8> = 0..8;
 
 /// Totals of the unit since its miner started.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,7 +55,8 @@ impl Summary {
     }
 }
 
-/// One entry of `devs`.
+/// One entry of `devs`. On an S9 that is the whole unit, without its sensors; on a Goldshell unit it is one
+/// board with them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Device {
     /// Name of the driver: `BC5` on an S9.
@@ -73,17 +79,61 @@ pub struct Device {
     pub hardware_errors: Option<u64>,
     /// Time since the device started.
     pub uptime: Option<Duration>,
+    /// Number of the device, from 0.
+    pub slot: Option<u8>,
+    /// The hotter of `tstemp-0` and `tstemp-1`, beside the chips of a Goldshell board.
+    pub chip_temp: Option<Celsius>,
+    /// `tstemp-2`, on the circuit board of a Goldshell unit.
+    pub pcb_temp: Option<Celsius>,
+    /// Those of these three whose reading is impossible.
+    pub failed_sensors: u8,
+    /// Clock of the chips; 0 while they stand still.
+    pub frequency: Option<MegaHertz>,
+    /// Fans, 0 for one that stands still.
+    pub fans: Vec<Rpm>,
 }
 
 impl Device {
-    pub(super) fn read(row: Fields<'_>) -> Device {
+    /// The device as a hash board, if it says anything of one: a clock or a sensor.
+    pub fn board(&self) -> Option<Board> {
+        let is_board = self.frequency.is_some()
+            || self.chip_temp.is_some()
+            || self.pcb_temp.is_some()
+            || self.failed_sensors > 0;
+        is_board.then(|| Board {
+            slot: self.slot.unwrap_or(0),
+            pcb_temp: self.pcb_temp,
+            chip_temp: self.chip_temp,
+            frequency: self.frequency,
+            hash_rate: self.hash_rate,
+            hardware_errors: self.hardware_errors,
+            failed_sensors: self.failed_sensors,
+            ..Board::default()
+        })
+    }
+
+    pub(crate) fn read(row: Fields<'_>) -> Device {
+        let mut failed_sensors = 0;
+        let mut sensor = |key| {
+            let celsius = row.number(key)?;
+            failed_sensors += u8::from(!is_credible(celsius));
+            is_credible(celsius).then_some(Celsius(celsius))
+        };
+        let chips = [sensor("tstemp-0"), sensor("tstemp-1")];
+        let chip_temp = chips
+            .into_iter()
+            .flatten()
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        let pcb_temp = sensor("tstemp-2");
+        let not_negative = |key: &str| row.number(key).filter(|number| *number >= 0.0);
+        let number = ["PGA", "ASC", "ID"].iter().find_map(|key| row.count(key));
         Device {
             name: row.text("Name"),
             enabled: row.flag("Enabled"),
             status: row.text("Status"),
             temperature: row
                 .number("Temperature")
-                .filter(|t| super::stats::is_credible(*t))
+                .filter(|t| is_credible(*t))
                 .map(Celsius),
             hash_rate: rate(row, ["5s", "20s"]),
             hash_rate_average: rate(row, ["av", "av"]),
@@ -91,6 +141,14 @@ impl Device {
             rejected: row.count("Rejected"),
             hardware_errors: row.count("Hardware Errors"),
             uptime: uptime(row, "Device Elapsed"),
+            slot: number.and_then(|number| u8::try_from(number).ok()),
+            chip_temp,
+            pcb_temp,
+            failed_sensors,
+            frequency: not_negative("clock").map(MegaHertz),
+            fans: FANS
+                .filter_map(|n| not_negative(&format!("fan{n}")).map(Rpm))
+                .collect(),
         }
     }
 }
@@ -119,6 +177,24 @@ pub(super) fn rate(row: Fields<'_>, windows: [&str; 2]) -> Option<HashRate> {
 mod tests {
     use super::super::Reply;
     use super::*;
+
+    #[test]
+    fn a_goldshell_device_is_a_board_and_an_s9s_is_none() {
+        let reply = Reply::parse(
+            br#"{"DEVS":[{"PGA":0,"Name":"INCS","MHS 20s":175000.5,"clock":725,"fan0":1500,"fan1":0,
+                "tstemp-0":70.5,"tstemp-1":73.5,"tstemp-2":-1},
+                {"ASC":0,"Name":"BC5","Temperature":0.00,"MHS 5s":13883810.0}]}"#,
+        )
+        .expect("JSON");
+        let devices = reply.devices();
+        let board = devices[0].board().expect("a board");
+        assert_eq!((board.slot, board.failed_sensors), (0, 1));
+        assert_eq!(board.chip_temp, Some(Celsius(73.5)));
+        assert_eq!(board.pcb_temp, None);
+        assert_eq!(board.frequency, Some(MegaHertz(725.0)));
+        assert_eq!(devices[0].fans, [Rpm(1500.0), Rpm(0.0)]);
+        assert_eq!(devices[1].board(), None);
+    }
 
     #[test]
     fn rates_are_read_in_either_unit() {

@@ -2,11 +2,13 @@
 
 use super::{Device, Stats, Summary};
 use crate::clock::Nanos;
+use crate::quantity::HashRate;
 use crate::unit::Telemetry;
 
-/// The telemetry that these replies amount to. `taken` is when `stats`, which has the sensors, was read.
+/// The telemetry that these replies amount to. `taken` is when the reply with the sensors was read.
 ///
-/// A figure that several replies have is taken from `summary`, then from `stats`, then from `devices`.
+/// A figure that several replies have is taken from `summary`, then from `stats`, then from `devices`. An S9
+/// has its boards and fans in `stats`, a Goldshell unit has them in `devices`.
 pub fn telemetry(taken: Nanos, summary: &Summary, stats: &Stats, devices: &[Device]) -> Telemetry {
     let total = |field: fn(&Device) -> Option<u64>| {
         devices
@@ -14,12 +16,32 @@ pub fn telemetry(taken: Nanos, summary: &Summary, stats: &Stats, devices: &[Devi
             .filter_map(field)
             .reduce(|a, b| a.saturating_add(b))
     };
+    let sum = |field: fn(&Device) -> Option<HashRate>| {
+        let rates = devices.iter().filter_map(field);
+        rates.reduce(|a, b| HashRate(a.0 + b.0))
+    };
+    let mut boards = stats.boards.clone();
+    if boards.is_empty() {
+        boards.extend(devices.iter().filter_map(Device::board));
+    }
+    let mut fans = stats.fans.clone();
+    if fans.is_empty() {
+        // Every device lists all fans of the unit.
+        let listed = devices.iter().find(|device| !device.fans.is_empty());
+        fans.extend(listed.iter().flat_map(|device| &device.fans));
+    }
     Telemetry {
         taken,
-        boards: stats.boards.clone(),
-        fans: stats.fans.clone(),
-        hash_rate: summary.hash_rate.or(stats.hash_rate),
-        hash_rate_average: summary.hash_rate_average.or(stats.hash_rate_average),
+        boards,
+        fans,
+        hash_rate: summary
+            .hash_rate
+            .or(stats.hash_rate)
+            .or_else(|| sum(|device| device.hash_rate)),
+        hash_rate_average: summary
+            .hash_rate_average
+            .or(stats.hash_rate_average)
+            .or_else(|| sum(|device| device.hash_rate_average)),
         hardware_errors: summary
             .hardware_errors
             .or(stats.hardware_errors)
@@ -28,6 +50,9 @@ pub fn telemetry(taken: Nanos, summary: &Summary, stats: &Stats, devices: &[Devi
         rejected: summary.rejected.or_else(|| total(|device| device.rejected)),
         power: None,
         core_voltage: None,
-        uptime: summary.uptime.or(stats.uptime),
+        uptime: summary
+            .uptime
+            .or(stats.uptime)
+            .or_else(|| devices.iter().filter_map(|device| device.uptime).max()),
     }
 }

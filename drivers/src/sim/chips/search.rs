@@ -104,7 +104,8 @@ impl Frame {
                 header[68..72].copy_from_slice(&ntime.to_le_bytes());
                 header[72..76].copy_from_slice(&nbits.to_le_bytes());
                 end.copy_from_slice(&header[64..]);
-                Some((Midstate::of(&header), end, id & 0xf8, bits))
+                let block = header.first_chunk()?;
+                Some((Midstate::of(block), end, id & 0xf8, bits))
             }
         }
     }

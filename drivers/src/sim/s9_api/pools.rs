@@ -1,8 +1,8 @@
 //! The reply to `pools`.
 
-use super::frame::{end, section, success};
-use super::item::{Form, Item};
 use super::state::{ApiState, PoolState, ratio};
+use crate::sim::cgminer_api::frame::{end, section, success};
+use crate::sim::cgminer_api::item::{Form, Item};
 
 /// The reply to `pools`.
 pub fn pools(state: &ApiState, form: Form) -> String {

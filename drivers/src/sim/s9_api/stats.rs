@@ -1,8 +1,8 @@
 //! The reply to `stats`.
 
-use super::frame::{end, section, success};
-use super::item::{Form, Item};
 use super::state::{ApiState, BoardState, ratio};
+use crate::sim::cgminer_api::frame::{end, section, success};
+use crate::sim::cgminer_api::item::{Form, Item};
 
 /// Slots that bmminer lists, used or not.
 const SLOTS: std::ops::RangeInclusive<u8> = 1..=16;

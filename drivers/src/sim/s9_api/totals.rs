@@ -1,8 +1,8 @@
 //! The replies to `version`, `summary` and `devs`.
 
-use super::frame::{end, named_section, section, success};
-use super::item::{Form, Item};
 use super::state::{ApiState, PoolState, ratio};
+use crate::sim::cgminer_api::frame::{end, named_section, section, success};
+use crate::sim::cgminer_api::item::{Form, Item};
 
 /// The reply to `version`.
 pub fn version(state: &ApiState, form: Form) -> String {

@@ -4,55 +4,13 @@ use serde_json::Value;
 
 use super::frame::{end, error};
 use super::item::{Form, escape};
-use super::pools::pools_body;
-use super::state::ApiState;
-use super::stats::stats_body;
-use super::totals::{devs_body, summary_body, version_body};
-
-/// Commands that bmminer knows and the stock configuration (`A:stats:pools:devs:summary:version`) grants
-/// to nobody.
-const REFUSED: [&str; 34] = [
-    "addpool",
-    "asc",
-    "asccount",
-    "ascdisable",
-    "ascenable",
-    "ascidentify",
-    "ascset",
-    "check",
-    "coin",
-    "config",
-    "debug",
-    "devdetails",
-    "disablepool",
-    "edevs",
-    "enablepool",
-    "estats",
-    "failover-only",
-    "hotplug",
-    "lcd",
-    "lockstats",
-    "noncenum",
-    "notify",
-    "pgacount",
-    "poolpriority",
-    "poolquota",
-    "privileged",
-    "quit",
-    "removepool",
-    "restart",
-    "save",
-    "setconfig",
-    "switchpool",
-    "usbstats",
-    "zero",
-];
+use super::speaker::Speaker;
 
 /// The reply to `request`, without the NUL that ends it on the wire.
 ///
-/// A line end or NUL after the request is ignored. The parameter is too: no command that a stock unit
-/// grants takes one.
-pub fn answer(state: &ApiState, request: &[u8]) -> String {
+/// A line end or NUL after the request is ignored. The parameter is too: no command that is
+/// granted takes one.
+pub fn answer<S: Speaker>(state: &S, request: &[u8]) -> String {
     let text = String::from_utf8_lossy(request);
     let text = text.trim_end_matches(['\0', '\r', '\n']);
     if !text.starts_with('{') {
@@ -70,7 +28,7 @@ pub fn answer(state: &ApiState, request: &[u8]) -> String {
     }
 }
 
-fn dispatch(state: &ApiState, command: &str, form: Form) -> String {
+fn dispatch<S: Speaker>(state: &S, command: &str, form: Form) -> String {
     if command.contains('+') {
         joined(state, command, form)
     } else {
@@ -79,11 +37,11 @@ fn dispatch(state: &ApiState, command: &str, form: Form) -> String {
 }
 
 /// The replies to several commands as one. A repeated command counts once.
-fn joined(state: &ApiState, commands: &str, form: Form) -> String {
+fn joined<S: Speaker>(state: &S, commands: &str, form: Form) -> String {
     let mut out = String::new();
     let mut seen: Vec<&str> = Vec::new();
     for command in commands.split('+').filter(|command| !command.is_empty()) {
-        if is_known(command) {
+        if state.reply(command, form).is_some() || state.refuses(command) {
             if seen.contains(&command) {
                 continue;
             }
@@ -106,22 +64,13 @@ fn joined(state: &ApiState, commands: &str, form: Form) -> String {
 }
 
 /// A reply without its end.
-fn body(state: &ApiState, command: &str, form: Form) -> String {
-    match command {
-        "version" => version_body(state, form),
-        "summary" => summary_body(state, form),
-        "pools" => pools_body(state, form),
-        "devs" => devs_body(state, form),
-        "stats" => stats_body(state, form),
-        _ if is_known(command) => {
-            let message = format!("Access denied to '{command}' command");
-            error(state, form, 45, &message)
-        }
-        _ => error(state, form, 14, "Invalid command"),
+fn body<S: Speaker>(state: &S, command: &str, form: Form) -> String {
+    if let Some(reply) = state.reply(command, form) {
+        reply
+    } else if state.refuses(command) {
+        let message = format!("Access denied to '{command}' command");
+        error(state, form, 45, &message)
+    } else {
+        error(state, form, 14, "Invalid command")
     }
-}
-
-fn is_known(command: &str) -> bool {
-    matches!(command, "version" | "summary" | "pools" | "devs" | "stats")
-        || REFUSED.contains(&command)
 }

@@ -1,4 +1,4 @@
-//! An object with its fields in order, printed as bmminer prints them. serde_json would print numbers in
+//! An object with its fields in order, printed as cgminer prints them. serde_json would print numbers in
 //! its own way, and the digits are part of what is simulated.
 
 use std::fmt::Write;
@@ -13,13 +13,13 @@ pub enum Form {
 }
 
 /// One object of a reply.
-pub(super) struct Item {
+pub(in crate::sim) struct Item {
     form: Form,
     text: String,
 }
 
 impl Item {
-    pub(super) fn new(form: Form) -> Item {
+    pub(in crate::sim) fn new(form: Form) -> Item {
         Item {
             form,
             text: String::new(),
@@ -27,7 +27,7 @@ impl Item {
     }
 
     /// The object's text, with its braces or its closing bar.
-    pub(super) fn close(self) -> String {
+    pub(in crate::sim) fn close(self) -> String {
         match self.form {
             Form::Json => format!("{{{}}}", self.text),
             Form::Text => format!("{}|", self.text),
@@ -35,30 +35,30 @@ impl Item {
     }
 
     /// A field whose value is printed as it is: a number or a truth value.
-    pub(super) fn raw(mut self, key: &str, value: impl std::fmt::Display) -> Item {
+    pub(in crate::sim) fn raw(mut self, key: &str, value: impl std::fmt::Display) -> Item {
         self.key(key);
         let _ = write!(self.text, "{value}");
         self
     }
 
     /// A number with two decimals: rates, frequencies, temperatures, utilities.
-    pub(super) fn two(self, key: &str, value: f64) -> Item {
+    pub(in crate::sim) fn two(self, key: &str, value: f64) -> Item {
         self.raw(key, format_args!("{value:.2}"))
     }
 
     /// A difficulty.
-    pub(super) fn difficulty(self, key: &str, value: f64) -> Item {
+    pub(in crate::sim) fn difficulty(self, key: &str, value: f64) -> Item {
         self.raw(key, format_args!("{value:.8}"))
     }
 
     /// A share of one, printed in percent.
-    pub(super) fn percent(self, key: &str, share: f64) -> Item {
+    pub(in crate::sim) fn percent(self, key: &str, share: f64) -> Item {
         let percent = share * 100.0;
         self.raw(key, format_args!("{percent:.4}"))
     }
 
     /// A string that may hold anything.
-    pub(super) fn text(mut self, key: &str, value: &str) -> Item {
+    pub(in crate::sim) fn text(mut self, key: &str, value: &str) -> Item {
         self.key(key);
         let quote = if self.form == Form::Json { "\"" } else { "" };
         self.text.push_str(quote);
@@ -78,8 +78,8 @@ impl Item {
     }
 }
 
-/// Escapes what bmminer escapes, which in JSON is less than what JSON asks for.
-pub(super) fn escape(value: &str, form: Form, out: &mut String) {
+/// Escapes what cgminer escapes, which in JSON is less than what JSON asks for.
+pub(in crate::sim) fn escape(value: &str, form: Form, out: &mut String) {
     for c in value.chars() {
         let special = match form {
             Form::Json => matches!(c, '"' | '\\'),

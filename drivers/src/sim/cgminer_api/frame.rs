@@ -1,10 +1,10 @@
 //! What all replies share: the status in front, the sections, the end.
 
 use super::item::{Form, Item};
-use super::state::ApiState;
+use super::speaker::Speaker;
 
 /// What follows a reply's last section.
-pub(super) fn end(mut reply: String, form: Form) -> String {
+pub(in crate::sim) fn end(mut reply: String, form: Form) -> String {
     if form == Form::Json {
         reply.push_str(",\"id\":1}");
     }
@@ -12,21 +12,32 @@ pub(super) fn end(mut reply: String, form: Form) -> String {
 }
 
 /// A refusal.
-pub(super) fn error(state: &ApiState, form: Form, code: u32, message: &str) -> String {
+pub(in crate::sim) fn error<S: Speaker>(state: &S, form: Form, code: u32, message: &str) -> String {
     message_item(state, form, "E", code, message)
 }
 
-pub(super) fn success(state: &ApiState, form: Form, code: u32, message: &str) -> String {
+pub(in crate::sim) fn success<S: Speaker>(
+    state: &S,
+    form: Form,
+    code: u32,
+    message: &str,
+) -> String {
     message_item(state, form, "S", code, message)
 }
 
-fn message_item(state: &ApiState, form: Form, letter: &str, code: u32, message: &str) -> String {
+fn message_item<S: Speaker>(
+    state: &S,
+    form: Form,
+    letter: &str,
+    code: u32,
+    message: &str,
+) -> String {
     let item = Item::new(form)
         .text("STATUS", letter)
-        .raw("When", state.unix)
+        .raw("When", state.unix())
         .raw("Code", code)
         .text("Msg", message)
-        .text("Description", "bmminer 1.0.0")
+        .text("Description", state.description())
         .close();
     match form {
         Form::Json => format!("{{\"STATUS\":[{item}]"),
@@ -35,7 +46,7 @@ fn message_item(state: &ApiState, form: Form, letter: &str, code: u32, message: 
 }
 
 /// A section of one object, which the text form names.
-pub(super) fn named_section(head: String, form: Form, name: &str, item: &str) -> String {
+pub(in crate::sim) fn named_section(head: String, form: Form, name: &str, item: &str) -> String {
     match form {
         Form::Json => section(head, form, name, item),
         Form::Text => format!("{head}{name},{item}"),
@@ -43,7 +54,7 @@ pub(super) fn named_section(head: String, form: Form, name: &str, item: &str) ->
 }
 
 /// A section of any number of objects, whose first keys name it in the text form.
-pub(super) fn section(head: String, form: Form, name: &str, items: &str) -> String {
+pub(in crate::sim) fn section(head: String, form: Form, name: &str, items: &str) -> String {
     match form {
         Form::Json => format!("{head},\"{name}\":[{items}]"),
         Form::Text => format!("{head}{items}"),

@@ -1,0 +1,136 @@
+//! What the types of a configuration do not rule out.
+
+use std::path::Path;
+
+use super::{Config, ConfigError, Wires};
+
+/// A key, its value, whether it may have it, and what it should be.
+type Rule = (&'static str, f64, bool, &'static str);
+
+impl Config {
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    /// If a value is out of range; `path` is named in the message.
+    pub fn check(&self, path: &Path) -> Result<(), ConfigError> {
+        let wires = self.wires().map_err(|what| ConfigError::Wires {
+            path: path.to_path_buf(),
+            what,
+        })?;
+        let rules = self.step_rules().into_iter();
+        let rules = rules.chain(wire_rules(&wires, self.unit.model.limits()));
+        match rules
+            .chain(self.simulated_rules())
+            .find(|(_, _, ok, _)| !ok)
+        {
+            None => Ok(()),
+            Some((key, value, _, reason)) => Err(ConfigError::Value {
+                path: path.to_path_buf(),
+                key,
+                value: value.to_string(),
+                reason,
+            }),
+        }
+    }
+
+    fn step_rules(&self) -> Vec<Rule> {
+        let step = &self.step;
+        vec![
+            (
+                "step.hold_seconds",
+                step.hold_seconds,
+                step.hold_seconds == 0.0 || span(step.hold_seconds),
+                "must be between 0 and 3600",
+            ),
+            (
+                "step.timeout_seconds",
+                step.timeout_seconds,
+                span(step.timeout_seconds) && step.timeout_seconds > step.hold_seconds,
+                "must be above step.hold_seconds and at most 3600",
+            ),
+            (
+                "step.shares",
+                f64::from(step.shares),
+                step.shares >= 1,
+                "must be at least 1",
+            ),
+            (
+                "step.duty_min",
+                step.duty_min,
+                (0.2..=1.0).contains(&step.duty_min),
+                "must be between 0.2 (below that a unit does little but switch jobs) and 1",
+            ),
+        ]
+    }
+
+    fn simulated_rules(&self) -> Vec<Rule> {
+        let Some(simulated) = &self.unit.simulated else {
+            return Vec::new();
+        };
+        let speed = simulated.speed.unwrap_or(1.0);
+        let scale = simulated.difficulty_scale;
+        vec![
+            (
+                "unit.simulated.speed",
+                speed,
+                speed.is_finite() && speed > 0.0 && speed <= 1000.0,
+                "must be above 0 and at most 1000: beyond that a socket is slower than the unit; leave it \
+                 out for virtual time",
+            ),
+            (
+                "unit.simulated.difficulty_scale",
+                scale,
+                scale.is_finite() && scale > 0.0,
+                "must be a positive number",
+            ),
+        ]
+    }
+}
+
+fn wire_rules(wires: &Wires<'_>, limits: &thermine_drivers::units::Limits) -> Vec<Rule> {
+    let reason = "must be above 0 and at most 3600";
+    match wires {
+        Wires::Network { stratum, api } => vec![
+            (
+                "stratum.connect_timeout_seconds",
+                stratum.connect_timeout_seconds,
+                span(stratum.connect_timeout_seconds),
+                reason,
+            ),
+            (
+                "api.poll_seconds",
+                api.poll_seconds,
+                span(api.poll_seconds),
+                reason,
+            ),
+        ],
+        Wires::Serial(serial) => {
+            let (low, high) = limits.frequency;
+            vec![
+                (
+                    "serial.chips",
+                    f64::from(serial.chips),
+                    (1..=63).contains(&serial.chips),
+                    "must be between 1 and 63",
+                ),
+                (
+                    "serial.frequency_mhz",
+                    serial.frequency_mhz,
+                    (low.0..=high.0).contains(&serial.frequency_mhz),
+                    "must be within the model's limits",
+                ),
+                (
+                    "serial.ticket_difficulty",
+                    f64::from(serial.ticket_difficulty),
+                    serial.ticket_difficulty.is_power_of_two(),
+                    "must be a power of two",
+                ),
+            ]
+        }
+    }
+}
+
+/// An hour is longer than any span here can mean, and bounds what a Duration is made from.
+fn span(seconds: f64) -> bool {
+    seconds.is_finite() && seconds > 0.0 && seconds <= 3600.0
+}

@@ -1,0 +1,314 @@
+//! Configuration of one unit and the steps that it is driven with: a TOML file, see `configs/`.
+
+mod check;
+pub mod rack;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use thermine_drivers::pow::Difficulty;
+use thermine_drivers::substrate::Pace;
+use thermine_drivers::units::Model;
+
+/// The simulated unit of `model` that stands for it when no file is named: its file's name and text.
+fn simulated(model: Model) -> (&'static str, &'static str) {
+    macro_rules! file {
+        ($name:literal) => {
+            (
+                concat!("configs/", $name),
+                include_str!(concat!("../../../configs/", $name)),
+            )
+        };
+    }
+    match model {
+        Model::AntminerS9 => file!("sim-s9.toml"),
+        Model::LuckyMinerLv06 => file!("sim-lv06.toml"),
+        Model::GoldshellLbBox => file!("sim-lb-box.toml"),
+        Model::Bm1387 => file!("sim-bm1387.toml"),
+        Model::Bm1366 => file!("sim-bm1366.toml"),
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// It is not TOML, or has a key or a value that is not known. The message shows the line.
+    #[error("{}: {source}", .path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says, with line and column.
+        source: Box<toml::de::Error>,
+    },
+    /// A section that the model needs is missing, or is of no use to it.
+    #[error("{}: {what}", .path.display())]
+    Wires {
+        /// The file.
+        path: PathBuf,
+        /// Which.
+        what: String,
+    },
+    /// A value that makes no sense.
+    #[error("{}: {key} = {value} {reason}", .path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        reason: &'static str,
+    },
+}
+
+/// A unit, how it is reached, and how it is driven.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Which unit.
+    pub unit: Unit,
+    /// Where it gets its work; bare chips have none.
+    pub stratum: Option<Stratum>,
+    /// Where its sensors are read; bare chips have none.
+    pub api: Option<Api>,
+    /// The line that bare chips are on.
+    pub serial: Option<Serial>,
+    /// What a step is.
+    pub step: Step,
+}
+
+/// How a unit is reached.
+#[derive(Debug, Clone, Copy)]
+pub enum Wires<'a> {
+    /// It connects to our Stratum server, and has a control interface.
+    Network {
+        /// The server.
+        stratum: &'a Stratum,
+        /// The interface.
+        api: &'a Api,
+    },
+    /// Bare chips on a serial line.
+    Serial(&'a Serial),
+}
+
+/// The unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unit {
+    /// Name in messages and reports.
+    pub name: String,
+    /// Its model.
+    pub model: Model,
+    /// Set if the program plays the unit itself.
+    pub simulated: Option<Simulated>,
+}
+
+/// How the program plays a unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Simulated {
+    /// Seconds of the unit's time per second of wall time; without it time is virtual, and runs as fast
+    /// as both ends of the wire can.
+    pub speed: Option<f64>,
+    /// Factor on the difficulty at which its shares are really hashed.
+    pub difficulty_scale: f64,
+}
+
+/// Our Stratum server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stratum {
+    /// Address that it listens on.
+    pub listen: SocketAddr,
+    /// Worker name that the unit authorises with; `*` for any.
+    pub worker: String,
+    /// Wall time that the unit is given to connect, in seconds.
+    #[serde(default = "default_connect_timeout")]
+    pub connect_timeout_seconds: f64,
+}
+
+fn default_connect_timeout() -> f64 {
+    30.0
+}
+
+/// The unit's control interface.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    /// Its address: of the cgminer API of an S9, of the web server of the others.
+    pub address: SocketAddr,
+    /// Time between two readings, in seconds of the unit's time.
+    pub poll_seconds: f64,
+    /// Environment variable that holds the password of the web page, on models that ask for one; without
+    /// it the maker's own is tried. The password itself stands in no file of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_env: Option<String>,
+}
+
+/// The serial line of bare chips.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Serial {
+    /// Device file of the port; ignored for a simulated chain, which makes its own.
+    pub port: PathBuf,
+    /// Chips in the chain.
+    pub chips: u8,
+    /// Clock that they are ramped to, in MHz.
+    pub frequency_mhz: f64,
+    /// Difficulty from which the chips report a nonce, a power of two.
+    pub ticket_difficulty: u32,
+}
+
+/// A step of the experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Shortest length, in seconds of the unit's time.
+    pub hold_seconds: f64,
+    /// Answers that it needs.
+    pub shares: u32,
+    /// Longest length, in seconds of the unit's time.
+    pub timeout_seconds: f64,
+    /// Share difficulty.
+    pub difficulty: Difficulty,
+    /// Duty at the largest input.
+    pub duty_min: f64,
+}
+
+impl Step {
+    /// The pace of the handshake.
+    pub fn pace(&self) -> Pace {
+        Pace {
+            shares: self.shares,
+            hold: Duration::from_secs_f64(self.hold_seconds),
+            timeout: Duration::from_secs_f64(self.timeout_seconds),
+        }
+    }
+}
+
+impl Config {
+    /// Reads `path`.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not a configuration or holds a value out of range.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Config::parse(path, &text)
+    }
+
+    /// The simulated unit of `model`, as in `configs/`.
+    ///
+    /// # Errors
+    /// As [`Config::load`], but for what the tests rule out.
+    pub fn simulated(model: Model) -> Result<Config, ConfigError> {
+        let (path, text) = simulated(model);
+        Config::parse(Path::new(path), text)
+    }
+
+    /// How the unit is reached.
+    ///
+    /// # Errors
+    /// With the section that the model needs and that is missing, or that it has no use for.
+    pub fn wires(&self) -> Result<Wires<'_>, String> {
+        let model = self.unit.model;
+        let needs = |section: &str| format!("a unit of model {model} needs a section [{section}]");
+        let network = self.stratum.is_some() || self.api.is_some();
+        match (model.is_bare(), &self.stratum, &self.api, &self.serial) {
+            (true, _, _, _) if network => Err(format!(
+                "bare chips of model {model} have no use for [stratum] or [api]: work and replies both go \
+                 over [serial]"
+            )),
+            (true, _, _, Some(serial)) => Ok(Wires::Serial(serial)),
+            (true, _, _, None) => Err(needs("serial")),
+            (false, _, _, Some(_)) => {
+                Err(format!("a unit of model {model} has no use for [serial]"))
+            }
+            (false, Some(stratum), Some(api), None) => Ok(Wires::Network { stratum, api }),
+            (false, None, _, _) => Err(needs("stratum")),
+            (false, _, None, _) => Err(needs("api")),
+        }
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+        let config: Config = toml::from_str(text).map_err(|source| ConfigError::Parse {
+            path: path.to_path_buf(),
+            source: Box::new(source),
+        })?;
+        config.check(path)?;
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_model_has_a_simulated_unit_and_it_listens_on_loopback() {
+        for model in Model::ALL {
+            let config = Config::simulated(model).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(config.unit.model, model);
+            assert!(config.unit.simulated.is_some());
+            match config.wires().expect("sound") {
+                Wires::Network { stratum, api } => {
+                    assert!(stratum.listen.ip().is_loopback() && api.address.ip().is_loopback());
+                }
+                Wires::Serial(serial) => assert!(serial.chips > 0),
+            }
+        }
+    }
+
+    #[test]
+    fn every_example_loads() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+        for entry in std::fs::read_dir(folder).expect("configs/") {
+            let path = entry.expect("an entry").path();
+            rack::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+
+    #[test]
+    fn a_bad_key_or_value_is_named() {
+        let error = |model: Model, from: &str, to: &str| {
+            let sound = simulated(model).1;
+            let text = sound.replace(from, to);
+            assert_ne!(text, sound);
+            Config::parse(Path::new("unit.toml"), &text)
+                .expect_err("refused")
+                .to_string()
+        };
+        let s9 = |from, to| error(Model::AntminerS9, from, to);
+        let unknown = s9("duty_min", "duty_mim");
+        assert!(
+            unknown.contains("duty_mim") && unknown.contains("line"),
+            "{unknown}"
+        );
+        assert!(s9("difficulty = 256", "difficulty = -1").contains("-1"));
+        let range = s9("duty_min = 0.3", "duty_min = 0.1");
+        assert!(
+            range.contains("step.duty_min = 0.1 must be between"),
+            "{range}"
+        );
+        assert!(s9("timeout_seconds = 60.0", "timeout_seconds = 1.0").contains("hold_seconds"));
+        let wires = s9("antminer-s9", "bm1387");
+        assert!(wires.contains("bare chips of model bm1387"), "{wires}");
+        let serial = |from, to| error(Model::Bm1387, from, to);
+        assert!(serial("model = \"bm1387\"", "model = \"antminer-s9\"").contains("[serial]"));
+        let ticket = serial("ticket_difficulty = 64", "ticket_difficulty = 65");
+        assert!(ticket.contains("65 must be a power of two"), "{ticket}");
+    }
+}

@@ -1,0 +1,7 @@
+#![no_main]
+
+#[path = "../parsers.rs"]
+#[allow(dead_code)]
+mod parsers;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| parsers::axeos_reply(data));

@@ -1,0 +1,261 @@
+//! Setting a Lucky Miner LV06: the firmware checks nothing, so all checks are here.
+
+use std::net::SocketAddr;
+
+use serde_json::{Map, Value, json};
+
+use super::client::{ApiError, Client, Unit};
+use super::info::Info;
+use crate::control::{self, Applied, Change, ControlError, Remark};
+use crate::quantity::{MegaHertz, Volts};
+use crate::seed::Rng;
+use crate::unit::OperatingPoint;
+use crate::units::{Limits, Model, lv06};
+
+/// Sets the unit at one address.
+#[derive(Debug, Clone)]
+pub struct Control {
+    unit: Unit,
+    limits: &'static Limits,
+}
+
+impl Control {
+    /// The LV06 at `addr`, asked through `client`. `rng` spreads repeated requests.
+    pub fn new(client: &Client, addr: SocketAddr, rng: Rng) -> Control {
+        Control {
+            unit: client.unit(addr, rng),
+            limits: Model::LuckyMinerLv06.limits(),
+        }
+    }
+
+    /// Tells a unit that has shut down for heat that it may be set again. It goes on at the lowest clock and
+    /// voltage until it is.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn clear_overheat(&mut self) -> Result<(), ControlError> {
+        Ok(self.unit.patch(&json!({"overheat_mode": 0})).await?)
+    }
+
+    /// Refuses to set another model, and to heat up a unit that has just been too hot.
+    fn check(&self, info: &Info, plan: &Plan) -> Result<(), ControlError> {
+        let addr = self.unit.addr();
+        if let Some(asic) = info.asic.as_ref().filter(|asic| *asic != lv06::ASIC) {
+            return Err(ControlError::Wire(format!(
+                "{addr} has a {asic} where an LV06 has a {}: its limits are not known, check the address",
+                lv06::ASIC
+            )));
+        }
+        if info.overheated == Some(true) && plan.heats(&info.point) {
+            return Err(ControlError::Wire(format!(
+                "{addr} has shut down for heat: check its fan, let it cool, then clear its overheat mode"
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl control::Control for Control {
+    async fn operating_point(&mut self) -> Result<OperatingPoint, ControlError> {
+        Ok(self.unit.info().await?.point)
+    }
+
+    async fn set(&mut self, asked: &OperatingPoint) -> Result<Applied, ControlError> {
+        let plan = Plan::of(asked, self.limits)?;
+        let before = self.unit.info().await?;
+        self.check(&before, &plan)?;
+        if !plan.body.is_empty() {
+            self.unit.patch(&Value::Object(plan.body.clone())).await?;
+        }
+        let info = self.unit.info().await?;
+        let mut remarks = plan.remarks.clone();
+        remarks.extend(plan.unlike(&info));
+        Ok(Applied {
+            asked: *asked,
+            now: info.point,
+            remarks,
+        })
+    }
+
+    async fn restart(&mut self) -> Result<(), ControlError> {
+        Ok(self.unit.restart().await?)
+    }
+}
+
+impl From<ApiError> for ControlError {
+    fn from(error: ApiError) -> ControlError {
+        ControlError::Wire(error.to_string())
+    }
+}
+
+/// Differences below this, in units of the wire, are those of arithmetic.
+const NOTHING: f64 = 1e-6;
+
+/// What is sent, in the wire's whole units.
+#[derive(Debug, Default)]
+struct Plan {
+    /// MHz.
+    frequency: Option<Step>,
+    /// mV.
+    voltage: Option<Step>,
+    /// Percent.
+    fan: Option<Step>,
+    body: Map<String, Value>,
+    remarks: Vec<Remark>,
+}
+
+/// One setting: as asked, as text, and as sent, in whole units of the wire.
+#[derive(Debug, Clone)]
+struct Step {
+    asked: String,
+    sent: u32,
+}
+
+impl Plan {
+    /// Within `limits`, rounded into them. Refuses what is not finite before anything is sent.
+    fn of(asked: &OperatingPoint, limits: &Limits) -> Result<Plan, ControlError> {
+        let mut plan = Plan::default();
+        if let Some(MegaHertz(f)) = asked.frequency {
+            let (MegaHertz(low), MegaHertz(high)) = limits.frequency;
+            plan.frequency = Some(plan.step("frequency", f, (low, high), MHZ)?);
+        }
+        if let Some(Volts(v)) = asked.voltage {
+            plan.voltage = match limits.voltage {
+                Some((Volts(low), Volts(high))) => {
+                    Some(plan.step("voltage", v, (low * 1000.0, high * 1000.0), MILLIVOLTS)?)
+                }
+                None => plan.unsupported("voltage", format!("{v} V")),
+            };
+        }
+        if let Some(fan) = asked.fan {
+            plan.fan = match limits.fan_min {
+                Some(low) => Some(plan.step("fan", fan, (low * 100.0, 100.0), PERCENT)?),
+                None => plan.unsupported("fan", format!("{fan}")),
+            };
+        }
+        if let Some(mode) = asked.mode {
+            plan.unsupported("mode", format!("{mode:?}"));
+        }
+        let body = &mut plan.body;
+        let sent = |step: &Option<Step>| step.as_ref().map(|step| json!(step.sent));
+        if let Some(voltage) = sent(&plan.voltage) {
+            body.insert("coreVoltage".to_owned(), voltage);
+        }
+        if let Some(frequency) = sent(&plan.frequency) {
+            body.insert("frequency".to_owned(), frequency);
+        }
+        if let Some(fan) = sent(&plan.fan) {
+            body.insert("autofanspeed".to_owned(), json!(0));
+            body.insert("fanspeed".to_owned(), fan);
+        }
+        Ok(plan)
+    }
+
+    /// `value` as the wire takes it, with a remark if that is not what was asked.
+    fn step(
+        &mut self,
+        setting: &'static str,
+        value: f64,
+        (low, high): (f64, f64),
+        unit: WireUnit,
+    ) -> Result<Step, ControlError> {
+        if !value.is_finite() {
+            return Err(ControlError::NotFinite(setting));
+        }
+        let wanted = value * unit.per_asked;
+        // Limits that are no whole units are rounded inwards.
+        let (low, high) = ((low - NOTHING).ceil(), (high + NOTHING).floor());
+        let sent = wanted.round().max(low).min(high);
+        let step = Step {
+            asked: format!("{} {}", (wanted * 1e6).round() / 1e6, unit.name),
+            sent: sent as u32,
+        };
+        if (sent - wanted).abs() > NOTHING {
+            self.remarks.push(Remark {
+                setting,
+                asked: step.asked.clone(),
+                what: Change::Clamped(format!("{sent} {}", unit.name)),
+            });
+        }
+        Ok(step)
+    }
+
+    fn unsupported(&mut self, setting: &'static str, asked: String) -> Option<Step> {
+        self.remarks.push(Remark {
+            setting,
+            asked,
+            what: Change::Unsupported,
+        });
+        None
+    }
+
+    /// Whether anything would be hotter than at `now`, or cannot be said to be no hotter.
+    fn heats(&self, now: &OperatingPoint) -> bool {
+        let [frequency, voltage, fan] = in_wire_units(now);
+        let sent = |step: &Option<Step>| step.as_ref().map(|step| f64::from(step.sent));
+        let above = |sent: f64, now: Option<f64>| now.is_none_or(|now| sent > now + NOTHING);
+        sent(&self.frequency).is_some_and(|sent| above(sent, frequency))
+            || sent(&self.voltage).is_some_and(|sent| above(sent, voltage))
+            || sent(&self.fan).is_some_and(|sent| fan.is_none_or(|fan| sent < fan - NOTHING))
+    }
+
+    /// What the unit reads back otherwise than it was sent.
+    fn unlike(&self, info: &Info) -> Vec<Remark> {
+        let [frequency, voltage, fan] = in_wire_units(&info.point);
+        let rows = [
+            ("frequency", &self.frequency, frequency, MHZ),
+            ("voltage", &self.voltage, voltage, MILLIVOLTS),
+            ("fan", &self.fan, fan, PERCENT),
+        ];
+        let mut remarks = Vec::new();
+        for (setting, step, is, unit) in rows {
+            let Some(step) = step else { continue };
+            let differs = is.is_none_or(|is| (is - f64::from(step.sent)).abs() > NOTHING);
+            let automatic = setting == "fan" && info.automatic_fan == Some(true);
+            if !differs && !automatic {
+                continue;
+            }
+            let is = match is {
+                Some(_) if automatic => "an automatic speed".to_owned(),
+                Some(is) => format!("{is} {}", unit.name),
+                None => "nothing".to_owned(),
+            };
+            remarks.push(Remark {
+                setting,
+                asked: format!("{} {}", step.sent, unit.name),
+                what: Change::ReadBack(is),
+            });
+        }
+        remarks
+    }
+}
+
+/// Clock in MHz, voltage in mV, fan in percent.
+fn in_wire_units(point: &OperatingPoint) -> [Option<f64>; 3] {
+    [
+        point.frequency.map(|f| f.0 * MHZ.per_asked),
+        point.voltage.map(|v| v.0 * MILLIVOLTS.per_asked),
+        point.fan.map(|fan| fan * PERCENT.per_asked),
+    ]
+}
+
+/// A unit of the wire.
+#[derive(Debug, Clone, Copy)]
+struct WireUnit {
+    name: &'static str,
+    /// How many make one of what a caller asks in.
+    per_asked: f64,
+}
+
+const MHZ: WireUnit = WireUnit {
+    name: "MHz",
+    per_asked: 1.0,
+};
+const MILLIVOLTS: WireUnit = WireUnit {
+    name: "mV",
+    per_asked: 1000.0,
+};
+const PERCENT: WireUnit = WireUnit {
+    name: "%",
+    per_asked: 100.0,
+};

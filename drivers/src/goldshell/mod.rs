@@ -1,0 +1,24 @@
+//! The HTTP interface of a Goldshell Box, as its web page uses it.
+//!
+//! - [`client`]: one unit's web backend: login, token, one request at a time, bounds;
+//! - [`error`]: what can come of a request;
+//! - [`reply`]: typed views of the replies, pure functions of their bytes;
+//! - [`source`]: the interface as a source of readings for the [`poller`](crate::poller);
+//! - [`mod@control`]: the interface as a way to set the unit.
+//!
+//! What firmware does that no document says is listed in `QUIRKS.md` beside this file.
+
+pub mod client;
+pub mod control;
+pub mod error;
+mod login;
+pub mod reply;
+mod secret;
+pub mod source;
+
+pub use client::{Client, Limits, http_client};
+pub use control::Control;
+pub use error::{Failure, HttpError};
+pub use login::Credentials;
+pub use secret::Secret;
+pub use source::Source;

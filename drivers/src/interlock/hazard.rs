@@ -1,0 +1,183 @@
+//! Why a unit must not run.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::quantity::Celsius;
+use crate::unit::Sensor;
+
+/// A hazard, and whose it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cause {
+    /// The unit.
+    pub unit: Arc<str>,
+    /// What is wrong with it.
+    pub hazard: Hazard,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Hazard {
+    /// Its first reading has not come yet.
+    Unread,
+    /// There is no reading that is young enough.
+    Stale {
+        /// Age of the last, or time waited for the first.
+        age: Duration,
+        /// Age up to which a reading counts.
+        limit: Duration,
+        /// What the last attempt met with.
+        reason: Option<String>,
+    },
+    /// A sensor is at or above its limit.
+    Hot {
+        /// Board slot.
+        slot: u8,
+        /// The sensor that is most above its limit.
+        sensor: Sensor,
+        /// What it reads.
+        reading: Celsius,
+        /// Its limit.
+        limit: Celsius,
+    },
+    /// A temperature will cross its limit before anything can be done about it.
+    RunAway {
+        /// Board slot.
+        slot: u8,
+        /// The sensor.
+        sensor: Sensor,
+        /// What it reads.
+        reading: Celsius,
+        /// How fast that rises, K/s.
+        rate: f64,
+        /// Fastest plausible rise, K/s.
+        plausible: f64,
+        /// Its limit.
+        limit: Celsius,
+    },
+    /// A board's temperature is not known.
+    Blind {
+        /// Board slot.
+        slot: u8,
+        /// Its sensors that have failed.
+        failed: u8,
+        /// Its sensors that work.
+        working: u8,
+    },
+    /// A board that was there is not reported any more.
+    BoardGone {
+        /// Board slot.
+        slot: u8,
+    },
+    /// No board is reported.
+    NoBoard,
+    /// A fan stands still.
+    StuckFan {
+        /// Fans that turn.
+        turning: usize,
+        /// Fans that should.
+        expected: usize,
+    },
+    /// The readings come, but nothing in them moves.
+    Frozen {
+        /// Time since anything did.
+        lasted: Duration,
+        /// Time that is allowed.
+        limit: Duration,
+    },
+    /// The unit can no longer be set.
+    ControlLost {
+        /// What the last attempt met with.
+        reason: String,
+    },
+    /// Nobody watches the unit any more.
+    Unguarded,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.unit, self.hazard)
+    }
+}
+
+impl fmt::Display for Hazard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hazard::Unread => f.write_str(
+                "no reading of its temperatures yet: wait for the first, and check that its API is reachable",
+            ),
+            Hazard::Stale { age, limit, reason } => {
+                let (age, limit) = (age.as_secs_f64(), limit.as_secs_f64());
+                write!(f, "no reading for {age:.1} s, limit {limit:.1} s")?;
+                if let Some(reason) = reason {
+                    write!(f, " ({reason})")?;
+                }
+                f.write_str(
+                    ": a unit whose temperature is unknown counts as hot; check that its API is reachable",
+                )
+            }
+            Hazard::Hot {
+                slot,
+                sensor,
+                reading,
+                limit,
+            } => write!(
+                f,
+                "board {slot}: {sensor} at {reading}, limit {limit}: let it cool; check its fans, its dust \
+                 and the air around it, or lower clock, voltage or duty"
+            ),
+            Hazard::RunAway {
+                slot,
+                sensor,
+                reading,
+                rate,
+                plausible,
+                limit,
+            } => write!(
+                f,
+                "board {slot}: {sensor} at {reading} rises by {rate:.1} K/s, plausible up to {plausible} K/s, \
+                 and is about to cross its limit of {limit}: switch the unit off and check its heatsinks and \
+                 regulators"
+            ),
+            Hazard::Blind {
+                slot,
+                failed,
+                working,
+            } => write!(
+                f,
+                "board {slot}: {failed} temperature sensors failed and {working} work, limit 1 failed beside \
+                 one that works: a board whose temperature is unknown counts as hot; restart the unit, and \
+                 replace the board if that does not help"
+            ),
+            Hazard::BoardGone { slot } => write!(
+                f,
+                "board {slot} is not reported any more, so that its temperature is unknown: check its cables \
+                 and restart the unit"
+            ),
+            Hazard::NoBoard => f.write_str(
+                "it reports no board at all, limit at least 1: check that its boards are plugged in and that \
+                 its miner runs",
+            ),
+            Hazard::StuckFan { turning, expected } => write!(
+                f,
+                "{turning} fans turn, limit {expected}: switch the unit off and check its fans and their plugs"
+            ),
+            Hazard::Frozen { lasted, limit } => write!(
+                f,
+                "uptime, counters and hash rates have stood still for {:.1} s, limit {:.1} s: its API repeats \
+                 an old reading; restart the unit",
+                lasted.as_secs_f64(),
+                limit.as_secs_f64()
+            ),
+            Hazard::ControlLost { reason } => write!(
+                f,
+                "it cannot be set ({reason}), so that its heat cannot be lowered: check that its control \
+                 interface is reachable"
+            ),
+            Hazard::Unguarded => f.write_str(
+                "its interlock has ended, and a unit without one must not be driven: start the run again",
+            ),
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The judgement: a state machine without I/O or clock.
+//!
+//! ```text
+//!              first reading, and all well
+//!   Tripped ──────────────────────────────► Running
+//!   (Unread)                                 │   ▲
+//!      │ any hazard                   any    │   │ all well and `hysteresis` below their limits
+//!      ▼                             hazard  ▼   │ for `dwell` on end
+//!   Tripped ◄──────────────────────────────  Tripped
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::hazard::{Cause, Hazard};
+use super::limits::Enforced;
+use super::memory::{Memory, Reading, failed, readings};
+use crate::clock::Nanos;
+use crate::poller::Latest;
+use crate::quantity::Celsius;
+use crate::unit::Telemetry;
+
+/// Whether a unit may run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum State {
+    /// It may.
+    Running,
+    /// It must not.
+    Tripped {
+        /// Why: what was found first.
+        cause: Cause,
+        /// When that was found.
+        since: Nanos,
+    },
+}
+
+/// What came of a judgement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// Whether the unit may run.
+    pub state: State,
+    /// Whether that, or its cause, is new: say it once.
+    pub changed: bool,
+    /// Slots of boards with one failed sensor, tolerated because another of the board works.
+    pub tolerated: Vec<u8>,
+}
+
+/// The interlock of one unit.
+#[derive(Debug, Clone)]
+pub struct Interlock {
+    unit: Arc<str>,
+    limits: Enforced,
+    state: State,
+    trips: u64,
+    memory: Memory,
+    begun: Option<Nanos>,
+    /// Since when all has been well enough for release.
+    calm_since: Option<Nanos>,
+    control_lost: Option<String>,
+}
+
+impl Interlock {
+    /// The interlock of a unit that has not been read yet. `unit` names it in messages.
+    pub fn new(unit: &str, limits: Enforced) -> Interlock {
+        let unit: Arc<str> = unit.into();
+        Interlock {
+            state: State::Tripped {
+                cause: Cause {
+                    unit: unit.clone(),
+                    hazard: Hazard::Unread,
+                },
+                since: Nanos::ZERO,
+            },
+            unit,
+            limits,
+            trips: 0,
+            memory: Memory::default(),
+            begun: None,
+            calm_since: None,
+            control_lost: None,
+        }
+    }
+
+    /// Judges what is known of the unit at `now`. Call it at least every few seconds: what is not judged is
+    /// not seen.
+    pub fn judge(&mut self, now: Nanos, latest: &Latest) -> Decision {
+        if self.begun.is_none() {
+            self.begun = Some(now);
+            if let State::Tripped { since, .. } = &mut self.state {
+                *since = now;
+            }
+        }
+        let (hazard, cool) = self.look(now, latest);
+        let changed = match (&self.state, hazard) {
+            (State::Running, None) => false,
+            (State::Running, Some(hazard)) => {
+                self.trip(now, hazard);
+                true
+            }
+            (State::Tripped { cause, .. }, hazard) if cause.hazard == Hazard::Unread => {
+                match hazard {
+                    Some(Hazard::Unread) => false,
+                    Some(hazard) => {
+                        self.trip(now, hazard);
+                        true
+                    }
+                    // Warm from its own work, before any of ours: no hysteresis.
+                    None => {
+                        self.state = State::Running;
+                        true
+                    }
+                }
+            }
+            (State::Tripped { .. }, None) if cool => {
+                let since = *self.calm_since.get_or_insert(now);
+                let released = now.since(since) >= self.limits.dwell();
+                if released {
+                    self.state = State::Running;
+                }
+                released
+            }
+            (State::Tripped { .. }, _) => {
+                self.calm_since = None;
+                false
+            }
+        };
+        Decision {
+            state: self.state.clone(),
+            changed,
+            tolerated: latest.telemetry.as_ref().map_or_else(Vec::new, |t| {
+                let boards = t.boards.iter().filter(|board| failed(board) > 0);
+                boards.map(|board| board.slot).collect()
+            }),
+        }
+    }
+
+    /// The unit could not be set: a hazard until [`control_back`](Interlock::control_back).
+    pub fn control_lost(&mut self, reason: String) {
+        self.control_lost = Some(reason);
+    }
+
+    /// The unit can be set again.
+    pub fn control_back(&mut self) {
+        self.control_lost = None;
+    }
+
+    /// How often it has tripped. Waiting for the first reading is no trip.
+    pub fn trips(&self) -> u64 {
+        self.trips
+    }
+
+    /// Whether the unit may run.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The unit that it watches.
+    pub fn unit(&self) -> &Arc<str> {
+        &self.unit
+    }
+
+    /// What it enforces.
+    pub fn limits(&self) -> &Enforced {
+        &self.limits
+    }
+
+    fn trip(&mut self, now: Nanos, hazard: Hazard) {
+        self.trips += 1;
+        self.calm_since = None;
+        self.state = State::Tripped {
+            cause: Cause {
+                unit: self.unit.clone(),
+                hazard,
+            },
+            since: now,
+        };
+    }
+
+    /// What is wrong, if anything, and whether all is cool enough for release.
+    fn look(&mut self, now: Nanos, latest: &Latest) -> (Option<Hazard>, bool) {
+        let Some(telemetry) = &latest.telemetry else {
+            return (Some(self.unread(now, latest)), false);
+        };
+        let limits = self.limits.limits();
+        let (fans, stale_after) = (limits.fans, limits.stale_after);
+        if telemetry.taken <= now {
+            self.memory.note(telemetry, fans);
+        }
+        // One from the future is as wrong as one from the past.
+        let age = now.since(telemetry.taken).max(telemetry.taken.since(now));
+        if age > stale_after {
+            return (Some(stale(age, stale_after, latest)), false);
+        }
+        let all: Vec<Reading> = telemetry.boards.iter().flat_map(readings).collect();
+        let hazard = self
+            .hot(&all)
+            .or_else(|| self.unknown(telemetry))
+            .or_else(|| self.run_away(telemetry, &all))
+            .or_else(|| {
+                let (turning, expected) = self.memory.stuck_fan(telemetry, fans)?;
+                Some(Hazard::StuckFan { turning, expected })
+            })
+            .or_else(|| {
+                let (lasted, limit) = (self.memory.frozen(telemetry), stale_after);
+                (lasted >= limit).then_some(Hazard::Frozen { lasted, limit })
+            })
+            .or_else(|| {
+                let reason = self.control_lost.clone()?;
+                Some(Hazard::ControlLost { reason })
+            });
+        let hysteresis = self.limits.limits().hysteresis;
+        let cool = all.iter().all(|reading| {
+            let stop = self.stop(reading);
+            stop.is_none_or(|stop| reading.celsius.0 <= stop.0 - hysteresis)
+        });
+        (hazard, cool)
+    }
+
+    fn unread(&self, now: Nanos, latest: &Latest) -> Hazard {
+        let age = now.since(self.begun.unwrap_or(now));
+        let limit = self.limits.limits().stale_after;
+        if age <= limit {
+            Hazard::Unread
+        } else {
+            stale(age, limit, latest)
+        }
+    }
+
+    /// Temperature at which this sensor stops the unit. Where it is alone it must stop it earlier: the
+    /// circuit board of an S9 follows its chips late, and by the full limit of a board alone a run-away
+    /// takes the chips 11 K beyond theirs (device model; by this one 5 K).
+    fn stop(&self, reading: &Reading) -> Option<Celsius> {
+        let stop = self.limits.stop(reading.sensor)?;
+        let earlier = if reading.alone {
+            self.limits.limits().hysteresis / 2.0
+        } else {
+            0.0
+        };
+        Some(Celsius(stop.0 - earlier))
+    }
+
+    /// The sensor that is most above its limit, if any is at it or above.
+    fn hot(&self, all: &[Reading]) -> Option<Hazard> {
+        let over = |reading: &Reading| {
+            let limit = self.stop(reading)?;
+            Some((reading.celsius.0 - limit.0, *reading, limit))
+        };
+        let worst = all
+            .iter()
+            .filter_map(over)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        let (_, reading, limit) = worst.filter(|(over, ..)| *over >= 0.0)?;
+        Some(Hazard::Hot {
+            slot: reading.slot,
+            sensor: reading.sensor,
+            reading: reading.celsius,
+            limit,
+        })
+    }
+
+    /// A board whose temperature is not known.
+    fn unknown(&self, telemetry: &Telemetry) -> Option<Hazard> {
+        if telemetry.boards.is_empty() {
+            return Some(Hazard::NoBoard);
+        }
+        if let Some(slot) = self.memory.board_gone(telemetry) {
+            return Some(Hazard::BoardGone { slot });
+        }
+        telemetry.boards.iter().find_map(|board| {
+            // At most three.
+            let (failed, working) = (failed(board), readings(board).count() as u8);
+            (failed > 1 || working == 0).then_some(Hazard::Blind {
+                slot: board.slot,
+                failed,
+                working,
+            })
+        })
+    }
+
+    /// A temperature that rises faster than is plausible and would cross its limit before anything helps.
+    fn run_away(&self, telemetry: &Telemetry, all: &[Reading]) -> Option<Hazard> {
+        all.iter().find_map(|reading| {
+            let limit = self.stop(reading)?;
+            let rate = self.memory.rise(telemetry.taken, reading)?;
+            let ahead = reading.celsius.0 + rate * self.limits.reaction().as_secs_f64();
+            (rate > self.limits.rate() && ahead >= limit.0).then_some(Hazard::RunAway {
+                slot: reading.slot,
+                sensor: reading.sensor,
+                reading: reading.celsius,
+                rate,
+                plausible: self.limits.rate(),
+                limit,
+            })
+        })
+    }
+}
+
+fn stale(age: Duration, limit: Duration, latest: &Latest) -> Hazard {
+    let reason = latest.last_error.as_ref().filter(|_| latest.failures > 0);
+    Hazard::Stale {
+        age,
+        limit,
+        reason: reason.map(ToString::to_string),
+    }
+}

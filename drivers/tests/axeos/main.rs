@@ -1,0 +1,10 @@
+//! AxeOS over real sockets: against the simulated LV06 and against servers that misbehave.
+
+mod faults;
+mod fixtures;
+mod log;
+mod mining;
+mod page;
+mod properties;
+mod support;
+mod unit;

@@ -1,0 +1,11 @@
+//! The Goldshell wires over real sockets: against the simulated LB-Box and against servers that misbehave.
+
+mod control;
+mod faults;
+mod fixtures;
+mod login;
+mod properties;
+mod reading;
+mod secrets;
+mod sim;
+mod support;
