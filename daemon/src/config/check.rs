@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{Config, ConfigError, Wires};
+use thermine_drivers::interlock::Enforced;
+
+use super::{Config, ConfigError, Serial, Wires};
 
 /// A key, its value, whether it may have it, and what it should be.
 type Rule = (&'static str, f64, bool, &'static str);
@@ -13,10 +15,23 @@ impl Config {
     /// # Errors
     /// If a value is out of range; `path` is named in the message.
     pub fn check(&self, path: &Path) -> Result<(), ConfigError> {
-        let wires = self.wires().map_err(|what| ConfigError::Wires {
+        let wrong = |what| ConfigError::Wires {
             path: path.to_path_buf(),
             what,
-        })?;
+        };
+        let wires = self.wires().map_err(wrong)?;
+        if let Wires::Serial(Serial {
+            unsensed: false, ..
+        }) = wires
+        {
+            return Err(wrong(
+                "serial.unsensed = false, but this line tells no temperature: no interlock can watch bare \
+                 chips. Watch them by other means, and say so with `unsensed = true`"
+                    .to_string(),
+            ));
+        }
+        Enforced::new(self.unit.model.limits(), &self.interlock)
+            .map_err(|error| wrong(format!("interlock: {error}")))?;
         let rules = self.step_rules().into_iter();
         let rules = rules.chain(wire_rules(&wires, self.unit.model.limits()));
         match rules

@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use thermine_drivers::interlock::Tightening;
 use thermine_drivers::pow::Difficulty;
+use thermine_drivers::quantity::{MegaHertz, Volts};
 use thermine_drivers::substrate::Pace;
+use thermine_drivers::unit::{OperatingPoint, PowerMode};
 use thermine_drivers::units::Model;
 
 /// The simulated unit of `model` that stands for it when no file is named: its file's name and text.
@@ -84,6 +87,12 @@ pub struct Config {
     pub api: Option<Api>,
     /// The line that bare chips are on.
     pub serial: Option<Serial>,
+    /// Where it runs during a run.
+    #[serde(default)]
+    pub point: Point,
+    /// Where the interlock is to be stricter than the model demands.
+    #[serde(default)]
+    pub interlock: Tightening,
     /// What a step is.
     pub step: Step,
 }
@@ -154,6 +163,36 @@ pub struct Api {
     /// it the maker's own is tried. The password itself stands in no file of ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_env: Option<String>,
+    /// Address of a second interface, the cgminer API of an LB-Box, read where the first fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgminer: Option<SocketAddr>,
+}
+
+/// Where a unit runs during a run; what is missing stays as it is. When the run ends the interlock sets the
+/// unit to its model's safe point, so a unit that can be set should have its point here.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Point {
+    /// Chip clock in MHz.
+    pub frequency_mhz: Option<f64>,
+    /// Core voltage in V.
+    pub voltage_v: Option<f64>,
+    /// Fan speed, 0 to 1.
+    pub fan: Option<f64>,
+    /// Power plan.
+    pub mode: Option<PowerMode>,
+}
+
+impl Point {
+    /// As the drivers want it.
+    pub fn operating_point(&self) -> OperatingPoint {
+        OperatingPoint {
+            frequency: self.frequency_mhz.map(MegaHertz),
+            voltage: self.voltage_v.map(Volts),
+            fan: self.fan,
+            mode: self.mode,
+        }
+    }
 }
 
 /// The serial line of bare chips.
@@ -168,6 +207,9 @@ pub struct Serial {
     pub frequency_mhz: f64,
     /// Difficulty from which the chips report a nonce, a power of two.
     pub ticket_difficulty: u32,
+    /// Must be `true`: whoever writes it has seen that this line tells no temperature, that no interlock can
+    /// watch these chips, and that they are to be watched by other means.
+    pub unsensed: bool,
 }
 
 /// A step of the experiment.

@@ -40,6 +40,7 @@ pub(crate) async fn on_wires(
             simulated.clone(),
             unit_seed(plan, i),
             part(mode),
+            progress.clone(),
         )
     });
     if config
@@ -62,14 +63,19 @@ async fn simulated_unit(
     simulated: Simulated,
     unit_seed: u64,
     part: Part,
+    progress: Progress,
 ) -> Result<Trace> {
     let clock = simulated
         .speed
         .map_or_else(Clock::virtual_time, Clock::scaled);
-    let mut rig = Rig::new(clock);
+    let mut rig = Rig::new(clock)?;
     let mut unit = rig.attach(&config, unit_seed).await?;
-    unit.ready().await?;
-    let trace = part.drive_unit(&mut unit).await?;
+    for remark in unit.ready().await? {
+        progress.say(&remark);
+    }
+    let trace = part.drive_unit(&mut unit).await;
+    unit.end().await;
+    let trace = trace?;
     rig.close().await;
     Ok(trace)
 }
@@ -80,14 +86,27 @@ async fn real_unit(
     progress: &Progress,
     parts: [Part; Mode::ALL.len()],
 ) -> Result<Vec<Trace>> {
-    let mut rig = Rig::new(Clock::real());
+    let mut rig = Rig::new(Clock::real())?;
     let mut unit = rig.attach(&plan.config, plan.seed).await?;
     progress.say(&format!("waiting for {}", unit.instructions()));
-    unit.ready().await?;
-    let mut traces = Vec::new();
-    for part in parts {
-        traces.push(part.drive_unit(&mut unit).await?);
+    for remark in unit.ready().await? {
+        progress.say(&remark);
     }
+    let mut traces = Vec::new();
+    let mut outcome = Ok(());
+    for part in parts {
+        match part.drive_unit(&mut unit).await {
+            Ok(trace) => traces.push(trace),
+            Err(error) => {
+                outcome = Err(error);
+                break;
+            }
+        }
+    }
+    if !unit.end().await {
+        progress.say("the unit has NOT confirmed its safe operating point: look after it");
+    }
+    outcome?;
     rig.close().await;
     Ok(traces)
 }

@@ -9,8 +9,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 /// Time between two lines where there is no terminal.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// A place for bars.
-#[derive(Debug, Default)]
+/// A place for bars; clones are the same place.
+#[derive(Debug, Default, Clone)]
 pub struct Progress {
     bars: MultiProgress,
 }

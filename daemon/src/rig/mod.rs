@@ -1,38 +1,36 @@
 //! Brings units to whoever drives or watches them: listeners, the simulated units where some are asked for,
-//! the pollers of their telemetry, and the way to their work.
+//! the pollers of their telemetry, their interlocks, and the way to their work.
 //!
 //! - [`unit`]: a unit at its wires; [`driven`]: the same while it is driven;
-//! - [`simulated`]: what the program plays itself.
+//! - `control`: the control interfaces of each model; `simulated`: what the program plays itself.
 
+mod control;
 pub mod driven;
-mod simulated;
+pub mod simulated;
 pub mod unit;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use thermine_drivers::cgminer;
+use anyhow::{Context, Result};
 use thermine_drivers::clock::Clock;
-use thermine_drivers::poller::{Latest, Poller, Source};
-use thermine_drivers::seed;
 use thermine_drivers::stratum::server::Server;
 use thermine_drivers::stratum::session::Settings;
-use thermine_drivers::units::Model;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 pub use driven::Driven;
 pub use unit::Unit;
 
-use crate::config::{Api, Config, Stratum, Wires};
+use self::control::Clients;
+use crate::config::{Api, Config, Serial, Stratum, Wires};
 
 /// Everything that runs beside the units; ends when dropped.
 #[derive(Debug)]
 pub struct Rig {
     clock: Clock,
+    clients: Clients,
     servers: Vec<Listening>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -50,15 +48,19 @@ struct Listening {
 
 impl Rig {
     /// A rig without units, whose units live by `clock`.
-    pub fn new(clock: Clock) -> Rig {
+    ///
+    /// # Errors
+    /// If the system gives no sockets to work with.
+    pub fn new(clock: Clock) -> Result<Rig> {
         let shutdown = CancellationToken::new();
-        Rig {
+        Ok(Rig {
             clock,
+            clients: Clients::new()?,
             servers: Vec::new(),
             tasks: TaskTracker::new(),
             _stop: shutdown.clone().drop_guard(),
             shutdown,
-        }
+        })
     }
 
     /// The clock.
@@ -70,14 +72,13 @@ impl Rig {
     /// of its jobs. Does not wait for it: see [`Unit::ready`].
     ///
     /// # Errors
-    /// If an address cannot be listened on.
+    /// If an address cannot be listened on, or a simulated unit not be started.
     pub async fn attach(&mut self, config: &Config, seed: u64) -> Result<Unit> {
-        let name = &config.unit.name;
         match config.wires().map_err(anyhow::Error::msg)? {
             Wires::Network { stratum, api } => {
                 self.attach_network(config, stratum, api, seed).await
             }
-            Wires::Serial(_) => bail!("{name}: not driven yet"),
+            Wires::Serial(serial) => self.attach_serial(config, serial, seed),
         }
     }
 
@@ -91,62 +92,58 @@ impl Rig {
         let simulated = config.unit.simulated.as_ref();
         let scale = simulated.map_or(1.0, |simulated| simulated.difficulty_scale);
         let (server, pool) = self.server(stratum.listen, scale).await?;
-        let wires = match simulated {
+        let ports = match simulated {
             None => None,
-            Some(_) => Some(simulated::listen(api.address.ip()).await?),
+            Some(_) => Some(simulated::listen(config.unit.model, api.address.ip(), false).await?),
         };
-        let address = wires.as_ref().map_or(api.address, |wires| wires.control);
+        let api = Api {
+            address: ports.as_ref().map_or(api.address, |ports| ports.control),
+            cgminer: ports.as_ref().map_or(api.cgminer, |ports| ports.cgminer),
+            ..api.clone()
+        };
         // The order of these is that of the seats at the clock.
-        let latest = self.poll(config.unit.model, address, api, &stratum.worker)?;
+        let (latest, guard) = self.control(config, &api, &stratum.worker)?;
         let expected = server.expect(&stratum.worker);
-        if let Some(wires) = wires {
-            wires.start(config, pool, scale, seed, self)?;
-        }
-        Ok(Unit::network(
-            config,
-            unit::Network {
-                expected,
-                patience: Duration::from_secs_f64(stratum.connect_timeout_seconds),
+        if let Some(ports) = ports {
+            let mine = simulated::Mine {
+                model: config.unit.model,
                 pool,
                 worker: stratum.worker.clone(),
-                control: address,
-            },
+                scale,
+                seed,
+            };
+            ports.start(mine, &self.clock, &self.tasks, &self.shutdown);
+        }
+        let network = unit::Network {
+            expected,
+            patience: Duration::from_secs_f64(stratum.connect_timeout_seconds),
+            pool,
+            worker: stratum.worker.clone(),
+            control: api.address,
+            guard,
+            session: None,
+        };
+        Ok(Unit::network(
+            config,
+            network,
             latest,
             self.clock.clone(),
             seed,
         ))
     }
 
-    /// The poller of a unit's control interface.
-    fn poll(
-        &self,
-        model: Model,
-        address: SocketAddr,
-        api: &Api,
-        worker: &str,
-    ) -> Result<watch::Receiver<Latest>> {
-        let source = match model {
-            Model::AntminerS9 => cgminer::Source::new(address),
-            _ => bail!("{model}: not driven yet"),
+    fn attach_serial(&mut self, config: &Config, serial: &Serial, seed: u64) -> Result<Unit> {
+        let port = match &config.unit.simulated {
+            None => serial.port.clone(),
+            Some(simulated) => simulated::chips(
+                config.unit.model,
+                usize::from(serial.chips),
+                simulated.difficulty_scale,
+                seed,
+                (&self.clock, &self.tasks, &self.shutdown),
+            )?,
         };
-        Ok(self.spawn(source, api, worker))
-    }
-
-    fn spawn(
-        &self,
-        source: impl Source + 'static,
-        api: &Api,
-        worker: &str,
-    ) -> watch::Receiver<Latest> {
-        let poller = Poller::new(
-            source,
-            self.clock.clone(),
-            Duration::from_secs_f64(api.poll_seconds),
-            seed::stream(0, worker),
-        );
-        let (sender, latest) = watch::channel(Latest::default());
-        self.tasks.spawn(poller.run(self.shutdown.clone(), sender));
-        latest
+        Unit::serial(config, serial, port, self.clock.clone(), seed)
     }
 
     /// The Stratum server on `listen` whose units hash at `scale` times the difficulty; made if it is not
@@ -185,7 +182,7 @@ impl Rig {
         Ok((server, real))
     }
 
-    /// Ends all tasks and waits for them.
+    /// Ends all tasks and waits for them. Units are to be [ended](Unit::end) before.
     pub async fn close(self) {
         self.shutdown.cancel();
         self.tasks.close();

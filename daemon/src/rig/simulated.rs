@@ -1,62 +1,114 @@
 //! The units that the program plays itself, at the far end of real wires.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use thermine_drivers::bm13xx::Family;
+use thermine_drivers::clock::Clock;
 use thermine_drivers::sim::miner::PoolSettings;
 use thermine_drivers::sim::params::Params;
-use thermine_drivers::sim::s9;
+use thermine_drivers::sim::{chips as line, goldshell, lb_box, lv06, s9};
 use thermine_drivers::units::Model;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use super::Rig;
-use crate::config::Config;
+/// Port of a cgminer API.
+const CGMINER_PORT: u16 = 4028;
+/// Port of a web server.
+const HTTP_PORT: u16 = 80;
 
-/// The listeners of a simulated unit's control interfaces.
+/// The ports of a simulated unit's control interfaces.
 #[derive(Debug)]
-pub(super) struct Listeners {
+pub struct Ports {
     /// Address of the interface that is polled.
-    pub(super) control: SocketAddr,
+    pub control: SocketAddr,
+    /// Address of the cgminer API, if it is another.
+    pub cgminer: Option<SocketAddr>,
     listener: TcpListener,
+    second: Option<TcpListener>,
 }
 
-/// Opens the listeners on free ports of `ip`.
+/// What a simulated unit mines.
+#[derive(Debug, Clone)]
+pub struct Mine {
+    /// Its model.
+    pub model: Model,
+    /// Where.
+    pub pool: SocketAddr,
+    /// As whom.
+    pub worker: String,
+    /// Factor on the difficulty at which its shares are really hashed.
+    pub scale: f64,
+    /// Seed of its physics and of its nonces.
+    pub seed: u64,
+}
+
+/// Opens the ports of a unit of `model` on `ip`: the device's `own`, or free ones.
 ///
 /// # Errors
-/// If there are none.
-pub(super) async fn listen(ip: IpAddr) -> Result<Listeners> {
-    let address = SocketAddr::new(ip, 0);
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address} for the simulated unit's API"))?;
-    Ok(Listeners {
+/// If they are taken, or not permitted.
+pub async fn listen(model: Model, ip: IpAddr, own: bool) -> Result<Ports> {
+    let open = async |port: u16| {
+        let address = SocketAddr::new(ip, if own { port } else { 0 });
+        TcpListener::bind(address).await.with_context(|| {
+            format!(
+                "cannot listen on {address} for the simulated unit: is the port taken, or reserved?"
+            )
+        })
+    };
+    let first = match model {
+        Model::AntminerS9 => CGMINER_PORT,
+        _ => HTTP_PORT,
+    };
+    let listener = open(first).await?;
+    let second = match model {
+        Model::GoldshellLbBox => Some(open(CGMINER_PORT).await?),
+        _ => None,
+    };
+    Ok(Ports {
         control: listener.local_addr()?,
+        cgminer: second.as_ref().map(TcpListener::local_addr).transpose()?,
         listener,
+        second,
     })
 }
 
-impl Listeners {
-    /// Starts the unit of `config` on them; it mines at `pool`.
-    pub(super) fn start(
+impl Ports {
+    /// Starts a unit on them as tasks of `tasks`, until `shutdown`.
+    pub fn start(
         self,
-        config: &Config,
-        pool: SocketAddr,
-        difficulty_scale: f64,
-        seed: u64,
-        rig: &Rig,
-    ) -> Result<()> {
-        let worker = config
-            .stratum
-            .as_ref()
-            .map(|stratum| stratum.worker.clone());
+        mine: Mine,
+        clock: &Clock,
+        tasks: &TaskTracker,
+        shutdown: &CancellationToken,
+    ) {
         let pool = PoolSettings {
-            pool,
-            worker: worker.unwrap_or_default(),
-            difficulty_scale,
+            pool: mine.pool,
+            worker: mine.worker,
+            difficulty_scale: mine.scale,
         };
-        let (clock, tasks, shutdown) = (rig.clock.clone(), &rig.tasks, &rig.shutdown);
-        match config.unit.model {
-            Model::AntminerS9 => {
+        let (seed, clock) = (mine.seed, clock.clone());
+        match (mine.model, self.second) {
+            (Model::GoldshellLbBox, Some(api)) => {
+                let settings = lb_box::Settings {
+                    pool,
+                    params: Params::lb_box(),
+                    seed,
+                    firmware: goldshell::Firmware::default(),
+                };
+                lb_box::start(settings, self.listener, api, clock, tasks, shutdown);
+            }
+            (Model::LuckyMinerLv06, _) => {
+                let settings = lv06::Settings {
+                    pool,
+                    params: Params::lv06(),
+                    seed,
+                };
+                lv06::start(settings, self.listener, clock, tasks, shutdown);
+            }
+            _ => {
                 let settings = s9::Settings {
                     pool,
                     params: Params::s9(),
@@ -65,8 +117,34 @@ impl Listeners {
                 };
                 s9::start(settings, self.listener, clock, tasks, shutdown);
             }
-            other => bail!("{other}: not simulated yet"),
         }
-        Ok(())
     }
+}
+
+/// Generation of the chips of a bare model.
+///
+/// # Errors
+/// If it is no bare model.
+pub fn family(model: Model) -> Result<Family> {
+    match model {
+        Model::Bm1387 => Ok(Family::Bm1387),
+        Model::Bm1366 => Ok(Family::Bm1366),
+        _ => bail!("{model} is not on a serial line"),
+    }
+}
+
+/// Starts `chips` bare chips on a pseudo-terminal, and returns its path.
+///
+/// # Errors
+/// If there is no pseudo-terminal to be had.
+pub fn chips(
+    model: Model,
+    chips: usize,
+    scale: f64,
+    seed: u64,
+    (clock, tasks, shutdown): (&Clock, &TaskTracker, &CancellationToken),
+) -> Result<PathBuf> {
+    let settings = line::Settings::new(family(model)?, chips, seed, scale);
+    line::start(settings, clock.clone(), tasks, shutdown)
+        .context("cannot start simulated chips on a pseudo-terminal")
 }

@@ -1,22 +1,32 @@
 //! A unit at its wires.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use thermine_drivers::bm13xx::register::RESET_DIVIDER;
+use thermine_drivers::bm13xx::{self, BringUp, Controller, Link};
 use thermine_drivers::clock::Clock;
+use thermine_drivers::interlock::Guarded;
 use thermine_drivers::poller::Latest;
+use thermine_drivers::quantity::MegaHertz;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
 use thermine_drivers::stratum::Session;
 use thermine_drivers::stratum::factory::JobFactory;
 use thermine_drivers::stratum::server::Expected;
-use thermine_drivers::substrate::{Discipline, Handshake, Provenance};
+use thermine_drivers::substrate::{Discipline, Handshake, Provenance, SerialChain};
+use thermine_drivers::unit::OperatingPoint;
 use thermine_drivers::units::Model;
 use tokio::sync::watch;
+use tokio_serial::SerialStream;
 
-use super::Driven;
-use crate::config::Config;
+use super::{Driven, simulated};
+use crate::config::{self, Config};
+
+/// Divider of the baud rate that chips are raised to, by generation: 1,562,500 and 1,041,667.
+const FAST: [u8; 2] = [1, 2];
 
 /// A unit that is watched, and can be driven.
 #[derive(Debug)]
@@ -25,9 +35,10 @@ pub struct Unit {
     pub name: String,
     /// Its model.
     pub model: Model,
-    /// What its poller knows.
+    /// What is known of it.
     pub latest: watch::Receiver<Latest>,
     provenance: Provenance,
+    point: OperatingPoint,
     clock: Clock,
     /// `None` while it is driven.
     jobs: Option<JobFactory>,
@@ -37,7 +48,8 @@ pub struct Unit {
 /// Where its work goes.
 #[derive(Debug)]
 enum Wire {
-    Network(Network, Option<Session>),
+    Network(Box<Network>),
+    Serial(Box<Serial>),
 }
 
 /// A unit that connects to a Stratum server and has a control interface.
@@ -53,12 +65,87 @@ pub(super) struct Network {
     pub(super) worker: String,
     /// Address of the control interface.
     pub(super) control: SocketAddr,
+    /// Its interlock.
+    pub(super) guard: Guarded,
+    /// Its session, once it has connected and while it is not driven.
+    pub(super) session: Option<Session>,
+}
+
+/// Bare chips on a serial line.
+#[derive(Debug)]
+struct Serial {
+    port: PathBuf,
+    link: Option<Link<SerialStream>>,
+    bring_up: BringUp,
+    settings: bm13xx::controller::Settings,
+    controller: Option<Controller<SerialStream>>,
 }
 
 impl Unit {
     pub(super) fn network(
         config: &Config,
         network: Network,
+        latest: watch::Receiver<Latest>,
+        clock: Clock,
+        seed: u64,
+    ) -> Unit {
+        Unit::new(
+            config,
+            Wire::Network(Box::new(network)),
+            latest,
+            clock,
+            seed,
+        )
+    }
+
+    pub(super) fn serial(
+        config: &Config,
+        serial: &config::Serial,
+        port: PathBuf,
+        clock: Clock,
+        seed: u64,
+    ) -> Result<Unit> {
+        let model = config.unit.model;
+        let stream = bm13xx::baud::open(&port).with_context(|| {
+            format!(
+                "{}: cannot open the serial port {} (serial.port): is the adapter plugged in, and yours to use?",
+                config.unit.name,
+                port.display()
+            )
+        })?;
+        let family = simulated::family(model)?;
+        let place = format!("{} at {}", config.unit.name, port.display());
+        let scale = config.unit.simulated.as_ref();
+        let wire = Serial {
+            link: Some(Link::new(stream, place, family, clock.clone())),
+            port,
+            bring_up: BringUp {
+                expected: Some(usize::from(serial.chips)),
+                frequency: MegaHertz(serial.frequency_mhz),
+                ticket: serial.ticket_difficulty,
+                baud_divider: FAST[usize::from(model == Model::Bm1366)].min(RESET_DIVIDER),
+                version_mask: None,
+            },
+            settings: bm13xx::controller::Settings {
+                difficulty_scale: scale.map_or(1.0, |simulated| simulated.difficulty_scale),
+                ..bm13xx::controller::Settings::default()
+            },
+            controller: None,
+        };
+        // Until the chain is up.
+        let (_, nothing) = watch::channel(Latest::default());
+        Ok(Unit::new(
+            config,
+            Wire::Serial(Box::new(wire)),
+            nothing,
+            clock,
+            seed,
+        ))
+    }
+
+    fn new(
+        config: &Config,
+        wire: Wire,
         latest: watch::Receiver<Latest>,
         clock: Clock,
         seed: u64,
@@ -73,50 +160,60 @@ impl Unit {
                 Some(_) => Provenance::Simulated,
                 None => Provenance::Device,
             },
+            point: config.point.operating_point(),
             clock,
             jobs: Some(jobs),
-            wire: Wire::Network(network, None),
+            wire,
         }
     }
 
     /// What has to be set on the unit, for whoever must do it.
     pub fn instructions(&self) -> String {
         match &self.wire {
-            Wire::Network(network, _) => format!(
+            Wire::Network(network) => format!(
                 "{}: its pool is stratum+tcp://{}, its worker {}",
                 self.name, network.pool, network.worker
             ),
+            Wire::Serial(serial) => format!("{}: on {}", self.name, serial.port.display()),
         }
     }
 
-    /// Waits until the unit has work to take and has given a first reading.
+    /// Waits until the unit has work to take, has been read and found well by its interlock, and runs where
+    /// the configuration wants it. Returns what of that is not as asked.
     ///
     /// # Errors
-    /// If it does not connect, or its control interface does not answer.
-    pub async fn ready(&mut self) -> Result<()> {
+    /// If it does not connect or answer, must not run, or cannot be set.
+    pub async fn ready(&mut self) -> Result<Vec<String>> {
         match &mut self.wire {
-            Wire::Network(network, session) => {
-                if session.is_none() {
-                    *session = Some(network.expected.session(network.patience).await?);
+            Wire::Network(network) => {
+                network.connected().await?;
+                network.read(&mut self.latest).await?;
+                let granted = network.guard.granted(network.patience).await;
+                granted.map_err(|cause| anyhow::anyhow!("{cause}"))?;
+                if self.point == OperatingPoint::default() {
+                    return Ok(Vec::new());
                 }
-                let first = self.latest.wait_for(|latest| latest.telemetry.is_some());
-                if tokio::time::timeout(network.patience, first).await.is_err() {
-                    let latest = self.latest.borrow();
-                    let reason = latest
-                        .last_error
-                        .as_ref()
-                        .map_or_else(|| "no reply".to_string(), ToString::to_string);
-                    bail!(
-                        "{}: its control interface at {} gave no reading within {} s ({reason}): check \
-                         api.address, and that the interface is switched on",
-                        network.worker,
-                        network.control,
-                        network.patience.as_secs_f64(),
-                    );
-                }
+                let applied = network.guard.set(self.point).await;
+                let applied = applied.with_context(|| {
+                    format!(
+                        "{}: cannot be set to where it is to run ([point])",
+                        self.name
+                    )
+                })?;
+                Ok(applied.remarks.iter().map(ToString::to_string).collect())
+            }
+            Wire::Serial(serial) => {
+                let Some(mut link) = serial.link.take() else {
+                    return Ok(Vec::new());
+                };
+                let chain = link.bring_up(&serial.bring_up).await?;
+                let remarks = chain.warnings.clone();
+                let controller = Controller::new(link, chain, serial.settings);
+                self.latest = controller.latest();
+                serial.controller = Some(controller);
+                Ok(remarks)
             }
         }
-        Ok(())
     }
 
     /// The unit as a substrate, recorded by `recorder`. It must be [`ready`](Unit::ready).
@@ -127,21 +224,38 @@ impl Unit {
         let Some(jobs) = self.jobs.take() else {
             bail!("{}: is being driven already", self.name);
         };
+        let provenance = self.provenance.clone();
         match &mut self.wire {
-            Wire::Network(_, session) => {
-                let Some(session) = session.take() else {
+            Wire::Network(network) => {
+                let Some(session) = network.session.take() else {
                     bail!("{}: is not connected", self.name);
                 };
-                Ok(Driven::Handshake(Box::new(Handshake::new(
+                let handshake = Handshake::new(
                     session,
                     jobs,
                     discipline,
                     self.model.switch_dead_time(),
                     self.latest.clone(),
                     recorder,
-                    self.provenance.clone(),
+                    provenance,
                     self.clock.clone(),
-                ))))
+                );
+                let handshake = handshake.with_permission(network.guard.permission())?;
+                Ok(Driven::Handshake(Box::new(handshake)))
+            }
+            Wire::Serial(serial) => {
+                let Some(controller) = serial.controller.take() else {
+                    bail!("{}: its chain is not up", self.name);
+                };
+                let chain = SerialChain::new(
+                    controller,
+                    jobs,
+                    discipline,
+                    recorder,
+                    provenance,
+                    self.clock.clone(),
+                );
+                Ok(Driven::Chain(Box::new(chain)))
             }
         }
     }
@@ -152,12 +266,57 @@ impl Unit {
     /// If the unit has gone or the capture has failed.
     pub async fn release(&mut self, driven: Driven) -> Result<()> {
         match (driven, &mut self.wire) {
-            (Driven::Handshake(handshake), Wire::Network(_, session)) => {
-                let (ended, jobs) = handshake.finish().await?;
-                *session = Some(ended);
+            (Driven::Handshake(handshake), Wire::Network(network)) => {
+                let (session, jobs) = handshake.finish().await?;
+                network.session = Some(session);
                 self.jobs = Some(jobs);
             }
+            (Driven::Chain(chain), Wire::Serial(serial)) => {
+                let (controller, jobs) = chain.finish().await?;
+                serial.controller = Some(controller);
+                self.jobs = Some(jobs);
+            }
+            _ => bail!("{}: what was driven is another unit", self.name),
         }
         Ok(())
+    }
+
+    /// Ends the unit's work and leaves it at its model's safe point. Returns whether it has confirmed that.
+    pub async fn end(self) -> bool {
+        match self.wire {
+            Wire::Network(network) => network.guard.end().await,
+            Wire::Serial(serial) => match serial.controller {
+                Some(mut controller) => controller.stop().await.is_ok(),
+                None => true,
+            },
+        }
+    }
+}
+
+impl Network {
+    async fn connected(&mut self) -> Result<()> {
+        if self.session.is_none() {
+            self.session = Some(self.expected.session(self.patience).await?);
+        }
+        Ok(())
+    }
+
+    async fn read(&self, latest: &mut watch::Receiver<Latest>) -> Result<()> {
+        let first = latest.wait_for(|latest| latest.telemetry.is_some());
+        if tokio::time::timeout(self.patience, first).await.is_ok() {
+            return Ok(());
+        }
+        let latest = latest.borrow();
+        let reason = latest
+            .last_error
+            .as_ref()
+            .map_or_else(|| "no reply".to_string(), ToString::to_string);
+        bail!(
+            "{}: its control interface at {} gave no reading within {} s ({reason}): check api.address, and \
+             that the interface is switched on",
+            self.worker,
+            self.control,
+            self.patience.as_secs_f64(),
+        )
     }
 }
