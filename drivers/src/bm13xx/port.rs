@@ -125,4 +125,13 @@ where
         self.unsent_since = None;
         Ok(())
     }
+
+    /// Gives up what has been pushed and not sent. Returns the number of bytes.
+    pub fn discard_unsent(&mut self) -> usize {
+        let bytes = self.unsent.len();
+        self.unsent.clear();
+        self.unsent_since = None;
+        self.clock.settle(bytes);
+        bytes
+    }
 }

@@ -81,8 +81,8 @@ impl Chain {
             } => {
                 for chip in self.chips.iter_mut().filter(|chip| chip.is(to)) {
                     chip.registers[usize::from(register)] = value;
+                    self.rolls |= self.family == Family::Bm1366 && register == VERSION_MASK;
                 }
-                self.rolls |= self.family == Family::Bm1366 && register == VERSION_MASK;
             }
         }
     }
@@ -249,7 +249,16 @@ mod tests {
             answer(&mut chain, "55aa520500000a"),
             "aa55136600000000".to_owned() + "0c"
         );
-        // Version mask: replies grow by two bytes.
+        // A version mask for nobody changes nothing; for all, replies grow by two bytes.
+        let to = Target::Chip(4);
+        let (register, value) = (VERSION_MASK, 0x9000_ffff);
+        let nobody = Command::Write {
+            to,
+            register,
+            value,
+        };
+        chain.handle(nobody, false, &mut Vec::new());
+        assert!(!chain.rolls());
         assert_eq!(answer(&mut chain, "55aa510900a49000ffff1c"), "");
         assert_eq!(
             answer(&mut chain, "55aa520500000a"),

@@ -86,6 +86,8 @@ pub struct Counters {
     pub overrun: u64,
     /// Replies lost because too many were on the line.
     pub lost: u64,
+    /// Bytes of replies given up because the host has not read for seconds.
+    pub unread: u64,
 }
 
 /// Starts the chips as a task of `tracker`, on a pseudo-terminal of their own, until `shutdown`. Returns

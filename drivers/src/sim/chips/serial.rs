@@ -142,7 +142,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Serial<T> {
 
     async fn serve(&mut self) -> Result<Infallible, PortError> {
         loop {
-            self.port.flush().await?;
+            self.flush().await?;
             let next = self.next_event();
             tokio::select! {
                 biased;
@@ -151,6 +151,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Serial<T> {
                     self.receive(request, at);
                 }
                 () = self.seat.wait_until(next) => self.catch_up(self.clock.now())?,
+            }
+        }
+    }
+
+    /// Sends what has been pushed. While the host does not take it, time passes on the physics.
+    async fn flush(&mut self) -> Result<(), PortError> {
+        loop {
+            let next = self.next_event();
+            let sent = tokio::select! {
+                biased;
+                sent = self.port.flush() => Some(sent),
+                () = self.seat.wait_until(next) => None,
+            };
+            match sent {
+                None => self.catch_up(self.clock.now())?,
+                // Chips do not mind that nobody reads.
+                Some(Err(PortError::Stuck)) => {
+                    self.counters.unread += self.port.discard_unsent() as u64;
+                }
+                Some(sent) => return sent,
             }
         }
     }
