@@ -157,7 +157,8 @@ impl LineStream {
     /// # Errors
     /// If the connection is gone or its peer does not read.
     pub async fn flush(&mut self) -> Result<(), LineError> {
-        if self.unsent.len() > MAX_UNSENT {
+        // Much at once is no fault of the peer's, as when a slow disk lets many shares become durable together.
+        if self.unsent_since.is_some() && self.unsent.len() > MAX_UNSENT {
             return Err(LineError::SlowReader);
         }
         while !self.unsent.is_empty() {
@@ -233,5 +234,31 @@ mod tests {
         receiver.abandon().await;
         let passed = timeout(Duration::from_secs(5), seat.wait_until(Nanos(5))).await;
         passed.expect("nothing is under way");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    /// As when a slow disk lets thousands of shares become durable together.
+    #[tokio::test]
+    async fn much_at_once_is_sent_to_who_reads() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let mut lines = LineStream::new(near.expect("connected"), Clock::real());
+        let (mut far, _) = far.expect("accepted");
+        let line = format!("{}\n", "x".repeat(99));
+        let count = 40 * MAX_UNSENT / line.len();
+        for _ in 0..count {
+            lines.push(&line);
+        }
+        let mut read = vec![0; count * line.len()];
+        let (sent, read) = tokio::join!(lines.flush(), far.read_exact(&mut read));
+        sent.expect("sent");
+        assert_eq!(read.expect("read"), count * line.len());
     }
 }

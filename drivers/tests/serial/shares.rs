@@ -158,6 +158,30 @@ async fn late_nonces_are_stale_in_a_dialogue_and_count_in_a_monologue() {
 }
 
 #[tokio::test]
+async fn a_late_nonce_that_is_easier_than_its_job_asked_is_no_share() {
+    let chips = Chips::new(Family::Bm1366, 1).reacting(|n, job| match n {
+        0 => vec![(
+            6 * MS,
+            Reply::Nonce(search(job, 0, 0, |bits| bits == ZERO_BITS)),
+        )],
+        _ => Vec::new(),
+    });
+    let (mut controller, _, clock) = controller(chips).await;
+    let mut factory = jobs();
+    for _ in 0..2 {
+        let step = job(&mut factory, 7);
+        let sent = controller.begin(step, difficulty(128.0), true, None).await;
+        sent.expect("sent");
+        shares(&mut controller, &clock, 2 * MS).await;
+    }
+    assert_eq!(shares(&mut controller, &clock, 10 * MS).await, []);
+    assert_eq!(
+        (controller.counts().easy, controller.counts().stale),
+        (1, 0)
+    );
+}
+
+#[tokio::test]
 async fn work_follows_work_just_before_it_ends_or_as_seldom_as_the_duty_says() {
     for (family, duty) in [
         (Family::Bm1387, 1.0),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use thermine_drivers::bm13xx::{BringUp, Controller, Family, Link, Reply};
 use thermine_drivers::clock::Clock;
+use thermine_drivers::interlock::Permission;
 use thermine_drivers::quantity::MegaHertz;
 use thermine_drivers::record::{Durable, Record, Recorder, Verdict};
 use thermine_drivers::substrate::{
@@ -291,6 +292,58 @@ async fn the_wall_clock_will_do() {
         let seen = chain.step(&wanted).await.expect("a step");
         assert_eq!(seen.outcome, Outcome::Answered);
     }
+}
+
+#[tokio::test]
+async fn a_chain_whose_work_is_withheld_is_stopped_in_the_middle_of_a_step() {
+    let (grant, permission) = watch::channel(Permission::Grant);
+    let (unguarded, log, clock) = chain(
+        steady(Family::Bm1387),
+        Discipline::Dialogue,
+        Recorder::discard(),
+    )
+    .await;
+    let mut chain = unguarded.with_permission(permission);
+    let long = Drive {
+        point: OperatingPoint {
+            frequency: Some(MegaHertz(600.0)),
+            ..OperatingPoint::default()
+        },
+        pace: Pace {
+            shares: 1,
+            hold: 5000 * MS,
+            timeout: 5000 * MS,
+        },
+        ..drive(1)
+    };
+    chain.step(&long).await.expect("a step");
+    let seat = clock.follow();
+    let withdrawn = clock.now() + 2500 * MS;
+    let guard = async {
+        seat.wait_until(withdrawn).await;
+        drop(grant);
+        // Given back, or time would wait for it.
+        drop(seat);
+    };
+    let (ended, ()) = tokio::join!(chain.step(&long), guard);
+    let error = ended.expect_err("work is withheld");
+    assert!(
+        matches!(error, SubstrateError::Interlocked { .. }),
+        "{error}"
+    );
+    assert!(clock.now().since(withdrawn) < 1500 * MS);
+    let (last, _) = log.jobs().pop().expect("a job");
+    assert!(last.since(withdrawn) <= 1000 * MS);
+    let slowest = MegaHertz(100.0);
+    assert_eq!(chain.controller().chain().frequency, slowest);
+    let later = clock.now() + 2000 * MS;
+    let quiet = chain.controller().next_share(later).await.expect("quiet");
+    assert_eq!(quiet, None);
+    assert_eq!(
+        log.jobs().pop().map(|(at, _)| at),
+        Some(last),
+        "no more work"
+    );
 }
 
 #[tokio::test]
