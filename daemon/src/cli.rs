@@ -1,12 +1,13 @@
 //! The command line.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::experiment::Kind;
-use crate::{capture, train};
+use crate::{capture, devices, sim, train};
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
@@ -23,6 +24,10 @@ pub enum Command {
     /// Drive a unit with a task's input, train a readout on its states, and print the score with its
     /// controls.
     Train(Train),
+    /// Run a simulated unit on its own, for other programs to be pointed at.
+    Sim(Sim),
+    /// Show all units of a rack in one table.
+    Devices(Devices),
     /// Work with captures: the files in which every run is recorded.
     #[command(subcommand)]
     Capture(Capture),
@@ -62,6 +67,63 @@ pub struct Train {
     /// Folder for the report; made if it is not there, and must be empty [default: a new one in `runs`].
     #[arg(short, long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
+}
+
+/// `thermine sim`.
+#[derive(Debug, Args)]
+pub struct Sim {
+    /// Which unit.
+    #[arg(short, long, value_enum)]
+    pub unit: Unit,
+    /// Address that its control interfaces listen on. Beyond loopback anyone who can reach it can set it.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+    /// Listen on the device's own ports (4028, 80) and not on free ones.
+    #[arg(long)]
+    pub default_ports: bool,
+    /// The pool that it mines at. A unit's web page may send it elsewhere, where it has one.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:3333")]
+    pub pool: SocketAddr,
+    /// Worker name that it mines as.
+    #[arg(long, default_value = "sim")]
+    pub worker: String,
+    /// Factor on the difficulty at which its shares are really hashed; 1 is more than a processor can do
+    /// [default: as in `configs/`].
+    #[arg(long, value_name = "FACTOR", value_parser = positive)]
+    pub difficulty_scale: Option<f64>,
+    /// Chips of a bare chain.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=63))]
+    pub chips: u8,
+    /// Seed of its physics and of its nonces.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Seconds of its time per second.
+    #[arg(long, default_value_t = 1.0, value_parser = positive)]
+    pub speed: f64,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number <= 1000.0 => Ok(number),
+        _ => Err("must be a number above 0 and at most 1000".into()),
+    }
+}
+
+/// `thermine devices`.
+#[derive(Debug, Args)]
+pub struct Devices {
+    /// Configuration of a unit or of a rack; without it, one simulated unit of each model.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How long units are given to answer, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = positive)]
+    pub wait: f64,
+    /// Show the table again every so many seconds, until interrupted.
+    #[arg(long, value_name = "SECONDS", value_parser = positive)]
+    pub watch: Option<f64>,
+    /// Print JSON instead of a table, one line a unit.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Units that can be simulated.
@@ -135,6 +197,8 @@ pub enum Capture {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Train(args) => train::run(args),
+        Command::Sim(args) => sim::run(args),
+        Command::Devices(args) => devices::run(args),
         Command::Capture(command) => capture::run(command),
     }
 }

@@ -11,4 +11,6 @@ pub mod rig;
 pub mod store;
 
 mod capture;
+mod devices;
+mod sim;
 mod train;

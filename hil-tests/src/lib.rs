@@ -1,6 +1,10 @@
-//! A bench for one unit: our Stratum server, the unit on its wires, the poller of its API.
+//! Benches for units on real wires.
 //!
-//! The unit is a simulated S9 at the far end of loopback sockets.
+//! - [`suite`]: any unit, simulated or of a rig, brought in as the program does it;
+//! - [`Bench`]: a simulated S9 whose wire a test can tamper with: our Stratum server, the unit at the far end of
+//!   loopback sockets, the poller of its API.
+
+pub mod suite;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use thermine_drivers::control::{Control, NoControl};
+use anyhow::{Context, Result, bail};
+use thermine_drivers::control::NoControl;
 use thermine_drivers::interlock::{Enforced, Guard, Guarded, Interlock};
 use thermine_drivers::poller::{Latest, Poller, Source};
 use thermine_drivers::units::Model;
@@ -29,81 +29,107 @@ impl Clients {
     }
 }
 
+/// A unit's control interface: where it is read, and where it is set.
+enum Interface {
+    S9(cgminer::Source),
+    AxeOs(Box<(axeos::Source, axeos::Control)>),
+    Goldshell(goldshell::Source, goldshell::Control),
+}
+
 /// Wall time for a Box to take a connection.
 const CONNECT: Duration = Duration::from_secs(3);
 
 impl Rig {
     /// Starts the poller of a unit's telemetry and its interlock.
-    pub(super) fn control(
+    pub(super) fn guarded(
         &self,
         config: &Config,
         api: &Api,
         worker: &str,
     ) -> Result<(watch::Receiver<Latest>, Guarded)> {
+        let limits = Enforced::new(config.unit.model.limits(), &config.interlock)?;
+        let interlock = Interlock::new(&config.unit.name, limits);
+        let period = Duration::from_secs_f64(api.poll_seconds);
+        let clock = self.clock.clone();
+        let shutdown = self.shutdown.clone();
+        // The order of poller and guard is that of their seats at the clock.
+        Ok(match self.wires(config, api, worker)? {
+            Interface::S9(source) => {
+                let latest = self.poll(source, period, worker);
+                let guard = Guard::new(interlock, NoControl, latest.clone(), clock, period);
+                (latest, guard.spawn(shutdown))
+            }
+            Interface::AxeOs(both) => {
+                let (source, control) = *both;
+                let latest = self.poll(source, period, worker);
+                let guard = Guard::new(interlock, control, latest.clone(), clock, period);
+                (latest, guard.spawn(shutdown))
+            }
+            Interface::Goldshell(source, control) => {
+                let latest = self.poll(source, period, worker);
+                let guard = Guard::new(interlock, control, latest.clone(), clock, period);
+                (latest, guard.spawn(shutdown))
+            }
+        })
+    }
+
+    /// Starts the poller alone.
+    pub(super) fn observed(
+        &self,
+        config: &Config,
+        api: &Api,
+        worker: &str,
+    ) -> Result<watch::Receiver<Latest>> {
+        let period = Duration::from_secs_f64(api.poll_seconds);
+        Ok(match self.wires(config, api, worker)? {
+            Interface::S9(source) => self.poll(source, period, worker),
+            Interface::AxeOs(both) => self.poll(both.0, period, worker),
+            Interface::Goldshell(source, _) => self.poll(source, period, worker),
+        })
+    }
+
+    fn wires(&self, config: &Config, api: &Api, worker: &str) -> Result<Interface> {
         let address = api.address;
-        match config.unit.model {
-            Model::AntminerS9 => self.watch(
-                config,
-                api,
-                worker,
-                cgminer::Source::new(address),
-                NoControl,
-            ),
+        Ok(match config.unit.model {
+            Model::AntminerS9 => Interface::S9(cgminer::Source::new(address)),
             Model::LuckyMinerLv06 => {
                 let client = &self.clients.axeos;
                 let rng = |use_of| seed::stream(0, &format!("{worker}/{use_of}"));
-                let source = axeos::Source::new(client, address, rng("source"));
-                let control = axeos::Control::new(client, address, rng("control"));
-                self.watch(config, api, worker, source, control)
+                Interface::AxeOs(Box::new((
+                    axeos::Source::new(client, address, rng("source")),
+                    axeos::Control::new(client, address, rng("control")),
+                )))
             }
             Model::GoldshellLbBox => {
                 let mut limits = goldshell::Limits::default();
                 if config.unit.simulated.is_some() {
-                    // The spacing spares a real web server, in wall time; a simulated one's time may run faster.
+                    // The spacing spares a real web server, in wall time; a simulated one's time may run
+                    // faster.
                     limits.spacing = Duration::ZERO;
                 }
-                let client = goldshell::Client::new(
-                    self.clients.goldshell.clone(),
-                    address,
-                    credentials(api)?,
-                    limits,
-                );
+                let http = self.clients.goldshell.clone();
+                let client = goldshell::Client::new(http, address, credentials(api)?, limits);
                 let mut source = goldshell::Source::new(client.clone());
                 if let Some(cgminer) = api.cgminer {
                     source = source.with_cgminer(cgminer);
                 }
-                let control = goldshell::Control::new(client);
-                self.watch(config, api, worker, source, control)
+                Interface::Goldshell(source, goldshell::Control::new(client))
             }
-            Model::Bm1387 | Model::Bm1366 => {
-                anyhow::bail!("bare chips have no control interface")
-            }
-        }
+            Model::Bm1387 | Model::Bm1366 => bail!("bare chips have no control interface"),
+        })
     }
 
-    fn watch(
+    fn poll(
         &self,
-        config: &Config,
-        api: &Api,
-        worker: &str,
         source: impl Source + 'static,
-        control: impl Control + 'static,
-    ) -> Result<(watch::Receiver<Latest>, Guarded)> {
-        let period = Duration::from_secs_f64(api.poll_seconds);
+        period: Duration,
+        worker: &str,
+    ) -> watch::Receiver<Latest> {
         let rng = seed::stream(0, worker);
         let poller = Poller::new(source, self.clock.clone(), period, rng);
         let (sender, latest) = watch::channel(Latest::default());
-        let limits = Enforced::new(config.unit.model.limits(), &config.interlock)?;
-        let interlock = Interlock::new(&config.unit.name, limits);
-        let guard = Guard::new(
-            interlock,
-            control,
-            latest.clone(),
-            self.clock.clone(),
-            period,
-        );
         self.tasks.spawn(poller.run(self.shutdown.clone(), sender));
-        Ok((latest, guard.spawn(self.shutdown.clone())))
+        latest
     }
 }
 

@@ -12,11 +12,13 @@ pub mod unit;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use thermine_drivers::clock::Clock;
+use thermine_drivers::poller::Latest;
 use thermine_drivers::stratum::server::Server;
 use thermine_drivers::stratum::session::Settings;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -82,6 +84,17 @@ impl Rig {
         }
     }
 
+    /// Reads the unit of `config` and does nothing else to it: it is given no work and is not set.
+    ///
+    /// # Errors
+    /// If it has no control interface.
+    pub fn observe(&self, config: &Config) -> Result<watch::Receiver<Latest>> {
+        match config.wires().map_err(anyhow::Error::msg)? {
+            Wires::Network { stratum, api } => self.observed(config, api, &stratum.worker),
+            Wires::Serial(_) => bail!("bare chips are not read unless they are driven"),
+        }
+    }
+
     async fn attach_network(
         &mut self,
         config: &Config,
@@ -102,7 +115,7 @@ impl Rig {
             ..api.clone()
         };
         // The order of these is that of the seats at the clock.
-        let (latest, guard) = self.control(config, &api, &stratum.worker)?;
+        let (latest, guard) = self.guarded(config, &api, &stratum.worker)?;
         let expected = server.expect(&stratum.worker);
         if let Some(ports) = ports {
             let mine = simulated::Mine {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use thermine_drivers::bm13xx::register::RESET_DIVIDER;
 use thermine_drivers::bm13xx::{self, BringUp, Controller, Link};
 use thermine_drivers::clock::Clock;
+use thermine_drivers::control::{Applied, Control};
 use thermine_drivers::interlock::Guarded;
 use thermine_drivers::poller::Latest;
 use thermine_drivers::quantity::MegaHertz;
@@ -212,6 +213,55 @@ impl Unit {
                 self.latest = controller.latest();
                 serial.controller = Some(controller);
                 Ok(remarks)
+            }
+        }
+    }
+
+    /// Where its numbers come from.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// Which wires it is on.
+    pub fn wires(&self) -> String {
+        match &self.wire {
+            Wire::Network(network) => format!(
+                "Stratum on {}, control interface at {}",
+                network.pool, network.control
+            ),
+            Wire::Serial(serial) => format!("serial line {}", serial.port.display()),
+        }
+    }
+
+    /// Asks the unit to run at `asked`, within its limits, and reads back where it then runs. It must be
+    /// ready and not be driven.
+    ///
+    /// # Errors
+    /// If it must not, or cannot be set.
+    pub async fn set(&mut self, asked: OperatingPoint) -> Result<Applied> {
+        match &mut self.wire {
+            Wire::Network(network) => Ok(network.guard.set(asked).await?),
+            Wire::Serial(serial) => match &mut serial.controller {
+                Some(controller) => Ok(controller.set(&asked).await?),
+                None => bail!("{}: its chain is not up", self.name),
+            },
+        }
+    }
+
+    /// Takes its work away: hangs up, or lets the chips run dry. [`ready`](Unit::ready) waits for it to come
+    /// back.
+    pub async fn hang_up(&mut self) {
+        match &mut self.wire {
+            Wire::Network(network) => {
+                if let Some(mut session) = network.session.take() {
+                    session.hang_up().await;
+                }
+            }
+            Wire::Serial(serial) => {
+                if let Some(controller) = &mut serial.controller {
+                    // A port that fails brings no work either.
+                    let _ = controller.stop().await;
+                }
             }
         }
     }

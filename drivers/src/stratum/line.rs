@@ -235,13 +235,6 @@ mod tests {
         let passed = timeout(Duration::from_secs(5), seat.wait_until(Nanos(5))).await;
         passed.expect("nothing is under way");
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::io::AsyncReadExt;
-    use tokio::net::TcpListener;
 
     /// As when a slow disk lets thousands of shares become durable together.
     #[tokio::test]

@@ -1,0 +1,254 @@
+//! `thermine devices`: all units of a rack in one table.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use comfy_table::Table;
+use serde::Serialize;
+use thermine_drivers::clock::{Clock, Nanos};
+use thermine_drivers::poller::Latest;
+use thermine_drivers::record::Recorder;
+use thermine_drivers::substrate::Substrate;
+use thermine_drivers::unit::{Board, Identity, Telemetry};
+use thermine_drivers::units::Model;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use crate::cli;
+use crate::config::{Config, rack};
+use crate::experiment::encoder::{Encoder, Mode};
+use crate::report::table::table;
+use crate::rig::{Rig, Unit};
+
+/// A unit under observation.
+struct Watched {
+    name: String,
+    model: Model,
+    simulated: bool,
+    /// What its poller knows, or why it has none.
+    latest: Result<watch::Receiver<Latest>, String>,
+}
+
+/// What is known of a unit at one moment.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    model: Model,
+    simulated: bool,
+    identity: Option<Identity>,
+    telemetry: Option<Telemetry>,
+    /// Age of the telemetry, in seconds of the unit's time.
+    age_seconds: Option<f64>,
+    /// What the last failed reading met with, while there is no newer one.
+    error: Option<String>,
+}
+
+/// Runs the subcommand.
+#[expect(clippy::print_stdout, reason = "its output is what it is for")]
+pub(crate) fn run(args: cli::Devices) -> Result<()> {
+    let configs = match &args.config {
+        Some(path) => rack::load(path)?,
+        None => Model::ALL
+            .into_iter()
+            .map(Config::simulated)
+            .collect::<Result<_, _>>()?,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(async {
+        let mut rig = Rig::new(Clock::real())?;
+        let mut units = Vec::new();
+        for (i, config) in configs.iter().enumerate() {
+            units.push(watch(&mut rig, config, i as u64 + 1).await);
+        }
+        first_readings(&mut units, Duration::from_secs_f64(args.wait)).await;
+        loop {
+            let rows: Vec<Row> = units
+                .iter()
+                .map(|unit| unit.row(rig.clock().now()))
+                .collect();
+            if args.json {
+                for row in &rows {
+                    println!("{}", serde_json::to_string(row)?);
+                }
+            } else {
+                println!("{}", render(&rows));
+            }
+            let Some(seconds) = args.watch else {
+                return Ok(());
+            };
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => {}
+                _ = tokio::signal::ctrl_c() => return Ok(()),
+            }
+        }
+    });
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    outcome
+}
+
+/// A unit that cannot be had is a row with its error; the others go on.
+async fn watch(rig: &mut Rig, config: &Config, seed: u64) -> Watched {
+    let latest = match &config.unit.simulated {
+        // It hashes only if it has work, which whoever plays it must give it.
+        Some(_) => match rig.attach(config, seed).await {
+            Ok(unit) => Ok(employ(unit, config)),
+            Err(error) => Err(format!("{error:#}")),
+        },
+        None => rig.observe(config).map_err(|error| format!("{error:#}")),
+    };
+    Watched {
+        name: config.unit.name.clone(),
+        model: config.unit.model,
+        simulated: config.unit.simulated.is_some(),
+        latest,
+    }
+}
+
+/// Keeps a simulated unit at work. Returns what is known of it.
+fn employ(mut unit: Unit, config: &Config) -> watch::Receiver<Latest> {
+    let encoder = Encoder::new(Mode::Constant, config.step.clone());
+    let (sender, latest) = watch::channel(unit.latest.borrow().clone());
+    tokio::spawn(async move {
+        let work = async {
+            unit.ready().await?;
+            // Only once it is ready is it certain where its readings come from.
+            let mut readings = unit.latest.clone();
+            tokio::spawn(async move {
+                while readings.changed().await.is_ok() {
+                    sender.send_replace(readings.borrow().clone());
+                }
+            });
+            let mut driven = unit.drive(encoder.mode().discipline(), Recorder::discard())?;
+            loop {
+                driven.step(&encoder.drive(0.0)).await?;
+            }
+        };
+        let result: Result<()> = work.await;
+        if let Err(error) = result {
+            tracing::warn!(
+                unit = unit.name,
+                error = format!("{error:#}"),
+                "no more work"
+            );
+        }
+    });
+    latest
+}
+
+/// Waits until every unit has given a reading and its name, but not longer than `patience`.
+async fn first_readings(units: &mut [Watched], patience: Duration) {
+    let until = Instant::now() + patience;
+    for latest in units
+        .iter_mut()
+        .filter_map(|unit| unit.latest.as_mut().ok())
+    {
+        let known = |latest: &Latest| latest.telemetry.is_some() && latest.identity.is_some();
+        // Without one, the row says why.
+        let _ = timeout_at(until, latest.wait_for(known)).await;
+    }
+}
+
+impl Watched {
+    fn row(&self, now: Nanos) -> Row {
+        let latest = match &self.latest {
+            Ok(latest) => latest.borrow().clone(),
+            Err(_) => Latest::default(),
+        };
+        let failing = latest.failures > 0 || latest.telemetry.is_none();
+        let last_error = latest.last_error.filter(|_| failing);
+        Row {
+            name: self.name.clone(),
+            model: self.model,
+            simulated: self.simulated,
+            identity: latest.identity,
+            age_seconds: latest
+                .telemetry
+                .as_ref()
+                .map(|reading| now.since(reading.taken).as_secs_f64()),
+            error: match &self.latest {
+                Err(error) => Some(error.clone()),
+                Ok(_) => last_error.map(|error| error.to_string()),
+            },
+            telemetry: latest.telemetry,
+        }
+    }
+}
+
+fn render(rows: &[Row]) -> Table {
+    let mut shown = table(
+        &[
+            "unit",
+            "model",
+            "says it is",
+            "GH/s",
+            "board/chip °C",
+            "fans rpm",
+            "W",
+            "errors",
+            "accepted",
+            "rejected",
+            "age s",
+            "",
+        ],
+        &[3, 6, 7, 8, 9, 10],
+    );
+    for row in rows {
+        shown.add_row(cells(row));
+    }
+    shown
+}
+
+/// What was not reported is a dash, never a zero.
+fn cells(row: &Row) -> Vec<String> {
+    let number = |value: Option<u64>| value.map_or("-".into(), |value| value.to_string());
+    let fixed = |value: Option<f64>, digits: usize| {
+        value.map_or("-".into(), |value| format!("{value:.digits$}"))
+    };
+    let identity = row.identity.as_ref();
+    let says = [
+        identity.and_then(|identity| identity.model.clone()),
+        identity.and_then(|identity| identity.firmware.clone()),
+    ];
+    let says = says.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let reading = row.telemetry.as_ref();
+    let boards = reading.map_or(&[][..], |reading| &reading.boards);
+    let fans = reading.map_or(&[][..], |reading| &reading.fans);
+    let temperature = |value: Option<thermine_drivers::quantity::Celsius>| {
+        value.map_or("-".into(), |value| format!("{:.0}", value.0))
+    };
+    let temperatures = |board: &Board| {
+        format!(
+            "{}/{}",
+            temperature(board.pcb_temp),
+            temperature(board.chip_temp)
+        )
+    };
+    let remark = match (&row.error, row.simulated) {
+        (Some(error), _) => error.clone(),
+        (None, true) => "simulated".into(),
+        (None, false) => String::new(),
+    };
+    vec![
+        row.name.clone(),
+        row.model.to_string(),
+        says,
+        fixed(reading.and_then(|r| r.hash_rate).map(|h| h.0 * 1e-9), 1),
+        boards
+            .iter()
+            .map(temperatures)
+            .collect::<Vec<_>>()
+            .join(" "),
+        fans.iter()
+            .map(|fan| format!("{:.0}", fan.0))
+            .collect::<Vec<_>>()
+            .join(" "),
+        fixed(reading.and_then(|r| r.power).map(|power| power.0), 1),
+        number(reading.and_then(|r| r.hardware_errors)),
+        number(reading.and_then(|r| r.accepted)),
+        number(reading.and_then(|r| r.rejected)),
+        fixed(row.age_seconds, 1),
+        remark,
+    ]
+}
