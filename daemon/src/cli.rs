@@ -115,8 +115,8 @@ pub struct Devices {
     /// Configuration of a unit or of a rack; without it, one simulated unit of each model.
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// How long units are given to answer, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = positive)]
+    /// How long units are given to answer, in seconds. Bare chips take half a minute to be brought up.
+    #[arg(long, value_name = "SECONDS", default_value_t = 40.0, value_parser = positive)]
     pub wait: f64,
     /// Show the table again every so many seconds, until interrupted.
     #[arg(long, value_name = "SECONDS", value_parser = positive)]
