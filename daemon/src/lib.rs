@@ -11,4 +11,5 @@ pub mod rig;
 pub mod store;
 
 mod capture;
+mod discover;
 mod train;
