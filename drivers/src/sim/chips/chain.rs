@@ -1,7 +1,7 @@
 //! The registers and addresses of a chain of chips: what each command does, and who replies what.
 //!
 //! No time and no hashing here. Replies come in the order of the chain, the chip nearest to the host first;
-//! when they arrive is the line's matter, see [`super::serial`].
+//! when they arrive is the line's matter, see `serial`.
 
 use crate::bm13xx::register::{CHIP_ADDRESS, Pll, RESET_DIVIDER, VERSION_MASK, baud_rate};
 use crate::bm13xx::{Command, Family, Reply, Target};
