@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::experiment::Kind;
-use crate::{capture, devices, sim, train};
+use crate::{capture, devices, discover, sim, train};
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
@@ -31,6 +31,9 @@ pub enum Command {
     /// Work with captures: the files in which every run is recorded.
     #[command(subcommand)]
     Capture(Capture),
+    /// Find the mining units on a network and name them from what they say; nothing is set, and nobody is
+    /// logged in.
+    Discover(Discover),
 }
 
 /// `thermine train`.
@@ -190,6 +193,33 @@ pub enum Capture {
     },
 }
 
+/// Most addresses at once, as the parser wants it.
+const MOST_PARALLEL: i64 = thermine_drivers::discover::scan::MOST_PARALLEL as i64;
+
+/// `thermine discover`.
+#[derive(Debug, Args)]
+pub struct Discover {
+    /// Whom to ask: addresses (192.168.1.7, or 192.168.1.7:4028 for one port only), networks
+    /// (192.168.1.0/24) or host names. Nobody else is.
+    #[arg(required = true, value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Port of the cgminer API.
+    #[arg(long, value_name = "PORT", default_value_t = 4028, value_parser = clap::value_parser!(u16).range(1..))]
+    pub cgminer_port: u16,
+    /// Port of the web page.
+    #[arg(long, value_name = "PORT", default_value_t = 80, value_parser = clap::value_parser!(u16).range(1..))]
+    pub http_port: u16,
+    /// Time for each address.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
+    pub timeout: f64,
+    /// Addresses asked at once.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=MOST_PARALLEL))]
+    pub parallel: u16,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Runs a parsed command line.
 ///
 /// # Errors
@@ -200,5 +230,6 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sim(args) => sim::run(args),
         Command::Devices(args) => devices::run(args),
         Command::Capture(command) => capture::run(command),
+        Command::Discover(args) => discover::run(args),
     }
 }

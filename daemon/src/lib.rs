@@ -12,5 +12,6 @@ pub mod store;
 
 mod capture;
 mod devices;
+mod discover;
 mod sim;
 mod train;

@@ -9,6 +9,7 @@
 //! - [`poller`]: the latest reading of a unit; [`control`]: where it is asked to run;
 //! - [`stratum`], [`cgminer`], [`axeos`], [`goldshell`], [`bm13xx`]: the wires; [`units`]: what is particular to
 //!   a model;
+//! - [`discover`]: finds units on a network and names them;
 //! - [`interlock`]: keeps a unit from being driven hot;
 //! - [`sim`]: one physics, fronted by sockets (a simulated unit) or by calls (the twin);
 //! - [`substrate`]: the seam to the experiment: one drive in, one observation out.
@@ -20,6 +21,7 @@ pub mod bm13xx;
 pub mod cgminer;
 pub mod clock;
 pub mod control;
+pub mod discover;
 pub mod goldshell;
 pub mod interlock;
 pub mod poller;

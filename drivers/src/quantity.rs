@@ -54,4 +54,10 @@ impl HashRate {
     pub fn from_ghs(ghs: f64) -> HashRate {
         HashRate(ghs * 1e9)
     }
+
+    /// This rate if a unit can mean it: not negative, and not above 10^24 H/s, a thousand times all Bitcoin
+    /// miners together. A sum of such is finite.
+    pub fn credible(self) -> Option<HashRate> {
+        (0.0..=1e24).contains(&self.0).then_some(self)
+    }
 }

@@ -16,6 +16,7 @@ use thermine_drivers::seed;
 use thermine_drivers::sim::fault::Fault;
 use thermine_drivers::sim::{Device, Params};
 use thermine_drivers::unit::{Identity, OperatingPoint, Telemetry};
+use thermine_drivers::units::Model;
 use thermine_drivers::units::lv06::LIMITS;
 use tokio_util::sync::CancellationToken;
 
@@ -91,7 +92,7 @@ impl Source for Wire {
         }
         Ok(Telemetry {
             taken: clock.now(),
-            ..unit.device.sensors().telemetry(&[0])
+            ..unit.device.sensors().telemetry(Model::LuckyMinerLv06)
         })
     }
 

@@ -65,6 +65,16 @@ fn cgminer_replies() {
 }
 
 #[test]
+fn axeos_replies() {
+    through("axeos_reply", parsers::axeos_reply);
+}
+
+#[test]
+fn goldshell_replies() {
+    through("goldshell_reply", parsers::goldshell_reply);
+}
+
+#[test]
 fn bm13xx_frames() {
     through("bm13xx_frames", parsers::bm13xx_frames);
 }

@@ -138,14 +138,26 @@ pub(crate) async fn twins(
     store: &Store,
     progress: &Progress,
 ) -> Result<Vec<Trace>> {
+    let model = plan.config.unit.model;
+    let params = match model {
+        Model::AntminerS9 => Params::s9(),
+        Model::LuckyMinerLv06 => Params::lv06(),
+        Model::GoldshellLbBox => Params::lb_box(),
+        Model::Bm1387 | Model::Bm1366 => bail!(
+            "there is no twin of bare chips, which are fed frame by frame: drive the simulated ones on their \
+             line, with --substrate handshake"
+        ),
+    };
     let arms = Mode::ALL.into_iter().enumerate().map(|(index, mode)| {
+        let params = params.clone();
         let part = Part::new(mode, &plan.config, store, progress, input);
         let unit_seed = unit_seed(plan, index);
         async move {
             let mut twin = Twin::new(
-                Device::warm(&Params::s9(), unit_seed),
+                Device::warm(&params, unit_seed),
+                model,
                 mode.discipline(),
-                Model::AntminerS9.switch_dead_time(),
+                model.switch_dead_time(),
                 seed::stream(unit_seed, "twin"),
                 part.recorder.clone(),
             );

@@ -1,8 +1,8 @@
 //! Brings units to whoever drives or watches them: listeners, the simulated units where some are asked for,
 //! the pollers of their telemetry, their interlocks, and the way to their work.
 //!
-//! - [`unit`]: a unit at its wires; [`driven`]: the same while it is driven;
-//! - `control`: the control interfaces of each model; `simulated`: what the program plays itself.
+//! - [`mod@unit`]: a unit at its wires; [`driven`]: the same while it is driven;
+//! - `control`: the control interfaces of each model; [`simulated`]: what the program plays itself.
 
 mod control;
 pub mod driven;

@@ -85,7 +85,10 @@ impl Info {
             point: OperatingPoint {
                 frequency: positive(row, "frequency").map(MegaHertz),
                 voltage: positive(row, "coreVoltage").map(|mv| Volts(mv / 1000.0)),
-                fan: not_negative(row, "fanspeed").map(|percent| percent / 100.0),
+                fan: row
+                    .number("fanspeed")
+                    .filter(|percent| (0.0..=100.0).contains(percent))
+                    .map(|percent| percent / 100.0),
                 mode: None,
             },
             automatic_fan: flag(row, "autofanspeed"),
@@ -128,7 +131,9 @@ fn telemetry(row: Fields<'_>) -> Telemetry {
         frequency: positive(row, "actualFrequency")
             .or_else(|| positive(row, "frequency"))
             .map(MegaHertz),
-        hash_rate: not_negative(row, "hashRate").map(HashRate::from_ghs),
+        hash_rate: row
+            .number("hashRate")
+            .and_then(|ghs| HashRate::from_ghs(ghs).credible()),
         ..Board::default()
     };
     board.chip_temp = temperature(row, "temp", &mut board.failed_sensors);

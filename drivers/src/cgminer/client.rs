@@ -15,6 +15,9 @@ const INVALID_COMMAND: u64 = 14;
 /// Code of the status `Access denied`.
 const ACCESS_DENIED: u64 = 45;
 
+/// What is awaited first.
+const CONNECTION: &str = "connection";
+
 /// Asks `addr` for `command` within the default [`Limits`].
 ///
 /// # Errors
@@ -79,7 +82,7 @@ impl Limits {
         let timed_out = |awaited, after| move |_| Failure::TimedOut { awaited, after };
         let mut stream = timeout(self.connect, TcpStream::connect(addr))
             .await
-            .map_err(timed_out("connection", self.connect))?
+            .map_err(timed_out(CONNECTION, self.connect))?
             .map_err(|error| match error.kind() {
                 io::ErrorKind::ConnectionRefused => Failure::Refused,
                 _ => Failure::Unreachable(error.to_string()),
@@ -168,6 +171,17 @@ impl ApiError {
                 ..
             })
         )
+    }
+}
+
+impl Failure {
+    /// Whether something took the connection, miner or not.
+    pub fn is_of_an_open_port(&self) -> bool {
+        match self {
+            Failure::Refused | Failure::Unreachable(_) => false,
+            Failure::TimedOut { awaited, .. } => *awaited != CONNECTION,
+            _ => true,
+        }
     }
 }
 

@@ -122,6 +122,7 @@ mod tests {
     use super::*;
     use crate::pow::Difficulty;
     use crate::sim::{Device, Find, Params};
+    use crate::units::Model;
 
     fn broken(faults: &[(f64, Fault)]) -> (Device, Vec<Find>) {
         let mut device = Device::warm(&Params::s9(), 1);
@@ -173,7 +174,7 @@ mod tests {
         let sensors = broken(&faults).0.sensors();
         assert_eq!(sensors.boards[2].chip, Celsius(0.0));
         assert_eq!(sensors.boards[2].pcb, Celsius(-1.0));
-        let told = sensors.telemetry(&[6, 7, 8]);
+        let told = sensors.telemetry(Model::AntminerS9);
         assert_eq!(told.boards[2].chip_temp, None);
         assert_eq!(told.boards[2].failed_sensors, 2);
         assert_eq!(told.boards[1].failed_sensors, 0);

@@ -12,6 +12,7 @@ use crate::pow::difficulty::Difficulty;
 use crate::quantity::{Celsius, HashRate, MegaHertz, Rpm, Volts, Watts};
 use crate::seed::Rng;
 use crate::unit::{Board, Telemetry};
+use crate::units::{Model, s9};
 
 /// Window of the short hash-rate average, s: the 5 s that the cgminer API reports.
 const SHORT_WINDOW_S: f64 = 5.0;
@@ -46,29 +47,38 @@ pub struct Sensors {
 }
 
 impl Sensors {
-    /// The sample as a driver would give it, with boards in `slots`. Without the meter, which is not the
-    /// unit's own, and without what no firmware knows.
-    pub fn telemetry(&self, slots: &[u8]) -> Telemetry {
+    /// The sample as the driver of a unit of `model` would give it: without what its firmware does not report.
+    /// The power of an S9, for one, is that of a meter at the wall and not the unit's own.
+    pub fn telemetry(&self, model: Model) -> Telemetry {
+        let (is_s9, is_lv06) = (model == Model::AntminerS9, model == Model::LuckyMinerLv06);
+        let slots: &[u8] = if is_s9 { &s9::SLOTS } else { &[0] };
+        let boards = self.boards.iter().zip(slots).map(|(board, slot)| {
+            let sensors = [
+                is_s9.then_some(board.pcb),
+                Some(board.chip),
+                is_lv06.then_some(board.regulator),
+            ];
+            let [pcb_temp, chip_temp, regulator_temp] =
+                sensors.map(|sensor| sensor.and_then(alive));
+            let failed = sensors
+                .into_iter()
+                .flatten()
+                .filter(|sensor| alive(*sensor).is_none());
+            Board {
+                slot: *slot,
+                pcb_temp,
+                chip_temp,
+                regulator_temp,
+                failed_sensors: failed.count() as u8,
+                frequency: Some(self.frequency),
+                hash_rate: Some(board.hash_rate),
+                hardware_errors: (!is_lv06).then_some(board.hardware_errors),
+                ..Board::default()
+            }
+        });
         Telemetry {
             taken: self.taken,
-            boards: self
-                .boards
-                .iter()
-                .zip(slots)
-                .map(|(board, slot)| Board {
-                    slot: *slot,
-                    pcb_temp: alive(board.pcb),
-                    chip_temp: alive(board.chip),
-                    failed_sensors: [board.pcb, board.chip]
-                        .iter()
-                        .filter(|sensor| alive(**sensor).is_none())
-                        .count() as u8,
-                    frequency: Some(self.frequency),
-                    hash_rate: Some(board.hash_rate),
-                    hardware_errors: Some(board.hardware_errors),
-                    ..Board::default()
-                })
-                .collect(),
+            boards: boards.collect(),
             fans: self
                 .fans
                 .iter()
@@ -77,7 +87,8 @@ impl Sensors {
                 .collect(),
             hash_rate: Some(self.hash_rate),
             hash_rate_average: Some(self.hash_rate_average),
-            hardware_errors: Some(self.hardware_errors),
+            hardware_errors: (!is_lv06).then_some(self.hardware_errors),
+            power: is_lv06.then_some(self.meter),
             uptime: Some(self.uptime),
             ..Telemetry::default()
         }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ pub struct Server {
     clock: Clock,
     expected: Arc<Mutex<HashMap<String, mpsc::Sender<Session>>>>,
     extranonce1: Arc<AtomicU32>,
+    turned_away: Arc<AtomicU64>,
 }
 
 /// A worker that is expected, until this is dropped.
@@ -64,6 +65,7 @@ impl Server {
             clock,
             expected: Arc::default(),
             extranonce1: Arc::default(),
+            turned_away: Arc::default(),
         }
     }
 
@@ -78,6 +80,11 @@ impl Server {
             worker: worker.to_string(),
             sessions,
         }
+    }
+
+    /// Connections that were turned away so far, each with one logged reason.
+    pub fn turned_away(&self) -> u64 {
+        self.turned_away.load(Ordering::Relaxed)
     }
 
     /// Accepts connections until `shutdown`. The caller binds the listener and so chooses who can reach
@@ -131,7 +138,10 @@ impl Server {
                     let _ = sender.try_send(session);
                 }
             }
-            Err(error) => tracing::warn!(%peer, %error, "turned a connection away"),
+            Err(error) => {
+                tracing::warn!(%peer, %error, "turned a connection away");
+                self.turned_away.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 

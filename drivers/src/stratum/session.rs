@@ -186,6 +186,7 @@ impl Session {
     }
 
     async fn handshake(&mut self, welcome: impl Fn(&str) -> bool) -> Result<(), SessionError> {
+        let mut strangers = 0_u32;
         while !self.subscribed || self.worker.is_none() {
             self.flush().await?;
             let line = self.lines.next().await.map_err(|e| self.line_error(e))?;
@@ -198,7 +199,11 @@ impl Session {
                     self.worker = Some(user);
                 }
                 Call::Authorize { user } => {
-                    tracing::warn!(peer = %self.peer, worker = %user, "no such worker is expected");
+                    // One that tries name after name is not reported name by name.
+                    if strangers == 0 {
+                        tracing::warn!(peer = %self.peer, worker = %user, "no such worker is expected");
+                    }
+                    strangers = strangers.saturating_add(1);
                     let refusal = Refusal::new(24, "unauthorized worker");
                     self.reply(request.id, Err(refusal));
                 }

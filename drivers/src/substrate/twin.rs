@@ -20,7 +20,7 @@ use crate::sim::layout::Origin;
 use crate::stratum::swh::{Action, Step, cadence};
 use crate::stratum::verifier::job_id;
 use crate::unit::Telemetry;
-use crate::units::s9;
+use crate::units::Model;
 
 /// Replaced jobs that an answer may still name.
 const REMEMBERED_JOBS: usize = 64;
@@ -29,6 +29,7 @@ const REMEMBERED_JOBS: usize = 64;
 #[derive(Debug)]
 pub struct Twin {
     device: Device,
+    model: Model,
     discipline: Discipline,
     dead_time: Duration,
     rng: Rng,
@@ -43,10 +44,11 @@ pub struct Twin {
 }
 
 impl Twin {
-    /// Drives `device`. `dead_time` is what the encoder takes each clean job to cost; `rng` draws what
+    /// Drives `device`, a unit of `model` with a controller of its own. `dead_time` is what the encoder takes each clean job to cost; `rng` draws what
     /// the physics leaves open: nonce counters and share difficulties.
     pub fn new(
         device: Device,
+        model: Model,
         discipline: Discipline,
         dead_time: Duration,
         rng: Rng,
@@ -54,6 +56,7 @@ impl Twin {
     ) -> Twin {
         Twin {
             device,
+            model,
             discipline,
             dead_time,
             rng,
@@ -167,7 +170,7 @@ impl Substrate for Twin {
                 Action::End(outcome) => break outcome,
             }
         };
-        let telemetry: Telemetry = self.device.sensors().telemetry(&s9::SLOTS);
+        let telemetry: Telemetry = self.device.sensors().telemetry(self.model);
         if telemetry.taken != self.last_telemetry {
             self.last_telemetry = telemetry.taken;
             self.recorder

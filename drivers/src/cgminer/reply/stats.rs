@@ -102,7 +102,7 @@ fn board(row: Fields<'_>, slot: u8) -> Option<Board> {
         chip_temp,
         regulator_temp: None,
         frequency: positive(row, &format!("freq_avg{slot}")).map(MegaHertz),
-        hash_rate: rate.map(HashRate::from_ghs),
+        hash_rate: rate.map(HashRate::from_ghs).and_then(HashRate::credible),
         chips: chips.and_then(|chips| u16::try_from(chips).ok()),
         failing_chips: marks.map(|marks| failing(&marks)),
         hardware_errors: row.count(&format!("chain_hw{slot}")),

@@ -169,7 +169,7 @@ pub(super) fn rate(row: Fields<'_>, windows: [&str; 2]) -> Option<HashRate> {
             Some(giga) => giga * 1e9,
             None => row.number(&format!("MHS {window}"))? * 1e6,
         };
-        (hertz >= 0.0).then_some(HashRate(hertz))
+        HashRate(hertz).credible()
     })
 }
 

@@ -54,10 +54,7 @@ impl Board {
     }
 
     fn read(row: Fields<'_>) -> Board {
-        let rate = |key| {
-            let mhs = row.number(key).filter(|mhs| *mhs >= 0.0)?;
-            Some(HashRate(mhs * 1e6))
-        };
+        let rate = |key| HashRate(row.number(key)? * 1e6).credible();
         let (temps, failed_sensors) = temps(row.text("temp").as_deref());
         Board {
             id: row.count("id").and_then(|id| u8::try_from(id).ok()),

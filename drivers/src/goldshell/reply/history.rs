@@ -18,10 +18,7 @@ pub fn history(bytes: &[u8]) -> Result<Vec<Option<HashRate>>, Unreadable> {
         return Err(Unreadable::Lacks("list"));
     };
     let newest = list.len().saturating_sub(MINUTES);
-    let rate = |mhs: &Value| {
-        let mhs = mhs.as_f64().filter(|mhs| mhs.is_finite() && *mhs >= 0.0)?;
-        Some(HashRate(mhs * 1e6))
-    };
+    let rate = |mhs: &Value| HashRate(mhs.as_f64()? * 1e6).credible();
     Ok(list[newest..].iter().map(rate).collect())
 }
 

@@ -19,7 +19,7 @@ use super::state::State;
 /// Connections at once; more wait in the listener's backlog.
 const CLIENTS: usize = 32;
 
-/// Wall time for a client to send its first byte. Assumed: the default of such servers.
+/// Wall time for a client to send its first request whole. Assumed: the default of such servers.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A listener that drops the connections which come while its unit is off.
@@ -67,7 +67,7 @@ impl Listener for Gate {
 /// A connection that holds its place among the others.
 pub(super) struct Connection {
     stream: TcpStream,
-    /// When it is given up, until it has said something.
+    /// When it is given up, until it has been answered for the first time.
     silence: Option<Pin<Box<Sleep>>>,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -78,15 +78,13 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if read.is_ready() {
-            self.silence = None;
-        } else if let Some(silence) = &mut self.silence
+        // Also while bytes come: one at a time they would hold the place for ever.
+        if let Some(silence) = &mut self.silence
             && silence.as_mut().poll(cx).is_ready()
         {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        read
+        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
@@ -96,6 +94,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.silence = None;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

@@ -4,13 +4,18 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Sleep, sleep};
 
 /// Connections served at once; more wait in the listener's backlog.
 const CONNECTIONS: usize = 32;
+
+/// Wall time for a client to send its first request whole. Assumed.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The listener.
 pub(super) struct Connections {
@@ -21,6 +26,8 @@ pub(super) struct Connections {
 /// One connection, with its place.
 pub(super) struct Connection {
     stream: TcpStream,
+    /// When it is given up, until it has been answered for the first time.
+    silence: Option<Pin<Box<Sleep>>>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -43,6 +50,7 @@ impl axum::serve::Listener for Connections {
         let (stream, addr) = axum::serve::Listener::accept(&mut self.listener).await;
         let connection = Connection {
             stream,
+            silence: Some(Box::pin(sleep(PATIENCE))),
             _place: place,
         };
         (connection, addr)
@@ -59,6 +67,12 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Also while bytes come: one at a time they would hold the place for ever.
+        if let Some(silence) = &mut self.silence
+            && silence.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
@@ -69,6 +83,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.silence = None;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -85,6 +100,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.silence = None;
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 

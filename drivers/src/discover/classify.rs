@@ -1,0 +1,218 @@
+//! From what an address answers to the model that it is: a pure function.
+//!
+//! A model is named only where the unit's own words leave one, because limits hang on it. Everything else is
+//! named as what it says it is.
+
+use crate::axeos::Info;
+use crate::cgminer::Reply;
+use crate::cgminer::reply::Status;
+use crate::goldshell::reply::{is_lb_box, status};
+use crate::unit::Identity;
+use crate::units::Model;
+
+/// Characters that are kept of anything a device says.
+const MOST_TEXT: usize = 80;
+
+/// What an address answered, wire by wire; `None` or empty for what did not answer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answers {
+    /// The cgminer API.
+    pub cgminer: Option<Cgminer>,
+    /// A Goldshell web backend.
+    pub goldshell: Option<Identity>,
+    /// AxeOS.
+    pub axeos: Option<Info>,
+    /// What else is worth saying, such as the name of a web server that is no miner's.
+    pub remarks: Vec<String>,
+}
+
+/// The answer of a cgminer API to `version`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Cgminer {
+    /// Who the unit says it is.
+    pub identity: Identity,
+    /// The program that answers, for example `bmminer 1.0.0`.
+    pub program: Option<String>,
+    /// Why it does not say, where it refuses.
+    pub refusal: Option<String>,
+}
+
+/// What the answers amount to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Verdict {
+    /// The model, if it is one that can be driven.
+    pub model: Option<Model>,
+    /// The unit's own words, of all wires together; printable and short.
+    pub identity: Identity,
+    /// What else is worth saying, printable.
+    pub remark: Option<String>,
+}
+
+impl Cgminer {
+    /// Reads a reply to `version`; `None` if it is JSON of something else.
+    pub fn read(reply: &Reply) -> Option<Cgminer> {
+        let identity = reply.identity();
+        let status = reply.status();
+        if status.is_none() && identity == Identity::default() {
+            return None;
+        }
+        let said = status.unwrap_or_default();
+        Some(Cgminer {
+            identity,
+            refusal: said.is_error().then(|| said.to_string()),
+            program: said.description,
+        })
+    }
+
+    /// The API of a unit that answered with an error.
+    pub fn refused(status: &Status) -> Cgminer {
+        Cgminer {
+            identity: Identity::default(),
+            program: status.description.clone(),
+            refusal: Some(status.to_string()),
+        }
+    }
+}
+
+/// Reads `/mcb/status`; `None` if it is none of a Goldshell unit, all of which name a model and a version.
+pub fn goldshell(body: &[u8]) -> Option<Identity> {
+    let identity = status(body).ok()?;
+    let versioned = identity.firmware.is_some() || identity.api.is_some();
+    (identity.model.is_some() && versioned).then_some(identity)
+}
+
+/// Reads `/api/system/info`; `None` if it is none of an AxeOS, all of which name a chip. Other devices too
+/// have a temperature to report.
+pub fn axeos(body: &[u8]) -> Option<Info> {
+    Info::parse(body).ok().filter(|info| info.asic.is_some())
+}
+
+/// The model that the answers leave, and what the unit says of itself.
+pub fn classify(answers: &Answers) -> Verdict {
+    let mut remarks = Vec::new();
+    let mut models = Vec::new();
+    let mut identities = Vec::new();
+    if let Some(identity) = &answers.goldshell {
+        models.extend(
+            identity
+                .model
+                .as_deref()
+                .filter(|m| is_lb_box(m))
+                .map(|_| Model::GoldshellLbBox),
+        );
+        identities.push(identity.clone());
+    }
+    if let Some(info) = &answers.axeos {
+        match lv06(info) {
+            Some(model) => models.push(model),
+            None if info.asic.as_deref() == Some(BM1366) && info.identity.model == info.asic => {
+                remarks.push(
+                    "names its chip and not its model: a Lucky Miner LV06 may answer so, and so does \
+                     a Bitaxe Ultra; look at the unit"
+                        .to_owned(),
+                );
+            }
+            None => {}
+        }
+        identities.push(info.identity.clone());
+    }
+    if let Some(cgminer) = &answers.cgminer {
+        let named = cgminer.identity.model.as_deref();
+        models.extend(named.and_then(by_type));
+        let mut identity = cgminer.identity.clone();
+        identity.model = identity.model.or_else(|| cgminer.program.clone());
+        identities.push(identity);
+        if let Some(refusal) = &cgminer.refusal {
+            remarks.push(format!("its cgminer API refuses `version`: {refusal}"));
+        }
+    }
+    models.dedup();
+    let model = match models[..] {
+        [model] => Some(model),
+        [] => None,
+        _ => {
+            let names: Vec<_> = models.iter().map(|model| model.name()).collect();
+            remarks.push(format!(
+                "its wires name different models ({}): several units behind one address?",
+                names.join(", ")
+            ));
+            None
+        }
+    };
+    remarks.extend(answers.remarks.iter().cloned());
+    let remarks: Vec<_> = remarks.iter().map(|remark| remark_text(remark)).collect();
+    Verdict {
+        model,
+        identity: together(&identities),
+        remark: (!remarks.is_empty()).then(|| remarks.join("; ")),
+    }
+}
+
+const BM1366: &str = "BM1366";
+
+/// By the name that the maker's firmware gives; a chip of another kind contradicts it.
+fn lv06(info: &Info) -> Option<Model> {
+    let name = info.identity.model.as_deref()?;
+    let named = ["lv06", "luckyminerlv06"].contains(&spelled(name).as_str());
+    (named && info.asic.as_deref() == Some(BM1366)).then_some(Model::LuckyMinerLv06)
+}
+
+/// By `Type` of the cgminer API, without what other firmware adds in brackets: `Antminer S9 (vnish 3.8.6)`.
+/// The S9i, S9j, S9k and S9 SE are other hardware.
+fn by_type(name: &str) -> Option<Model> {
+    let name = name.split_once('(').map_or(name, |(name, _)| name);
+    if spelled(name) == "antminers9" {
+        Some(Model::AntminerS9)
+    } else {
+        is_lb_box(name).then_some(Model::GoldshellLbBox)
+    }
+}
+
+/// `name` without blanks, dashes and case.
+fn spelled(name: &str) -> String {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+/// Each field from the first that has it.
+fn together(identities: &[Identity]) -> Identity {
+    let first = |field: fn(&Identity) -> &Option<String>| {
+        let mut said = identities
+            .iter()
+            .filter_map(|identity| field(identity).as_deref());
+        said.find_map(|text| Some(printable(text)).filter(|text| !text.is_empty()))
+    };
+    Identity {
+        model: first(|identity| &identity.model),
+        firmware: first(|identity| &identity.firmware),
+        api: first(|identity| &identity.api),
+        serial: first(|identity| &identity.serial),
+    }
+}
+
+/// `text` on one line, without what a terminal would obey or hide, and not too long.
+pub fn printable(text: &str) -> String {
+    shortened(text, MOST_TEXT)
+}
+
+/// Remarks are ours but for the short texts quoted in them.
+fn remark_text(text: &str) -> String {
+    shortened(text, 4 * MOST_TEXT)
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    let shown = |c: &char| !c.is_control() && !is_hidden(*c);
+    let mut short: String = text.chars().filter(shown).take(most).collect();
+    if text.chars().filter(shown).nth(most).is_some() {
+        short.push('…');
+    }
+    short.trim().to_owned()
+}
+
+/// Marks without width or that turn the direction of writing.
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests;

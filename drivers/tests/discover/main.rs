@@ -1,0 +1,6 @@
+//! The search for units over real sockets on loopback: simulated units, strangers, and nobody else.
+
+mod bounds;
+mod strangers;
+mod support;
+mod units;
