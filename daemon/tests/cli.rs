@@ -305,7 +305,7 @@ fn api(replies: usize, reply: &'static [u8]) -> String {
 }
 
 /// One reply that serves for `stats` and `summary` alike.
-const READING: &[u8] = br#"{"STATUS":[{"STATUS":"S","When":1,"Code":70,"Msg":"ok","Description":"bmminer 1.0.0"}],"STATS":[{"BMMiner":"2.0.0","Type":"Antminer S9"}{"STATS":0,"ID":"BC50","Elapsed":9,"GHS 5s":"13000.1","temp6":60,"temp2_6":75,"chain_acn6":63,"chain_rate6":"4333.1"}],"SUMMARY":[{"Elapsed":9,"GHS 5s":"13000.1","Accepted":1}],"id":1}"#;
+const READING: &[u8] = br#"{"STATUS":[{"STATUS":"S","When":1,"Code":70,"Msg":"ok","Description":"bmminer 1.0.0"}],"STATS":[{"BMMiner":"2.0.0","Type":"Antminer S9"}{"STATS":0,"ID":"BC50","Elapsed":9,"fan_num":2,"fan5":4800,"fan6":4800,"GHS 5s":"13000.1","temp6":60,"temp2_6":75,"chain_acn6":63,"chain_rate6":"4333.1"}],"SUMMARY":[{"Elapsed":9,"GHS 5s":"13000.1","Accepted":1}],"id":1}"#;
 
 /// Connects as worker `thermine`, answers the first job with garbage if told to, and hangs up.
 fn unit(stratum: String, garbage: bool) -> std::thread::JoinHandle<()> {

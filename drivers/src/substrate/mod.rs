@@ -216,19 +216,27 @@ pub enum SubstrateError {
 /// is silent for longer, and would not come back to the same session.
 pub(crate) const TELEMETRY_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Steps in a row without an answer after which a unit is given up.
-const SILENT_STEPS: u32 = 5;
+/// Time-outs in a row without an answer after which a unit is given up.
+const SILENT_TIMEOUTS: u32 = 5;
 
-/// Counts steps without an answer.
+/// Counts steps without an answer, and how long they lasted: one on schedule may end long before its time-out.
 #[derive(Debug, Clone, Copy, Default)]
-struct Silence(u32);
+struct Silence {
+    steps: u32,
+    span: Duration,
+}
 
 impl Silence {
-    /// Takes note of a step's end. Returns how many steps in a row had no answer, once it is enough.
-    fn note(&mut self, observation: &Observation) -> Option<u32> {
-        let silent = observation.outcome == Outcome::TimedOut && observation.shares.is_empty();
-        self.0 = if silent { self.0 + 1 } else { 0 };
-        Some(self.0).filter(|steps| *steps >= SILENT_STEPS)
+    /// Takes note of the end of a step of this `pace`. Returns how many steps in a row had no answer, once
+    /// they have lasted long enough.
+    fn note(&mut self, observation: &Observation, pace: &Pace) -> Option<u32> {
+        if observation.outcome == Outcome::TimedOut && observation.shares.is_empty() {
+            self.steps += 1;
+            self.span += observation.ended.since(observation.started);
+        } else {
+            *self = Silence::default();
+        }
+        (self.span >= SILENT_TIMEOUTS * pace.timeout).then_some(self.steps)
     }
 }
 

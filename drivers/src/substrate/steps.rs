@@ -159,7 +159,7 @@ impl Steps {
         };
         self.unrecorded = Some(drive.record(self.steps, &observation));
         self.steps += 1;
-        match self.silence.note(&observation) {
+        match self.silence.note(&observation, &drive.pace) {
             None => Ok(observation),
             Some(steps) => Err(SubstrateError::Silent {
                 unit: wire.unit(),

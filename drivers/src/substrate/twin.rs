@@ -189,7 +189,7 @@ impl Substrate for Twin {
         let record = drive.record(self.steps, &observation);
         self.recorder.record(Record::Step(record)).await?;
         self.steps += 1;
-        match self.silence.note(&observation) {
+        match self.silence.note(&observation, &drive.pace) {
             None => Ok(observation),
             Some(steps) => Err(SubstrateError::Silent {
                 unit: "the twin".into(),
