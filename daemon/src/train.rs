@@ -96,6 +96,11 @@ fn plan(args: &cli::Train) -> Result<Plan> {
     if args.capture.is_some() && args.substrate != Kind::Replay {
         bail!("--capture is for --substrate replay only");
     }
+    if args.config.is_some() && args.substrate == Kind::Replay {
+        bail!(
+            "--config is not for --substrate replay: a capture holds the configuration that it was made with"
+        );
+    }
     if args.substrate == Kind::Twin && plan.config.unit.simulated.is_none() {
         bail!(
             "--substrate twin is a simulation, but {} is not configured as a simulated unit",

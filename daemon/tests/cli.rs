@@ -236,6 +236,17 @@ fn wrong_command_lines_say_what_is_wrong() {
     assert!(failure(&["train", "narma11"]).contains("narma10"));
     assert!(failure(&["train", "narma10", "--substrate", "replay"]).contains("--capture"));
     assert!(failure(&["train", "narma10", "--config", "nowhere.toml"]).contains("nowhere.toml"));
+    let replay = [
+        "train",
+        "narma10",
+        "--substrate",
+        "replay",
+        "--capture",
+        "x",
+        "--config",
+    ];
+    let sim = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/sim-s9.toml");
+    assert!(failure(&[&replay[..], &[sim]].concat()).contains("--config is not for"));
     assert!(failure(&["capture", "verify", "nowhere.sqlite"]).contains("nowhere.sqlite"));
     assert!(failure(&["train", "narma10", "--test", "3"]).contains("at least 50"));
     let full = env!("CARGO_MANIFEST_DIR");
