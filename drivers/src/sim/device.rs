@@ -16,11 +16,12 @@ use super::ambient::Ambient;
 use super::fault::{Fault, Faults};
 use super::hashing::{Chips, Timeline, Work};
 use super::params::Params;
+use super::point::Point;
 use super::sensors::{Sampler, Sensors, Setting};
 use super::thermal::{Drive, Network};
 use crate::clock::Nanos;
 use crate::pow::difficulty::Difficulty;
-use crate::quantity::{Celsius, MegaHertz, Volts};
+use crate::quantity::Celsius;
 use crate::seed::{self, Rng};
 use crate::unit::OperatingPoint;
 
@@ -83,14 +84,6 @@ pub struct Device {
     copies: VecDeque<Find>,
 }
 
-/// Where the unit runs.
-#[derive(Debug, Clone, Copy)]
-struct Point {
-    frequency: MegaHertz,
-    voltage: Volts,
-    fan: f64,
-}
-
 impl Device {
     /// A unit of this model that has stood at ambient temperature and is switched on without work.
     ///
@@ -108,11 +101,7 @@ impl Device {
             tick: Duration::from_secs_f64(params.tick_s),
             ticks: 0,
             ticks_per_sample: ticks_per_sample as u64,
-            point: Point {
-                frequency: MegaHertz(params.frequency_mhz),
-                voltage: Volts(params.voltage_v),
-                fan: params.fan,
-            },
+            point: Point::nominal(params),
             network: Network::new(params, params.ambient_c),
             chips: Chips::new(params, &mut seed::stream(seed, "sim/spread")),
             timeline: Timeline::default(),
@@ -190,31 +179,14 @@ impl Device {
     ///
     /// The clock changes at once, the voltage and the fan for the whole of the present tick.
     pub fn set_operating_point(&mut self, asked: &OperatingPoint) -> OperatingPoint {
-        let p = &self.params;
-        let mut point = self.point;
-        if let Some(f) = asked.frequency.filter(|f| !f.0.is_nan()) {
-            let step = p.frequency_step_mhz;
-            let stepped = (f.0 / step).round() * step;
-            point.frequency = MegaHertz(stepped.clamp(p.frequency_min_mhz, p.frequency_max_mhz));
-        }
-        if let Some(v) = asked.voltage.filter(|v| !v.0.is_nan()) {
-            point.voltage = Volts(v.0.clamp(p.voltage_min_v, p.voltage_max_v));
-        }
-        if let Some(fan) = asked.fan.filter(|fan| !fan.is_nan()) {
-            point.fan = fan.clamp(p.fan_min, 1.0);
-        }
+        let point = self.point.moved(asked, &self.params);
         self.settle(self.now);
         let faster = point.frequency.0 / self.point.frequency.0;
         self.timeline.hurry(self.now, faster);
         self.point = point;
         self.update_rates();
         self.plan();
-        OperatingPoint {
-            frequency: Some(point.frequency),
-            voltage: Some(point.voltage),
-            fan: Some(point.fan),
-            mode: None,
-        }
+        point.read_back()
     }
 
     /// The difficulty that the unit works at when asked for `asked`: never under its floor.
@@ -266,12 +238,7 @@ impl Device {
         self.work.is_some()
     }
 
-    /// True temperature of the hottest die; no firmware knows it.
-    pub fn hottest(&self) -> Celsius {
-        Celsius(self.network.hottest())
-    }
-
-    /// True mean temperature of the dies.
+    /// Mean temperature of the dies. No firmware knows this.
     pub fn mean_die(&self) -> Celsius {
         let die = self.network.die();
         Celsius(die.iter().sum::<f64>() / die.len() as f64)

@@ -6,7 +6,7 @@
 //!
 //! - [`params`]: the table, with the source of each number;
 //! - [`layout`]: where chip, core and counter stand in a nonce;
-//! - [`device`]: the state machine;
+//! - [`device`]: the state machine; `point`: where it runs;
 //! - [`sensors`]: what its firmware would report; [`fault`]: what can break;
 //! - `thermal`: heat and current; `ambient`; `hashing`: error rates and which work is on the chips; `exp`;
 //! - `connection`: how a firmware opens its connection to a pool;
@@ -36,6 +36,7 @@ pub mod lb_box;
 pub mod lv06;
 pub mod miner;
 pub mod params;
+mod point;
 pub mod s9;
 pub mod s9_api;
 pub mod sensors;

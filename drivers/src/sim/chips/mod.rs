@@ -190,7 +190,7 @@ impl Status {
     fn of(device: &Device, counters: Counters) -> Status {
         Status {
             at: device.now(),
-            hottest: device.hottest(),
+            hottest: device.hottest_die(),
             mean_die: device.mean_die(),
             counters,
         }
