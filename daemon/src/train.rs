@@ -220,7 +220,7 @@ fn judge(
         )?;
         arms.push(Arm {
             mode: trace.mode,
-            encoding: trace.mode.encoding(),
+            encoding: trace.mode.encoding(plan.config.unit.model),
             provenance: trace.provenance.clone(),
             published_nrmse: trace.mode.published(),
             sentence: verdict.to_string(),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thermine_drivers::substrate::{Discipline, Drive};
 use thermine_drivers::unit::OperatingPoint;
+use thermine_drivers::units::Model;
 
 use crate::config;
 
@@ -54,9 +55,10 @@ impl Mode {
         }
     }
 
-    /// What the input does to the unit, in words.
-    pub fn encoding(self) -> &'static str {
+    /// What the input does to a unit of `model`, in words.
+    pub fn encoding(self, model: Model) -> &'static str {
         match self {
+            Mode::Dialogue if model.is_bare() => "input sets the duty, by the pace of the feed",
             Mode::Dialogue => "input sets the duty, by the cadence of clean jobs",
             Mode::Monologue => "input sets the share difficulty of pipelined jobs",
             Mode::Constant => "input is ignored",
@@ -129,7 +131,6 @@ impl Encoder {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use thermine_drivers::units::Model;
 
     fn encoder(mode: Mode) -> Encoder {
         let config = Config::simulated(Model::AntminerS9).expect("the default");
