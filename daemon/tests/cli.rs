@@ -253,14 +253,14 @@ fn wrong_command_lines_say_what_is_wrong() {
     assert!(failure(&["train", "narma10", "--out", full]).contains("is not empty"));
 }
 
-/// A configuration of a real unit: its pool at `stratum`, its API at `api`.
-fn real_unit(dir: &Path, stratum: &str, api: &str) -> PathBuf {
+/// A configuration of a real unit: its pool at `stratum`, its API at `api`; given `patience` seconds to connect.
+fn real_unit(dir: &Path, stratum: &str, api: &str, patience: u32) -> PathBuf {
     let config = include_str!("../../configs/antminer-s9.toml")
         .replace("127.0.0.1:3333", stratum)
         .replace("127.0.0.1:4028", api)
         .replace(
             "connect_timeout_seconds = 120",
-            "connect_timeout_seconds = 1",
+            &format!("connect_timeout_seconds = {patience}"),
         );
     let path = dir.join("unit.toml");
     std::fs::write(&path, config).expect("written");
@@ -288,12 +288,15 @@ fn a_port_in_use_and_a_unit_that_never_comes_are_named() {
             out.to_str().expect("UTF-8"),
         ])
     };
-    let said = run(&real_unit(dir.path(), &address, "127.0.0.1:9"), "a");
+    let said = run(&real_unit(dir.path(), &address, "127.0.0.1:9", 1), "a");
     assert!(
         said.contains(&address) && said.contains("is another program using it?"),
         "{said}"
     );
-    let said = run(&real_unit(dir.path(), &free_address(), "127.0.0.1:9"), "b");
+    let said = run(
+        &real_unit(dir.path(), &free_address(), "127.0.0.1:9", 1),
+        "b",
+    );
     assert!(
         said.contains("no unit with worker name `thermine` connected within 1 s"),
         "{said}"
@@ -356,12 +359,12 @@ fn a_unit_that_fails_in_mid_run_is_named_and_the_capture_is_whole() {
             false,
             1000,
             b"\x00\xff so sorry" as &[u8],
-            "gave no reading within 1 s",
+            "gave no reading within 10 s",
         ),
     ] {
         let dir = tempfile::tempdir().expect("a folder");
         let stratum = free_address();
-        let config = real_unit(dir.path(), &stratum, &api(readings, reply));
+        let config = real_unit(dir.path(), &stratum, &api(readings, reply), 10);
         let unit = unit(stratum, garbage);
         let out = dir.path().join("out");
         let said = failure(&[
