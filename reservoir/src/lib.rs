@@ -12,6 +12,7 @@ pub mod controls;
 pub mod describe;
 pub mod evaluate;
 pub mod metrics;
+pub mod multi_seed;
 pub mod random;
 pub mod readout;
 pub mod split;
