@@ -9,6 +9,7 @@
 
 pub mod bootstrap;
 pub mod controls;
+mod dense;
 pub mod describe;
 pub mod evaluate;
 pub mod metrics;
