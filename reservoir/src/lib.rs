@@ -11,6 +11,7 @@ pub mod bootstrap;
 pub mod controls;
 mod dense;
 pub mod describe;
+pub mod esn;
 pub mod evaluate;
 pub mod metrics;
 pub mod multi_seed;
