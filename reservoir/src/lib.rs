@@ -8,6 +8,7 @@
 //! ```
 
 pub mod bootstrap;
+pub mod capacity;
 pub mod controls;
 mod dense;
 pub mod describe;
