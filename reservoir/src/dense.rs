@@ -11,11 +11,11 @@ use faer::linalg::solvers::Solve;
 use faer::{Accum, MatMut, MatRef, Par, Side};
 use nalgebra::DMatrix;
 
-fn view(matrix: &DMatrix<f64>) -> MatRef<'_, f64> {
+pub(crate) fn view(matrix: &DMatrix<f64>) -> MatRef<'_, f64> {
     MatRef::from_column_major_slice(matrix.as_slice(), matrix.nrows(), matrix.ncols())
 }
 
-fn view_mut(matrix: &mut DMatrix<f64>) -> MatMut<'_, f64> {
+pub(crate) fn view_mut(matrix: &mut DMatrix<f64>) -> MatMut<'_, f64> {
     let (rows, columns) = matrix.shape();
     MatMut::from_column_major_slice_mut(matrix.as_mut_slice(), rows, columns)
 }

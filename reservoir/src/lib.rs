@@ -21,4 +21,5 @@ pub mod readout;
 pub mod split;
 pub mod state;
 pub mod tasks;
+mod tridiagonal;
 pub mod verdict;

@@ -276,15 +276,29 @@ pub struct Standardiser {
     pub scales: Vec<f64>,
 }
 
+/// Sum of `part` of each value, over eight running sums, so that none waits for the one before it.
+fn sum(values: &[f64], part: impl Fn(f64) -> f64) -> f64 {
+    let (eights, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        for (sum, value) in sums.iter_mut().zip(eight) {
+            *sum += part(*value);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|value| part(*value)).sum::<f64>()
+}
+
 impl Standardiser {
     /// Fits to `rows` of `states`.
     pub fn fit(states: &StateMatrix, rows: Range<usize>) -> Standardiser {
-        let segment = states.values().rows(rows.start, rows.len());
-        let (means, scales) = segment
+        let (means, scales) = states
+            .values()
             .column_iter()
             .map(|column| {
-                let mean = column.mean();
-                let deviation = column.variance().sqrt();
+                let values = &column.as_slice()[rows.clone()];
+                let count = values.len() as f64;
+                let mean = sum(values, |v| v) / count;
+                let deviation = (sum(values, |v| (v - mean) * (v - mean)) / count).sqrt();
                 // Below this the column is constant but for rounding of its mean.
                 let floor = 1e-12 * mean.abs().max(1e-300);
                 (

@@ -60,7 +60,7 @@ pub fn echo_test(a: &StateMatrix, b: &StateMatrix, threshold: f64) -> Result<Ech
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
     let first = mean(&distance[..rows.div_ceil(20)]);
     let last = mean(&distance[rows - rows.div_ceil(4)..]);
-    let forgotten_after = match distance.iter().rposition(|d| !(*d <= threshold)) {
+    let forgotten_after = match distance.iter().rposition(|d| d.is_nan() || *d > threshold) {
         None => Some(0),
         Some(above) if above + 1 < rows => Some(above + 1),
         Some(_) => None,

@@ -10,8 +10,9 @@ use super::path::check_lambda;
 use crate::dense;
 use crate::state::{Standardiser, StateMatrix};
 
-/// Rows that are standardised at a time: few enough to stay in the cache until they are multiplied.
-const BLOCK: usize = 256;
+/// Values that are standardised at a time, 4 MB: few enough to stay in the cache until they are multiplied,
+/// and enough that adding to the Gram matrix does not take longer than multiplying.
+const VALUES: usize = 1 << 19;
 
 /// Moments of N features and M targets over the training rows.
 pub(super) struct Moments {
@@ -33,10 +34,11 @@ impl Moments {
         let columns = states.columns();
         let mut gram = DMatrix::zeros(columns, columns);
         let mut cross = DMatrix::zeros(columns, targets.ncols());
-        let mut block = DMatrix::zeros(BLOCK, columns);
-        let mut y_block = DMatrix::zeros(BLOCK, targets.ncols());
-        for start in (0..rows.len()).step_by(BLOCK) {
-            let length = BLOCK.min(rows.len() - start);
+        let most = (VALUES / columns.max(1)).clamp(1, rows.len().max(1));
+        let mut block = DMatrix::zeros(most, columns);
+        let mut y_block = DMatrix::zeros(most, targets.ncols());
+        for start in (0..rows.len()).step_by(most) {
+            let length = most.min(rows.len() - start);
             let source = rows.start + start;
             standardiser.apply_into(states, source..source + length, &mut block);
             y_block

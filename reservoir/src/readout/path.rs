@@ -4,18 +4,20 @@
 //! w(λ) = argmin (1/T) ‖y − b − X w‖² + λ ‖w‖²
 //! ```
 //!
-//! with X standardised on the training rows and b not penalised, as in [`super::Ridge`]. With the eigenvectors V
-//! and eigenvalues d of XᵀX/T, w(λ) = V (Vᵀ Xᵀy/T) / (d + λ): once factorised, a penalty costs N² and its
-//! generalised cross-validation N. With more features than rows, the eigenvectors of XXᵀ/T take the place of V.
+//! with X standardised on the training rows and b not penalised, as in [`super::Ridge`]. XᵀX/T is reduced to a
+//! tridiagonal matrix once; then the weights of a penalty cost N², and its generalised cross-validation N.
+//! With more features than rows, XXᵀ/T takes the place of XᵀX/T. Penalties below rounding, some 1e-15 of the largest
+//! eigenvalue, are raised to it.
 
 use std::ops::Range;
 
 use nalgebra::DMatrix;
 
 use super::linear::{LinearReadout, ReadoutError, check_rows};
-use super::moments::Moments;
+use super::moments::{Moments, centred};
 use crate::dense;
 use crate::state::{Feature, Standardiser, StateMatrix};
+use crate::tridiagonal::Tridiagonal;
 
 /// Blocks of time that cross-validation cuts the training rows into; each after the second is predicted
 /// from all before it. As [`super::Ridge`] does.
@@ -32,14 +34,12 @@ pub struct RidgePath {
     standardiser: Standardiser,
     intercepts: Vec<f64>,
     rows: usize,
-    /// Eigenvalues, none below 0.
-    spectrum: Vec<f64>,
-    /// Weights are this times `projected` / (spectrum + λ): N × K.
-    basis: DMatrix<f64>,
-    /// K × M.
-    projected: DMatrix<f64>,
-    /// Squared length of Xᵀy/T along each eigenvector, K × M.
-    energy: DMatrix<f64>,
+    /// Of XᵀX/T, or of XXᵀ/T where there are more features than rows; K × K.
+    system: Tridiagonal,
+    /// Right-hand side in the coordinates of the system: Xᵀy/T, or y/T; K × M.
+    right: DMatrix<f64>,
+    /// X itself, where the system is XXᵀ/T.
+    wide: Option<DMatrix<f64>>,
     /// Variance of each target, M.
     variance: Vec<f64>,
 }
@@ -58,54 +58,42 @@ impl RidgePath {
     /// Factorises `rows` of `states` and `targets` (T × M).
     ///
     /// # Errors
-    /// If there are fewer than five rows, a target is not finite, or the eigenvalues do not converge.
+    /// If there are fewer than five rows, a target is not finite, or the rows are not there.
     pub fn new(
         states: &StateMatrix,
         targets: &DMatrix<f64>,
         rows: Range<usize>,
     ) -> Result<RidgePath, ReadoutError> {
         check_rows(states, targets, &rows, LEAST)?;
-        let unsolvable = || ReadoutError::Unsolvable {
-            features: states.columns(),
-            reason: "the eigenvalues do not converge".to_string(),
-        };
         let count = rows.len() as f64;
-        let wide = states.columns() > rows.len();
-        let (standardiser, intercepts, variance, spectrum, basis, projected, energy);
-        if wide {
-            standardiser = Standardiser::fit(states, rows.clone());
-            let x = standardiser.apply(states, rows.clone());
-            let (y, means) = super::moments::centred(targets, rows.clone());
-            let (values, vectors) =
-                dense::eigen(&(dense::outer(&x) / count)).ok_or_else(unsolvable)?;
-            let along = dense::transposed_product(&vectors, &y);
-            variance = y.column_iter().map(|c| c.norm_squared() / count).collect();
-            energy = DMatrix::from_fn(along.nrows(), along.ncols(), |i, j| {
-                values[i].max(0.0) * along[(i, j)].powi(2) / count
-            });
-            basis = dense::transposed_product(&x, &vectors);
-            projected = along / count;
-            (spectrum, intercepts) = (values, means);
-        } else {
+        let features = states.features().to_vec();
+        if states.columns() <= rows.len() {
             let moments = Moments::of(states, targets, rows.clone());
-            let (values, vectors) = dense::eigen(&moments.gram).ok_or_else(unsolvable)?;
-            projected = dense::transposed_product(&vectors, &moments.cross);
-            energy = projected.map(|p| p * p);
-            basis = vectors;
-            variance = moments.variance;
-            standardiser = moments.standardiser;
-            (spectrum, intercepts) = (values, moments.means);
+            let system = Tridiagonal::of(&moments.gram);
+            return Ok(RidgePath {
+                features,
+                standardiser: moments.standardiser,
+                intercepts: moments.means,
+                rows: rows.len(),
+                right: system.back(&moments.cross),
+                system,
+                wide: None,
+                variance: moments.variance,
+            });
         }
+        let standardiser = Standardiser::fit(states, rows.clone());
+        let x = standardiser.apply(states, rows.clone());
+        let (y, intercepts) = centred(targets, rows.clone());
+        let system = Tridiagonal::of(&(dense::outer(&x) / count));
         Ok(RidgePath {
-            features: states.features().to_vec(),
+            features,
             standardiser,
             intercepts,
             rows: rows.len(),
-            spectrum: spectrum.into_iter().map(|d| d.max(0.0)).collect(),
-            basis,
-            projected,
-            energy,
-            variance,
+            right: system.back(&y) / count,
+            system,
+            wide: Some(x),
+            variance: variances(&y),
         })
     }
 
@@ -117,24 +105,45 @@ impl RidgePath {
         self.at_each(&vec![lambda; self.intercepts.len()])
     }
 
-    /// Effective number of parameters at `lambda`, without the intercept: Σ d / (d + λ).
+    /// The readouts at several penalties, for less than one at a time costs.
+    ///
+    /// # Errors
+    /// If a penalty is not positive and finite.
+    pub fn at_all(&self, lambdas: &[f64]) -> Result<Vec<LinearReadout>, ReadoutError> {
+        for lambda in lambdas {
+            check_lambda(*lambda)?;
+        }
+        let outputs = self.intercepts.len();
+        let weights = self.weights_at(lambdas);
+        let readout = |i: usize| self.readout(weights.columns(i * outputs, outputs).into_owned());
+        Ok((0..lambdas.len()).map(readout).collect())
+    }
+
+    /// Effective number of parameters at `lambda`, without the intercept: Σ d/(d + λ) over the eigenvalues d.
     pub fn degrees_of_freedom(&self, lambda: f64) -> f64 {
-        self.spectrum.iter().map(|d| d / (d + lambda)).sum()
+        let lost = self.system.effective(lambda) * self.system.inverse_trace(lambda);
+        (self.right.nrows() as f64 - lost).max(0.0)
     }
 
     /// Mean squared error of each output on the training rows.
     pub fn training_error(&self, lambda: f64) -> Vec<f64> {
-        self.energy
-            .column_iter()
+        let solved = self.system.solve(lambda, &self.right);
+        if self.wide.is_some() {
+            // y − Xw = λ T α for w = Xᵀα.
+            let scale = self.system.effective(lambda).powi(2) * self.rows as f64;
+            return solved
+                .column_iter()
+                .map(|c| scale * c.norm_squared())
+                .collect();
+        }
+        let image = self.system.product(&solved);
+        let columns = solved.column_iter().zip(image.column_iter());
+        columns
+            .zip(self.right.column_iter())
             .zip(&self.variance)
-            .map(|(energy, variance)| {
-                let explained: f64 = energy
-                    .iter()
-                    .zip(&self.spectrum)
-                    .map(|(e, d)| e * (d + 2.0 * lambda) / (d + lambda).powi(2))
-                    .sum();
+            .map(|(((solved, image), right), variance)| {
                 // What is left of a perfect fit is rounding, of either sign.
-                (variance - explained).max(0.0)
+                (variance - 2.0 * solved.dot(&right) + solved.dot(&image)).max(0.0)
             })
             .collect()
     }
@@ -193,30 +202,50 @@ impl RidgePath {
         for lambda in lambdas {
             check_lambda(*lambda)?;
         }
-        let shrunk = DMatrix::from_fn(self.projected.nrows(), lambdas.len(), |i, j| {
-            self.projected[(i, j)] / (self.spectrum[i] + lambdas[j])
-        });
-        Ok(self.readout(&shrunk))
+        let mut solved = DMatrix::zeros(self.right.nrows(), lambdas.len());
+        for (output, lambda) in lambdas.iter().enumerate() {
+            let right = self.right.columns(output, 1).into_owned();
+            solved.set_column(output, &self.system.solve(*lambda, &right).column(0));
+        }
+        Ok(self.readout(self.weights(&solved)))
     }
 
-    /// The readout of these weights along the eigenvectors.
-    fn readout(&self, shrunk: &DMatrix<f64>) -> LinearReadout {
+    fn readout(&self, weights: DMatrix<f64>) -> LinearReadout {
         LinearReadout {
             features: self.features.clone(),
             standardiser: self.standardiser.clone(),
-            weights: dense::product(&self.basis, shrunk),
+            weights,
             intercepts: self.intercepts.clone(),
         }
     }
 
-    /// Readouts at all `lambdas` side by side: N × (M · lambdas).
-    fn weights_at(&self, lambdas: &[f64]) -> DMatrix<f64> {
-        let outputs = self.projected.ncols();
-        let shrunk = DMatrix::from_fn(self.projected.nrows(), outputs * lambdas.len(), |i, j| {
-            self.projected[(i, j % outputs)] / (self.spectrum[i] + lambdas[j / outputs])
-        });
-        dense::product(&self.basis, &shrunk)
+    /// Weights of the features, from a solution in the coordinates of the system.
+    fn weights(&self, solved: &DMatrix<f64>) -> DMatrix<f64> {
+        let rotated = self.system.forth(solved);
+        match &self.wide {
+            Some(x) => dense::transposed_product(x, &rotated),
+            None => rotated,
+        }
     }
+
+    /// Weights at all `lambdas` side by side: N × (M · lambdas).
+    fn weights_at(&self, lambdas: &[f64]) -> DMatrix<f64> {
+        let outputs = self.intercepts.len();
+        let mut solved = DMatrix::zeros(self.right.nrows(), outputs * lambdas.len());
+        for (place, lambda) in lambdas.iter().enumerate() {
+            let at = self.system.solve(*lambda, &self.right);
+            solved.columns_mut(place * outputs, outputs).copy_from(&at);
+        }
+        self.weights(&solved)
+    }
+}
+
+fn variances(centred: &DMatrix<f64>) -> Vec<f64> {
+    let count = centred.nrows() as f64;
+    centred
+        .column_iter()
+        .map(|column| column.norm_squared() / count)
+        .collect()
 }
 
 /// Chooses among `lambdas` by forward chaining over `rows`: no choice sees the future. One factorisation
@@ -236,11 +265,7 @@ pub fn time_ordered(
     }
     let bound = |block: usize| rows.start + block * rows.len() / BLOCKS;
     let mut criterion = vec![0.0; lambdas.len()];
-    let (y, _) = super::moments::centred(targets, rows.clone());
-    let variance: Vec<f64> = y
-        .column_iter()
-        .map(|c| c.norm_squared() / rows.len() as f64)
-        .collect();
+    let variance = variances(&centred(targets, rows.clone()).0);
     let predicted = (rows.end - bound(FIRST_PREDICTED)) as f64;
     for block in FIRST_PREDICTED..BLOCKS {
         let past = RidgePath::new(states, targets, rows.start..bound(block))?;
@@ -388,7 +413,7 @@ mod tests {
     fn time_order_agrees_with_fits_done_by_hand() {
         let (x, y) = data(100, 6, 3);
         let choice = time_ordered(&x, &y, 0..100, &[0.1]).expect("valid");
-        let (centred, _) = super::super::moments::centred(&y, 0..100);
+        let (centred, _) = centred(&y, 0..100);
         let mut expected = 0.0;
         for block in 2..5 {
             let past = fit(&x, &y, 0..20 * block, 0.1).expect("solvable");
