@@ -39,7 +39,7 @@ fn algebra(criterion: &mut Criterion) {
     group
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(2));
+        .measurement_time(Duration::from_secs(1));
     for (rows, columns) in [(10_000, 1_000), (100_000, 200)] {
         let x = uniform(rows, columns);
         let size = format!("T={rows} N={columns}");

@@ -5,7 +5,7 @@
 //! fused everywhere, so that a seed gives the same states to the last bit on every machine.
 
 use nalgebra::DMatrix;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 /// Nodes that are summed side by side.
 const TILE: usize = 32;
@@ -18,8 +18,10 @@ const KEPT: usize = 8;
 pub(super) struct Diagonals {
     nodes: usize,
     offsets: Vec<usize>,
-    /// By tile of nodes, then by offset, then by node; zero beyond the last node.
-    weights: Vec<[f64; TILE]>,
+    /// By tile of nodes, then by offset, then by node; zero beyond the last node. In single precision, so
+    /// that those of a thousand nodes stay in the second-level cache: they are random anyway. All arithmetic is
+    /// in double precision.
+    weights: Vec<[f32; TILE]>,
 }
 
 impl Diagonals {
@@ -32,7 +34,7 @@ impl Diagonals {
                 tiled.push(std::array::from_fn(|lane| {
                     let node = tile * TILE + lane;
                     if node < nodes {
-                        weights[k * nodes + node]
+                        weights[k * nodes + node] as f32
                     } else {
                         0.0
                     }
@@ -52,7 +54,7 @@ impl Diagonals {
 
     pub(super) fn scale(&mut self, by: f64) {
         for weight in self.weights.iter_mut().flatten() {
-            *weight *= by;
+            *weight = (f64::from(*weight) * by) as f32;
         }
     }
 
@@ -63,7 +65,7 @@ impl Diagonals {
             for (lane, weight) in weights.iter().enumerate() {
                 let node = tile * TILE + lane;
                 if node < self.nodes {
-                    dense[(node, (node + self.offsets[k]) % self.nodes)] = *weight;
+                    dense[(node, (node + self.offsets[k]) % self.nodes)] = f64::from(*weight);
                 }
             }
         }
@@ -75,7 +77,11 @@ impl Diagonals {
         let mut twice = self.workspace();
         self.spread(&mut twice, x);
         let mut product = vec![0.0; self.weights.len() / self.offsets.len() * TILE];
-        Arch::new().dispatch(|| self.multiply(&twice, &mut product));
+        Arch::new().dispatch(Multiply {
+            weights: self,
+            twice: &twice,
+            sums: &mut product,
+        });
         product.truncate(self.nodes);
         product
     }
@@ -103,10 +109,54 @@ impl Diagonals {
                     continue;
                 };
                 for lane in 0..TILE {
-                    total[lane] = weights[lane].mul_add(sources[lane], total[lane]);
+                    total[lane] = f64::from(weights[lane]).mul_add(sources[lane], total[lane]);
                 }
             }
             *sum = total;
+        }
+    }
+}
+
+/// One product, on the vectors that the processor has.
+struct Multiply<'a> {
+    weights: &'a Diagonals,
+    twice: &'a [f64],
+    sums: &'a mut [f64],
+}
+
+impl WithSimd for Multiply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.weights.multiply(self.twice, self.sums);
+    }
+}
+
+/// One step of the network, likewise: from the state `twice` to the state `x`.
+struct Step<'a> {
+    recurrent: &'a Diagonals,
+    input_weights: &'a [f64],
+    bias: &'a [f64],
+    leak: f64,
+    u: f64,
+    twice: &'a [f64],
+    sums: &'a mut [f64],
+    x: &'a mut [f64],
+}
+
+impl WithSimd for Step<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let weights = self.input_weights.iter().zip(self.bias);
+        for (sum, (w, b)) in self.sums.iter_mut().zip(weights) {
+            *sum = w.mul_add(self.u, *b);
+        }
+        self.recurrent.multiply(self.twice, self.sums);
+        for (x, sum) in self.x.iter_mut().zip(&*self.sums) {
+            *x = self.leak.mul_add(tanh(*sum) - *x, *x);
         }
     }
 }
@@ -131,14 +181,15 @@ pub(super) fn run(
     let arch = Arch::new();
     for (block, inputs) in input.chunks(KEPT).enumerate() {
         for (u, kept) in inputs.iter().zip(kept.chunks_exact_mut(nodes)) {
-            arch.dispatch(|| {
-                for ((sum, w), b) in sums.iter_mut().zip(input_weights).zip(bias) {
-                    *sum = w.mul_add(*u, *b);
-                }
-                recurrent.multiply(&twice, &mut sums);
-                for (x, sum) in x.iter_mut().zip(&sums) {
-                    *x = leak.mul_add(tanh(*sum) - *x, *x);
-                }
+            arch.dispatch(Step {
+                recurrent,
+                input_weights,
+                bias,
+                leak,
+                u: *u,
+                twice: &twice,
+                sums: &mut sums,
+                x: &mut x,
             });
             recurrent.spread(&mut twice, &x);
             kept.copy_from_slice(&x);

@@ -106,10 +106,11 @@ impl Rls {
                 *weight += gain * scale * error;
             }
         }
+        let grown = 1.0 / forgetting;
         for (mut column, own) in self.inverse.column_iter_mut().zip(&self.gain) {
             for (value, gain) in column.as_mut_slice().iter_mut().zip(&self.gain) {
                 // The product of the two gains first: equal for (i, j) and (j, i), so P stays symmetric.
-                *value = (*value - gain * own * scale) / forgetting;
+                *value = (*value - gain * own * scale) * grown;
             }
         }
         Ok(errors)
@@ -127,12 +128,12 @@ impl Rls {
     }
 }
 
-/// Inner product over four running sums, so that it need not wait for each addition.
+/// Inner product over eight running sums, so that it need not wait for each addition.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let (a4, a_rest) = a.as_chunks::<8>();
-    let (b4, b_rest) = b.as_chunks::<8>();
+    let (a8, a_rest) = a.as_chunks::<8>();
+    let (b8, b_rest) = b.as_chunks::<8>();
     let mut sums = [0.0; 8];
-    for (a, b) in a4.iter().zip(b4) {
+    for (a, b) in a8.iter().zip(b8) {
         for lane in 0..8 {
             sums[lane] += a[lane] * b[lane];
         }
