@@ -146,6 +146,13 @@ impl StateMatrix {
         Ok(StateMatrix { features, values })
     }
 
+    /// As [`StateMatrix::from_matrix`], of values that are finite and as many columns as features by how they
+    /// were made.
+    pub(crate) fn from_finite(features: Vec<Feature>, values: DMatrix<f64>) -> StateMatrix {
+        debug_assert!(features.len() == values.ncols() && values.iter().all(|v| v.is_finite()));
+        StateMatrix { features, values }
+    }
+
     /// Names and units of the columns.
     pub fn features(&self) -> &[Feature] {
         &self.features

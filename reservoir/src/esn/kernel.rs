@@ -8,10 +8,10 @@ use nalgebra::DMatrix;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Nodes that are summed side by side.
-const TILE: usize = 32;
+const TILE: usize = 64;
 
-/// Steps that are kept by rows before they are stored by columns: as many as share a cache line.
-const KEPT: usize = 8;
+/// Steps that are kept by rows before they are stored by columns: two cache lines of a column.
+const KEPT: usize = 16;
 
 /// A square matrix of `offsets.len()` full cyclic diagonals.
 #[derive(Debug, Clone, PartialEq)]

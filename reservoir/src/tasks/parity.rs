@@ -1,7 +1,7 @@
 //! Temporal parity and exclusive or of a random binary input: memory and nonlinearity, without anything
 //! that a linear readout of past inputs could use.
 //!
-//! Parity of order n with delay τ is the product of u[t−τ], …, u[t−τ−n+1] for u in {−1, +1} (Bertschinger
+//! Parity of order n with delay τ is the product of `u[t−τ]`, …, `u[t−τ−n+1]` for u in {−1, +1} (Bertschinger
 //! and Natschläger, Neural Comput. 16(7), 2004, with bits instead of signs). Order 2 is the exclusive or.
 
 use rand::RngExt;
@@ -11,7 +11,7 @@ use crate::random;
 
 /// Parities of orders `1..=orders` with delay `delay`, all of one input of `length` steps drawn from
 /// `seed`. The target is that of the highest order, the further targets those below it; order 1 is the
-/// plain memory of u[t−τ]. At least order 1 is given.
+/// plain memory of `u[t−τ]`. At least order 1 is given.
 pub fn parity(length: usize, orders: usize, delay: usize, seed: u64) -> Sequence {
     let orders = orders.max(1);
     let signs = signs(length + orders + delay, seed);
@@ -37,7 +37,7 @@ pub fn parity(length: usize, orders: usize, delay: usize, seed: u64) -> Sequence
     }
 }
 
-/// Exclusive or of the present input and that of `distance` steps ago: −u[t] u[t−distance], which is +1
+/// Exclusive or of the present input and that of `distance` steps ago: `−u[t] u[t−distance]`, which is +1
 /// where the two signs differ.
 pub fn xor(length: usize, distance: usize, seed: u64) -> Sequence {
     let signs = signs(length + distance, seed);
