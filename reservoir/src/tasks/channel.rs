@@ -7,8 +7,8 @@
 //! ```
 //!
 //! with d independent and uniform on {−3, −1, 1, 3} (Mathews and Lee, Proc. ASILOMAR, 1994; Jaeger and Haas,
-//! Science 304(5667), 2004). The target is `d[t−2]`, as in Jaeger and Haas; the further target is `d[t]`, of which
-//! the channel still holds back the part that arrives in the next two steps.
+//! Science 304(5667), 2004). The target is `d[t−2]`, as in Jaeger and Haas; the further target is `d[t]`, part of
+//! which only later values of u hold.
 
 use rand::RngExt;
 
