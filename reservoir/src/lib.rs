@@ -8,13 +8,18 @@
 //! ```
 
 pub mod bootstrap;
+pub mod capacity;
 pub mod controls;
+mod dense;
 pub mod describe;
+pub mod esn;
 pub mod evaluate;
 pub mod metrics;
+pub mod multi_seed;
 pub mod random;
 pub mod readout;
 pub mod split;
 pub mod state;
 pub mod tasks;
+mod tridiagonal;
 pub mod verdict;

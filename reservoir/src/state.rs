@@ -1,6 +1,6 @@
 //! The state matrix: what a reservoir showed at each step, one named column per feature.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use nalgebra::DMatrix;
@@ -24,6 +24,10 @@ impl Feature {
         }
     }
 }
+
+/// One row in so many has to differ from the one before it. Coarse sensors repeat themselves, but a row
+/// that stands for twenty steps and more is not a state of each of them.
+pub const FRESH: usize = 20;
 
 /// T rows (steps, in order of time) by N columns (features).
 #[derive(Debug, Clone, PartialEq)]
@@ -57,16 +61,27 @@ pub enum StateError {
     },
     /// A matrix in which nothing happens, as in two published logs.
     #[error(
-        "the states are degenerate: {distinct_rows} distinct rows, and {varying} of {features} features \
+        "the states are degenerate: {distinct_rows} distinct rows (counted up to 2), and {varying} of {features} features \
          vary independently; a score on them would be meaningless"
     )]
     Degenerate {
-        /// How many rows differ from each other.
+        /// How many rows differ from each other, counted up to 2.
         distinct_rows: usize,
         /// Rank of the centred matrix, counted up to 2.
         varying: usize,
         /// Columns.
         features: usize,
+    },
+    /// A matrix whose rows hardly ever change: a sensor that hangs, or one reading written many times.
+    #[error(
+        "the states are repeated: {repeated} of {rows} rows equal the row before them to the last bit; \
+         a score on them would count each reading many times"
+    )]
+    Repeated {
+        /// Rows that equal their predecessor.
+        repeated: usize,
+        /// Rows in all.
+        rows: usize,
     },
 }
 
@@ -102,6 +117,40 @@ impl StateMatrix {
             features,
             values: DMatrix::from_iterator(rows, count, values.into_iter().flatten()),
         })
+    }
+
+    /// A matrix from its values, T × N, and the N features of its columns.
+    ///
+    /// # Errors
+    /// If there are not N features, or a value is not finite.
+    pub fn from_matrix(
+        features: Vec<Feature>,
+        values: DMatrix<f64>,
+    ) -> Result<StateMatrix, StateError> {
+        if features.len() != values.ncols() {
+            return Err(StateError::Ragged {
+                feature: "names".to_string(),
+                found: features.len(),
+                expected: values.ncols(),
+            });
+        }
+        for (feature, column) in features.iter().zip(values.column_iter()) {
+            if let Some(row) = column.iter().position(|value| !value.is_finite()) {
+                return Err(StateError::NotFinite {
+                    feature: feature.name.clone(),
+                    row,
+                    value: column[row],
+                });
+            }
+        }
+        Ok(StateMatrix { features, values })
+    }
+
+    /// As [`StateMatrix::from_matrix`], of values that are finite and as many columns as features by how they
+    /// were made.
+    pub(crate) fn from_finite(features: Vec<Feature>, values: DMatrix<f64>) -> StateMatrix {
+        debug_assert!(features.len() == values.ncols() && values.iter().all(|v| v.is_finite()));
+        StateMatrix { features, values }
     }
 
     /// Names and units of the columns.
@@ -162,24 +211,42 @@ impl StateMatrix {
         }
     }
 
-    /// Refuses states in which nothing happens: fewer than two distinct rows, or a rank below 2 after
-    /// the means are taken out (all features are then one signal, or none). A single feature cannot have
-    /// rank 2 and is only required to vary.
+    /// Refuses states in which nothing happens: fewer than two distinct rows, a rank below 2 after the
+    /// means are taken out (all features are then one signal, or none), or rows of which fewer than one in
+    /// [`FRESH`] differs from its predecessor. A single feature cannot have rank 2 and is only required to
+    /// vary.
     ///
     /// # Errors
-    /// [`StateError::Degenerate`].
+    /// [`StateError::Degenerate`] or [`StateError::Repeated`].
     pub fn check_alive(&self, rows: Range<usize>) -> Result<(), StateError> {
-        let distinct: BTreeSet<Vec<u64>> = rows
-            .clone()
-            .map(|row| self.values.row(row).iter().map(|v| v.to_bits()).collect())
-            .take(10_000)
-            .collect();
-        let varying = self.rank_up_to_two(rows);
+        let bits = |row: usize| -> Vec<u64> {
+            // Adding zero makes the two zeros one.
+            let row = self.values.row(row);
+            row.iter().map(|v| (v + 0.0).to_bits()).collect()
+        };
+        let mut distinct = HashSet::new();
+        let mut repeated = 0;
+        let mut before = Vec::new();
+        for row in rows.clone() {
+            let now = bits(row);
+            repeated += usize::from(row > rows.start && now == before);
+            if distinct.len() < 2 {
+                distinct.insert(now.clone());
+            }
+            before = now;
+        }
+        let varying = self.rank_up_to_two(rows.clone());
         if distinct.len() < 2 || varying < self.columns().min(2) {
             return Err(StateError::Degenerate {
                 distinct_rows: distinct.len(),
                 varying,
                 features: self.columns(),
+            });
+        }
+        if (rows.len() - 1 - repeated) * FRESH < rows.len() - 1 {
+            return Err(StateError::Repeated {
+                repeated,
+                rows: rows.len(),
             });
         }
         Ok(())
@@ -216,15 +283,29 @@ pub struct Standardiser {
     pub scales: Vec<f64>,
 }
 
+/// Sum of `part` of each value, over eight running sums, so that none waits for the one before it.
+fn sum(values: &[f64], part: impl Fn(f64) -> f64) -> f64 {
+    let (eights, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        for (sum, value) in sums.iter_mut().zip(eight) {
+            *sum += part(*value);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|value| part(*value)).sum::<f64>()
+}
+
 impl Standardiser {
     /// Fits to `rows` of `states`.
     pub fn fit(states: &StateMatrix, rows: Range<usize>) -> Standardiser {
-        let segment = states.values().rows(rows.start, rows.len());
-        let (means, scales) = segment
+        let (means, scales) = states
+            .values()
             .column_iter()
             .map(|column| {
-                let mean = column.mean();
-                let deviation = column.variance().sqrt();
+                let values = &column.as_slice()[rows.clone()];
+                let count = values.len() as f64;
+                let mean = sum(values, |v| v) / count;
+                let deviation = (sum(values, |v| (v - mean) * (v - mean)) / count).sqrt();
                 // Below this the column is constant but for rounding of its mean.
                 let floor = 1e-12 * mean.abs().max(1e-300);
                 (
@@ -238,6 +319,24 @@ impl Standardiser {
             })
             .unzip();
         Standardiser { means, scales }
+    }
+
+    /// Writes rows `rows` of `states`, standardised, into the first rows of `into`, which has N columns.
+    pub(crate) fn apply_into(
+        &self,
+        states: &StateMatrix,
+        rows: Range<usize>,
+        into: &mut DMatrix<f64>,
+    ) {
+        let scaled = self.means.iter().zip(&self.scales);
+        for (column, (mean, scale)) in scaled.enumerate() {
+            let source = &states.values().column(column);
+            let source = &source.as_slice()[rows.clone()];
+            let mut target = into.column_mut(column);
+            for (to, from) in target.as_mut_slice().iter_mut().zip(source) {
+                *to = (from - mean) * scale;
+            }
+        }
     }
 
     /// Rows `rows` of `states`, standardised: |rows| × N.
@@ -295,6 +394,20 @@ mod tests {
         let two = matrix(&[("a", &[1.0, 2.0, 3.0]), ("b", &[3.0, 5.0, 8.0])]);
         assert!(two.check_alive(0..3).is_ok());
         assert!(two.check_alive(0..1).is_err(), "a single row");
+    }
+
+    #[test]
+    fn rows_that_hardly_change_are_refused() {
+        let steps = |held: usize| -> Vec<f64> { (0..400).map(|t| (t / held) as f64).collect() };
+        let squares = |held: usize| -> Vec<f64> { steps(held).iter().map(|v| v * v).collect() };
+        let held = |held| matrix(&[("a", &steps(held)), ("b", &squares(held))]);
+        assert!(held(1).check_alive(0..400).is_ok());
+        assert!(held(10).check_alive(0..400).is_ok());
+        let error = held(40).check_alive(0..400).expect_err("ten readings");
+        assert!(
+            error.to_string().contains("390 of 400 rows equal"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,14 +1,47 @@
-//! Benchmark tasks: an input, and the target that a readout is to give at each step.
+//! Benchmark tasks: an input, and the target or targets that a readout is to give at each step.
+//!
+//! Every generator draws from a seed and nothing else; a length of zero gives empty sequences. The
+//! length is the caller's, and so is the memory that it takes: 16 bytes a step and 8 more for each further
+//! target.
 
+pub mod channel;
+pub mod lorenz;
+pub mod mackey_glass;
 pub mod narma;
+pub mod parity;
+pub mod waveform;
 
-/// A task's input and target, of equal length.
-#[derive(Debug, Clone, PartialEq)]
+/// A task's input and targets, all of one length.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sequence {
     /// `u[t]`.
     pub input: Vec<f64>,
     /// What the readout is to give at step t, from what is known up to and including `u[t]`.
     pub target: Vec<f64>,
+    /// Targets beside the first, for tasks that have several.
+    pub further: Vec<Target>,
     /// Draws that diverged and were thrown away whole.
     pub rejected_draws: usize,
+}
+
+/// A further target of a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// What it is, unique within its task.
+    pub name: String,
+    /// What the readout is to give at each step.
+    pub values: Vec<f64>,
+}
+
+impl Sequence {
+    /// All targets, the first one first.
+    pub fn targets(&self) -> impl Iterator<Item = &[f64]> {
+        std::iter::once(self.target.as_slice())
+            .chain(self.further.iter().map(|target| target.values.as_slice()))
+    }
+}
+
+/// `signal[t + horizon]` for each of the first `length` steps.
+fn ahead(signal: &[f64], horizon: usize, length: usize) -> Vec<f64> {
+    signal[horizon..horizon + length].to_vec()
 }

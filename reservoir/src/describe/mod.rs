@@ -1,4 +1,12 @@
-//! Descriptive statistics of a sample, and whether it is uniform.
+//! Descriptive statistics of a sample, and whether it is uniform, Poisson, or one of many.
+
+mod counting;
+mod entropy;
+mod multiplicity;
+
+pub use counting::{DeadTime, DeadTimeTest, Dispersion, FEWEST_WAITS};
+pub use entropy::{Entropy, MOST_BINS};
+pub use multiplicity::{benjamini_hochberg, holm};
 
 use serde::{Deserialize, Serialize};
 

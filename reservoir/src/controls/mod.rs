@@ -1,7 +1,15 @@
 //! Controls: state matrices made without the device, or from its states with their meaning destroyed.
 //! A score means something only beside theirs.
 
+mod echo;
+mod encoded;
+mod surrogate;
+
 use std::ops::Range;
+
+pub use echo::{EchoTest, EchoVerdict, echo_test};
+pub use encoded::{delay_line_with_products, lagged, unit_off};
+pub use surrogate::phase_randomised;
 
 use rand::seq::SliceRandom;
 

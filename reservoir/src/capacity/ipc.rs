@@ -1,0 +1,415 @@
+//! Information processing capacity: which functions of the past input the states hold.
+//!
+//! For an input that is independent and uniform, products of Legendre polynomials of past inputs are orthogonal, and
+//! the capacities of a reservoir for all of them add up to at most its rank; a reservoir that forgets and
+//! hides nothing reaches it (Dambre et al., Sci. Rep. 2:514, 2012). The capacity for a target z is
+//! 1 − min ‖z − Xw‖²/‖z‖² over the steps themselves.
+//!
+//! On T steps even an unrelated target has a capacity of rank/T on average. Each term is therefore held against the
+//! quantile of the same targets shuffled in time, and counted as zero below it.
+
+use std::ops::Range;
+
+use nalgebra::DMatrix;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+use super::CapacityError;
+use crate::dense;
+use crate::random;
+use crate::state::{Standardiser, StateMatrix};
+
+/// Most terms: at some 10,000 steps and 100 features, they take a minute.
+pub const MOST_TERMS: usize = 50_000;
+
+/// Targets that are projected at a time.
+const BATCH: usize = 64;
+
+/// Eigenvalues of the correlation matrix below this share of the largest are rounding, not dimensions.
+const NEGLIGIBLE: f64 = 1e-12;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IpcPlan {
+    /// Interval on which the input is uniform.
+    pub range: (f64, f64),
+    /// Longest delay of the terms of total degree 1, 2, …: as many degrees as there are entries.
+    pub longest: Vec<usize>,
+    /// Shuffled targets from which the threshold is taken, at least 20.
+    pub surrogates: usize,
+    /// Their quantile that is the threshold, in (0, 1). At 0.95, one term in twenty passes by chance.
+    pub quantile: f64,
+    /// Seed of the shuffles.
+    pub seed: u64,
+}
+
+/// A product of Legendre polynomials, each of one past input: (delay, degree) by rising delay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Term(pub Vec<(usize, usize)>);
+
+impl Term {
+    /// Sum of the degrees.
+    pub fn degree(&self) -> usize {
+        self.0.iter().map(|(_, degree)| degree).sum()
+    }
+}
+
+/// Capacity for one term.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TermCapacity {
+    /// The term.
+    pub term: Term,
+    /// Capacity on these steps, as it is.
+    pub raw: f64,
+    /// The same, or zero below the threshold.
+    pub capacity: f64,
+}
+
+/// Information processing capacity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProcessingCapacity {
+    /// Each term asked for.
+    pub terms: Vec<TermCapacity>,
+    /// Sum of the capacities of each total degree, from 1.
+    pub by_degree: Vec<f64>,
+    /// Sum of all.
+    pub total: f64,
+    /// Capacity below which a term is counted as zero.
+    pub threshold: f64,
+    /// What the total would be of states that have nothing to do with the input: terms × share that passes
+    /// × threshold, roughly.
+    pub by_chance: f64,
+    /// Numerical rank of the states over these steps: an upper bound of the total.
+    pub rank: usize,
+}
+
+/// Measures the capacities over `rows`, which have to begin no earlier than the longest delay.
+///
+/// # Errors
+/// If the plan is empty, would make more than [`MOST_TERMS`], or names a range that the input leaves; if rows
+/// are missing.
+pub fn processing_capacity(
+    states: &StateMatrix,
+    input: &[f64],
+    rows: Range<usize>,
+    plan: &IpcPlan,
+) -> Result<ProcessingCapacity, CapacityError> {
+    check(states, input, &rows, plan)?;
+    let terms = terms(&plan.longest);
+    let polynomials = legendre(input, plan.range, plan.longest.len());
+    let (basis, rank) = orthonormal(states, rows.clone())?;
+    let target = |term: &Term| -> Vec<f64> {
+        let product = |t: usize| {
+            let factors = term.0.iter();
+            factors
+                .map(|&(delay, degree)| polynomials[degree][t - delay])
+                .product::<f64>()
+        };
+        rows.clone().map(product).collect()
+    };
+
+    let mut raw = Vec::with_capacity(terms.len());
+    for batch in terms.chunks(BATCH) {
+        raw.extend(capacities(&basis, batch.iter().map(&target)));
+    }
+    let mut rng = random::stream(plan.seed, 8);
+    let mut chance = Vec::with_capacity(plan.surrogates);
+    for start in (0..plan.surrogates).step_by(BATCH) {
+        let batch = start..plan.surrogates.min(start + BATCH);
+        let shuffled: Vec<Vec<f64>> = batch
+            .map(|i| {
+                let mut values = target(&terms[i * terms.len() / plan.surrogates]);
+                values.shuffle(&mut rng);
+                values
+            })
+            .collect();
+        chance.extend(capacities(&basis, shuffled.into_iter()));
+    }
+    chance.sort_by(f64::total_cmp);
+    let threshold = chance[((chance.len() - 1) as f64 * plan.quantile).ceil() as usize];
+
+    let mut by_degree = vec![0.0; plan.longest.len()];
+    let terms: Vec<TermCapacity> = terms
+        .into_iter()
+        .zip(raw)
+        .map(|(term, raw)| {
+            let capacity = if raw > threshold { raw } else { 0.0 };
+            by_degree[term.degree() - 1] += capacity;
+            TermCapacity {
+                term,
+                raw,
+                capacity,
+            }
+        })
+        .collect();
+    Ok(ProcessingCapacity {
+        by_chance: terms.len() as f64 * (1.0 - plan.quantile) * threshold,
+        total: by_degree.iter().sum(),
+        terms,
+        by_degree,
+        threshold,
+        rank,
+    })
+}
+
+fn check(
+    states: &StateMatrix,
+    input: &[f64],
+    rows: &Range<usize>,
+    plan: &IpcPlan,
+) -> Result<(), CapacityError> {
+    let refuse = |what: String| Err(CapacityError::Request(what));
+    let (low, high) = plan.range;
+    let longest = plan.longest.iter().copied().max().unwrap_or(0);
+    if rows.end > states.rows().min(input.len()) || rows.len() < 50 {
+        return refuse(format!(
+            "rows {rows:?} of {} states and {} inputs: at least 50 rows are needed, and all of them",
+            states.rows(),
+            input.len()
+        ));
+    }
+    if rows.start < longest {
+        return refuse(format!(
+            "delays up to {longest} at row {} reach back before the first input",
+            rows.start
+        ));
+    }
+    if !(low.is_finite() && high.is_finite() && low < high) {
+        return refuse(format!("an input range from {low} to {high}"));
+    }
+    if let Some(t) = input[..rows.end]
+        .iter()
+        .position(|u| !(low..=high).contains(u))
+    {
+        return refuse(format!(
+            "input {} at step {t} is outside of its range from {low} to {high}",
+            input[t]
+        ));
+    }
+    let share = plan.quantile > 0.0 && plan.quantile < 1.0;
+    if !share || !(20..=MOST_TERMS).contains(&plan.surrogates) {
+        return refuse(format!(
+            "quantile {} of {} surrogates",
+            plan.quantile, plan.surrogates
+        ));
+    }
+    // Monomials of degree d in n variables: (n + d − 1 choose d).
+    let count = |(longest, degree): (&usize, usize)| -> f64 {
+        (1..=degree)
+            .map(|i| (longest + i) as f64 / i as f64)
+            .product()
+    };
+    let terms: f64 = plan.longest.iter().zip(1..).map(count).sum();
+    if !(1.0..=MOST_TERMS as f64).contains(&terms) {
+        return refuse(format!("{terms:.0} terms, of at most {MOST_TERMS}"));
+    }
+    Ok(())
+}
+
+/// All terms: of each total degree, with delays up to that degree's longest.
+fn terms(longest: &[usize]) -> Vec<Term> {
+    let mut terms = Vec::new();
+    for (&longest, degree) in longest.iter().zip(1..) {
+        extend(&mut terms, &mut Vec::new(), 0, longest, degree);
+    }
+    terms
+}
+
+/// Adds all products of `degree` in delays `from` to `longest` to what is there in `factors`.
+fn extend(
+    terms: &mut Vec<Term>,
+    factors: &mut Vec<(usize, usize)>,
+    from: usize,
+    longest: usize,
+    degree: usize,
+) {
+    if degree == 0 {
+        terms.push(Term(factors.clone()));
+        return;
+    }
+    for delay in from..=longest {
+        for power in 1..=degree {
+            factors.push((delay, power));
+            extend(terms, factors, delay + 1, longest, degree - power);
+            factors.pop();
+        }
+    }
+}
+
+/// P_0 … P_degree of the input, scaled from `range` to [−1, 1], by Bonnet's recursion.
+fn legendre(input: &[f64], (low, high): (f64, f64), degree: usize) -> Vec<Vec<f64>> {
+    let x: Vec<f64> = input
+        .iter()
+        .map(|u| 2.0 * (u - low) / (high - low) - 1.0)
+        .collect();
+    let mut polynomials = vec![vec![1.0; x.len()], x.clone()];
+    for n in 1..degree {
+        let k = n as f64;
+        let next = (0..x.len())
+            .map(|t| {
+                let (last, before) = (polynomials[n][t], polynomials[n - 1][t]);
+                ((2.0 * k + 1.0) * x[t] * last - k * before) / (k + 1.0)
+            })
+            .collect();
+        polynomials.push(next);
+    }
+    polynomials
+}
+
+/// Orthonormal basis of what the centred states span over `rows`, and its dimension.
+fn orthonormal(
+    states: &StateMatrix,
+    rows: Range<usize>,
+) -> Result<(DMatrix<f64>, usize), CapacityError> {
+    let x = Standardiser::fit(states, rows.clone()).apply(states, rows);
+    let mut gram = DMatrix::zeros(x.ncols(), x.ncols());
+    dense::add_gram(&mut gram, &x, 0..x.nrows());
+    let (values, vectors) = dense::eigen(&gram).ok_or_else(|| {
+        CapacityError::Request("the eigenvalues of the states do not converge".to_string())
+    })?;
+    let largest = values.last().copied().unwrap_or(0.0);
+    let kept: Vec<usize> = (0..values.len())
+        .filter(|&i| values[i] > NEGLIGIBLE * largest)
+        .collect();
+    let directions = DMatrix::from_fn(x.ncols(), kept.len(), |i, j| {
+        vectors[(i, kept[j])] / values[kept[j]].sqrt()
+    });
+    Ok((dense::product(&x, &directions), kept.len()))
+}
+
+/// ‖Qᵀz‖²/‖z‖² of each target, centred.
+fn capacities(basis: &DMatrix<f64>, targets: impl Iterator<Item = Vec<f64>>) -> Vec<f64> {
+    let columns: Vec<f64> = targets.flatten().collect();
+    let count = columns.len() / basis.nrows();
+    let mut z = DMatrix::from_vec(basis.nrows(), count, columns);
+    for mut column in z.column_iter_mut() {
+        let mean = column.mean();
+        column.add_scalar_mut(-mean);
+    }
+    let along = dense::transposed_product(basis, &z);
+    along
+        .column_iter()
+        .zip(z.column_iter())
+        .map(|(along, z)| match z.norm_squared() {
+            power if power > 0.0 => (along.norm_squared() / power).min(1.0),
+            _ => 0.0,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controls::delay_line;
+    use crate::state::Feature;
+    use rand::RngExt;
+
+    const ROWS: Range<usize> = 50..2_050;
+
+    fn white(seed: u64) -> Vec<f64> {
+        let mut rng = random::stream(seed, 5);
+        (0..ROWS.end).map(|_| 0.5 * rng.random::<f64>()).collect()
+    }
+
+    fn plan(longest: &[usize]) -> IpcPlan {
+        IpcPlan {
+            range: (0.0, 0.5),
+            longest: longest.to_vec(),
+            surrogates: 400,
+            quantile: 0.999,
+            seed: 1,
+        }
+    }
+
+    fn measure(states: &StateMatrix, input: &[f64], longest: &[usize]) -> ProcessingCapacity {
+        processing_capacity(states, input, ROWS, &plan(longest)).expect("measured")
+    }
+
+    #[test]
+    fn terms_are_counted_as_monomials_are() {
+        assert_eq!(terms(&[2]).len(), 3);
+        assert_eq!(terms(&[2, 2]).len(), 3 + 6);
+        assert_eq!(terms(&[0, 1, 2]).len(), 1 + 3 + 10);
+        assert_eq!(terms(&[0, 1])[1], Term(vec![(0, 1), (1, 1)]));
+    }
+
+    #[test]
+    fn legendre_polynomials_by_hand() {
+        let p = legendre(&[0.0, 0.5, 0.375], (0.0, 0.5), 3);
+        assert_eq!(p[1], [-1.0, 1.0, 0.5]);
+        assert_eq!(p[2], [1.0, 1.0, -0.125]);
+        assert_eq!(p[3], [-1.0, 1.0, -0.4375]);
+    }
+
+    #[test]
+    fn a_delay_line_is_linear_and_complete() {
+        let input = white(1);
+        let c = measure(&delay_line(&input, 5).expect("finite"), &input, &[20, 8]);
+        assert_eq!(c.rank, 5);
+        assert!((c.by_degree[0] - 5.0).abs() < 0.05, "{:?}", c.by_degree);
+        assert!(c.by_degree[1] < 0.1, "{:?}", c.by_degree);
+        assert!(c.total <= 5.1);
+    }
+
+    #[test]
+    fn a_product_and_a_cube_are_found_where_they_are() {
+        let input = white(2);
+        let x: Vec<f64> = input.iter().map(|u| 4.0 * u - 1.0).collect();
+        let at = |t: usize, k: usize| if t < k { 0.0 } else { x[t - k] };
+        let product = (0..x.len()).map(|t| at(t, 1) * at(t, 3)).collect();
+        // x³ = (2 P₃ + 3 P₁)/5: of its variance 1/7, 3/25·... lies in P₁: (9/25)/3 = 0.12, that is 84 %.
+        let cube = (0..x.len()).map(|t| at(t, 2).powi(3)).collect();
+        let states = StateMatrix::from_columns(
+            x.len(),
+            vec![
+                (Feature::new("a", "1"), product),
+                (Feature::new("b", "1"), cube),
+            ],
+        )
+        .expect("finite");
+        let c = measure(&states, &input, &[5, 5, 4]);
+        let of = |factors: &[(usize, usize)]| {
+            let found = c.terms.iter().find(|t| t.term.0 == factors);
+            found.expect("asked for").capacity
+        };
+        assert!((of(&[(1, 1), (3, 1)]) - 1.0).abs() < 0.01);
+        assert!((of(&[(2, 1)]) - 0.84).abs() < 0.03, "{}", of(&[(2, 1)]));
+        assert!((of(&[(2, 3)]) - 0.16).abs() < 0.03, "{}", of(&[(2, 3)]));
+        assert!((c.total - 2.0).abs() < 0.1, "{}", c.total);
+    }
+
+    #[test]
+    fn unrelated_states_have_no_more_than_chance_gives() {
+        let c = measure(
+            &delay_line(&white(3), 5).expect("finite"),
+            &white(4),
+            &[30, 15],
+        );
+        let raw: f64 = c.terms.iter().map(|t| t.raw).sum();
+        // Every term has rank/T = 0.0025 on average.
+        let expected = c.terms.len() as f64 * 5.0 / 2_000.0;
+        assert!((raw / expected - 1.0).abs() < 0.3, "{raw} {expected}");
+        assert!(c.total < 0.05, "{}", c.total);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let input = white(5);
+        let states = delay_line(&input, 2).expect("finite");
+        let refused = |plan: IpcPlan| processing_capacity(&states, &input, ROWS, &plan).is_err();
+        assert!(refused(plan(&[])) && refused(plan(&[51])) && refused(plan(&[50, 50, 50, 50])));
+        assert!(refused(IpcPlan {
+            range: (0.0, 0.1),
+            ..plan(&[2])
+        }));
+        assert!(refused(IpcPlan {
+            quantile: 1.0,
+            ..plan(&[2])
+        }));
+        assert!(refused(IpcPlan {
+            surrogates: 1,
+            ..plan(&[2])
+        }));
+        assert!(!refused(plan(&[50])));
+    }
+}

@@ -1,0 +1,31 @@
+//! What a reservoir can do with its input, whatever the task: how much of the past it holds, which functions
+//! of it, and in how many independent directions.
+
+mod ipc;
+mod linear;
+mod rank;
+
+pub use ipc::{IpcPlan, MOST_TERMS, ProcessingCapacity, Term, TermCapacity, processing_capacity};
+pub use linear::{DelayCapacity, MemoryCapacity, memory_capacity};
+pub use rank::{Rank, driven_rank, generalisation_inputs, kernel_inputs, rank_over_inputs};
+
+use crate::readout::ReadoutError;
+use crate::split::SplitError;
+use crate::state::StateError;
+
+/// A capacity that cannot be measured.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CapacityError {
+    /// The steps do not suffice.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// The states cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A readout cannot be fitted.
+    #[error(transparent)]
+    Readout(#[from] ReadoutError),
+    /// A request that makes no sense or would take too long.
+    #[error("{0}")]
+    Request(String),
+}

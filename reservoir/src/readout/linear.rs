@@ -1,0 +1,182 @@
+//! A linear readout of any origin, with as many outputs as it was given targets.
+
+use std::ops::Range;
+
+use nalgebra::DMatrix;
+
+use crate::dense;
+use crate::state::{Feature, Standardiser, StateMatrix};
+
+/// y = b + Wᵀ s(x), s the standardiser.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinearReadout {
+    /// Columns that it was trained on, in order.
+    pub features: Vec<Feature>,
+    /// Their centring and scaling.
+    pub standardiser: Standardiser,
+    /// Weights of the standardised features, N × M.
+    pub weights: DMatrix<f64>,
+    /// What is given where all features are at their training mean, M.
+    pub intercepts: Vec<f64>,
+}
+
+/// A readout that cannot be fitted, loaded or applied.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ReadoutError {
+    /// Rows and targets differ in number, or there are too few.
+    #[error("{rows} rows and {targets} targets: as many of each are needed, and at least {least}")]
+    Length {
+        /// Rows asked for and there.
+        rows: usize,
+        /// Targets.
+        targets: usize,
+        /// Fewest.
+        least: usize,
+    },
+    /// A parameter outside of its range.
+    #[error("{parameter} is {value}, not {range}")]
+    Parameter {
+        /// Which.
+        parameter: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it may be.
+        range: &'static str,
+    },
+    /// A target that is not finite.
+    #[error("target {output} is {value} at step {row}")]
+    NotFinite {
+        /// Which output.
+        output: usize,
+        /// The row.
+        row: usize,
+        /// The value.
+        value: f64,
+    },
+    /// The arithmetic fails: the system is singular, or an iteration does not converge.
+    #[error("the readout of {features} features cannot be solved: {reason}")]
+    Unsolvable {
+        /// Columns.
+        features: usize,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The states are not those that the readout was trained on.
+    #[error("feature {place} of the readout is {expected}, but that of the states is {found}")]
+    OtherFeatures {
+        /// Which column, from 0.
+        place: usize,
+        /// Name and unit in training.
+        expected: String,
+        /// Name and unit now.
+        found: String,
+    },
+    /// A saved readout of a version that this program does not know.
+    #[error("the readout was saved as version {found}; only version {known} can be read")]
+    Version {
+        /// The one found.
+        found: u32,
+        /// The one known.
+        known: u32,
+    },
+    /// A saved readout whose parts do not fit together.
+    #[error("the saved readout is not consistent: {0}")]
+    Inconsistent(String),
+}
+
+/// Refuses features other than `expected`, in name, unit or order.
+///
+/// # Errors
+/// [`ReadoutError::OtherFeatures`] at the first that differs.
+pub(super) fn check_features(expected: &[Feature], found: &[Feature]) -> Result<(), ReadoutError> {
+    let describe = |features: &[Feature], place: usize| {
+        features.get(place).map_or_else(
+            || "missing".to_string(),
+            |feature| format!("{} [{}]", feature.name, feature.unit),
+        )
+    };
+    let longest = expected.len().max(found.len());
+    match (0..longest).find(|&place| expected.get(place) != found.get(place)) {
+        Some(place) => Err(ReadoutError::OtherFeatures {
+            place,
+            expected: describe(expected, place),
+            found: describe(found, place),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses rows that are not there, fewer than `least` of them, and targets that are not finite.
+pub(super) fn check_rows(
+    states: &StateMatrix,
+    targets: &DMatrix<f64>,
+    rows: &Range<usize>,
+    least: usize,
+) -> Result<(), ReadoutError> {
+    let available = states.rows().min(targets.nrows());
+    if rows.end > available || rows.len() < least {
+        return Err(ReadoutError::Length {
+            rows: states.rows().min(rows.end).saturating_sub(rows.start),
+            targets: targets.nrows(),
+            least,
+        });
+    }
+    for (output, column) in targets.column_iter().enumerate() {
+        let segment = column.rows(rows.start, rows.len());
+        if let Some(row) = segment.iter().position(|value| !value.is_finite()) {
+            return Err(ReadoutError::NotFinite {
+                output,
+                row: rows.start + row,
+                value: segment[row],
+            });
+        }
+    }
+    Ok(())
+}
+
+impl LinearReadout {
+    /// Outputs for `rows` of `states`, |rows| × M.
+    ///
+    /// # Errors
+    /// If the features are not those of training, or the rows are not there.
+    pub fn predict(
+        &self,
+        states: &StateMatrix,
+        rows: Range<usize>,
+    ) -> Result<DMatrix<f64>, ReadoutError> {
+        check_features(&self.features, states.features())?;
+        if rows.end > states.rows() {
+            return Err(ReadoutError::Length {
+                rows: states.rows(),
+                targets: rows.end,
+                least: 0,
+            });
+        }
+        let x = self.standardiser.apply(states, rows);
+        let mut y = dense::product(&x, &self.weights);
+        for (mut column, intercept) in y.column_iter_mut().zip(&self.intercepts) {
+            column.add_scalar_mut(*intercept);
+        }
+        Ok(y)
+    }
+}
+
+/// Targets as the columns of a matrix, T × M.
+///
+/// # Errors
+/// If they are not of one length.
+pub fn target_matrix<'a>(
+    targets: impl IntoIterator<Item = &'a [f64]>,
+) -> Result<DMatrix<f64>, ReadoutError> {
+    let columns: Vec<&[f64]> = targets.into_iter().collect();
+    let rows = columns.first().map_or(0, |column| column.len());
+    if let Some(other) = columns.iter().find(|column| column.len() != rows) {
+        return Err(ReadoutError::Length {
+            rows,
+            targets: other.len(),
+            least: 0,
+        });
+    }
+    let values = columns.iter().copied().flatten().copied();
+    Ok(DMatrix::from_iterator(rows, columns.len(), values))
+}

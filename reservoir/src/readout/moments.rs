@@ -1,0 +1,125 @@
+//! What a ridge fit needs to know of the training rows: means, scales, XᵀX/T and XᵀY/T of the
+//! standardised features, in two passes over the states and without a copy of them.
+
+use std::ops::Range;
+
+use nalgebra::DMatrix;
+
+use super::linear::{LinearReadout, ReadoutError, check_rows};
+use super::path::check_lambda;
+use crate::dense;
+use crate::state::{Standardiser, StateMatrix};
+
+/// Values that are standardised at a time, 4 MB: few enough to stay in the cache until they are multiplied,
+/// and enough that adding to the Gram matrix does not take longer than multiplying.
+const VALUES: usize = 1 << 19;
+
+/// Moments of N features and M targets over the training rows.
+pub(super) struct Moments {
+    pub(super) standardiser: Standardiser,
+    /// XᵀX/T, lower triangle.
+    pub(super) gram: DMatrix<f64>,
+    /// XᵀY/T with Y centred, N × M.
+    pub(super) cross: DMatrix<f64>,
+    /// Means of the targets.
+    pub(super) means: Vec<f64>,
+    /// Variances of the targets.
+    pub(super) variance: Vec<f64>,
+}
+
+impl Moments {
+    pub(super) fn of(states: &StateMatrix, targets: &DMatrix<f64>, rows: Range<usize>) -> Moments {
+        let standardiser = Standardiser::fit(states, rows.clone());
+        let (y, means) = centred(targets, rows.clone());
+        let columns = states.columns();
+        let mut gram = DMatrix::zeros(columns, columns);
+        let mut cross = DMatrix::zeros(columns, targets.ncols());
+        let most = (VALUES / columns.max(1)).clamp(1, rows.len().max(1));
+        let mut block = DMatrix::zeros(most, columns);
+        let mut y_block = DMatrix::zeros(most, targets.ncols());
+        for start in (0..rows.len()).step_by(most) {
+            let length = most.min(rows.len() - start);
+            let source = rows.start + start;
+            standardiser.apply_into(states, source..source + length, &mut block);
+            y_block
+                .rows_mut(0, length)
+                .copy_from(&y.rows(start, length));
+            dense::add_gram(&mut gram, &block, 0..length);
+            dense::add_cross(&mut cross, &block, &y_block, 0..length);
+        }
+        let count = rows.len() as f64;
+        Moments {
+            standardiser,
+            gram: gram / count,
+            cross: cross / count,
+            variance: y
+                .column_iter()
+                .map(|column| column.norm_squared() / count)
+                .collect(),
+            means,
+        }
+    }
+}
+
+/// Rows of `targets` less their means, and the means.
+pub(super) fn centred(targets: &DMatrix<f64>, rows: Range<usize>) -> (DMatrix<f64>, Vec<f64>) {
+    let mut y = targets.rows(rows.start, rows.len()).into_owned();
+    let means = y
+        .column_iter_mut()
+        .map(|mut column| {
+            let mean = column.mean();
+            column.add_scalar_mut(-mean);
+            mean
+        })
+        .collect();
+    (y, means)
+}
+
+/// One ridge fit at penalty `lambda` (per sample, as [`super::Ridge`]), by Cholesky on the smaller of the primal and
+/// the dual system. Where several penalties are wanted, [`super::RidgePath`] is cheaper.
+///
+/// # Errors
+/// If there are no rows, a target is not finite, the penalty is not positive and finite, or the system is
+/// singular to rounding.
+pub fn fit(
+    states: &StateMatrix,
+    targets: &DMatrix<f64>,
+    rows: Range<usize>,
+    lambda: f64,
+) -> Result<LinearReadout, ReadoutError> {
+    check_rows(states, targets, &rows, 1)?;
+    check_lambda(lambda)?;
+    let penalise = |system: &mut DMatrix<f64>| {
+        for i in 0..system.nrows() {
+            system[(i, i)] += lambda;
+        }
+    };
+    let unsolvable = || ReadoutError::Unsolvable {
+        features: states.columns(),
+        reason: format!("the system is singular at penalty {lambda}"),
+    };
+    let (standardiser, intercepts, weights);
+    if states.columns() > rows.len() {
+        standardiser = Standardiser::fit(states, rows.clone());
+        let x = standardiser.apply(states, rows.clone());
+        let (y, means) = centred(targets, rows.clone());
+        let count = rows.len() as f64;
+        let mut system = dense::outer(&x) / count;
+        penalise(&mut system);
+        let dual = dense::solve_positive(&system, &(y / count)).ok_or_else(unsolvable)?;
+        weights = dense::transposed_product(&x, &dual);
+        intercepts = means;
+    } else {
+        let mut moments = Moments::of(states, targets, rows);
+        penalise(&mut moments.gram);
+        weights = dense::solve_positive(&moments.gram, &moments.cross).ok_or_else(unsolvable)?;
+        standardiser = moments.standardiser;
+        intercepts = moments.means;
+    }
+    Ok(LinearReadout {
+        features: states.features().to_vec(),
+        standardiser,
+        weights,
+        intercepts,
+    })
+}
