@@ -1,0 +1,3 @@
+module
+
+public import Thermine.Energy.Abort
