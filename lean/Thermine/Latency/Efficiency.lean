@@ -1,5 +1,7 @@
 module
 
+public import Thermine.Basic.Rational
+
 @[expose] public section
 
 /-!
@@ -54,7 +56,7 @@ theorem throughputGain_le (h w w' : Rat) (hh : 0 < h) (hw : 0 ≤ w) (hw' : 0 �
     throughputGain h w w' ≤ (h + w) / h := by
   rw [throughputGain_eq h w w' hh hw hw']
   have h1 : 0 < h + w' := by grind
-  rw [Rat.div_le_iff h1]
+  rw [div_le_iff h1]
   have h2 : (h + w) / h * (h + w') = h + w + (h + w) * w' * h⁻¹ := by grind
   have h3 : 0 ≤ (h + w) * w' * h⁻¹ :=
     Rat.mul_nonneg (Rat.mul_nonneg (by grind) hw') (Rat.le_of_lt (Rat.inv_pos.mpr hh))

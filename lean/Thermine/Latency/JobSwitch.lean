@@ -1,5 +1,7 @@
 module
 
+public import Thermine.Basic.Rational
+
 @[expose] public section
 
 /-!
@@ -22,7 +24,7 @@ def lostShare (waits : List Rat) (span : Rat) : Rat := totalLoss waits / span
 theorem totalLoss_le (bound : Rat) (waits : List Rat) (h : ∀ w ∈ waits, w ≤ bound) :
     totalLoss waits ≤ waits.length * bound := by
   induction waits with
-  | nil => simp [totalLoss]
+  | nil => simp [totalLoss, Rat.le_refl]
   | cons w ws ih =>
     have h1 := ih fun x hx => h x (List.mem_cons_of_mem _ hx)
     have h2 := h w List.mem_cons_self
@@ -33,7 +35,7 @@ theorem totalLoss_le (bound : Rat) (waits : List Rat) (h : ∀ w ∈ waits, w �
 theorem lostShare_le (bound span : Rat) (waits : List Rat) (hspan : 0 < span) (h : ∀ w ∈ waits, w ≤ bound) :
     lostShare waits span ≤ waits.length / span * bound := by
   unfold lostShare
-  rw [Rat.div_le_iff hspan]
+  rw [div_le_iff hspan]
   have := totalLoss_le bound waits h
   have h2 : (waits.length : Rat) / span * bound * span = waits.length * bound := by grind
   rw [h2]
