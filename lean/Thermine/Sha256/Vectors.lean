@@ -2,7 +2,7 @@ module
 
 public import Thermine.Sha256.Message
 
-@[expose] public section
+@[expose] public noncomputable section
 
 /-!
 # SHA-256 at work
