@@ -44,7 +44,8 @@ function check(module) {
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === module.hash) return Promise.resolve(true);
   mkdirSync(dirname(olean), { recursive: true });
   rmSync(stamp, { force: true });
-  const options = ["-DwarningAsError=true", "--json", "-o", olean, module.file];
+  // Each theorem that is elaborated beside the others costs a thread with an instance of the whole module.
+  const options = ["-DwarningAsError=true", "-DElab.async=false", "--json", "-o", olean, module.file];
   return new Promise((done) => {
     const child = spawn(process.execPath, ["--stack-size=3900", "--liftoff-only", lean, ...options], {
       cwd: project,

@@ -33,7 +33,7 @@ theorem expect_mul_left (p : Rat) (n : Nat) (c : Rat) (φ : Nat → Rat) :
   induction n generalizing φ with
   | zero => rfl
   | succ n ih =>
-    rw [expect, expect, ih, ih (fun k => φ (k + 1))]
+    rw [expect, expect, ih (fun k => φ (k + 1)), ih φ]
     grind
 
 theorem expect_mono (p : Rat) (n : Nat) (φ ψ : Nat → Rat) (h0 : 0 ≤ p) (h1 : p ≤ 1) (h : ∀ k, φ k ≤ ψ k) :

@@ -21,29 +21,27 @@ def observed (i : Nat) : Nat := t.count (i / t.cols) (i % t.cols) * t.total
 def expected (i : Nat) : Nat := t.rowSum (i / t.cols) * t.colSum (i % t.cols)
 
 theorem sum_observed : sum (t.rows * t.cols) t.observed = t.total * t.total := by
-  show sum (t.rows * t.cols) (fun i => (fun x y => t.count x y * t.total) (i / t.cols) (i % t.cols)) = _
-  rw [sum_grid]
+  refine (sum_grid t.rows t.cols (fun x y => t.count x y * t.total)).trans ?_
   simp only [sum_mul]
   rfl
 
 theorem sum_expected : sum (t.rows * t.cols) t.expected = t.total * t.total := by
-  show sum (t.rows * t.cols) (fun i => (fun x y => t.rowSum x * t.colSum y) (i / t.cols) (i % t.cols)) = _
-  rw [sum_grid]
+  refine (sum_grid t.rows t.cols (fun x y => t.rowSum x * t.colSum y)).trans ?_
   simp only [sum_mul_left, sum_mul, sum_colSum]
   rfl
 
 theorem leakageNum_pow_total :
     t.leakageNum ^ t.total = prod (t.rows * t.cols) (fun i => t.observed i ^ t.observed i) := by
-  show _ = prod (t.rows * t.cols) (fun i => (fun x y => (t.count x y * t.total) ^ (t.count x y * t.total))
-    (i / t.cols) (i % t.cols))
-  rw [prod_grid, leakageNum]
+  refine Eq.trans ?_ (prod_grid t.rows t.cols (fun x y =>
+    (t.count x y * t.total) ^ (t.count x y * t.total))).symm
+  unfold leakageNum
   simp only [← prod_pow, ← Nat.pow_mul]
 
 theorem leakageDen_pow_total :
     t.leakageDen ^ t.total = prod (t.rows * t.cols) (fun i => t.expected i ^ t.observed i) := by
-  show _ = prod (t.rows * t.cols) (fun i => (fun x y => (t.rowSum x * t.colSum y) ^ (t.count x y * t.total))
-    (i / t.cols) (i % t.cols))
-  rw [prod_grid, leakageDen]
+  refine Eq.trans ?_ (prod_grid t.rows t.cols (fun x y =>
+    (t.rowSum x * t.colSum y) ^ (t.count x y * t.total))).symm
+  unfold leakageDen
   simp only [← prod_pow, ← Nat.pow_mul]
 
 /-- A table without observations leaks nothing, and is independent. -/

@@ -21,7 +21,9 @@ theorem sum_ite_eq (n k a : Nat) (h : k < n) : sum n (fun z => if k = z then a e
     · rw [ih h', if_neg (by omega), Nat.add_zero]
     · have : sum k (fun z => if k = z then a else 0) = 0 := by
         rw [← sum_zero k]
-        exact sum_congr fun z hz => if_neg (by omega)
+        refine sum_congr fun z hz => ?_
+        have hne : ¬ k = z := by omega
+        simp only [if_neg hne]
       rw [this, if_pos rfl, Nat.zero_add]
 
 theorem prod_ite_eq (n k a : Nat) (h : k < n) : prod n (fun z => if k = z then a else 1) = a := by
@@ -33,7 +35,9 @@ theorem prod_ite_eq (n k a : Nat) (h : k < n) : prod n (fun z => if k = z then a
     · rw [ih h', if_neg (by omega), Nat.mul_one]
     · have : prod k (fun z => if k = z then a else 1) = 1 := by
         rw [← prod_one k]
-        exact prod_congr fun z hz => if_neg (by omega)
+        refine prod_congr fun z hz => ?_
+        have hne : ¬ k = z := by omega
+        simp only [if_neg hne]
       rw [this, if_pos rfl, Nat.one_mul]
 
 namespace Table
