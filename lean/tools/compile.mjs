@@ -62,7 +62,9 @@ function check(module) {
       let messages = 0;
       for (const line of stdout.split("\n").filter((line) => line.startsWith("{"))) {
         const { severity, pos, data } = JSON.parse(line);
-        console.error(`${module.file}:${pos.line}:${pos.column}: ${severity}: ${data}`);
+        // A failing tactic tells all it knows; the goal stands at the top.
+        const text = data.split("\n").slice(0, 25).join("\n");
+        console.error(`${module.file}:${pos.line}:${pos.column}: ${severity}: ${text}`);
         messages += 1;
       }
       if (code === 0 && messages === 0 && existsSync(olean)) {

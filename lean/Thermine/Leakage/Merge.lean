@@ -20,8 +20,7 @@ theorem sum_ite_eq (n k a : Nat) (h : k < n) : sum n (fun z => if k = z then a e
     rcases Nat.lt_succ_iff_lt_or_eq.mp h with h' | rfl
     · rw [ih h', if_neg (by omega), Nat.add_zero]
     · have : sum k (fun z => if k = z then a else 0) = 0 := by
-        rw [← sum_zero k]
-        refine sum_congr fun z hz => ?_
+        refine (sum_congr fun z hz => ?_).trans (sum_zero k)
         have hne : ¬ k = z := by omega
         simp only [if_neg hne]
       rw [this, if_pos rfl, Nat.zero_add]
@@ -34,8 +33,7 @@ theorem prod_ite_eq (n k a : Nat) (h : k < n) : prod n (fun z => if k = z then a
     rcases Nat.lt_succ_iff_lt_or_eq.mp h with h' | rfl
     · rw [ih h', if_neg (by omega), Nat.mul_one]
     · have : prod k (fun z => if k = z then a else 1) = 1 := by
-        rw [← prod_one k]
-        refine prod_congr fun z hz => ?_
+        refine (prod_congr fun z hz => ?_).trans (prod_one k)
         have hne : ¬ k = z := by omega
         simp only [if_neg hne]
       rw [this, if_pos rfl, Nat.one_mul]
