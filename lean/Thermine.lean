@@ -11,10 +11,12 @@ public import Thermine.Golden
 public import Thermine.Handshake.Machine
 public import Thermine.Handshake.Progress
 public import Thermine.Handshake.Safety
+public import Thermine.Hierarchical.Adder
 public import Thermine.Hierarchical.Compare
 public import Thermine.Hierarchical.Levels
 public import Thermine.Hierarchical.Lookahead
 public import Thermine.Hierarchical.Sparse
+public import Thermine.Identity.Binomial
 public import Thermine.Identity.Cell
 public import Thermine.Identity.Enrolment
 public import Thermine.Latency.Efficiency

