@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use rand::RngExt;
 use thermine_drivers::seed;
 
-#[path = "../fuzz/parsers.rs"]
-mod parsers;
+#[path = "../fuzz/src/lib.rs"]
+pub mod parsers;
 
 /// Mutations of each seed.
 const MUTATIONS: usize = 200;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use thermine_drivers::control::NoControl;
+use thermine_drivers::control::{Control, NoControl};
 use thermine_drivers::interlock::{Enforced, Guard, Guarded, Interlock};
 use thermine_drivers::poller::{Latest, Poller, Source};
 use thermine_drivers::units::Model;
@@ -50,25 +50,11 @@ impl Rig {
         let limits = Enforced::new(config.unit.model.limits(), &config.interlock)?;
         let interlock = Interlock::new(&config.unit.name, limits);
         let period = Duration::from_secs_f64(api.poll_seconds);
-        let clock = self.clock.clone();
-        let shutdown = self.shutdown.clone();
-        // The order of poller and guard is that of their seats at the clock.
         Ok(match self.wires(config, api, worker)? {
-            Interface::S9(source) => {
-                let latest = self.poll(source, period, worker);
-                let guard = Guard::new(interlock, NoControl, latest.clone(), clock, period);
-                (latest, guard.spawn(shutdown))
-            }
-            Interface::AxeOs(both) => {
-                let (source, control) = *both;
-                let latest = self.poll(source, period, worker);
-                let guard = Guard::new(interlock, control, latest.clone(), clock, period);
-                (latest, guard.spawn(shutdown))
-            }
+            Interface::S9(source) => self.watch(source, NoControl, interlock, period, worker),
+            Interface::AxeOs(both) => self.watch(both.0, both.1, interlock, period, worker),
             Interface::Goldshell(source, control) => {
-                let latest = self.poll(source, period, worker);
-                let guard = Guard::new(interlock, control, latest.clone(), clock, period);
-                (latest, guard.spawn(shutdown))
+                self.watch(source, control, interlock, period, worker)
             }
         })
     }
@@ -117,6 +103,21 @@ impl Rig {
             }
             Model::Bm1387 | Model::Bm1366 => bail!("bare chips have no control interface"),
         })
+    }
+
+    fn watch(
+        &self,
+        source: impl Source + 'static,
+        control: impl Control + 'static,
+        interlock: Interlock,
+        period: Duration,
+        worker: &str,
+    ) -> (watch::Receiver<Latest>, Guarded) {
+        // The order of poller and guard is that of their seats at the clock.
+        let latest = self.poll(source, period, worker);
+        let clock = self.clock.clone();
+        let guard = Guard::new(interlock, control, latest.clone(), clock, period);
+        (latest, guard.spawn(self.shutdown.clone()))
     }
 
     fn poll(

@@ -1,7 +1,3 @@
 #![no_main]
 
-#[path = "../parsers.rs"]
-#[allow(dead_code)]
-mod parsers;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| parsers::axeos_reply(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| thermine_drivers_fuzz::axeos_reply(data));

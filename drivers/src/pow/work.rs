@@ -91,6 +91,11 @@ impl Header {
         self.bytes.first_chunk().unwrap_or(&[0; 64])
     }
 
+    /// Puts another nonce in its last four bytes.
+    pub fn set_nonce(&mut self, nonce: u32) {
+        self.bytes[self.len - 4..self.len].copy_from_slice(&nonce.to_le_bytes());
+    }
+
     fn push(&mut self, part: &[u8]) {
         self.bytes[self.len..][..part.len()].copy_from_slice(part);
         self.len += part.len();

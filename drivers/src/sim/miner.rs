@@ -395,6 +395,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             let root = work.merkle_root(extranonce1, &extranonce2);
             let version_bits = version_mask.map(|mask| self.rng.random::<u32>() & mask);
             let version = work.version ^ version_bits.unwrap_or(0);
+            let mut header = work.header(version, &root, work.ntime, 0);
             let start = self.rng.random_range(0..counters);
             for i in 0..counters {
                 let nonce = layout.encode(Origin {
@@ -402,7 +403,8 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                     core: find.core,
                     counter: (start + i) % counters,
                 });
-                let hash = proof_of_work.hash(&work.header(version, &root, work.ntime, nonce));
+                header.set_nonce(nonce);
+                let hash = proof_of_work.hash(&header);
                 if target.is_met_by(&hash) {
                     let difficulty =
                         proof_of_work.difficulty_of(&hash) / self.settings.difficulty_scale;

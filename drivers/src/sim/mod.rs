@@ -9,7 +9,7 @@
 //! - [`device`]: the state machine; `point`: where it runs;
 //! - [`sensors`]: what its firmware would report; [`fault`]: what can break;
 //! - `thermal`: heat and current; `ambient`; `hashing`: error rates and which work is on the chips; `exp`;
-//! - `connection`: how a firmware opens its connection to a pool;
+//! - `connection`: how a firmware opens its connection to a pool; `connections`: those to its own page;
 //! - [`miner`], speaking as its [`firmware`] does and taking each [`command`]: its Stratum wire;
 //! - [`s9_api`], [`axeos`], [`goldshell`]: its other wires; [`cgminer_api`]: what such APIs have in common;
 //! - [`s9`], [`lv06`], [`lb_box`]: the whole units;
@@ -25,6 +25,7 @@ pub mod cgminer_api;
 pub mod chips;
 pub mod command;
 mod connection;
+mod connections;
 pub mod device;
 mod exp;
 pub mod fault;

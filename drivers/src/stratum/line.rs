@@ -191,16 +191,21 @@ mod tests {
     use super::*;
     use tokio::net::TcpListener;
 
+    /// Both ends of a connection.
+    async fn connection() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+        (near.expect("connected"), far.expect("accepted").0)
+    }
+
     #[tokio::test]
     async fn virtual_time_waits_for_each_of_several_lines_read_at_once() {
         let clock = Clock::virtual_time();
         let seat = clock.drive();
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let addr = listener.local_addr().expect("an address");
-        let stream = TcpStream::connect(addr).await.expect("connected");
-        let mut sender = LineStream::new(stream, clock.clone());
-        let (stream, _) = listener.accept().await.expect("a connection");
-        let mut receiver = LineStream::new(stream, clock.clone());
+        let (near, far) = connection().await;
+        let mut sender = LineStream::new(near, clock.clone());
+        let mut receiver = LineStream::new(far, clock.clone());
         sender.push("one\n");
         sender.push("two\n");
         sender.flush().await.expect("sent");
@@ -219,12 +224,9 @@ mod tests {
     async fn a_connection_given_up_leaves_nothing_under_way() {
         let clock = Clock::virtual_time();
         let seat = clock.drive();
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let addr = listener.local_addr().expect("an address");
-        let stream = TcpStream::connect(addr).await.expect("connected");
-        let mut sender = LineStream::new(stream, clock.clone());
-        let (stream, _) = listener.accept().await.expect("a connection");
-        let mut receiver = LineStream::new(stream, clock.clone());
+        let (near, far) = connection().await;
+        let mut sender = LineStream::new(near, clock.clone());
+        let mut receiver = LineStream::new(far, clock.clone());
         receiver.push("never sent\n");
         for line in ["one\n", "two\n", "three\n"] {
             sender.push(line);
@@ -239,11 +241,8 @@ mod tests {
     /// As when a slow disk lets thousands of shares become durable together.
     #[tokio::test]
     async fn much_at_once_is_sent_to_who_reads() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let mut lines = LineStream::new(near.expect("connected"), Clock::real());
-        let (mut far, _) = far.expect("accepted");
+        let (near, mut far) = connection().await;
+        let mut lines = LineStream::new(near, Clock::real());
         let line = format!("{}\n", "x".repeat(99));
         let count = 40 * MAX_UNSENT / line.len();
         for _ in 0..count {

@@ -18,9 +18,10 @@ use super::{Discipline, Drive, Observation, Provenance, Substrate, SubstrateErro
 use crate::bm13xx::Controller;
 use crate::clock::{Clock, Nanos};
 use crate::interlock::Permission;
+use crate::pow::Difficulty;
 use crate::quantity::MegaHertz;
 use crate::record::Recorder;
-use crate::stratum::factory::JobFactory;
+use crate::stratum::factory::{Job, JobFactory};
 use crate::stratum::session::Share;
 
 /// A chain of chips behind a serial port.
@@ -31,12 +32,10 @@ pub struct SerialChain<T> {
     provenance: Provenance,
 }
 
-/// The controller, with what its jobs are made of.
+/// The controller, and what it was last told.
 #[derive(Debug)]
 struct Unit<T> {
     controller: Controller<T>,
-    jobs: JobFactory,
-    clock: Clock,
     /// Where the last drive that said so wanted the clock.
     frequency: Option<MegaHertz>,
 }
@@ -54,11 +53,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> SerialChain<T> {
     ) -> SerialChain<T> {
         controller.record_to(recorder.clone());
         SerialChain {
-            steps: Steps::new(discipline, controller.latest(), recorder, clock.clone()),
+            steps: Steps::new(jobs, discipline, controller.latest(), recorder, clock),
             unit: Unit {
                 controller,
-                jobs,
-                clock,
                 frequency: None,
             },
             provenance,
@@ -86,12 +83,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> SerialChain<T> {
     ///
     /// # Errors
     /// If the capture has failed.
-    pub async fn finish(mut self) -> Result<(Controller<T>, JobFactory), SubstrateError> {
-        self.steps.record_last_step().await?;
+    pub async fn finish(self) -> Result<(Controller<T>, JobFactory), SubstrateError> {
+        let jobs = self.steps.finish().await?;
         let mut controller = self.unit.controller;
         controller.settle().await?;
         controller.record_to(Recorder::discard());
-        Ok((controller, self.unit.jobs))
+        Ok((controller, jobs))
     }
 }
 
@@ -109,20 +106,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for Unit<T> {
         Ok(None)
     }
 
+    fn extranonce_len(&self) -> usize {
+        self.controller.extranonce_len()
+    }
+
     async fn send(
         &mut self,
-        drive: &Drive,
+        job: Job,
+        difficulty: Difficulty,
         clean: bool,
         step: u64,
-    ) -> Result<(u64, Nanos), SubstrateError> {
-        let len = self.controller.extranonce_len();
-        let job = self.jobs.at(drive.word, &self.clock, len);
-        let serial = job.serial;
-        let sent = self
+    ) -> Result<Nanos, SubstrateError> {
+        Ok(self
             .controller
-            .begin(job, drive.difficulty, clean, Some(step))
-            .await?;
-        Ok((serial, sent))
+            .begin(job, difficulty, clean, Some(step))
+            .await?)
     }
 
     fn easy(&self) -> u64 {

@@ -10,9 +10,10 @@ use super::{Discipline, Drive, Observation, Provenance, Substrate, SubstrateErro
 use crate::clock::{Clock, Nanos, Seat};
 use crate::interlock::Permission;
 use crate::poller::Latest;
+use crate::pow::Difficulty;
 use crate::record::Recorder;
 use crate::stratum::Session;
-use crate::stratum::factory::JobFactory;
+use crate::stratum::factory::{Job, JobFactory};
 use crate::stratum::session::Share;
 use crate::stratum::swh::cadence;
 
@@ -25,14 +26,12 @@ pub struct Handshake {
     _last_resort: Option<LastResort>,
 }
 
-/// The session, with what its jobs are made of.
+/// The session, and what its cadence follows from.
 #[derive(Debug)]
 struct Unit {
     session: Session,
-    jobs: JobFactory,
     dead_time: Duration,
     seat: Seat,
-    clock: Clock,
 }
 
 impl Handshake {
@@ -55,14 +54,12 @@ impl Handshake {
     ) -> Handshake {
         session.record_to(recorder.clone());
         Handshake {
-            steps: Steps::new(discipline, latest, recorder, clock.clone()),
             unit: Unit {
                 session,
-                jobs,
                 dead_time,
                 seat: clock.drive(),
-                clock,
             },
+            steps: Steps::new(jobs, discipline, latest, recorder, clock),
             provenance,
             _last_resort: None,
         }
@@ -95,12 +92,12 @@ impl Handshake {
     ///
     /// # Errors
     /// If the unit has gone or the capture has failed.
-    pub async fn finish(mut self) -> Result<(Session, JobFactory), SubstrateError> {
-        self.steps.record_last_step().await?;
+    pub async fn finish(self) -> Result<(Session, JobFactory), SubstrateError> {
+        let jobs = self.steps.finish().await?;
         let mut session = self.unit.session;
         session.settle().await?;
         session.record_to(Recorder::discard());
-        Ok((session, self.unit.jobs))
+        Ok((session, jobs))
     }
 }
 
@@ -113,20 +110,21 @@ impl Wire for Unit {
         Ok(cadence(drive.duty, self.dead_time))
     }
 
+    fn extranonce_len(&self) -> usize {
+        self.session.extranonce_len()
+    }
+
     async fn send(
         &mut self,
-        drive: &Drive,
+        job: Job,
+        difficulty: Difficulty,
         clean: bool,
         step: u64,
-    ) -> Result<(u64, Nanos), SubstrateError> {
-        let len = self.session.extranonce_len();
-        let job = self.jobs.at(drive.word, &self.clock, len);
-        let serial = job.serial;
-        let sent = self
+    ) -> Result<Nanos, SubstrateError> {
+        Ok(self
             .session
-            .send_job(job, drive.difficulty, clean, Some(step))
-            .await?;
-        Ok((serial, sent))
+            .send_job(job, difficulty, clean, Some(step))
+            .await?)
     }
 
     /// Its own controller keeps these to itself.

@@ -13,7 +13,9 @@ use super::{
 use crate::clock::{Clock, Nanos};
 use crate::interlock::{Permission, withheld};
 use crate::poller::Latest;
+use crate::pow::Difficulty;
 use crate::record::{Record, Recorder, StepRecord, Verdict};
+use crate::stratum::factory::{Job, JobFactory};
 use crate::stratum::session::Share;
 use crate::stratum::swh::{Action, Step};
 use crate::unit::{Identity, Telemetry};
@@ -29,13 +31,17 @@ pub(super) trait Wire: Send {
     /// Takes what a drive asks besides its jobs. Returns the cadence of clean jobs that it needs, if any.
     fn prepare(&mut self, drive: &Drive) -> Result<Option<Duration>, SubstrateError>;
 
-    /// Sends a job for `drive`. Returns its serial number and when it left.
+    /// Bytes of both extranonces together.
+    fn extranonce_len(&self) -> usize;
+
+    /// Sends a job of step number `step`. Returns when it left.
     fn send(
         &mut self,
-        drive: &Drive,
+        job: Job,
+        difficulty: Difficulty,
         clean: bool,
         step: u64,
-    ) -> impl Future<Output = Result<(u64, Nanos), SubstrateError>> + Send;
+    ) -> impl Future<Output = Result<Nanos, SubstrateError>> + Send;
 
     /// Sound answers so far that were too easy to be shares: they prove that the unit hashes what it is
     /// sent.
@@ -54,6 +60,7 @@ pub(super) trait Wire: Send {
 /// The course of a run on one unit.
 #[derive(Debug)]
 pub(super) struct Steps {
+    jobs: JobFactory,
     discipline: Discipline,
     latest: watch::Receiver<Latest>,
     recorder: Recorder,
@@ -72,12 +79,14 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn new(
+        jobs: JobFactory,
         discipline: Discipline,
         latest: watch::Receiver<Latest>,
         recorder: Recorder,
         clock: Clock,
     ) -> Steps {
         Steps {
+            jobs,
             discipline,
             latest,
             recorder,
@@ -125,7 +134,12 @@ impl Steps {
             let now = self.clock.now();
             match step.action(now) {
                 Action::Send => {
-                    let (serial, sent) = wire.send(drive, step.clean(), self.steps).await?;
+                    let len = wire.extranonce_len();
+                    let job = self.jobs.at(drive.word, &self.clock, len);
+                    let serial = job.serial;
+                    let sent = wire
+                        .send(job, drive.difficulty, step.clean(), self.steps)
+                        .await?;
                     step.sent(serial, sent);
                     // After the job has left, so that it never waits for bookkeeping.
                     self.record_last_step().await?;
@@ -193,8 +207,14 @@ impl Steps {
         }
     }
 
+    /// Ends the course with its last step recorded. Gives back the jobs for another.
+    pub(super) async fn finish(mut self) -> Result<JobFactory, SubstrateError> {
+        self.record_last_step().await?;
+        Ok(self.jobs)
+    }
+
     /// Records the last step, once there is time for it.
-    pub(super) async fn record_last_step(&mut self) -> Result<(), SubstrateError> {
+    async fn record_last_step(&mut self) -> Result<(), SubstrateError> {
         if let Some(record) = self.unrecorded.take() {
             self.recorder.record(Record::Step(record)).await?;
         }

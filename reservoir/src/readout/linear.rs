@@ -84,6 +84,27 @@ pub enum ReadoutError {
     Inconsistent(String),
 }
 
+/// What a readout trained on `features` is applied to: `rows` of `states`, standardised.
+///
+/// # Errors
+/// If the features are not those of training, or the rows are not there.
+pub(super) fn standardised(
+    features: &[Feature],
+    standardiser: &Standardiser,
+    states: &StateMatrix,
+    rows: Range<usize>,
+) -> Result<DMatrix<f64>, ReadoutError> {
+    check_features(features, states.features())?;
+    if rows.end > states.rows() {
+        return Err(ReadoutError::Length {
+            rows: states.rows(),
+            targets: rows.end,
+            least: 0,
+        });
+    }
+    Ok(standardiser.apply(states, rows))
+}
+
 /// Refuses features other than `expected`, in name, unit or order.
 ///
 /// # Errors
@@ -144,15 +165,7 @@ impl LinearReadout {
         states: &StateMatrix,
         rows: Range<usize>,
     ) -> Result<DMatrix<f64>, ReadoutError> {
-        check_features(&self.features, states.features())?;
-        if rows.end > states.rows() {
-            return Err(ReadoutError::Length {
-                rows: states.rows(),
-                targets: rows.end,
-                least: 0,
-            });
-        }
-        let x = self.standardiser.apply(states, rows);
+        let x = standardised(&self.features, &self.standardiser, states, rows)?;
         let mut y = dense::product(&x, &self.weights);
         for (mut column, intercept) in y.column_iter_mut().zip(&self.intercepts) {
             column.add_scalar_mut(*intercept);

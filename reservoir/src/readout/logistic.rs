@@ -9,7 +9,7 @@ use linfa::prelude::Fit;
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use super::linear::{ReadoutError, check_features};
+use super::linear::{ReadoutError, standardised};
 use crate::state::{Feature, Standardiser, StateMatrix};
 
 /// Fewest training rows.
@@ -95,15 +95,7 @@ impl Logistic {
         states: &StateMatrix,
         rows: Range<usize>,
     ) -> Result<Vec<f64>, ReadoutError> {
-        check_features(&self.features, states.features())?;
-        if rows.end > states.rows() {
-            return Err(ReadoutError::Length {
-                rows: states.rows(),
-                targets: rows.end,
-                least: 0,
-            });
-        }
-        let x = self.standardiser.apply(states, rows);
+        let x = standardised(&self.features, &self.standardiser, states, rows)?;
         let odds = x * nalgebra::DVector::from_column_slice(&self.weights);
         Ok(odds
             .iter()

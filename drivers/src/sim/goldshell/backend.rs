@@ -18,7 +18,6 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::board;
-use super::connections::Connections;
 use super::firmware::Firmware;
 use super::pages;
 use super::setting::Setting;
@@ -26,6 +25,7 @@ use super::state::BoxState;
 use crate::goldshell::{Credentials, Secret};
 use crate::sim::Params;
 use crate::sim::command::{Command, Orders};
+use crate::sim::connections::Connections;
 
 /// Longest request body. The settings have a kilobyte.
 const BODY_BYTES: usize = 64 * 1024;

@@ -7,7 +7,6 @@
 mod api;
 mod backend;
 mod board;
-mod connections;
 mod firmware;
 mod history;
 mod pages;

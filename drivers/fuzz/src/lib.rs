@@ -19,7 +19,7 @@ use thermine_drivers::unit::{Board, Identity, Telemetry};
 use tokio_util::codec::{Decoder, Encoder};
 
 /// A line of Stratum, from either side.
-pub(crate) fn stratum_line(data: &[u8]) {
+pub fn stratum_line(data: &[u8]) {
     let line = String::from_utf8_lossy(data);
     if let Ok(request) = Request::parse(&line) {
         let again = Request::parse(request.to_line("x").trim_end());
@@ -32,7 +32,7 @@ pub(crate) fn stratum_line(data: &[u8]) {
 }
 
 /// A reply of a cgminer API.
-pub(crate) fn cgminer_reply(data: &[u8]) {
+pub fn cgminer_reply(data: &[u8]) {
     let Ok(reply) = Reply::parse(data) else {
         return;
     };
@@ -62,7 +62,7 @@ pub(crate) fn cgminer_reply(data: &[u8]) {
 }
 
 /// A reply of AxeOS, or a line of its log.
-pub(crate) fn axeos_reply(data: &[u8]) {
+pub fn axeos_reply(data: &[u8]) {
     if let Ok(info) = Info::parse(data) {
         let reading = info.telemetry(Nanos(7));
         assert_eq!(reading.taken, Nanos(7));
@@ -101,7 +101,7 @@ pub(crate) fn axeos_reply(data: &[u8]) {
 }
 
 /// A reply of a Goldshell web backend, on whatever path.
-pub(crate) fn goldshell_reply(data: &[u8]) {
+pub fn goldshell_reply(data: &[u8]) {
     if let Ok(identity) = status(data) {
         check_identity(&identity);
         check_verdict(&discover::Answers {
@@ -274,7 +274,7 @@ fn check_verdict(answers: &discover::Answers) {
 }
 
 /// Bytes on the serial line, at either end and of either generation, in pieces.
-pub(crate) fn bm13xx_frames(data: &[u8]) {
+pub fn bm13xx_frames(data: &[u8]) {
     for family in [Family::Bm1387, Family::Bm1366] {
         for rolling in [false, true] {
             let mut host = HostCodec::new(family);

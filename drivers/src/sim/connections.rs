@@ -1,4 +1,4 @@
-//! A listener that serves a bounded number of connections.
+//! The listener of a simulated unit's page: a bounded number of connections, none of which stays silent.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -14,17 +14,17 @@ use tokio::time::{Sleep, sleep};
 /// Connections served at once; more wait in the listener's backlog.
 const CONNECTIONS: usize = 32;
 
-/// Wall time for a client to send its first request whole. Assumed.
+/// Wall time for a client to send its first request whole. Assumed: the default of such servers.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The listener.
-pub(super) struct Connections {
+pub(crate) struct Connections {
     listener: TcpListener,
     places: Arc<Semaphore>,
 }
 
 /// One connection, with its place.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     /// When it is given up, until it has been answered for the first time.
     silence: Option<Pin<Box<Sleep>>>,
@@ -32,7 +32,7 @@ pub(super) struct Connection {
 }
 
 impl Connections {
-    pub(super) fn of(listener: TcpListener) -> Connections {
+    pub(crate) fn of(listener: TcpListener) -> Connections {
         Connections {
             listener,
             places: Arc::new(Semaphore::new(CONNECTIONS)),
