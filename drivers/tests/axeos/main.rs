@@ -6,5 +6,7 @@ mod log;
 mod mining;
 mod page;
 mod properties;
+#[path = "../script/mod.rs"]
+mod script;
 mod support;
 mod unit;

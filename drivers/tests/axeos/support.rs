@@ -20,6 +20,8 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+pub(crate) use crate::script::Act;
+
 /// 2^-34: the 2^40 hashes of a share of difficulty 256 become 64.
 pub(crate) const SCALE: f64 = 1.0 / (1u64 << 34) as f64;
 
@@ -174,19 +176,6 @@ pub(crate) fn reply(status: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
 }
 
-/// What a misbehaving server does with a connection once it has the request.
-#[derive(Clone)]
-pub(crate) enum Act {
-    /// Sends these bytes and closes.
-    Send(Vec<u8>),
-    /// Sends these bytes and then nothing, without closing.
-    Hang(Vec<u8>),
-    /// Sends these bytes one by one, this far apart, and closes.
-    Drip(Vec<u8>, Duration),
-    /// Sends the first bytes once and then the second over and over.
-    Flood(Vec<u8>, Vec<u8>),
-}
-
 /// A server that treats every connection alike, and a count of them. It ends with the test's runtime.
 pub(crate) async fn server(act: Act) -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -200,7 +189,7 @@ pub(crate) async fn server(act: Act) -> (SocketAddr, mpsc::UnboundedReceiver<Str
     (addr, requests)
 }
 
-/// Send errors end the act: the client has had enough.
+/// Tells the request, and acts on it.
 async fn perform(
     act: Act,
     mut stream: TcpStream,
@@ -209,28 +198,5 @@ async fn perform(
     let mut request = vec![0; 4096];
     let read = stream.read(&mut request).await?;
     let _ = requests.send(String::from_utf8_lossy(&request[..read]).into_owned());
-    match act {
-        Act::Send(bytes) => stream.write_all(&bytes).await,
-        Act::Hang(bytes) => {
-            stream.write_all(&bytes).await?;
-            std::future::pending().await
-        }
-        Act::Drip(bytes, pause) => {
-            for byte in bytes {
-                stream.write_all(&[byte]).await?;
-                if pause.is_zero() {
-                    tokio::task::yield_now().await;
-                } else {
-                    tokio::time::sleep(pause).await;
-                }
-            }
-            Ok(())
-        }
-        Act::Flood(head, bytes) => {
-            stream.write_all(&head).await?;
-            loop {
-                stream.write_all(&bytes).await?;
-            }
-        }
-    }
+    act.perform(stream).await
 }

@@ -103,7 +103,7 @@ async fn a_nul_ends_the_reply_though_the_connection_stays_open() {
 
 #[tokio::test]
 async fn an_endless_reply_is_cut_short() {
-    let failure = failure(Act::Flood(vec![b' '; 4096])).await;
+    let failure = failure(Act::Flood(Vec::new(), vec![b' '; 4096])).await;
     assert_eq!(failure, Failure::TooLarge { limit: 64 * 1024 });
 }
 

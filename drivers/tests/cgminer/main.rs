@@ -3,5 +3,7 @@
 mod faults;
 mod fixtures;
 mod poller;
+#[path = "../script/mod.rs"]
+mod script;
 mod sim;
 mod support;

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use thermine_drivers::quantity::{HashRate, MegaHertz, Rpm};
 use thermine_drivers::sim::s9_api::{self, ApiState, BoardState, Firmware, PoolState};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+
+pub(crate) use crate::script::Act;
 
 /// The unit that the files in `tests/data` are about.
 pub(crate) fn unit() -> ApiState {
@@ -112,19 +114,6 @@ impl Sim {
     }
 }
 
-/// What a misbehaving server does with a connection once it has the request.
-#[derive(Clone)]
-pub(crate) enum Act {
-    /// Sends these bytes and closes.
-    Send(Vec<u8>),
-    /// Sends these bytes and then nothing, without closing.
-    Hang(Vec<u8>),
-    /// Sends these bytes one by one, this far apart, and closes.
-    Drip(Vec<u8>, Duration),
-    /// Sends these bytes over and over.
-    Flood(Vec<u8>),
-}
-
 /// A server that treats every connection alike. It ends with the test's runtime.
 pub(crate) async fn server(act: Act) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -137,26 +126,10 @@ pub(crate) async fn server(act: Act) -> SocketAddr {
     addr
 }
 
-/// Send errors end the act: the client has had enough.
+/// Acts on a request, whatever it is.
 async fn perform(act: Act, mut stream: TcpStream) -> std::io::Result<()> {
     let _ = stream.read(&mut [0; 1024]).await?;
-    match act {
-        Act::Send(bytes) => stream.write_all(&bytes).await,
-        Act::Hang(bytes) => {
-            stream.write_all(&bytes).await?;
-            std::future::pending().await
-        }
-        Act::Drip(bytes, pause) => {
-            for byte in bytes {
-                stream.write_all(&[byte]).await?;
-                tokio::time::sleep(pause).await;
-            }
-            Ok(())
-        }
-        Act::Flood(bytes) => loop {
-            stream.write_all(&bytes).await?;
-        },
-    }
+    act.perform(stream).await
 }
 
 /// The file `name` of `tests/data`.

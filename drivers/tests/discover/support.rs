@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use thermine_drivers::discover::{Found, Prober, Settings, Target};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
+
+pub(crate) use crate::script::Act;
 
 /// Enough for honest replies on a busy machine, little enough to wait for the silent.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
@@ -42,19 +44,6 @@ pub(crate) async fn probe(addr: SocketAddr) -> Option<Found> {
     probe.await.expect("bounded")
 }
 
-/// What a server does with a connection once it has a request.
-#[derive(Clone)]
-pub(crate) enum Act {
-    /// Sends these bytes and closes.
-    Send(Vec<u8>),
-    /// Sends these bytes and then nothing, without closing.
-    Hang(Vec<u8>),
-    /// Sends these bytes one by one, this far apart, and closes.
-    Drip(Vec<u8>, Duration),
-    /// Sends the first bytes once and the second over and over.
-    Flood(Vec<u8>, Vec<u8>),
-}
-
 /// A page with this status and body, of a server with this name.
 pub(crate) fn page(status: &str, server: &str, body: &str) -> Vec<u8> {
     let length = body.len();
@@ -80,29 +69,10 @@ pub(crate) fn serve(listener: TcpListener, act: Act) -> Arc<AtomicUsize> {
     count
 }
 
-/// Send errors end the act: the client has had enough.
+/// Acts on a request, whatever it is.
 async fn perform(act: Act, mut stream: TcpStream) -> std::io::Result<()> {
     let _ = stream.read(&mut [0; 4096]).await?;
-    match act {
-        Act::Send(bytes) => stream.write_all(&bytes).await,
-        Act::Hang(bytes) => {
-            stream.write_all(&bytes).await?;
-            std::future::pending().await
-        }
-        Act::Drip(bytes, pause) => {
-            for byte in bytes {
-                stream.write_all(&[byte]).await?;
-                tokio::time::sleep(pause).await;
-            }
-            Ok(())
-        }
-        Act::Flood(head, bytes) => {
-            stream.write_all(&head).await?;
-            loop {
-                stream.write_all(&bytes).await?;
-            }
-        }
-    }
+    act.perform(stream).await
 }
 
 /// 127.0.0.`last`: all of 127/8 is this machine.

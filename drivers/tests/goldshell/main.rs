@@ -6,6 +6,8 @@ mod fixtures;
 mod login;
 mod properties;
 mod reading;
+#[path = "../script/mod.rs"]
+mod script;
 mod secrets;
 mod sim;
 mod support;

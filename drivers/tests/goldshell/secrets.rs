@@ -9,7 +9,7 @@ use thermine_drivers::goldshell::{Control, Secret, Source};
 use thermine_drivers::poller::Source as _;
 use thermine_drivers::sim::goldshell::{Faults, Firmware};
 
-use crate::support::{Act, Unit, client_with, quick, reply, server};
+use crate::support::{Act, Answer, Unit, client_with, quick, reply, server};
 
 const PASSWORD: &str = "hunter2&Co";
 const TOKEN: &str = "sesame.open.door";
@@ -72,24 +72,27 @@ async fn no_secret_is_ever_shown() {
 
     let token = format!(r#"{{"JWT Token":"{TOKEN}"}}"#);
     let broken = format!("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{token}");
-    for acts in [
-        vec![Act::Echo(200)],
-        vec![Act::Echo(500)],
-        vec![Act::Echo(404)],
-        vec![reply(401, ""), Act::Echo(200)],
-        vec![reply(401, ""), Act::Echo(503)],
-        vec![reply(401, ""), Act::Send(broken.into_bytes())],
-        vec![reply(401, ""), reply(200, &token[..token.len() - 2])],
-        vec![reply(401, ""), reply(200, &token), Act::Echo(200)],
-        vec![reply(401, ""), reply(200, &token), Act::Echo(404)],
-        vec![reply(401, ""), reply(200, "{\"JWT Token\":\"a\\nb\"}")],
+    let say = |status, body: &str| Answer::Act(reply(status, body));
+    for answers in [
+        vec![Answer::Echo(200)],
+        vec![Answer::Echo(500)],
+        vec![Answer::Echo(404)],
+        vec![say(401, ""), Answer::Echo(200)],
+        vec![say(401, ""), Answer::Echo(503)],
+        vec![say(401, ""), Answer::Act(Act::Send(broken.into_bytes()))],
+        vec![say(401, ""), say(200, &token[..token.len() - 2])],
+        vec![say(401, ""), say(200, &token), Answer::Echo(200)],
+        vec![say(401, ""), say(200, &token), Answer::Echo(404)],
+        vec![say(401, ""), say(200, "{\"JWT Token\":\"a\\nb\"}")],
         vec![
-            reply(401, ""),
-            Act::Send(b"HTTP/1.1 302 No\r\nLocation: /?password=x\r\n\r\n".to_vec()),
+            say(401, ""),
+            Answer::Act(Act::Send(
+                b"HTTP/1.1 302 No\r\nLocation: /?password=x\r\n\r\n".to_vec(),
+            )),
         ],
-        vec![reply(401, ""), Act::Send(Vec::new())],
+        vec![say(401, ""), Answer::Act(Act::Send(Vec::new()))],
     ] {
-        let (addr, _) = server(acts).await;
+        let (addr, _) = server(answers).await;
         let client = client_with(addr, PASSWORD, quick());
         let mut source = Source::new(client.clone());
         let clock = thermine_drivers::clock::Clock::real();

@@ -14,10 +14,12 @@ use thermine_drivers::sim::params::Params;
 use thermine_drivers::stratum::factory::JobFactory;
 use thermine_drivers::stratum::server::Server;
 use thermine_drivers::stratum::session;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+
+pub(crate) use crate::script::Act;
 
 /// 2^-34: the 2^40 hashes of a share of difficulty 256 become 64.
 const SCALE: f64 = 1.0 / (1u64 << 34) as f64;
@@ -155,19 +157,19 @@ pub(crate) fn address(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().expect("an address")
 }
 
-/// What a scripted server does with a request.
+/// What a scripted server answers.
 #[derive(Clone)]
-pub(crate) enum Act {
-    /// Sends these bytes and closes.
-    Send(Vec<u8>),
-    /// Sends these bytes and then nothing, without closing.
-    Hang(Vec<u8>),
-    /// Sends these bytes one by one, this far apart.
-    Drip(Vec<u8>, Duration),
-    /// Sends the first bytes once and the second over and over.
-    Flood(Vec<u8>, Vec<u8>),
-    /// Sends the request back as the body of a reply with this status.
+pub(crate) enum Answer {
+    /// Whatever was asked.
+    Act(Act),
+    /// The request, as the body of a reply with this status.
     Echo(u16),
+}
+
+impl From<Act> for Answer {
+    fn from(act: Act) -> Answer {
+        Answer::Act(act)
+    }
 }
 
 /// A reply with `status` and `body`.
@@ -179,9 +181,10 @@ pub(crate) fn reply(status: u16, body: &str) -> Act {
     Act::Send(text.into_bytes())
 }
 
-/// A server that goes through `acts`, one a connection, and stays at the last; and the request lines that it
+/// A server that goes through `answers`, one a connection, and stays at the last; and the request lines that it
 /// has read. It ends with the test's runtime.
-pub(crate) async fn server(acts: Vec<Act>) -> (SocketAddr, Requests) {
+pub(crate) async fn server<A: Into<Answer>>(answers: Vec<A>) -> (SocketAddr, Requests) {
+    let answers: Vec<Answer> = answers.into_iter().map(Into::into).collect();
     let listener = loopback().await;
     let addr = address(&listener);
     let requests = Requests::default();
@@ -189,9 +192,9 @@ pub(crate) async fn server(acts: Vec<Act>) -> (SocketAddr, Requests) {
     tokio::spawn(async move {
         let mut next = 0;
         while let Ok((stream, _)) = listener.accept().await {
-            let act = acts[next.min(acts.len() - 1)].clone();
+            let answer = answers[next.min(answers.len() - 1)].clone();
             next += 1;
-            tokio::spawn(perform(act, stream, seen.clone()));
+            tokio::spawn(perform(answer, stream, seen.clone()));
         }
     });
     (addr, requests)
@@ -216,38 +219,17 @@ impl Requests {
     }
 }
 
-/// Send errors end the act: the client has had enough.
-async fn perform(act: Act, mut stream: TcpStream, seen: Requests) -> std::io::Result<()> {
+/// Remembers the request, and answers it.
+async fn perform(answer: Answer, mut stream: TcpStream, seen: Requests) -> std::io::Result<()> {
     let mut request = vec![0; 16 * 1024];
     let read = stream.read(&mut request).await?;
     let request = String::from_utf8_lossy(&request[..read]).into_owned();
     seen.0.lock().expect("unpoisoned").push(request.clone());
-    match act {
-        Act::Send(bytes) => stream.write_all(&bytes).await,
-        Act::Hang(bytes) => {
-            stream.write_all(&bytes).await?;
-            std::future::pending().await
-        }
-        Act::Drip(bytes, pause) => {
-            for byte in bytes {
-                stream.write_all(&[byte]).await?;
-                tokio::time::sleep(pause).await;
-            }
-            Ok(())
-        }
-        Act::Flood(head, bytes) => {
-            stream.write_all(&head).await?;
-            loop {
-                stream.write_all(&bytes).await?;
-            }
-        }
-        Act::Echo(status) => {
-            let Act::Send(bytes) = reply(status, &request) else {
-                return Ok(());
-            };
-            stream.write_all(&bytes).await
-        }
-    }
+    let act = match answer {
+        Answer::Act(act) => act,
+        Answer::Echo(status) => reply(status, &request),
+    };
+    act.perform(stream).await
 }
 
 /// The file `name` of `tests/data`.
