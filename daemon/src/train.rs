@@ -107,6 +107,10 @@ fn plan(args: &cli::Train) -> Result<Plan> {
             plan.config.unit.name
         );
     }
+    if args.substrate == Kind::Twin {
+        // Before a folder is made for a run that cannot be.
+        arms::twin_of(plan.config.unit.model)?;
+    }
     if let (Kind::Replay, Some(path)) = (args.substrate, &args.capture) {
         let capture = Capture::open(path)?;
         let run = capture.run()?;

@@ -69,15 +69,9 @@ async fn simulated_unit(
         .speed
         .map_or_else(Clock::virtual_time, Clock::scaled);
     let mut rig = Rig::new(clock)?;
-    let mut unit = rig.attach(&config, unit_seed).await?;
-    for remark in unit.ready().await? {
-        progress.say(&remark);
-    }
-    let trace = part.drive_unit(&mut unit).await;
-    unit.end().await;
-    let trace = trace?;
-    rig.close().await;
-    Ok(trace)
+    let unit = rig.attach(&config, unit_seed).await?;
+    let mut traces = drive(rig, unit, [part], &progress).await?;
+    traces.pop().context("one part leaves one trace")
 }
 
 /// The modes one after the other on the unit of the configuration.
@@ -87,27 +81,39 @@ async fn real_unit(
     parts: [Part; Mode::ALL.len()],
 ) -> Result<Vec<Trace>> {
     let mut rig = Rig::new(Clock::real())?;
-    let mut unit = rig.attach(&plan.config, plan.seed).await?;
+    let unit = rig.attach(&plan.config, plan.seed).await?;
     progress.say(&format!("waiting for {}", unit.instructions()));
+    drive(rig, unit, parts, progress).await
+}
+
+/// Drives `unit` through all `parts`, and leaves it at its safe point whatever comes of them.
+async fn drive(
+    rig: Rig,
+    mut unit: Unit,
+    parts: impl IntoIterator<Item = Part>,
+    progress: &Progress,
+) -> Result<Vec<Trace>> {
+    let traces = drive_parts(&mut unit, parts, progress).await;
+    if !unit.end().await {
+        progress.say("the unit has NOT confirmed its safe operating point: look after it");
+    }
+    let traces = traces?;
+    rig.close().await;
+    Ok(traces)
+}
+
+async fn drive_parts(
+    unit: &mut Unit,
+    parts: impl IntoIterator<Item = Part>,
+    progress: &Progress,
+) -> Result<Vec<Trace>> {
     for remark in unit.ready().await? {
         progress.say(&remark);
     }
     let mut traces = Vec::new();
-    let mut outcome = Ok(());
     for part in parts {
-        match part.drive_unit(&mut unit).await {
-            Ok(trace) => traces.push(trace),
-            Err(error) => {
-                outcome = Err(error);
-                break;
-            }
-        }
+        traces.push(part.drive_unit(unit).await?);
     }
-    if !unit.end().await {
-        progress.say("the unit has NOT confirmed its safe operating point: look after it");
-    }
-    outcome?;
-    rig.close().await;
     Ok(traces)
 }
 
@@ -131,6 +137,22 @@ fn unit_seed(plan: &Plan, index: usize) -> u64 {
         .wrapping_add(index as u64)
 }
 
+/// The physics of the twin of `model`.
+///
+/// # Errors
+/// If it has none.
+pub(crate) fn twin_of(model: Model) -> Result<Params> {
+    Ok(match model {
+        Model::AntminerS9 => Params::s9(),
+        Model::LuckyMinerLv06 => Params::lv06(),
+        Model::GoldshellLbBox => Params::lb_box(),
+        Model::Bm1387 | Model::Bm1366 => bail!(
+            "there is no twin of bare chips, which are fed frame by frame: drive the simulated ones on their \
+             line, with --substrate handshake"
+        ),
+    })
+}
+
 /// All modes in virtual time, on as many threads as there are.
 pub(crate) async fn twins(
     plan: &Plan,
@@ -139,15 +161,7 @@ pub(crate) async fn twins(
     progress: &Progress,
 ) -> Result<Vec<Trace>> {
     let model = plan.config.unit.model;
-    let params = match model {
-        Model::AntminerS9 => Params::s9(),
-        Model::LuckyMinerLv06 => Params::lv06(),
-        Model::GoldshellLbBox => Params::lb_box(),
-        Model::Bm1387 | Model::Bm1366 => bail!(
-            "there is no twin of bare chips, which are fed frame by frame: drive the simulated ones on their \
-             line, with --substrate handshake"
-        ),
-    };
+    let params = twin_of(model)?;
     let arms = Mode::ALL.into_iter().enumerate().map(|(index, mode)| {
         let params = params.clone();
         let part = Part::new(mode, &plan.config, store, progress, input);

@@ -47,20 +47,15 @@ impl Work {
 
     /// The header with the given version, merkle root, time and nonce.
     pub fn header(&self, version: u32, merkle_root: &[u8; 32], ntime: u32, nonce: u32) -> Header {
-        let mut header = Header {
-            bytes: [0; lbry::HEADER_LEN],
-            len: 0,
-        };
-        header.push(&version.to_le_bytes());
-        header.push(&self.prevhash);
-        header.push(merkle_root);
-        if let Some(claim_trie) = &self.claim_trie {
-            header.push(claim_trie);
-        }
-        header.push(&ntime.to_le_bytes());
-        header.push(&self.nbits.to_le_bytes());
-        header.push(&nonce.to_le_bytes());
-        header
+        let hashes = [&self.prevhash, merkle_root];
+        Header::new(
+            version,
+            hashes,
+            self.claim_trie.as_ref(),
+            ntime,
+            self.nbits,
+            nonce,
+        )
     }
 
     /// The algorithm that its headers are hashed by.
@@ -85,6 +80,30 @@ pub struct Header {
 }
 
 impl Header {
+    /// The header of these fields; `hashes` are those of the previous block and the merkle root. With a claim
+    /// trie it is LBRY's.
+    pub fn new(
+        version: u32,
+        hashes: [&[u8; 32]; 2],
+        claim_trie: Option<&[u8; 32]>,
+        ntime: u32,
+        nbits: u32,
+        nonce: u32,
+    ) -> Header {
+        let mut header = Header {
+            bytes: [0; lbry::HEADER_LEN],
+            len: 0,
+        };
+        header.push(&version.to_le_bytes());
+        for hash in hashes.into_iter().chain(claim_trie) {
+            header.push(hash);
+        }
+        for number in [ntime, nbits, nonce] {
+            header.push(&number.to_le_bytes());
+        }
+        header
+    }
+
     /// Its first 64 bytes, which the midstate covers.
     pub fn first_block(&self) -> &[u8; 64] {
         const { assert!(bitcoin::HEADER_LEN > 64 && lbry::HEADER_LEN > 64) };

@@ -1,7 +1,9 @@
 //! A frame of work, and the nonces that a core finds in it.
 
 use crate::bm13xx::{Family, Job, Nonce};
-use crate::pow::sha256d::{HEADER_LEN, Midstate};
+use crate::pow::Header;
+use crate::pow::sha256d::Midstate;
+use crate::pow::work::rolled_version;
 use crate::sim::layout::{Layout, Origin};
 
 /// Nonces tried for one answer, after which it is given up: 2^16 times what 4 zero bits take.
@@ -96,16 +98,10 @@ impl Frame {
                 ..
             } => {
                 let bits = spread(round, self.version_mask);
-                let mut header = [0; HEADER_LEN];
-                let rolled = version & !self.version_mask | bits;
-                header[..4].copy_from_slice(&rolled.to_le_bytes());
-                header[4..36].copy_from_slice(prevhash);
-                header[36..68].copy_from_slice(merkle_root);
-                header[68..72].copy_from_slice(&ntime.to_le_bytes());
-                header[72..76].copy_from_slice(&nbits.to_le_bytes());
+                let version = rolled_version(*version, self.version_mask, bits);
+                let header = Header::new(version, [prevhash, merkle_root], None, *ntime, *nbits, 0);
                 end.copy_from_slice(&header[64..]);
-                let block = header.first_chunk()?;
-                Some((Midstate::of(block), end, id & 0xf8, bits))
+                Some((Midstate::of(header.first_block()), end, id & 0xf8, bits))
             }
         }
     }
