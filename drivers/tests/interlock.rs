@@ -133,6 +133,7 @@ impl Bench {
 fn drive() -> Drive {
     Drive {
         word: 0,
+        later: 0,
         difficulty: Difficulty::new(4096.0).expect("positive"),
         duty: 1.0,
         point: OperatingPoint::default(),

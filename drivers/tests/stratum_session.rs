@@ -456,6 +456,7 @@ async fn a_unit_with_a_wrong_clock_is_told_apart_from_a_silent_one() {
         );
         let drive = Drive {
             word: 0,
+            later: 0,
             difficulty: difficulty(1.0),
             duty: 1.0,
             point: OperatingPoint::default(),

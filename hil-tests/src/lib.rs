@@ -139,6 +139,7 @@ pub fn drive(duty: f64, pace: Pace) -> Drive {
     #[expect(clippy::expect_used, reason = "256 is positive")]
     Drive {
         word: 0,
+        later: 0,
         difficulty: Difficulty::new(256.0).expect("positive"),
         duty,
         point: OperatingPoint::default(),

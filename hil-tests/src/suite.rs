@@ -104,6 +104,7 @@ impl Bench {
     pub fn step(&self, duty: f64, shares: u32, hold_seconds: f64) -> Drive {
         Drive {
             word: 0,
+            later: 0,
             difficulty: self.config.step.difficulty,
             duty,
             point: OperatingPoint::default(),

@@ -105,6 +105,7 @@ impl Encoder {
         };
         Drive {
             word,
+            later: 0,
             difficulty: self.step.difficulty.scaled(difficulty),
             duty,
             point: OperatingPoint::default(),

@@ -290,7 +290,9 @@ impl Unit {
                     provenance,
                     self.clock.clone(),
                 );
-                let handshake = handshake.with_permission(network.guard.permission())?;
+                let handshake = handshake
+                    .with_setter(network.guard.setter())
+                    .with_permission(network.guard.permission())?;
                 Ok(Driven::Handshake(Box::new(handshake)))
             }
             Wire::Serial(serial) => {

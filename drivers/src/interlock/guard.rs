@@ -89,6 +89,12 @@ pub struct Guarded {
     task: JoinHandle<bool>,
 }
 
+/// A way to set the unit for whoever drives it; it does not keep the guard at work.
+#[derive(Debug, Clone)]
+pub struct Setter {
+    requests: mpsc::WeakSender<Request>,
+}
+
 #[derive(Debug)]
 struct Request {
     asked: OperatingPoint,
@@ -192,13 +198,14 @@ impl Guarded {
     /// # Errors
     /// If work is withheld, the unit cannot be set, or the guard has ended.
     pub async fn set(&self, asked: OperatingPoint) -> Result<Applied, SetError> {
-        let (answer, answered) = oneshot::channel();
-        let request = Request { asked, answer };
-        self.requests
-            .send(request)
-            .await
-            .map_err(|_| SetError::Ended)?;
-        answered.await.unwrap_or(Err(SetError::Ended))
+        request(&self.requests, asked).await
+    }
+
+    /// The same for whoever drives the unit.
+    pub fn setter(&self) -> Setter {
+        Setter {
+            requests: self.requests.downgrade(),
+        }
     }
 
     /// Ends the guard, and waits until it has made the unit safe. Returns whether the unit has confirmed it,
@@ -207,6 +214,27 @@ impl Guarded {
         drop(self.requests);
         self.task.await.unwrap_or(false)
     }
+}
+
+impl Setter {
+    /// As [`Guarded::set`].
+    ///
+    /// # Errors
+    /// If work is withheld, the unit cannot be set, or the guard has ended.
+    pub async fn set(&self, asked: OperatingPoint) -> Result<Applied, SetError> {
+        let requests = self.requests.upgrade().ok_or(SetError::Ended)?;
+        request(&requests, asked).await
+    }
+}
+
+async fn request(
+    requests: &mpsc::Sender<Request>,
+    asked: OperatingPoint,
+) -> Result<Applied, SetError> {
+    let (answer, answered) = oneshot::channel();
+    let request = Request { asked, answer };
+    requests.send(request).await.map_err(|_| SetError::Ended)?;
+    answered.await.unwrap_or(Err(SetError::Ended))
 }
 
 /// Why work is withheld; `None` if it is granted.

@@ -20,7 +20,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
-pub use guard::{Guard, Guarded, Permission, SetError, withheld};
+pub use guard::{Guard, Guarded, Permission, SetError, Setter, withheld};
 pub use hazard::{Cause, Hazard};
 pub use limits::{Enforced, Tightening, TighteningError};
 pub use state::{Decision, Interlock, State};

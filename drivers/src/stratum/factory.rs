@@ -51,9 +51,9 @@ impl JobFactory {
         JobFactory { algorithm, ..self }
     }
 
-    /// The next job as [`next`](JobFactory::next), with what `clock` says as its block time.
-    pub fn at(&mut self, word: u32, clock: &Clock, extranonce_len: usize) -> Job {
-        let ntime = clock.unix(clock.now()).as_secs();
+    /// The next job as [`next`](JobFactory::next), its block time `later` seconds after what `clock` says.
+    pub fn at(&mut self, word: u32, later: u16, clock: &Clock, extranonce_len: usize) -> Job {
+        let ntime = clock.unix(clock.now()).as_secs() + u64::from(later);
         self.next(
             word,
             u32::try_from(ntime).unwrap_or(u32::MAX),

@@ -8,7 +8,8 @@ use super::last_resort::LastResort;
 use super::steps::{Steps, Wire};
 use super::{Discipline, Drive, Observation, Provenance, Substrate, SubstrateError};
 use crate::clock::{Clock, Nanos, Seat};
-use crate::interlock::Permission;
+use crate::control::ControlError;
+use crate::interlock::{Permission, Setter};
 use crate::poller::Latest;
 use crate::pow::Difficulty;
 use crate::record::Recorder;
@@ -16,6 +17,7 @@ use crate::stratum::Session;
 use crate::stratum::factory::{Job, JobFactory};
 use crate::stratum::session::Share;
 use crate::stratum::swh::cadence;
+use crate::unit::OperatingPoint;
 
 /// A unit behind a Stratum session.
 #[derive(Debug)]
@@ -32,6 +34,9 @@ struct Unit {
     session: Session,
     dead_time: Duration,
     seat: Seat,
+    setter: Option<Setter>,
+    /// Where the last step has set it.
+    point: OperatingPoint,
 }
 
 impl Handshake {
@@ -58,6 +63,8 @@ impl Handshake {
                 session,
                 dead_time,
                 seat: clock.drive(),
+                setter: None,
+                point: OperatingPoint::UNCHANGED,
             },
             steps: Steps::new(jobs, discipline, latest, recorder, clock),
             provenance,
@@ -87,6 +94,13 @@ impl Handshake {
         })
     }
 
+    /// Lets the drive's operating point reach the unit, by way of its guard. Without this a step that names
+    /// one fails.
+    pub fn with_setter(mut self, setter: Setter) -> Handshake {
+        self.unit.setter = Some(setter);
+        self
+    }
+
     /// Ends the conversation: every share so far is durable and acknowledged, and the last step is
     /// recorded. Gives back session and jobs for a conversation to follow.
     ///
@@ -98,6 +112,26 @@ impl Handshake {
         session.settle().await?;
         session.record_to(Recorder::discard());
         Ok((session, jobs))
+    }
+}
+
+impl Unit {
+    /// Sets the unit to where a step wants it, if that is elsewhere than before, and waits for its reply.
+    async fn go_to(&mut self, point: OperatingPoint) -> Result<(), SubstrateError> {
+        if point == OperatingPoint::UNCHANGED || point == self.point {
+            return Ok(());
+        }
+        let set = match &self.setter {
+            Some(setter) => setter.set(point).await,
+            None => Err(ControlError::Unsupported("run elsewhere").into()),
+        };
+        // What the wire changes on the way, a step of the clock generator, is not an error.
+        set.map_err(|source| SubstrateError::NotSet {
+            unit: self.session.worker().to_string(),
+            source,
+        })?;
+        self.point = point;
+        Ok(())
     }
 }
 
@@ -147,6 +181,7 @@ impl Wire for Unit {
 
 impl Substrate for Handshake {
     async fn step(&mut self, drive: &Drive) -> Result<Observation, SubstrateError> {
+        self.unit.go_to(drive.point).await?;
         self.steps.step(&mut self.unit, drive).await
     }
 

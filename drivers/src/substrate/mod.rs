@@ -28,7 +28,7 @@ pub use twin::Twin;
 
 use crate::bm13xx::ChainError;
 use crate::clock::Nanos;
-use crate::interlock::Cause;
+use crate::interlock::{Cause, SetError};
 use crate::pow::Difficulty;
 use crate::record::{RecorderClosed, StepRecord, Verdict};
 use crate::stratum::SessionError;
@@ -39,16 +39,23 @@ use crate::unit::{OperatingPoint, Telemetry};
 pub struct Drive {
     /// The input word, carried in the coinbase of the step's jobs.
     pub word: u32,
+    /// Seconds by which the block time of the step's jobs is ahead of the clock.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub later: u16,
     /// Share difficulty of the step's jobs.
     pub difficulty: Difficulty,
     /// Fraction of its time that the unit hashes current work, 0 to 1. Lowered by sending clean jobs at a
     /// cadence, each of which costs the unit its switch dead time; on bare chips by letting them run out of
     /// work.
     pub duty: f64,
-    /// Where the unit is to run during the step.
+    /// Where the unit is to run during the step; what is `None` stays as it is.
     pub point: OperatingPoint,
     /// When the step ends.
     pub pace: Pace,
+}
+
+fn is_zero(later: &u16) -> bool {
+    *later == 0
 }
 
 /// What came back from a step.
@@ -184,6 +191,14 @@ pub enum SubstrateError {
         unit: String,
         /// Why.
         cause: Cause,
+    },
+    /// It could not be set to where the step wants it.
+    #[error("{unit} cannot be set to the operating point of the step: {source}")]
+    NotSet {
+        /// The unit, by its worker name.
+        unit: String,
+        /// Why.
+        source: SetError,
     },
     /// The capture has failed.
     #[error(transparent)]

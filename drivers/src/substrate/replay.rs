@@ -77,6 +77,7 @@ mod tests {
     fn drive(word: u32) -> Drive {
         Drive {
             word,
+            later: 0,
             difficulty: Difficulty::ONE,
             duty: 1.0,
             point: Default::default(),

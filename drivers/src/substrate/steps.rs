@@ -135,7 +135,7 @@ impl Steps {
             match step.action(now) {
                 Action::Send => {
                     let len = wire.extranonce_len();
-                    let job = self.jobs.at(drive.word, &self.clock, len);
+                    let job = self.jobs.at(drive.word, drive.later, &self.clock, len);
                     let serial = job.serial;
                     let sent = wire
                         .send(job, drive.difficulty, step.clean(), self.steps)

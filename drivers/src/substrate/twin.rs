@@ -41,6 +41,7 @@ pub struct Twin {
     silence: Silence,
     last_telemetry: Nanos,
     found: Vec<Find>,
+    meter: bool,
 }
 
 impl Twin {
@@ -68,6 +69,15 @@ impl Twin {
             silence: Silence::default(),
             last_telemetry: Nanos::ZERO,
             found: Vec::new(),
+            meter: false,
+        }
+    }
+
+    /// With a power meter at the wall, for a unit that has none of its own.
+    pub fn with_meter(self) -> Twin {
+        Twin {
+            meter: true,
+            ..self
         }
     }
 
@@ -170,7 +180,11 @@ impl Substrate for Twin {
                 Action::End(outcome) => break outcome,
             }
         };
-        let telemetry: Telemetry = self.device.sensors().telemetry(self.model);
+        let sensors = self.device.sensors();
+        let mut telemetry: Telemetry = sensors.telemetry(self.model);
+        if self.meter {
+            telemetry.power = Some(sensors.meter);
+        }
         if telemetry.taken != self.last_telemetry {
             self.last_telemetry = telemetry.taken;
             self.recorder

@@ -116,6 +116,7 @@ async fn on_a_terminal(
 fn drive(word: u32, difficulty_asked: f64, hold: u64) -> Drive {
     Drive {
         word,
+        later: 0,
         difficulty: difficulty(difficulty_asked),
         duty: 1.0,
         point: OperatingPoint::default(),

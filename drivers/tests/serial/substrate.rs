@@ -23,6 +23,7 @@ const MS: Duration = Duration::from_millis(1);
 fn drive(word: u32) -> Drive {
     Drive {
         word,
+        later: 0,
         difficulty: difficulty(64.0),
         duty: 1.0,
         point: OperatingPoint::default(),
