@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use thermine::config::Config;
-use thermine::experiment::encoder::{Encoder, Mode};
+use thermine::experiment::encoder::Encoder;
+use thermine::experiment::encoding::{Encoding, Preset};
 use thermine::rig::Rig;
 use thermine_drivers::clock::Clock;
 use thermine_drivers::record::Recorder;
@@ -78,12 +79,14 @@ async fn main() {
         });
         let (counted, lost) = (shares.clone(), failed.clone());
         tokio::spawn(async move {
-            let encoder = Encoder::new(Mode::Dialogue, config.step.clone());
+            let dialogue = Encoding::of(Preset::Paper, config.unit.model, &config.step).remove(0);
+            let encoder = Encoder::new(dialogue, config.step.clone(), (0.0, 0.5));
+            let drive = encoder.drives(&[0.25], 0)[0];
             let mut driven = unit
-                .drive(encoder.mode().discipline(), Recorder::discard())
+                .drive(encoder.encoding().discipline, Recorder::discard())
                 .expect("driven");
             loop {
-                let Ok(seen) = driven.step(&encoder.drive(0.25)).await else {
+                let Ok(seen) = driven.step(&drive).await else {
                     lost.fetch_add(1, Ordering::Relaxed);
                     return;
                 };

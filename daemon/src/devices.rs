@@ -16,7 +16,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::cli;
 use crate::config::{Config, rack};
-use crate::experiment::encoder::{Encoder, Mode};
+use crate::experiment::encoder::Encoder;
+use crate::experiment::encoding::Encoding;
 use crate::report::table::table;
 use crate::rig::{Rig, Unit};
 
@@ -108,7 +109,11 @@ async fn watch(rig: &mut Rig, config: &Config, seed: u64) -> Watched {
 
 /// Keeps a simulated unit at work. Returns what is known of it.
 fn employ(mut unit: Unit, config: &Config) -> watch::Receiver<Latest> {
-    let encoder = Encoder::new(Mode::Constant, config.step.clone());
+    let encoder = Encoder::new(
+        Encoding::new("constant", Vec::new()),
+        config.step.clone(),
+        (0.0, 1.0),
+    );
     let (sender, latest) = watch::channel(unit.latest.borrow().clone());
     tokio::spawn(async move {
         let work = async {
@@ -120,9 +125,11 @@ fn employ(mut unit: Unit, config: &Config) -> watch::Receiver<Latest> {
                     sender.send_replace(readings.borrow().clone());
                 }
             });
-            let mut driven = unit.drive(encoder.mode().discipline(), Recorder::discard())?;
+            let mut driven = unit.drive(encoder.encoding().discipline, Recorder::discard())?;
             loop {
-                driven.step(&encoder.drive(0.0)).await?;
+                for drive in encoder.drives(&[0.0], 0) {
+                    driven.step(&drive).await?;
+                }
             }
         };
         let result: Result<()> = work.await;

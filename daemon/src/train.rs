@@ -1,303 +1,301 @@
-//! `thermine train`: drives a unit with a task's input in each mode, trains a readout on its states, and
-//! judges it beside its controls.
+//! `thermine train`: drives a unit with a task's input, trains a readout on its states, and judges it beside its
+//! controls.
 
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use thermine_drivers::substrate::Provenance;
-use thermine_reservoir::describe::Summary;
 use thermine_reservoir::split::Split;
-use thermine_reservoir::tasks::Sequence;
-use thermine_reservoir::tasks::narma::narma10;
-use thermine_reservoir::verdict::{Trial, Verdict};
 
 use crate::cli;
-use crate::config::{Config, Simulated};
-use crate::experiment::trace::Trace;
+use crate::config::Config;
+use crate::experiment::encoding::{Encoding, Preset};
+use crate::experiment::features::FeaturePlan;
+use crate::experiment::recipe::Recipe;
+use crate::experiment::run::{self, Report};
 use crate::experiment::{Kind, Plan, arms};
 use crate::report::folder;
 use crate::report::progress::Progress;
-use crate::report::run::{Arm, RunReport};
-use crate::store::{Capture, RunMeta, Store};
+use crate::report::seeds::SeedsReport;
+use crate::store::Capture;
 
 /// The protocol of the literature: seeds and comparisons elsewhere rest on it.
-const DEFAULT_SPLIT: Split = Split {
+pub(crate) const DEFAULT_SPLIT: Split = Split {
     washout: 200,
     train: 2_000,
     test: 1_000,
 };
 
-/// Name of the capture in the report folder.
-const CAPTURE: &str = "capture.sqlite";
+/// Steps of the echo runs and without work, where a unit is simulated or real.
+const ECHO_STEPS: usize = 100;
+const OFF_STEPS: usize = 100;
 
-/// What a run needs to be repeated, beside its configuration: stored in its capture.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct TaskMeta {
-    narma: u32,
-    split: Split,
-}
+/// Most seeds of one command.
+pub(crate) const MOST_SEEDS: u64 = 1000;
 
 /// Runs the subcommand.
 #[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: cli::Train) -> Result<()> {
-    let cli::Task::Narma10 = args.task;
     let plan = plan(&args)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let task = narma10(plan.split.total(), plan.seed);
-    let name = format!("narma10-seed{}", plan.seed);
-    let folder = folder::make(args.out.as_deref(), &name)?;
-    let began = Instant::now();
-    let traces = runtime.block_on(record(&plan, &task.input, &folder));
-    // Waits for the tasks that hold sockets, but not for ever.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
-    let capture = folder.join(CAPTURE);
-    let traces = match traces {
-        Err(error) if capture.exists() => Err(error.context(format!(
-            "the run failed; what was recorded until then is in {}",
-            capture.display()
-        ))),
-        traces => traces,
-    }?;
-    let report = judge(
-        &plan,
-        &task,
-        &traces,
-        began.elapsed().as_secs_f64(),
-        &folder,
-    )?;
-    print!("{}", report.render());
-    println!("{}", folder.display());
+    let seeds = args.seeds.unwrap_or(1);
+    if seeds > 1 && plan.kind == Kind::Replay {
+        bail!("--seeds is not for --substrate replay: a capture holds one");
+    }
+    let name = format!("{}-seed{}", plan.task.name(), plan.seed);
+    let out = folder::make(args.out.as_deref(), &name)?;
+    let progress = Progress::default();
+    if seeds == 1 {
+        print!("{}", run::run(&plan, &out, &progress)?.render());
+    } else {
+        let (reports, summary) = over_seeds(&plan, seeds, &out, &progress)?;
+        if let Some(first) = reports.first() {
+            print!("{}", first.render());
+        }
+        print!("{}", summary.render());
+    }
+    println!("{}", out.display());
     Ok(())
 }
 
+/// The same plan with `seeds` seeds from its own on, each in a folder of its own, and what they come to.
+pub(crate) fn over_seeds(
+    plan: &Plan,
+    seeds: u64,
+    out: &Path,
+    progress: &Progress,
+) -> Result<(Vec<Report>, SeedsReport)> {
+    let mut reports = Vec::new();
+    let mut figures = Vec::new();
+    for seed in (plan.seed..).take(usize::try_from(seeds)?) {
+        let plan = Plan {
+            seed,
+            ..plan.clone()
+        };
+        let folder = out.join(format!("seed{seed}"));
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+        let report = run::run(&plan, &folder, progress).with_context(|| format!("seed {seed}"))?;
+        figures.push((seed, report.figures()));
+        reports.push(report);
+    }
+    let arms: Vec<&str> = plan.encodings.iter().map(|e| e.name.as_str()).collect();
+    let what = format!(
+        "{}, {} on {} by {}",
+        plan.task.name(),
+        arms.join(", "),
+        plan.config.unit.name,
+        plan.kind.name()
+    );
+    let summary = SeedsReport::new(what, &figures);
+    folder::write_json(out, "seeds.json", &summary)?;
+    Ok((reports, summary))
+}
+
 /// Completes what the command line leaves open: from the capture for a replay, else from the defaults.
-fn plan(args: &cli::Train) -> Result<Plan> {
-    let asked = |default: Split| Split {
-        washout: args.washout.unwrap_or(default.washout),
-        train: args.train.unwrap_or(default.train),
-        test: args.test.unwrap_or(default.test),
-    };
-    let mut plan = Plan {
-        config: match &args.config {
-            Some(path) => Config::load(path)?,
-            None => Config::simulated(args.unit.model())?,
-        },
-        kind: args.substrate,
-        seed: args.seed.unwrap_or(1),
-        split: asked(DEFAULT_SPLIT),
-        capture: args.capture.clone(),
-        undriven: false,
-    };
+pub(crate) fn plan(args: &cli::Train) -> Result<Plan> {
     if args.capture.is_some() && args.substrate != Kind::Replay {
         bail!("--capture is for --substrate replay only");
     }
-    if args.config.is_some() && args.substrate == Kind::Replay {
+    if let (Kind::Replay, Some(path)) = (args.substrate, &args.capture) {
+        return replayed(args, path);
+    }
+    let mut config = match &args.config {
+        Some(path) => Config::load(path)?,
+        None => Config::simulated(args.unit.model())?,
+    };
+    step(&mut config, args)?;
+    let twin = args.substrate == Kind::Twin;
+    if twin && config.unit.simulated.is_none() {
+        bail!(
+            "--substrate twin is a simulation, but {} is not configured as a simulated unit",
+            config.unit.name
+        );
+    }
+    let model = config.unit.model;
+    // Before a folder is made for a run that cannot be.
+    let params = if twin {
+        Some(arms::twin_of(model)?)
+    } else {
+        None
+    };
+    if args.wall_meter && !twin {
+        bail!("--wall-meter is for --substrate twin: no meter at the wall is on any wire yet");
+    }
+    let encodings = encodings(args, &config)?;
+    for encoding in &encodings {
+        let checked = encoding.check(model, params.as_ref());
+        checked.map_err(|what| anyhow::anyhow!("encoding {}: {what}", encoding.name))?;
+    }
+    let task = args.task()?;
+    let defaults = match task.length()? {
+        None => DEFAULT_SPLIT,
+        Some(rows) => proportion(rows),
+    };
+    let plan = Plan {
+        task,
+        kind: args.substrate,
+        features: features(args, FeaturePlan::of(model)),
+        encodings,
+        taps: args.taps,
+        wall_meter: args.wall_meter,
+        echo_steps: args.echo_steps.unwrap_or(ECHO_STEPS),
+        off_steps: args.off_steps.unwrap_or(OFF_STEPS),
+        seed: args.seed.unwrap_or(1),
+        split: split(args, defaults),
+        capture: None,
+        undriven: false,
+        config,
+    };
+    check(&plan)?;
+    Ok(plan)
+}
+
+/// A replay takes from its capture what the command line leaves open.
+fn replayed(args: &cli::Train, path: &Path) -> Result<Plan> {
+    if args.config.is_some() {
         bail!(
             "--config is not for --substrate replay: a capture holds the configuration that it was made with"
         );
     }
-    if args.substrate == Kind::Twin && plan.config.unit.simulated.is_none() {
-        bail!(
-            "--substrate twin is a simulation, but {} is not configured as a simulated unit",
-            plan.config.unit.name
-        );
-    }
-    if args.substrate == Kind::Twin {
-        // Before a folder is made for a run that cannot be.
-        arms::twin_of(plan.config.unit.model)?;
-    }
-    if let (Kind::Replay, Some(path)) = (args.substrate, &args.capture) {
-        let capture = Capture::open(path)?;
-        let run = capture.run()?;
-        match serde_json::from_value::<TaskMeta>(run.task) {
-            Ok(meta) => {
-                plan.config = toml::from_str(&run.config).with_context(|| {
-                    format!("the configuration in {} is not known here", path.display())
-                })?;
-                plan.seed = args.seed.unwrap_or(run.seed);
-                plan.split = asked(meta.split);
-            }
-            Err(_) => {
-                // Recorded by another program: as many steps as there are, in the usual proportion.
-                plan.undriven = true;
-                let steps = capture.streams()?.iter().map(|s| s.jobs).max().unwrap_or(0) as usize;
-                let washout = steps / 16;
-                let test = (steps - washout) / 3;
-                plan.split = asked(Split {
-                    washout,
-                    train: steps - washout - test,
-                    test,
-                });
+    let capture = Capture::open(path)?;
+    let run = capture.run()?;
+    let config: Option<Config> = toml::from_str(&run.config).ok();
+    let recipe = config
+        .as_ref()
+        .and_then(|config| Recipe::read(&run.task, config));
+    let plan = match (recipe, config) {
+        (Some(recipe), Some(config)) => Plan {
+            kind: Kind::Replay,
+            features: features(args, recipe.features),
+            task: match args.named_task() {
+                true => args.task()?,
+                false => recipe.task,
+            },
+            encodings: recipe.encodings,
+            taps: args.taps.max(recipe.taps),
+            wall_meter: recipe.wall_meter,
+            echo_steps: recipe.echo_steps,
+            off_steps: recipe.off_steps,
+            seed: args.seed.unwrap_or(run.seed),
+            split: split(args, recipe.split),
+            capture: Some(path.to_path_buf()),
+            undriven: false,
+            config,
+        },
+        (None, Some(_)) if !is_foreign(&run.task) => bail!(
+            "the capture {} was made by another version, whose task is not known here",
+            path.display()
+        ),
+        _ => {
+            // Recorded by another program: as many steps as there are, in the usual proportion.
+            let streams = capture.streams()?;
+            let steps = streams.iter().map(|s| s.jobs).max().unwrap_or(0);
+            let config = Config::simulated(args.unit.model())?;
+            let model = config.unit.model;
+            let mut encodings = Encoding::of(Preset::Paper, model, &config.step);
+            encodings.truncate(1);
+            Plan {
+                task: args.task()?,
+                kind: Kind::Replay,
+                encodings,
+                features: features(args, FeaturePlan::of(model)),
+                taps: args.taps,
+                wall_meter: false,
+                echo_steps: 0,
+                off_steps: 0,
+                seed: args.seed.unwrap_or(run.seed),
+                split: split(args, proportion(usize::try_from(steps)?)),
+                capture: Some(path.to_path_buf()),
+                undriven: true,
+                config,
             }
         }
-    }
-    plan.split.check(plan.split.total())?;
+    };
+    check(&plan)?;
     Ok(plan)
 }
 
-/// Drives the substrate in every mode and records what happens in the folder's capture.
-async fn record(plan: &Plan, input: &[f64], folder: &Path) -> Result<Vec<Trace>> {
-    let progress = Progress::default();
-    if plan.kind == Kind::Replay {
-        return unless_interrupted(arms::replay(plan, input, &progress)).await;
-    }
-    let simulated = plan.config.unit.simulated.is_some();
-    let (config, config_hash) = fingerprint(&plan.config)?;
-    let meta = RunMeta {
-        seed: plan.seed,
-        config,
-        config_hash,
-        task: serde_json::to_value(TaskMeta {
-            narma: 10,
-            split: plan.split,
-        })?,
-        provenance: if simulated {
-            Provenance::Simulated
-        } else {
-            Provenance::Device
-        },
-    };
-    let store = Store::create(&folder.join(CAPTURE), &meta)?;
-    let traces = match plan.kind {
-        Kind::Twin => unless_interrupted(arms::twins(plan, input, &store, &progress)).await,
-        _ => unless_interrupted(arms::on_wires(plan, input, &store, &progress)).await,
-    };
-    // Whatever happened, what is recorded stays readable, and says how the run ended.
-    let state = match &traces {
-        Ok(_) => "finished".to_string(),
-        Err(error) => format!("failed: {error:#}"),
-    };
-    let finished = tokio::task::spawn_blocking(move || store.finish(&state)).await?;
-    let traces = traces?;
-    finished?;
-    Ok(traces)
+/// Whether a capture's task is not of this program.
+fn is_foreign(task: &serde_json::Value) -> bool {
+    task.get("split").is_none()
 }
 
-/// What `work` gives, unless the user interrupts it first.
-async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        done = work => done,
-        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+fn check(plan: &Plan) -> Result<()> {
+    plan.split.check(plan.split.total())?;
+    if let Some(rows) = plan.task.length()? {
+        plan.split.check(rows)?;
     }
-}
-
-/// Trains, judges and writes the report folder.
-fn judge(
-    plan: &Plan,
-    task: &Sequence,
-    traces: &[Trace],
-    wall_seconds: f64,
-    folder: &Path,
-) -> Result<RunReport> {
-    let mut arms = Vec::new();
-    for trace in traces {
-        let (states, mut notes) = trace.states()?;
-        let encoded = trace.encoded_states()?;
-        let name = trace.mode.name();
-        let verdict = Verdict::of(&Trial {
-            device: &states,
-            encoded: &encoded,
-            input: &task.input,
-            target: &task.target,
-            split: plan.split,
-            seed: plan.seed,
-        })
-        .with_context(|| format!("cannot judge the {name}"))?;
-        if plan.undriven {
-            notes.push(
-                "the capture was not driven with this input, so its states cannot depend on it: a null"
-                    .to_string(),
-            );
-        }
-        folder::write_states(
-            folder,
-            name,
-            &task.input,
-            &task.target,
-            (&encoded, &states),
-            (plan.split, &verdict.device.predictions),
-        )?;
-        arms.push(Arm {
-            mode: trace.mode,
-            encoding: trace.mode.encoding(plan.config.unit.model),
-            provenance: trace.provenance.clone(),
-            published_nrmse: trace.mode.published(),
-            sentence: verdict.to_string(),
-            features: states
-                .features()
-                .iter()
-                .map(|f| format!("{} [{}]", f.name, f.unit))
-                .collect(),
-            verdict,
-            device_seconds: trace.device_seconds,
-            jobs: trace.jobs,
-            refused: trace.refused,
-            timed_out: trace.timed_out,
-            mean_reading_age_seconds: trace.reading_age_seconds / trace.encoded.len() as f64,
-            since_job_ms: Summary::of(&trace.waits_ms),
-            notes,
-        });
-    }
-    let report = RunReport {
-        version: env!("CARGO_PKG_VERSION"),
-        task: "NARMA-10",
-        seed: plan.seed,
-        config_hash: fingerprint(&plan.config)?.1,
-        unit: plan.config.unit.name.clone(),
-        substrate: plan.kind.name(),
-        time: match (plan.kind, &plan.config.unit.simulated) {
-            (Kind::Replay, _) => "time as recorded".into(),
-            (Kind::Handshake, None) => "wall time".into(),
-            (
-                Kind::Handshake,
-                Some(Simulated {
-                    speed: Some(speed), ..
-                }),
-            ) => {
-                format!("{speed} × wall time")
-            }
-            _ => "virtual time".into(),
-        },
-        split: plan.split,
-        rejected_draws: task.rejected_draws,
-        wall_seconds,
-        arms,
-    };
-    folder::write_report(folder, &report)?;
-    if let Some(arm) = report.arms.first() {
-        let rows = plan.split.test_rows();
-        let title = format!(
-            "NARMA-10, {} on {} ({})",
-            arm.mode.name(),
-            report.unit,
-            arm.provenance
+    if plan.features.history == 0 || plan.features.history > plan.split.washout.max(1) {
+        bail!(
+            "--history {}: must be at least 1, and no longer than the {} washout steps",
+            plan.features.history,
+            plan.split.washout
         );
-        folder::plot_predictions(
-            folder,
-            &title,
-            rows.start,
-            &task.target[rows],
-            &arm.verdict.device.predictions,
-            &arm.verdict.device.nrmse,
-        )?;
-        let waits: Vec<(&str, &[f64])> = traces
-            .iter()
-            .map(|trace| (trace.mode.name(), trace.waits_ms.as_slice()))
-            .collect();
-        let title = format!("Δt on {} ({})", report.unit, arm.provenance);
-        folder::plot_waits(folder, &title, &waits)?;
     }
-    Ok(report)
+    if plan.taps > plan.split.washout {
+        bail!(
+            "--taps {}: more than the {} washout steps, so that the first would be unknown",
+            plan.taps,
+            plan.split.washout
+        );
+    }
+    Ok(())
 }
 
-/// The configuration as TOML, and the first 16 hex digits of its SHA-256.
-fn fingerprint(config: &Config) -> Result<(String, String)> {
-    let text = toml::to_string(config)?;
-    let hash = hex::encode(Sha256::digest(&text));
-    Ok((text, hash[..16].to_string()))
+/// The washout, training and test steps of a record of `rows`, in the usual proportion.
+fn proportion(rows: usize) -> Split {
+    let washout = rows / 16;
+    let test = (rows - washout) / 3;
+    Split {
+        washout,
+        train: rows - washout - test,
+        test,
+    }
+}
+
+fn split(args: &cli::Train, default: Split) -> Split {
+    Split {
+        washout: args.washout.unwrap_or(default.washout),
+        train: args.train.unwrap_or(default.train),
+        test: args.test.unwrap_or(default.test),
+    }
+}
+
+/// The step as configured, with what the command line changes.
+fn step(config: &mut Config, args: &cli::Train) -> Result<()> {
+    let step = &mut config.step;
+    step.hold_seconds = args.hold.unwrap_or(step.hold_seconds);
+    step.shares = args.shares.unwrap_or(step.shares);
+    step.difficulty = args.difficulty.unwrap_or(step.difficulty);
+    step.timeout_seconds = step.timeout_seconds.max(2.0 * step.hold_seconds);
+    config.check(
+        args.config
+            .as_deref()
+            .unwrap_or(Path::new("the command line")),
+    )?;
+    Ok(())
+}
+
+fn encodings(args: &cli::Train, config: &Config) -> Result<Vec<Encoding>> {
+    let mut encodings = if args.encode.is_empty() {
+        Encoding::of(args.encoding, config.unit.model, &config.step)
+    } else {
+        vec![Encoding::new("custom", args.encode.clone())]
+    };
+    for encoding in &mut encodings {
+        encoding.nodes = args.nodes;
+        encoding.mask = args.mask;
+    }
+    Ok(encodings)
+}
+
+fn features(args: &cli::Train, default: FeaturePlan) -> FeaturePlan {
+    FeaturePlan {
+        groups: if args.features.is_empty() {
+            default.groups
+        } else {
+            args.features.clone()
+        },
+        history: args.history.unwrap_or(default.history),
+        high_pass: args.high_pass.or(default.high_pass),
+    }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{Bootstrap, Estimate};
+use crate::capacity::CapacityError;
 use crate::metrics::{self, MetricError};
 use crate::readout::{Ridge, RidgeError};
 use crate::split::{Split, SplitError};
@@ -38,6 +39,9 @@ pub enum EvaluateError {
     /// The readout cannot be fitted.
     #[error(transparent)]
     Ridge(#[from] RidgeError),
+    /// The memory of the states cannot be measured.
+    #[error(transparent)]
+    Capacity(#[from] CapacityError),
     /// The score is not defined.
     #[error(transparent)]
     Metric(#[from] MetricError),

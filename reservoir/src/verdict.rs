@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{Bootstrap, Estimate};
+use crate::capacity::memory_capacity;
 use crate::controls;
 use crate::evaluate::{EvaluateError, Score, evaluate};
 use crate::split::Split;
@@ -25,10 +26,17 @@ const MARGIN: f64 = 0.001;
 /// What is judged, and what it is judged by.
 #[derive(Debug, Clone)]
 pub struct Trial<'a> {
-    /// States of the device, all steps of the split.
+    /// States of the device as its readout gets them, all steps of the split.
     pub device: &'a StateMatrix,
-    /// What was done to the device, as numbers.
+    /// What was done to the device, as numbers, at as many past steps as the readout sees of the device.
     pub encoded: &'a StateMatrix,
+    /// Declared taps: the last so many inputs, which the host gives to the readout beside the device, and to
+    /// every control beside its own columns. 0 for none.
+    pub taps: usize,
+    /// Delays of two inputs that the encoding lets the device multiply, if it does.
+    pub products: &'a [(usize, usize)],
+    /// States of the device with its work taken away, any number of rows.
+    pub off: Option<&'a StateMatrix>,
     /// The task's input.
     pub input: &'a [f64],
     /// The task's target.
@@ -39,7 +47,8 @@ pub struct Trial<'a> {
     pub seed: u64,
 }
 
-/// A readout that the device is compared with.
+/// A readout that the device is compared with. What is said of the host's declared taps holds of all but the
+/// first two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Control {
@@ -47,16 +56,39 @@ pub enum Control {
     Constant,
     /// The input of the same step.
     CurrentInput,
-    /// What was done to the device in the same step.
+    /// The declared taps alone.
+    Taps(usize),
+    /// What was done to the device, over the steps that the readout sees of the device.
     EncodedDrive,
     /// The last so many inputs.
     DelayLine(usize),
+    /// The last so many inputs, as many as the readout's linear memory capacity, rounded.
+    EqualMemory(usize),
     /// So many leaky integrators of the input.
     LeakyBank(usize),
+    /// Delay line and so many exact products of two inputs: what the device could multiply, computed.
+    Products(usize),
     /// The device's states at random times.
     ShuffledInTime,
     /// The device's states of another stretch of time.
     ShiftedInTime,
+    /// The device's states with random phases: their spectra and correlations, and nothing else.
+    PhaseRandomised,
+    /// The device's states without work.
+    UnitOff,
+}
+
+impl Control {
+    /// Whether it is the device's own states, with their meaning destroyed.
+    pub fn is_null(self) -> bool {
+        matches!(
+            self,
+            Control::ShuffledInTime
+                | Control::ShiftedInTime
+                | Control::PhaseRandomised
+                | Control::UnitOff
+        )
+    }
 }
 
 impl std::fmt::Display for Control {
@@ -65,10 +97,15 @@ impl std::fmt::Display for Control {
             Control::Constant => f.write_str("constant"),
             Control::CurrentInput => f.write_str("current input"),
             Control::EncodedDrive => f.write_str("encoded drive"),
+            Control::Taps(taps) => write!(f, "the {taps} declared taps alone"),
             Control::DelayLine(taps) => write!(f, "delay line of {taps}"),
+            Control::EqualMemory(taps) => write!(f, "delay line of equal memory, {taps}"),
             Control::LeakyBank(count) => write!(f, "{count} leaky integrators"),
+            Control::Products(count) => write!(f, "delay line + {count} exact products"),
             Control::ShuffledInTime => f.write_str("time-shuffled states"),
             Control::ShiftedInTime => f.write_str("time-shifted states"),
+            Control::PhaseRandomised => f.write_str("phase-randomised states"),
+            Control::UnitOff => f.write_str("unit off"),
         }
     }
 }
@@ -91,13 +128,15 @@ pub struct Comparison {
 /// over several seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// Score of the device's own states.
+    /// Score of the device's states, beside the declared taps if there are any.
     pub device: Score,
+    /// Linear memory capacity of that readout's features.
+    pub memory: f64,
     /// Each control.
     pub controls: Vec<Comparison>,
-    /// Score of encoded drive and device together.
+    /// Score of encoded drive and device together, beside the taps.
     pub encoded_and_device: Score,
-    /// Score of encoded drive and as many leaky integrators as the device has features.
+    /// Score of encoded drive and as many leaky integrators as the device has features, beside the taps.
     pub encoded_and_bank: Score,
     /// Encoded drive and device, minus encoded drive alone.
     pub beyond_encoding: Estimate,
@@ -114,41 +153,27 @@ impl Verdict {
         let Trial {
             device,
             encoded,
-            input,
             target,
             split,
             seed,
+            ..
         } = *trial;
-        split.check(device.rows().min(target.len()).min(input.len()))?;
-        device.check_alive(split.train_rows())?;
-        let n = device.columns();
         let rows = device.rows();
-        let input = &input[..rows];
-        let bank = controls::leaky_bank(input, n)?;
+        split.check(rows.min(target.len()).min(trial.input.len()))?;
+        device.check_alive(split.train_rows())?;
         let bootstrap = Bootstrap::new(split.test, seed);
         let score = |states: &StateMatrix| evaluate(states, target, &split, &bootstrap);
         let test = &target[split.test_rows()];
+        let input = &trial.input[..rows];
+        let taps = controls::delay_line(input, trial.taps)?;
 
-        let device_score = score(device)?;
-        let encoded_score = score(encoded)?;
-        let mut scores = vec![
-            (Control::Constant, score(&controls::constant(rows))?),
-            (
-                Control::CurrentInput,
-                score(&controls::delay_line(input, 1)?)?,
-            ),
-            (Control::EncodedDrive, encoded_score.clone()),
-        ];
-        let references = [10, 30].into_iter().filter(|taps| *taps != n);
-        for taps in std::iter::once(n).chain(references) {
-            let line = controls::delay_line(input, taps)?;
-            scores.push((Control::DelayLine(taps), score(&line)?));
+        let readout = taps.beside(device)?;
+        let device_score = score(&readout)?;
+        let memory = memory(&readout, input, &split)?;
+        let mut scores = Vec::new();
+        for (control, states) in controls_of(trial, &taps, memory)? {
+            scores.push((control, score(&states)?));
         }
-        let shuffled = controls::shuffled_in_time(device, &split, seed);
-        let shifted = controls::shifted_in_time(device, split.washout..split.total());
-        scores.push((Control::LeakyBank(n), score(&bank)?));
-        scores.push((Control::ShuffledInTime, score(&shuffled)?));
-        scores.push((Control::ShiftedInTime, score(&shifted)?));
         let controls = scores
             .into_iter()
             .map(|(control, score)| Comparison {
@@ -162,6 +187,9 @@ impl Verdict {
             })
             .collect();
 
+        let bank = controls::leaky_bank(input, device.columns())?;
+        let encoded = taps.beside(encoded)?;
+        let encoded_score = score(&encoded)?;
         let encoded_and_device = score(&encoded.beside(device)?)?;
         let encoded_and_bank = score(&encoded.beside(&bank)?)?;
         let beyond = |other: &Score| {
@@ -171,6 +199,7 @@ impl Verdict {
             beyond_encoding: beyond(&encoded_score),
             beyond_bank: beyond(&encoded_and_bank),
             device: device_score,
+            memory,
             controls,
             encoded_and_device,
             encoded_and_bank,
@@ -188,12 +217,7 @@ impl Verdict {
             && self
                 .controls
                 .iter()
-                .filter(|c| {
-                    matches!(
-                        c.control,
-                        Control::Constant | Control::ShuffledInTime | Control::ShiftedInTime
-                    )
-                })
+                .filter(|c| c.control == Control::Constant || c.control.is_null())
                 .all(|c| better(&c.difference))
     }
 
@@ -206,7 +230,7 @@ impl Verdict {
         let names: Vec<String> = self
             .controls
             .iter()
-            .filter(|c| !matches!(c.control, Control::ShuffledInTime | Control::ShiftedInTime))
+            .filter(|c| !c.control.is_null())
             .filter(|c| holds(&c.difference))
             .map(|c| format!("{} ({:.3})", c.control, c.score.nrmse.value))
             .collect();
@@ -256,6 +280,78 @@ impl std::fmt::Display for Verdict {
     }
 }
 
+/// Longest delay that a linear memory is looked for at.
+const LONGEST_MEMORY: usize = 100;
+
+/// Linear memory capacity of `states`, over as many delays as the washout allows.
+fn memory(states: &StateMatrix, input: &[f64], split: &Split) -> Result<f64, EvaluateError> {
+    let longest = LONGEST_MEMORY.min(split.washout);
+    Ok(memory_capacity(states, input, longest, split)?.total)
+}
+
+/// Every control of a trial, as states, beside the taps where it has them.
+fn controls_of(
+    trial: &Trial,
+    taps: &StateMatrix,
+    memory: f64,
+) -> Result<Vec<(Control, StateMatrix)>, EvaluateError> {
+    let Trial {
+        device,
+        encoded,
+        split,
+        seed,
+        ..
+    } = *trial;
+    let (n, rows) = (device.columns(), device.rows());
+    let features = taps.columns() + n;
+    let input = &trial.input[..rows];
+    let line = |length: usize| controls::delay_line(input, length);
+    let mut all = vec![
+        (Control::Constant, controls::constant(rows)),
+        (Control::CurrentInput, line(1)?),
+    ];
+    if trial.taps > 0 {
+        all.push((Control::Taps(trial.taps), taps.clone()));
+    }
+    all.push((Control::EncodedDrive, taps.beside(encoded)?));
+    let mut lengths = vec![features, 10, 30];
+    lengths.dedup();
+    for (i, length) in lengths.iter().enumerate() {
+        if !lengths[..i].contains(length) && *length != trial.taps {
+            all.push((Control::DelayLine(*length), line(*length)?));
+        }
+    }
+    let equal = (memory.round() as usize).max(1);
+    all.push((Control::EqualMemory(equal), line(equal)?));
+    let bank = controls::leaky_bank(input, n)?;
+    all.push((Control::LeakyBank(n), taps.beside(&bank)?));
+    if !trial.products.is_empty() {
+        let line = controls::delay_line_with_products(input, trial.taps.max(30), trial.products)?;
+        all.push((Control::Products(trial.products.len()), line));
+    }
+    let driven = split.washout..split.total();
+    let nulls = [
+        (
+            Control::ShuffledInTime,
+            controls::shuffled_in_time(device, &split, seed),
+        ),
+        (
+            Control::ShiftedInTime,
+            controls::shifted_in_time(device, driven.clone()),
+        ),
+        (
+            Control::PhaseRandomised,
+            controls::phase_randomised(device, driven, seed)?,
+        ),
+    ];
+    let off = trial.off.map(|off| controls::unit_off(off, rows));
+    let off = off.transpose()?.map(|off| (Control::UnitOff, off));
+    for (control, states) in nulls.into_iter().chain(off) {
+        all.push((control, taps.beside(&states)?));
+    }
+    Ok(all)
+}
+
 /// Whether the first of the two compared is better beyond doubt.
 fn better(difference: &Estimate) -> bool {
     difference.high < -MARGIN
@@ -287,6 +383,9 @@ mod tests {
         Verdict::of(&Trial {
             device: &device(&task.input),
             encoded: &encoded,
+            taps: 0,
+            products: &[],
+            off: None,
             input: &task.input,
             target: &task.target,
             split: SPLIT,
@@ -358,6 +457,9 @@ mod tests {
         let verdict = Verdict::of(&Trial {
             device: &states,
             encoded: &controls::delay_line(&task.input, 1).expect("finite"),
+            taps: 0,
+            products: &[],
+            off: None,
             input: &task.input,
             target: &task.target,
             split: Split {

@@ -1,4 +1,7 @@
-//! Every mode of a run on its substrate: units on wires, twins, or a capture.
+//! Every arm of a run on its substrate: units on wires, twins, or a capture.
+//!
+//! Beside the arms themselves, the first encoding is driven in three short runs that show whether the unit
+//! forgets how it began, and the unit is watched without work.
 
 use std::path::Path;
 
@@ -8,38 +11,145 @@ use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
 use thermine_drivers::sim::device::Device;
 use thermine_drivers::sim::params::Params;
-use thermine_drivers::substrate::{Replay, Substrate, Twin};
+use thermine_drivers::substrate::{Discipline, Replay, Substrate, Twin};
 use thermine_drivers::units::Model;
 use tokio::task::JoinSet;
 
 use super::Plan;
-use super::encoder::{Encoder, Mode};
+use super::encoder::Encoder;
+use super::encoding::Encoding;
+use super::task::Problem;
 use super::trace::Trace;
 use crate::config::{Config, Simulated};
 use crate::report::progress::{Bar, Progress};
 use crate::rig::{Rig, Unit};
 use crate::store::{Capture, Store};
 
-/// All modes on simulated units of their own, at once unless they must share a port, or one after the
+/// Steps at one end of the input by which an echo run is given its initial state: with the steps of the
+/// examples several of a unit's slowest time constants.
+const CONDITIONING: usize = 60;
+
+/// What a part of a run is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// An arm: the whole input.
+    Arm,
+    /// After the smallest input.
+    EchoLow,
+    /// After the largest.
+    EchoHigh,
+    /// After the smallest again.
+    EchoAgain,
+    /// Without work.
+    Off,
+}
+
+/// What came of all parts.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    /// One for each encoding.
+    pub(crate) arms: Vec<Trace>,
+    /// After the smallest input, after the largest, and after the smallest again; empty if not asked for.
+    pub(crate) echo: Vec<Trace>,
+    /// Steps of the echo runs that gave them their initial state.
+    pub(crate) conditioning: usize,
+    /// Without work.
+    pub(crate) off: Option<Trace>,
+}
+
+impl Runs {
+    fn of(traces: Vec<(Role, Trace)>) -> Runs {
+        let mut runs = Runs {
+            conditioning: CONDITIONING,
+            ..Runs::default()
+        };
+        for (role, trace) in traces {
+            match role {
+                Role::Arm => runs.arms.push(trace),
+                Role::EchoLow | Role::EchoHigh | Role::EchoAgain => runs.echo.push(trace),
+                Role::Off => runs.off = Some(trace),
+            }
+        }
+        runs
+    }
+}
+
+/// A part of a run before it is driven.
+#[derive(Debug, Clone)]
+struct Brief {
+    role: Role,
+    /// Name of its stream.
+    name: String,
+    encoding: Encoding,
+    input: Vec<f64>,
+}
+
+/// All parts of a plan, in the order in which one unit would be driven through them.
+fn briefs(plan: &Plan, problem: &Problem) -> Vec<Brief> {
+    let input = &problem.sequence.input;
+    let mut briefs: Vec<Brief> = plan
+        .encodings
+        .iter()
+        .map(|encoding| Brief {
+            role: Role::Arm,
+            name: encoding.name.clone(),
+            encoding: encoding.clone(),
+            input: input.clone(),
+        })
+        .collect();
+    let Some(first) = plan.encodings.first() else {
+        return briefs;
+    };
+    let (low, high) = problem.range;
+    let echo = |role, what: &str, start: f64| Brief {
+        role,
+        name: format!("{}.{what}", first.name),
+        encoding: first.clone(),
+        input: std::iter::repeat_n(start, CONDITIONING)
+            .chain(input.iter().copied().take(plan.echo_steps))
+            .collect(),
+    };
+    if plan.echo_steps > 0 {
+        briefs.push(echo(Role::EchoLow, "echo-low", low));
+        briefs.push(echo(Role::EchoHigh, "echo-high", high));
+        briefs.push(echo(Role::EchoAgain, "echo-again", low));
+    }
+    if plan.off_steps > 0 {
+        briefs.push(Brief {
+            role: Role::Off,
+            name: format!("{}.off", first.name),
+            encoding: Encoding {
+                channels: Vec::new(),
+                discipline: Discipline::Dialogue,
+                ..first.clone()
+            },
+            input: vec![low; plan.off_steps],
+        });
+    }
+    briefs
+}
+
+/// All parts on simulated units of their own, at once unless they must share a port, or one after the
 /// other on the one real unit.
 pub(crate) async fn on_wires(
     plan: &Plan,
-    input: &[f64],
+    problem: &Problem,
     store: &Store,
     progress: &Progress,
-) -> Result<Vec<Trace>> {
+) -> Result<Runs> {
     let config = &plan.config;
-    let part = |mode: Mode| Part::new(mode, config, store, progress, input);
+    let parts = briefs(plan, problem)
+        .into_iter()
+        .map(|brief| Part::new(brief, plan, problem, Some(store), progress));
     let Some(simulated) = &config.unit.simulated else {
-        return real_unit(plan, progress, Mode::ALL.map(part)).await;
+        return real_unit(plan, progress, parts).await;
     };
-    let arms = Mode::ALL.into_iter().enumerate();
-    let arms = arms.map(|(i, mode)| {
+    let arms = parts.enumerate().map(|(i, part)| {
         simulated_unit(
             config.clone(),
             simulated.clone(),
             unit_seed(plan, i),
-            part(mode),
+            part,
             progress.clone(),
         )
     });
@@ -54,17 +164,17 @@ pub(crate) async fn on_wires(
     for arm in arms {
         traces.push(arm.await?);
     }
-    Ok(traces)
+    Ok(Runs::of(traces))
 }
 
-/// One mode on a simulated unit, with a clock, a rig and a port of its own.
+/// One part on a simulated unit, with a clock, a rig and a port of its own.
 async fn simulated_unit(
     config: Config,
     simulated: Simulated,
     unit_seed: u64,
     part: Part,
     progress: Progress,
-) -> Result<Trace> {
+) -> Result<(Role, Trace)> {
     let clock = simulated
         .speed
         .map_or_else(Clock::virtual_time, Clock::scaled);
@@ -74,16 +184,16 @@ async fn simulated_unit(
     traces.pop().context("one part leaves one trace")
 }
 
-/// The modes one after the other on the unit of the configuration.
+/// The parts one after the other on the unit of the configuration.
 async fn real_unit(
     plan: &Plan,
     progress: &Progress,
-    parts: [Part; Mode::ALL.len()],
-) -> Result<Vec<Trace>> {
+    parts: impl IntoIterator<Item = Part>,
+) -> Result<Runs> {
     let mut rig = Rig::new(Clock::real())?;
     let unit = rig.attach(&plan.config, plan.seed).await?;
     progress.say(&format!("waiting for {}", unit.instructions()));
-    drive(rig, unit, parts, progress).await
+    Ok(Runs::of(drive(rig, unit, parts, progress).await?))
 }
 
 /// Drives `unit` through all `parts`, and leaves it at its safe point whatever comes of them.
@@ -92,7 +202,7 @@ async fn drive(
     mut unit: Unit,
     parts: impl IntoIterator<Item = Part>,
     progress: &Progress,
-) -> Result<Vec<Trace>> {
+) -> Result<Vec<(Role, Trace)>> {
     let traces = drive_parts(&mut unit, parts, progress).await;
     if !unit.end().await {
         progress.say("the unit has NOT confirmed its safe operating point: look after it");
@@ -106,7 +216,7 @@ async fn drive_parts(
     unit: &mut Unit,
     parts: impl IntoIterator<Item = Part>,
     progress: &Progress,
-) -> Result<Vec<Trace>> {
+) -> Result<Vec<(Role, Trace)>> {
     for remark in unit.ready().await? {
         progress.say(&remark);
     }
@@ -117,24 +227,37 @@ async fn drive_parts(
     Ok(traces)
 }
 
-/// Runs all arms at once and gives their traces in the order of the modes.
+/// Runs all parts at once and gives their traces in order.
 async fn together(
-    arms: impl Iterator<Item = impl Future<Output = Result<Trace>> + Send + 'static>,
-) -> Result<Vec<Trace>> {
-    let mut running: JoinSet<Result<Trace>> = arms.collect();
+    parts: impl Iterator<Item = impl Future<Output = Result<(Role, Trace)>> + Send + 'static>,
+) -> Result<Runs> {
+    let mut running: JoinSet<Result<(usize, (Role, Trace))>> = parts
+        .enumerate()
+        .map(|(i, part)| async move { Ok((i, part.await?)) })
+        .collect();
     let mut traces = Vec::new();
     while let Some(joined) = running.join_next().await {
         traces.push(joined??);
     }
-    traces.sort_by_key(|trace| Mode::ALL.iter().position(|mode| *mode == trace.mode));
-    Ok(traces)
+    traces.sort_by_key(|(i, _)| *i);
+    Ok(Runs::of(
+        traces.into_iter().map(|(_, trace)| trace).collect(),
+    ))
 }
 
-/// Seed of the simulated unit of the `index`th mode: another unit for each.
+/// Units of one run have seeds of their own: so many for each seed of a run.
+const UNITS: u64 = 3;
+
+/// Distance of the seeds of further units from those of any run's first three.
+const FURTHER_UNITS: u64 = 1 << 40;
+
+/// Seed of the simulated unit of the `index`th part: another unit for each, and for each seed of a run.
 fn unit_seed(plan: &Plan, index: usize) -> u64 {
-    plan.seed
-        .wrapping_mul(Mode::ALL.len() as u64)
-        .wrapping_add(index as u64)
+    let index = index as u64;
+    let block = index / UNITS * FURTHER_UNITS;
+    (plan.seed.wrapping_mul(UNITS))
+        .wrapping_add(index % UNITS)
+        .wrapping_add(block)
 }
 
 /// The physics of the twin of `model`.
@@ -153,69 +276,78 @@ pub(crate) fn twin_of(model: Model) -> Result<Params> {
     })
 }
 
-/// All modes in virtual time, on as many threads as there are.
+/// All parts in virtual time, on as many threads as there are.
 pub(crate) async fn twins(
     plan: &Plan,
-    input: &[f64],
-    store: &Store,
+    problem: &Problem,
+    store: Option<&Store>,
     progress: &Progress,
-) -> Result<Vec<Trace>> {
+) -> Result<Runs> {
     let model = plan.config.unit.model;
     let params = twin_of(model)?;
-    let arms = Mode::ALL.into_iter().enumerate().map(|(index, mode)| {
+    let point = plan.config.point.operating_point();
+    let wall_meter = plan.wall_meter;
+    let parts = briefs(plan, problem).into_iter().enumerate();
+    let parts = parts.map(|(index, brief)| {
         let params = params.clone();
-        let part = Part::new(mode, &plan.config, store, progress, input);
+        let part = Part::new(brief, plan, problem, store, progress);
         let unit_seed = unit_seed(plan, index);
         async move {
+            let mut device = Device::warm(&params, unit_seed);
+            device.set_operating_point(&point);
             let mut twin = Twin::new(
-                Device::warm(&params, unit_seed),
+                device,
                 model,
-                mode.discipline(),
+                part.encoder.encoding().discipline,
                 model.switch_dead_time(),
                 seed::stream(unit_seed, "twin"),
                 part.recorder.clone(),
             );
+            if wall_meter {
+                twin = twin.with_meter();
+            }
+            if part.role == Role::Off {
+                twin = twin.idle();
+            }
             part.drive(&mut twin).await
         }
     });
-    together(arms).await
+    together(parts).await
 }
 
-/// Every mode that the capture holds; a capture of another program counts as a dialogue that was not
+/// Every part that the capture holds; a capture of another program counts as the first arm, one that was not
 /// driven with this input.
-pub(crate) async fn replay(plan: &Plan, input: &[f64], progress: &Progress) -> Result<Vec<Trace>> {
+pub(crate) async fn replay(plan: &Plan, problem: &Problem, progress: &Progress) -> Result<Runs> {
     let path = plan.capture.as_deref().unwrap_or(Path::new(""));
     let provenance = Capture::open(path)?.run()?.provenance;
     let mut traces = Vec::new();
+    let mut briefs = briefs(plan, problem);
     for stream in Capture::open(path)?.streams()? {
-        let mode = match Mode::ALL
-            .into_iter()
-            .find(|mode| mode.name() == stream.name)
-        {
-            Some(mode) => mode,
-            None if plan.undriven => Mode::Dialogue,
+        let found = briefs.iter().position(|brief| brief.name == stream.name);
+        let index = match found {
+            Some(index) => index,
+            None if plan.undriven && !briefs.is_empty() => 0,
             None => continue,
         };
+        let brief = briefs.remove(index);
         let steps = Capture::open(path)?.steps(&stream)?;
-        let part = Part {
-            encoder: Encoder::new(mode, plan.config.step.clone()),
-            model: plan.config.unit.model,
-            recorder: Recorder::discard(),
-            bar: progress.bar(mode.name(), input.len()),
-            input: input.to_vec(),
-        };
+        let part = Part::new(brief, plan, problem, None, progress);
         let mut replay = Replay::new(steps, provenance.clone());
         traces.push(part.drive(&mut replay).await?);
     }
-    if traces.is_empty() {
+    let runs = Runs::of(traces);
+    if runs.arms.is_empty() {
         bail!("{} holds no stream that can be replayed", path.display());
     }
-    Ok(traces)
+    Ok(runs)
 }
 
-/// One mode's share of a run.
+/// One part of a run.
 struct Part {
+    role: Role,
+    name: String,
     encoder: Encoder,
+    features: super::features::FeaturePlan,
     model: Model,
     recorder: Recorder,
     bar: Bar,
@@ -223,29 +355,47 @@ struct Part {
 }
 
 impl Part {
-    fn new(mode: Mode, config: &Config, store: &Store, progress: &Progress, input: &[f64]) -> Part {
+    fn new(
+        brief: Brief,
+        plan: &Plan,
+        problem: &Problem,
+        store: Option<&Store>,
+        progress: &Progress,
+    ) -> Part {
+        let step = plan.config.step.clone();
         Part {
-            encoder: Encoder::new(mode, config.step.clone()),
-            model: config.unit.model,
-            recorder: store.stream(mode.name()),
-            bar: progress.bar(mode.name(), input.len()),
-            input: input.to_vec(),
+            role: brief.role,
+            encoder: Encoder::new(brief.encoding, step, problem.range),
+            features: plan.features.clone(),
+            model: plan.config.unit.model,
+            recorder: store.map_or_else(Recorder::discard, |store| store.stream(&brief.name)),
+            bar: progress.bar(&brief.name, brief.input.len()),
+            name: brief.name,
+            input: brief.input,
         }
     }
 
-    /// Drives a unit on its wire, and leaves it ready for more.
-    async fn drive_unit(&self, unit: &mut Unit) -> Result<Trace> {
-        let mut driven = unit.drive(self.encoder.mode().discipline(), self.recorder.clone())?;
+    /// Drives a unit on its wire, and leaves it ready for more unless its work was taken away.
+    async fn drive_unit(&self, unit: &mut Unit) -> Result<(Role, Trace)> {
+        let mut driven = match self.role {
+            Role::Off => unit.idle(self.recorder.clone()).await,
+            _ => unit.drive(self.encoder.encoding().discipline, self.recorder.clone())?,
+        };
         let trace = self.drive(&mut driven).await?;
         unit.release(driven).await?;
+        if self.encoder.encoding().sets_the_point() {
+            unit.set_back().await?;
+        }
         Ok(trace)
     }
 
-    async fn drive<S: Substrate>(&self, substrate: &mut S) -> Result<Trace> {
-        Trace::record(substrate, &self.encoder, self.model, &self.input, || {
+    async fn drive<S: Substrate>(&self, substrate: &mut S) -> Result<(Role, Trace)> {
+        let plan = (&self.features, self.model);
+        let trace = Trace::record(substrate, &self.encoder, plan, &self.input, || {
             self.bar.step()
         })
         .await
-        .with_context(|| self.encoder.mode().name())
+        .with_context(|| self.name.clone())?;
+        Ok((self.role, trace))
     }
 }

@@ -1,21 +1,89 @@
 //! From observations to the columns of the state matrix.
 
+use std::ops::Range;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use thermine_drivers::clock::Nanos;
 use thermine_drivers::sim::Layout;
 use thermine_drivers::substrate::Observation;
+use thermine_drivers::unit::Telemetry;
 use thermine_drivers::units::{Model, s9};
+
+use super::encoder::{node_numbers, node_prefix};
 
 /// Thirds of a board along the air flow, or of a single chip's cores, in which shares are counted: the air
 /// warms on its way, so a chip's place decides how hot it runs. Which *board* found a share cannot be told
 /// from its nonce.
 const ZONES: usize = 3;
 
+/// Groups of columns that a readout may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Group {
+    /// Every temperature that the unit senses.
+    Heat,
+    /// Power, by the unit's own meter, or one at the wall of a twin.
+    Power,
+    /// Speed of each fan.
+    Fan,
+    /// Hash rate over the unit's short window.
+    HashRate,
+    /// Rate of the chips' wrong answers.
+    Errors,
+    /// Share rate of each third of a board along the air, or of a single chip's cores.
+    Zones,
+    /// Share rate in all.
+    Shares,
+    /// Share rate of each chip, by its place in the chain.
+    Chips,
+    /// Share rate of each core number, over all chips.
+    Cores,
+    /// Mean, logarithm of the mean and coefficient of variation of Δt, from one answer to the next.
+    Waits,
+    /// Change of each temperature since the step before, per second.
+    HeatRates,
+}
+
+/// What the readout of a unit is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeaturePlan {
+    /// Which columns.
+    pub groups: Vec<Group>,
+    /// Of how many steps, the present one included.
+    pub history: usize,
+    /// Time constant in steps of a running mean that is taken from every column, to be rid of slow drift; the
+    /// encoded drive is treated alike. `None` leaves them as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high_pass: Option<f64>,
+}
+
+impl FeaturePlan {
+    /// What a unit of `model` senses of its heat, and the share rate of each zone. Bare chips sense nothing:
+    /// there the host's own counts stand in.
+    pub fn of(model: Model) -> FeaturePlan {
+        let groups = match model {
+            Model::AntminerS9 | Model::GoldshellLbBox => vec![Group::Heat, Group::Zones],
+            Model::LuckyMinerLv06 => vec![Group::Heat, Group::Power, Group::Zones],
+            Model::Bm1387 | Model::Bm1366 => vec![Group::HashRate, Group::Errors, Group::Zones],
+        };
+        FeaturePlan {
+            groups,
+            history: 1,
+            high_pass: None,
+        }
+    }
+}
+
 /// Columns as they come, with gaps where the unit did not report.
 #[derive(Debug, Clone)]
 pub struct Features {
     model: Model,
+    nodes: usize,
     columns: Vec<Column>,
-    /// The unit's count of wrong answers at the last step.
-    errors: Option<u64>,
+    /// The last step's readings that rates are taken from.
+    before: Option<Before>,
 }
 
 /// One quantity over all steps.
@@ -42,98 +110,220 @@ pub struct Filled {
     pub absent: Vec<String>,
 }
 
+/// A sensor of a temperature, on the board in a slot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Heat {
+    Pcb(u8),
+    Chip(u8),
+    Regulator(u8),
+}
+
 /// Where a column's value comes from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Source {
-    /// Circuit board of a slot.
-    Pcb(u8),
-    /// Hottest sensed chip of a slot.
-    Chip(u8),
-    /// Hottest regulator of a slot.
-    Regulator(u8),
-    /// The unit's own power meter.
+    Heat(Heat),
+    HeatRate(Heat),
     Power,
-    /// Hash rate over the unit's short window.
+    Fan(usize),
     HashRate,
-    /// Wrong answers of the chips in the step.
     Errors,
-    /// Shares of a zone.
+    Shares,
     Zone(usize),
+    Chip(u8),
+    Core(u8),
+    MeanWait,
+    LogWait,
+    WaitCv,
+}
+
+/// Readings of one step that the next is compared with.
+#[derive(Debug, Clone)]
+struct Before {
+    ended: Nanos,
+    telemetry: Telemetry,
+}
+
+impl Heat {
+    fn name(self) -> String {
+        match self {
+            Heat::Pcb(slot) => format!("board{slot}.pcb_temp"),
+            Heat::Chip(slot) => format!("board{slot}.chip_temp"),
+            Heat::Regulator(slot) => format!("board{slot}.regulator_temp"),
+        }
+    }
+
+    fn read(self, telemetry: &Telemetry) -> Option<f64> {
+        let board = |slot| telemetry.boards.iter().find(|b| b.slot == slot);
+        let celsius = match self {
+            Heat::Pcb(slot) => board(slot)?.pcb_temp,
+            Heat::Chip(slot) => board(slot)?.chip_temp,
+            Heat::Regulator(slot) => board(slot)?.regulator_temp,
+        };
+        celsius.map(|t| t.0)
+    }
+
+    /// Those that a model has.
+    fn of(model: Model) -> Vec<Heat> {
+        match model {
+            Model::AntminerS9 => s9::SLOTS
+                .into_iter()
+                .flat_map(|slot| [Heat::Pcb(slot), Heat::Chip(slot)])
+                .collect(),
+            Model::LuckyMinerLv06 => vec![Heat::Chip(0), Heat::Regulator(0)],
+            Model::GoldshellLbBox => vec![Heat::Chip(0)],
+            Model::Bm1387 | Model::Bm1366 => Vec::new(),
+        }
+    }
 }
 
 impl Source {
     /// Name and unit of the column.
     fn column(self) -> (String, &'static str) {
         match self {
-            Source::Pcb(slot) => (format!("board{slot}.pcb_temp"), "°C"),
-            Source::Chip(slot) => (format!("board{slot}.chip_temp"), "°C"),
-            Source::Regulator(slot) => (format!("board{slot}.regulator_temp"), "°C"),
+            Source::Heat(heat) => (heat.name(), "°C"),
+            Source::HeatRate(heat) => (format!("{}.rate", heat.name()), "K/s"),
             Source::Power => ("power".into(), "W"),
+            Source::Fan(fan) => (format!("fan{fan}"), "rpm"),
             Source::HashRate => ("hash_rate".into(), "GH/s"),
             Source::Errors => ("error_rate".into(), "1/s"),
+            Source::Shares => ("share_rate".into(), "1/s"),
             Source::Zone(zone) => (format!("zone{zone}.share_rate"), "1/s"),
+            Source::Chip(chip) => (format!("chip{chip}.share_rate"), "1/s"),
+            Source::Core(core) => (format!("core{core}.share_rate"), "1/s"),
+            Source::MeanWait => ("wait".into(), "s"),
+            Source::LogWait => ("log_wait".into(), "1"),
+            Source::WaitCv => ("wait_cv".into(), "1"),
+        }
+    }
+
+    fn of(group: Group, model: Model) -> Vec<Source> {
+        let heat = Heat::of(model).into_iter();
+        let (chips, cores) = places(model);
+        match group {
+            Group::Heat => heat.map(Source::Heat).collect(),
+            Group::HeatRates => heat.map(Source::HeatRate).collect(),
+            Group::Power => vec![Source::Power],
+            Group::Fan => (0..usize::from(model.limits().fans))
+                .map(Source::Fan)
+                .collect(),
+            Group::HashRate => vec![Source::HashRate],
+            Group::Errors => vec![Source::Errors],
+            Group::Zones => (0..ZONES).map(Source::Zone).collect(),
+            Group::Shares => vec![Source::Shares],
+            Group::Chips => (0..chips).map(Source::Chip).collect(),
+            Group::Cores => (0..cores).map(Source::Core).collect(),
+            Group::Waits => vec![Source::MeanWait, Source::LogWait, Source::WaitCv],
         }
     }
 }
 
-impl Features {
-    /// The columns of a model: what it senses of its heat, as it reports it, and the share rate of each
-    /// zone. Bare chips sense nothing: there the host's own counts stand in.
-    pub fn of(model: Model) -> Features {
-        let sensors: Vec<Source> = match model {
-            Model::AntminerS9 => s9::SLOTS
-                .into_iter()
-                .flat_map(|slot| [Source::Pcb(slot), Source::Chip(slot)])
-                .collect(),
-            Model::LuckyMinerLv06 => vec![Source::Chip(0), Source::Regulator(0), Source::Power],
-            Model::GoldshellLbBox => vec![Source::Chip(0)],
-            Model::Bm1387 | Model::Bm1366 => vec![Source::HashRate, Source::Errors],
+/// Counts of one step's shares.
+struct Counts {
+    zones: [u32; ZONES],
+    chips: [u32; 256],
+    cores: [u32; 256],
+}
+
+impl Counts {
+    fn of(model: Model, observation: &Observation) -> Counts {
+        let mut counts = Counts {
+            zones: [0; ZONES],
+            chips: [0; 256],
+            cores: [0; 256],
         };
-        let sources = sensors.into_iter().chain((0..ZONES).map(Source::Zone));
-        let columns = sources
-            .map(|source| {
-                let (name, unit) = source.column();
-                Column {
-                    name,
-                    unit,
-                    values: Vec::new(),
-                    source,
-                }
+        for share in &observation.shares {
+            counts.zones[zone(model, share.nonce)] += 1;
+            if let Some(layout) = layout(model) {
+                let origin = layout.decode(share.nonce);
+                counts.chips[usize::from(origin.chip)] += 1;
+                counts.cores[usize::from(origin.core)] += 1;
+            }
+        }
+        counts
+    }
+}
+
+impl Features {
+    /// No rows yet of what `plan` asks of a unit of `model`, read in so many virtual `nodes` a step.
+    pub fn new(plan: &FeaturePlan, model: Model, nodes: usize) -> Features {
+        let mut sources: Vec<Source> = Vec::new();
+        for source in plan
+            .groups
+            .iter()
+            .flat_map(|group| Source::of(*group, model))
+        {
+            if !sources.contains(&source) {
+                sources.push(source);
+            }
+        }
+        let columns = node_numbers(nodes)
+            .flat_map(|node| {
+                sources.iter().map(move |source| {
+                    let (name, unit) = source.column();
+                    Column {
+                        name: format!("{}{name}", node_prefix(node)),
+                        unit,
+                        values: Vec::new(),
+                        source: *source,
+                    }
+                })
             })
             .collect();
         Features {
             model,
+            nodes,
             columns,
-            errors: None,
+            before: None,
         }
     }
 
-    /// Appends the row of one step.
-    pub fn push(&mut self, observation: &Observation) {
-        let span = observation.ended.since(observation.started).as_secs_f64();
-        let rate = |count: f64| (span > 0.0).then(|| count / span);
-        let mut counts = [0u32; ZONES];
-        for share in &observation.shares {
-            counts[zone(self.model, share.nonce)] += 1;
+    /// Appends the row of one step: one observation for each node.
+    pub fn push(&mut self, observations: &[Observation]) {
+        let width = self.columns.len() / self.nodes.max(1);
+        for (node, seen) in observations.iter().enumerate() {
+            self.push_node(seen, node * width..(node + 1) * width);
         }
-        let telemetry = observation.telemetry.as_ref();
-        let board = |slot| telemetry.and_then(|t| t.boards.iter().find(|b| b.slot == slot));
-        let errors = telemetry.and_then(|t| t.hardware_errors);
-        let new_errors = self.errors.zip(errors);
-        self.errors = errors.or(self.errors);
-        for column in &mut self.columns {
+    }
+
+    fn push_node(&mut self, seen: &Observation, columns: Range<usize>) {
+        let span = seen.ended.since(seen.started).as_secs_f64();
+        let rate = |count: f64| (span > 0.0).then(|| count / span);
+        let counts = Counts::of(self.model, seen);
+        let waits = Waits::of(seen);
+        let telemetry = seen.telemetry.as_ref();
+        let before = self.before.take();
+        let change = |read: &dyn Fn(&Telemetry) -> Option<f64>| -> Option<f64> {
+            let before = before.as_ref()?;
+            let seconds = seen.ended.since(before.ended).as_secs_f64();
+            let change = read(telemetry?)? - read(&before.telemetry)?;
+            (seconds > 0.0).then(|| change / seconds)
+        };
+        let errors = |t: &Telemetry| t.hardware_errors.map(|count| count as f64);
+        for column in &mut self.columns[columns] {
             column.values.push(match column.source {
-                Source::Pcb(slot) => board(slot).and_then(|b| b.pcb_temp).map(|t| t.0),
-                Source::Chip(slot) => board(slot).and_then(|b| b.chip_temp).map(|t| t.0),
-                Source::Regulator(slot) => board(slot).and_then(|b| b.regulator_temp).map(|t| t.0),
+                Source::Heat(heat) => telemetry.and_then(|t| heat.read(t)),
+                Source::HeatRate(heat) => change(&|t| heat.read(t)),
                 Source::Power => telemetry.and_then(|t| t.power).map(|p| p.0),
+                Source::Fan(fan) => telemetry.and_then(|t| t.fans.get(fan)).map(|f| f.0),
                 Source::HashRate => telemetry.and_then(|t| t.hash_rate).map(|h| h.0 * 1e-9),
-                Source::Errors => {
-                    new_errors.and_then(|(before, now)| rate(now.saturating_sub(before) as f64))
-                }
-                Source::Zone(zone) => rate(f64::from(counts[zone])),
+                // A count that has gone back is that of a miner started anew.
+                Source::Errors => change(&errors).map(|rate| rate.max(0.0)),
+                Source::Shares => rate(seen.shares.len() as f64),
+                Source::Zone(zone) => rate(f64::from(counts.zones[zone])),
+                Source::Chip(chip) => rate(f64::from(counts.chips[usize::from(chip)])),
+                Source::Core(core) => rate(f64::from(counts.cores[usize::from(core)])),
+                Source::MeanWait => waits.map(|w| w.mean),
+                Source::LogWait => waits.map(|w| w.mean.ln()),
+                Source::WaitCv => waits.map(|w| w.cv),
             });
         }
+        self.before = match telemetry {
+            Some(telemetry) => Some(Before {
+                ended: seen.ended,
+                telemetry: telemetry.clone(),
+            }),
+            None => before,
+        };
     }
 
     /// Closes the gaps. Only a value of the past may stand in for a missing one, except at the start.
@@ -163,17 +353,58 @@ impl Features {
     }
 }
 
+/// Times from one answer of a step to the next, the first from the sending of its job.
+#[derive(Debug, Clone, Copy)]
+struct Waits {
+    mean: f64,
+    cv: f64,
+}
+
+impl Waits {
+    /// `None` of a step without answers.
+    fn of(seen: &Observation) -> Option<Waits> {
+        let first = seen.shares.first()?;
+        let mut waits = vec![first.since_job.as_secs_f64()];
+        let pairs = seen.shares.windows(2);
+        waits.extend(pairs.map(|pair| pair[1].arrived.since(pair[0].arrived).as_secs_f64()));
+        let n = waits.len() as f64;
+        // Two answers in one nanosecond have no logarithm.
+        let mean = (waits.iter().sum::<f64>() / n).max(1e-9);
+        let variance = waits.iter().map(|wait| (wait - mean).powi(2)).sum::<f64>() / n;
+        Some(Waits {
+            mean,
+            cv: variance.sqrt() / mean,
+        })
+    }
+}
+
+/// How a model's nonces are divided, if that is known.
+fn layout(model: Model) -> Option<Layout> {
+    match model {
+        Model::AntminerS9 | Model::Bm1387 => Some(Layout::Bm1387),
+        Model::LuckyMinerLv06 | Model::Bm1366 => Some(Layout::Bm1366),
+        Model::GoldshellLbBox => None,
+    }
+}
+
+/// Chips and cores that a model's nonces tell apart.
+fn places(model: Model) -> (u8, u8) {
+    match (model, layout(model)) {
+        (Model::AntminerS9 | Model::Bm1387, Some(layout)) => (s9::CHIPS_PER_BOARD, layout.cores()),
+        (_, Some(layout)) => (1, layout.cores()),
+        (_, None) => (0, 0),
+    }
+}
+
 /// Zone of what found a nonce.
 fn zone(model: Model, nonce: u32) -> usize {
-    let (place, places) = match model {
-        Model::AntminerS9 | Model::Bm1387 => {
-            (Layout::Bm1387.decode(nonce).chip, s9::CHIPS_PER_BOARD)
+    let (place, places) = match (model, layout(model)) {
+        (Model::AntminerS9 | Model::Bm1387, Some(layout)) => {
+            (layout.decode(nonce).chip, s9::CHIPS_PER_BOARD)
         }
-        Model::LuckyMinerLv06 | Model::Bm1366 => {
-            (Layout::Bm1366.decode(nonce).core, Layout::Bm1366.cores())
-        }
+        (_, Some(layout)) => (layout.decode(nonce).core, layout.cores()),
         // Nobody has published how its nonces are divided: by the upper bits, as chips of its age do.
-        Model::GoldshellLbBox => ((nonce >> 24) as u8, u8::MAX),
+        (_, None) => ((nonce >> 24) as u8, u8::MAX),
     };
     (usize::from(place) * ZONES / usize::from(places)).min(ZONES - 1)
 }
@@ -192,7 +423,8 @@ mod tests {
         };
         let features = Features {
             model: Model::AntminerS9,
-            errors: None,
+            nodes: 1,
+            before: None,
             columns: vec![
                 column("a", &[None, Some(1.0), None, Some(2.0)]),
                 column("b", &[None; 4]),

@@ -2,7 +2,13 @@
 
 pub(crate) mod arms;
 pub mod encoder;
+pub mod encoding;
 pub mod features;
+pub(crate) mod judge;
+pub mod recipe;
+pub(crate) mod run;
+pub(crate) mod saved;
+pub mod task;
 pub mod trace;
 
 use std::path::PathBuf;
@@ -10,6 +16,9 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use thermine_reservoir::split::Split;
 
+use self::encoding::Encoding;
+use self::features::FeaturePlan;
+use self::task::Task;
 use crate::config::Config;
 
 /// What is driven.
@@ -37,10 +46,24 @@ impl Kind {
 /// A run as asked for.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// What is to be learnt.
+    pub task: Task,
     /// The unit and its steps.
     pub config: Config,
     /// What is driven.
     pub kind: Kind,
+    /// Each way in which the input drives it: one arm each.
+    pub encodings: Vec<Encoding>,
+    /// What the readout is given.
+    pub features: FeaturePlan,
+    /// Inputs that the host gives to the readout beside the device.
+    pub taps: usize,
+    /// Whether a twin has a power meter at the wall.
+    pub wall_meter: bool,
+    /// Steps of each of the two runs that show whether the unit forgets how it began; 0 for none.
+    pub echo_steps: usize,
+    /// Steps for which the unit is watched without work; 0 for none.
+    pub off_steps: usize,
     /// Seed of input, simulated unit and statistics.
     pub seed: u64,
     /// Which steps are for what.

@@ -1,24 +1,30 @@
 //! Driving a substrate through a whole input, and what it leaves to learn from.
 
 use anyhow::{Result, bail};
-use thermine_drivers::substrate::{Outcome, Provenance, Refused, Substrate, SubstrateError};
+use thermine_drivers::substrate::{
+    Observation, Outcome, Provenance, Refused, Substrate, SubstrateError,
+};
 use thermine_drivers::units::Model;
+use thermine_reservoir::controls;
 use thermine_reservoir::state::{Feature, StateMatrix};
 
-use super::encoder::{Encoder, Mode};
-use super::features::Features;
+use super::encoder::Encoder;
+use super::encoding::Encoding;
+use super::features::{FeaturePlan, Features};
 
 /// What came of driving a unit through an input, one row a step.
 #[derive(Debug, Clone)]
 pub struct Trace {
     /// How it was driven.
-    pub mode: Mode,
+    pub encoding: Encoding,
     /// Where the numbers come from.
     pub provenance: Provenance,
     /// The device's features, by step.
     pub features: Features,
+    /// Names and units of the encoded drive.
+    pub columns: Vec<Feature>,
     /// The encoded drive, by step.
-    pub encoded: Vec<[f64; 3]>,
+    pub encoded: Vec<Vec<f64>>,
     /// Δt of the first answer to each job, in ms: the handshake's time. Later answers to the same job
     /// only say how long it was held.
     pub waits_ms: Vec<f64>,
@@ -35,21 +41,23 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Drives `substrate`, a unit of `model`, through `input`; `progress` is told of each step done.
+    /// Drives `substrate`, a unit of `model`, through `input`, and keeps what `plan` asks for; `progress` is told
+    /// of each step done.
     ///
     /// # Errors
     /// If a step fails. What came before is in the capture.
     pub async fn record<S: Substrate>(
         substrate: &mut S,
         encoder: &Encoder,
-        model: Model,
+        (plan, model): (&FeaturePlan, Model),
         input: &[f64],
         progress: impl Fn(),
     ) -> Result<Trace, SubstrateError> {
         let mut trace = Trace {
-            mode: encoder.mode(),
+            encoding: encoder.encoding().clone(),
             provenance: substrate.provenance(),
-            features: Features::of(model),
+            features: Features::new(plan, model, encoder.encoding().nodes),
+            columns: encoder.columns(),
             encoded: Vec::with_capacity(input.len()),
             waits_ms: Vec::new(),
             jobs: 0,
@@ -60,37 +68,46 @@ impl Trace {
         };
         let mut began = None;
         let mut newest_job = None;
-        for u in input {
-            let drive = encoder.drive(*u);
-            let seen = substrate.step(&drive).await?;
-            trace.features.push(&seen);
-            trace.encoded.push(Encoder::encoded(&drive));
-            for share in &seen.shares {
-                if newest_job.is_none_or(|newest| share.job > newest) {
-                    newest_job = Some(share.job);
-                    trace.waits_ms.push(share.since_job.as_secs_f64() * 1e3);
-                }
+        for t in 0..input.len() {
+            let drives = encoder.drives(input, t);
+            let mut nodes = Vec::with_capacity(drives.len());
+            for drive in &drives {
+                let seen = substrate.step(drive).await?;
+                trace.account(&seen, &mut newest_job);
+                let began = *began.get_or_insert(seen.started);
+                trace.device_seconds = seen.ended.since(began).as_secs_f64();
+                nodes.push(seen);
             }
-            trace.jobs += u64::from(seen.jobs);
-            trace.refused.stale += seen.refused.stale;
-            trace.refused.duplicate += seen.refused.duplicate;
-            trace.refused.invalid += seen.refused.invalid;
-            trace.timed_out += u64::from(seen.outcome == Outcome::TimedOut);
-            if let Some(reading) = &seen.telemetry {
-                trace.reading_age_seconds += seen.ended.since(reading.taken).as_secs_f64();
-            }
-            let began = *began.get_or_insert(seen.started);
-            trace.device_seconds = seen.ended.since(began).as_secs_f64();
+            trace.features.push(&nodes);
+            trace.encoded.push(encoder.encoded(&drives));
             progress();
         }
         Ok(trace)
     }
 
-    /// The device's states, and what had to be done to make them whole.
+    /// Takes what is counted and not a state.
+    fn account(&mut self, seen: &Observation, newest_job: &mut Option<u64>) {
+        for share in &seen.shares {
+            if newest_job.is_none_or(|newest| share.job > newest) {
+                *newest_job = Some(share.job);
+                self.waits_ms.push(share.since_job.as_secs_f64() * 1e3);
+            }
+        }
+        self.jobs += u64::from(seen.jobs);
+        self.refused.stale += seen.refused.stale;
+        self.refused.duplicate += seen.refused.duplicate;
+        self.refused.invalid += seen.refused.invalid;
+        self.timed_out += u64::from(seen.outcome == Outcome::TimedOut);
+        if let Some(reading) = &seen.telemetry {
+            self.reading_age_seconds += seen.ended.since(reading.taken).as_secs_f64();
+        }
+    }
+
+    /// The device's states as `plan` has them, and what had to be done to make them whole.
     ///
     /// # Errors
     /// If the unit reported nothing that could be a state.
-    pub fn states(&self) -> Result<(StateMatrix, Vec<String>)> {
+    pub fn states(&self, plan: &FeaturePlan) -> Result<(StateMatrix, Vec<String>)> {
         let filled = self.features.clone().filled();
         if filled.columns.is_empty() {
             bail!("the unit reported nothing: no temperature and no share in any step");
@@ -113,25 +130,38 @@ impl Trace {
             .into_iter()
             .map(|(name, unit, values)| (Feature::new(name, unit), values))
             .collect();
-        Ok((
-            StateMatrix::from_columns(self.encoded.len(), columns)?,
-            notes,
-        ))
+        let states = StateMatrix::from_columns(self.encoded.len(), columns)?;
+        Ok((treated(states, plan)?, notes))
     }
 
-    /// The encoded drive as states: what a control gets without the device.
+    /// The encoded drive as states, treated as `plan` treats the device's: what a control gets without the
+    /// device.
     ///
     /// # Errors
     /// If a drive is not finite.
-    pub fn encoded_states(&self) -> Result<StateMatrix> {
-        let columns = Encoder::ENCODED
+    pub fn encoded_states(&self, plan: &FeaturePlan) -> Result<StateMatrix> {
+        let columns = self
+            .columns
             .iter()
             .enumerate()
-            .map(|(i, (name, unit))| {
+            .map(|(i, feature)| {
                 let values = self.encoded.iter().map(|row| row[i]).collect();
-                (Feature::new(*name, *unit), values)
+                (feature.clone(), values)
             })
             .collect();
-        Ok(StateMatrix::from_columns(self.encoded.len(), columns)?)
+        treated(
+            StateMatrix::from_columns(self.encoded.len(), columns)?,
+            plan,
+        )
     }
+}
+
+/// States with the history and the high pass of `plan`.
+fn treated(states: StateMatrix, plan: &FeaturePlan) -> Result<StateMatrix> {
+    let states = match plan.high_pass {
+        Some(steps) => controls::high_pass(&states, steps)?,
+        None => states,
+    };
+    let lags: Vec<usize> = (0..plan.history).collect();
+    Ok(controls::lagged(&states, &lags)?)
 }

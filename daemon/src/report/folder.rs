@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use serde::Serialize;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::state::StateMatrix;
@@ -52,7 +53,15 @@ pub fn make(asked: Option<&Path>, name: &str) -> Result<PathBuf> {
 /// # Errors
 /// If the file cannot be written.
 pub fn write_report(folder: &Path, report: &RunReport) -> Result<()> {
-    write(folder, "report.json", serde_json::to_string_pretty(report)?)
+    write_json(folder, "report.json", report)
+}
+
+/// Writes `value` as JSON under `name`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_json(folder: &Path, name: &str, value: &impl Serialize) -> Result<()> {
+    write(folder, name, serde_json::to_string_pretty(value)?)
 }
 
 /// Writes the states of one arm, a row per step: input, target, the encoded drive, the features, and the
@@ -188,7 +197,11 @@ pub fn plot_waits(folder: &Path, title: &str, arms: &[(&str, &[f64])]) -> Result
     write(folder, "delta-t.svg", plot.render())
 }
 
-fn write(folder: &Path, name: &str, text: String) -> Result<()> {
+/// Writes `text` under `name`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write(folder: &Path, name: &str, text: String) -> Result<()> {
     let path = folder.join(name);
     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }

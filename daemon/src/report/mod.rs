@@ -1,7 +1,9 @@
 //! What a run says: a table for the eye, a folder for everything else.
 
+pub mod capacity;
 pub mod folder;
 pub mod progress;
 pub mod run;
+pub mod seeds;
 pub mod svg;
 pub mod table;

@@ -1,7 +1,7 @@
 //! A unit while it is driven, whatever its wire.
 
 use thermine_drivers::substrate::{
-    Drive, Handshake, Observation, Provenance, SerialChain, Substrate, SubstrateError,
+    Drive, Handshake, Idle, Observation, Provenance, SerialChain, Substrate, SubstrateError,
 };
 use tokio_serial::SerialStream;
 
@@ -12,6 +12,8 @@ pub enum Driven {
     Handshake(Box<Handshake>),
     /// Bare chips on a serial line.
     Chain(Box<SerialChain<SerialStream>>),
+    /// Without work.
+    Idle(Box<Idle>),
 }
 
 impl Substrate for Driven {
@@ -19,6 +21,7 @@ impl Substrate for Driven {
         match self {
             Driven::Handshake(unit) => unit.step(drive).await,
             Driven::Chain(chain) => chain.step(drive).await,
+            Driven::Idle(unit) => unit.step(drive).await,
         }
     }
 
@@ -26,6 +29,7 @@ impl Substrate for Driven {
         match self {
             Driven::Handshake(unit) => unit.provenance(),
             Driven::Chain(chain) => chain.provenance(),
+            Driven::Idle(unit) => unit.provenance(),
         }
     }
 }

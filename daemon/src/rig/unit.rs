@@ -17,7 +17,7 @@ use thermine_drivers::seed;
 use thermine_drivers::stratum::Session;
 use thermine_drivers::stratum::factory::JobFactory;
 use thermine_drivers::stratum::server::Expected;
-use thermine_drivers::substrate::{Discipline, Handshake, Provenance, SerialChain};
+use thermine_drivers::substrate::{Discipline, Handshake, Idle, Provenance, SerialChain};
 use thermine_drivers::unit::OperatingPoint;
 use thermine_drivers::units::Model;
 use tokio::sync::watch;
@@ -191,7 +191,7 @@ impl Unit {
                 network.read(&mut self.latest).await?;
                 let granted = network.guard.granted(network.patience).await;
                 granted.map_err(|cause| anyhow::anyhow!("{cause}"))?;
-                if self.point == OperatingPoint::default() {
+                if self.point == OperatingPoint::UNCHANGED {
                     return Ok(Vec::new());
                 }
                 let applied = network.guard.set(self.point).await;
@@ -246,6 +246,17 @@ impl Unit {
                 None => bail!("{}: its chain is not up", self.name),
             },
         }
+    }
+
+    /// Sets the unit back to where the configuration wants it, if that says where.
+    ///
+    /// # Errors
+    /// As [`set`](Unit::set).
+    pub async fn set_back(&mut self) -> Result<()> {
+        if self.point != OperatingPoint::UNCHANGED {
+            self.set(self.point).await?;
+        }
+        Ok(())
     }
 
     /// Takes its work away: hangs up, or lets the chips run dry. [`ready`](Unit::ready) waits for it to come
@@ -312,6 +323,18 @@ impl Unit {
         }
     }
 
+    /// The unit as a substrate without work: what it had is taken away. The recorder is `recorder`.
+    pub async fn idle(&mut self, recorder: Recorder) -> Driven {
+        self.hang_up().await;
+        let idle = Idle::new(
+            self.latest.clone(),
+            recorder,
+            self.provenance.clone(),
+            self.clock.clone(),
+        );
+        Driven::Idle(Box::new(idle))
+    }
+
     /// Ends a drive: all its shares are durable and acknowledged, and the unit can be driven again.
     ///
     /// # Errors
@@ -328,6 +351,7 @@ impl Unit {
                 serial.controller = Some(controller);
                 self.jobs = Some(jobs);
             }
+            (Driven::Idle(_), _) => {}
             _ => bail!("{}: what was driven is another unit", self.name),
         }
         Ok(())

@@ -4,11 +4,13 @@
 //! | --- | --- | --- |
 //! | [`Handshake`] | a unit on the wire | the run's clock |
 //! | [`SerialChain`] | bare chips on a serial port | the run's clock |
+//! | [`Idle`] | a unit without work | the run's clock |
 //! | [`Twin`] | the simulator's physics, called in process | virtual |
 //! | [`Replay`] | what a run has recorded | as recorded |
 
 mod chain;
 mod handshake;
+mod idle;
 mod last_resort;
 mod replay;
 mod steps;
@@ -22,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::stratum::swh::{Discipline, Outcome, Pace};
 pub use chain::SerialChain;
 pub use handshake::Handshake;
+pub use idle::Idle;
 pub use last_resort::LAST_RESORT;
 pub use replay::{Recorded, Replay};
 pub use twin::Twin;

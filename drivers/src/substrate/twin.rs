@@ -9,7 +9,8 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::{
-    Discipline, Drive, Observation, Provenance, Refused, Sample, Silence, Substrate, SubstrateError,
+    Discipline, Drive, Observation, Outcome, Provenance, Refused, Sample, Silence, Substrate,
+    SubstrateError,
 };
 use crate::clock::Nanos;
 use crate::pow::Difficulty;
@@ -42,6 +43,7 @@ pub struct Twin {
     last_telemetry: Nanos,
     found: Vec<Find>,
     meter: bool,
+    idle: bool,
 }
 
 impl Twin {
@@ -70,6 +72,7 @@ impl Twin {
             last_telemetry: Nanos::ZERO,
             found: Vec::new(),
             meter: false,
+            idle: false,
         }
     }
 
@@ -79,6 +82,11 @@ impl Twin {
             meter: true,
             ..self
         }
+    }
+
+    /// Without work, whatever the drive: only the hold of a step passes.
+    pub fn idle(self) -> Twin {
+        Twin { idle: true, ..self }
     }
 
     fn send(&mut self, drive: &Drive, step: &mut Step) {
@@ -154,7 +162,13 @@ impl Substrate for Twin {
         let mut jobs = 0;
         let mut shares = Vec::new();
         let mut refused = Refused::default();
+        let rest = self.device.now() + drive.pace.hold;
         let outcome = loop {
+            if self.idle {
+                self.device.advance(rest, &mut self.found);
+                self.found.clear();
+                break Outcome::TimedOut;
+            }
             match step.action(self.device.now()) {
                 Action::Send => {
                     self.send(drive, &mut step);
@@ -203,7 +217,8 @@ impl Substrate for Twin {
         let record = drive.record(self.steps, &observation);
         self.recorder.record(Record::Step(record)).await?;
         self.steps += 1;
-        match self.silence.note(&observation, &drive.pace) {
+        let silent = self.silence.note(&observation, &drive.pace);
+        match silent.filter(|_| !self.idle) {
             None => Ok(observation),
             Some(steps) => Err(SubstrateError::Silent {
                 unit: "the twin".into(),

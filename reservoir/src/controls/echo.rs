@@ -57,6 +57,12 @@ pub fn echo_test(a: &StateMatrix, b: &StateMatrix, threshold: f64) -> Result<Ech
     let rows = a.rows();
     let scale = Standardiser::fit(a, rows / 2..rows);
     let distance = distances(&scale.apply(a, 0..rows), &scale.apply(b, 0..rows));
+    Ok(judged(distance, threshold))
+}
+
+/// What a course of distances shows.
+fn judged(distance: Vec<f64>, threshold: f64) -> EchoTest {
+    let rows = distance.len();
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
     let first = mean(&distance[..rows.div_ceil(20)]);
     let last = mean(&distance[rows - rows.div_ceil(4)..]);
@@ -73,13 +79,43 @@ pub fn echo_test(a: &StateMatrix, b: &StateMatrix, threshold: f64) -> Result<Ech
     } else {
         EchoVerdict::Remembers
     };
-    Ok(EchoTest {
+    EchoTest {
         distance,
         first,
         last,
         forgotten_after,
         verdict,
-    })
+    }
+}
+
+/// Steps that a noisy distance is averaged over.
+const SMOOTHED: usize = 10;
+
+/// The same for a device with noise: `again` is a second run from the initial state of `a`, and what separates
+/// these two in their last half is noise. `a` and `b` are taken to have come together where their distance, a mean
+/// over ten steps, is no larger than the largest such distance of `a` and `again` there, and a tenth more.
+///
+/// # Errors
+/// As [`echo_test`].
+pub fn echo_test_with_noise(
+    a: &StateMatrix,
+    b: &StateMatrix,
+    again: &StateMatrix,
+) -> Result<EchoTest, StateError> {
+    let noise = smoothed(&echo_test(a, again, 0.0)?.distance);
+    let largest = noise[noise.len() / 2..].iter().copied().fold(0.0, f64::max);
+    let raw = echo_test(a, b, 1.1 * largest)?;
+    Ok(judged(smoothed(&raw.distance), 1.1 * largest))
+}
+
+/// Mean over this step and those before, up to [`SMOOTHED`] in all.
+fn smoothed(distance: &[f64]) -> Vec<f64> {
+    (0..distance.len())
+        .map(|t| {
+            let window = &distance[(t + 1).saturating_sub(SMOOTHED)..=t];
+            window.iter().sum::<f64>() / window.len() as f64
+        })
+        .collect()
 }
 
 fn distances(a: &DMatrix<f64>, b: &DMatrix<f64>) -> Vec<f64> {
@@ -136,6 +172,28 @@ mod tests {
         let test = echo_test(&a, &a, 0.1).expect("same features");
         assert_eq!(test.verdict, EchoVerdict::Undecided);
         assert_eq!(test.forgotten_after, Some(0));
+    }
+
+    #[test]
+    fn noise_is_not_taken_for_memory() {
+        let noisy = |states: &StateMatrix, seed: u64| {
+            let mut rng = random::stream(seed, 6);
+            let noise = states.values().map(|_| 0.2 * random::normal(&mut rng));
+            StateMatrix::from_matrix(states.features().to_vec(), states.values() + noise)
+                .expect("finite")
+        };
+        let (a, b) = runs(0.9);
+        let test = echo_test_with_noise(&noisy(&a, 1), &noisy(&b, 2), &noisy(&a, 3));
+        let test = test.expect("same features");
+        assert_eq!(
+            test.verdict,
+            EchoVerdict::Forgets,
+            "{:?}",
+            test.forgotten_after
+        );
+        let (a, b) = runs(3.0);
+        let test = echo_test_with_noise(&noisy(&a, 1), &noisy(&b, 2), &noisy(&a, 3));
+        assert_eq!(test.expect("same features").verdict, EchoVerdict::Remembers);
     }
 
     #[test]

@@ -33,6 +33,33 @@ pub fn lagged(states: &StateMatrix, lags: &[usize]) -> Result<StateMatrix, State
     StateMatrix::from_columns(rows, columns)
 }
 
+/// Each column less its running mean, an exponential average over `steps` steps that begins with the first value:
+/// rid of drift that is much slower. What it takes from a device it takes from a control alike. T × N.
+///
+/// # Errors
+/// If the values are so large that a difference overflows.
+pub fn high_pass(states: &StateMatrix, steps: f64) -> Result<StateMatrix, StateError> {
+    let gain = 1.0 - (-1.0 / steps.max(1e-9)).exp();
+    let columns = states
+        .features()
+        .iter()
+        .zip(states.values().column_iter())
+        .map(|(feature, column)| {
+            let mut mean = column.iter().next().copied().unwrap_or(0.0);
+            let values = column
+                .iter()
+                .map(|value| {
+                    let rest = value - mean;
+                    mean += gain * rest;
+                    rest
+                })
+                .collect();
+            (feature.clone(), values)
+        })
+        .collect();
+    StateMatrix::from_columns(states.rows(), columns)
+}
+
 /// A delay line of `taps`, and the products u[t−i] u[t−j] of the declared `pairs`: what the host could
 /// multiply itself. With the pair (0, 9) it is the digital twin of a device that multiplies the two inputs of
 /// NARMA-10.
@@ -94,6 +121,17 @@ mod tests {
         let lagged = lagged(&now, &[0, 1, 2]).expect("finite");
         assert_eq!(lagged.values(), line.values());
         assert_eq!(lagged.features()[2].name, "u[t-0][t-2]");
+    }
+
+    #[test]
+    fn a_high_pass_forgets_a_level_and_keeps_a_jump() {
+        let input: Vec<f64> = (0..200).map(|t| if t < 100 { 7.0 } else { 8.0 }).collect();
+        let states = delay_line(&input, 1).expect("finite");
+        let passed = high_pass(&states, 10.0).expect("finite");
+        let at = |t: usize| passed.values()[(t, 0)];
+        assert_eq!((at(0), at(99), at(100)), (0.0, 0.0, 1.0));
+        assert!((at(110) - (-1.0f64).exp()).abs() < 1e-12);
+        assert!(at(199).abs() < 1e-4);
     }
 
     #[test]

@@ -7,8 +7,8 @@ mod surrogate;
 
 use std::ops::Range;
 
-pub use echo::{EchoTest, EchoVerdict, echo_test};
-pub use encoded::{delay_line_with_products, lagged, unit_off};
+pub use echo::{EchoTest, EchoVerdict, echo_test, echo_test_with_noise};
+pub use encoded::{delay_line_with_products, high_pass, lagged, unit_off};
 pub use surrogate::phase_randomised;
 
 use rand::seq::SliceRandom;

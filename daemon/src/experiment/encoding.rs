@@ -1,0 +1,529 @@
+//! What the input does to a unit: which actuators follow it, how far, and how many steps late.
+//!
+//! Several actuators may follow the input at once. One that follows it some steps *late* lets the unit's own
+//! physics combine two inputs: with the duty after u[t] and the clock after u[t−9], the power
+//! P ∝ V² · f · duty holds their product.
+
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use thermine_drivers::sim::params::Params;
+use thermine_drivers::substrate::Discipline;
+use thermine_drivers::units::Model;
+
+use crate::config;
+
+/// What can follow the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Actuator {
+    /// Fraction of its time that the unit hashes current work.
+    Duty,
+    /// Share difficulty, so that its reciprocal follows the input: the published D = D₀ / (u + ε).
+    Difficulty,
+    /// Share difficulty, so that its logarithm follows the input.
+    LogDifficulty,
+    /// The word in the coinbase of the jobs; its ends are 0 and 1, the smallest and the largest word.
+    Extranonce,
+    /// Seconds by which the block time of the jobs is ahead of the clock.
+    BlockTime,
+    /// Chip clock, MHz.
+    Frequency,
+    /// Core voltage, V.
+    Voltage,
+    /// Fan speed, fraction of full speed.
+    Fan,
+}
+
+impl Actuator {
+    /// Name in specifications and of its column.
+    pub fn name(self) -> &'static str {
+        match self {
+            Actuator::Duty => "duty",
+            Actuator::Difficulty => "difficulty",
+            Actuator::LogDifficulty => "log-difficulty",
+            Actuator::Extranonce => "extranonce",
+            Actuator::BlockTime => "block-time",
+            Actuator::Frequency => "frequency",
+            Actuator::Voltage => "voltage",
+            Actuator::Fan => "fan",
+        }
+    }
+}
+
+/// One actuator that follows the input.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// Which.
+    pub actuator: Actuator,
+    /// Its value at the smallest input.
+    pub low: f64,
+    /// Its value at the largest.
+    pub high: f64,
+    /// How many steps late it follows.
+    #[serde(default)]
+    pub lag: usize,
+}
+
+/// Longest lag of a channel, steps.
+const LONGEST_LAG: usize = 1000;
+
+/// Furthest that a block time may be ahead, s: pools and the verifier allow two hours.
+const LATEST_BLOCK: f64 = 3600.0;
+
+impl Channel {
+    /// A channel without lag.
+    pub fn new(actuator: Actuator, low: f64, high: f64) -> Channel {
+        Channel {
+            actuator,
+            low,
+            high,
+            lag: 0,
+        }
+    }
+
+    /// Its value for `x`, the input scaled to 0..=1.
+    pub fn value(&self, x: f64) -> f64 {
+        let between = |low: f64, high: f64| low + (high - low) * x.clamp(0.0, 1.0);
+        match self.actuator {
+            Actuator::Difficulty => between(self.low.recip(), self.high.recip()).recip(),
+            Actuator::LogDifficulty => between(self.low.ln(), self.high.ln()).exp(),
+            _ => between(self.low, self.high),
+        }
+    }
+
+    /// What its values must be within on a unit of `model` or its `twin`, if there is such a thing.
+    fn range(&self, model: Model, twin: Option<&Params>) -> Option<(f64, f64)> {
+        let limits = model.limits();
+        match self.actuator {
+            Actuator::Duty => Some((0.2, 1.0)),
+            Actuator::Difficulty | Actuator::LogDifficulty => Some((1e-6, 1e12)),
+            Actuator::Extranonce => Some((0.0, 1.0)),
+            Actuator::BlockTime => Some((0.0, LATEST_BLOCK)),
+            Actuator::Frequency => Some((limits.frequency.0.0, limits.frequency.1.0)),
+            Actuator::Voltage => limits
+                .voltage
+                .map(|(low, high)| (low.0, high.0))
+                .or(twin.map(|p| (p.voltage_min_v, p.voltage_max_v))),
+            Actuator::Fan => limits
+                .fan_min
+                .or(twin.map(|p| p.fan_min))
+                .map(|low| (low, 1.0)),
+        }
+    }
+}
+
+/// `actuator=low:high` or `actuator=low:high@lag`.
+impl FromStr for Channel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Channel, String> {
+        let wrong = || {
+            format!(
+                "`{text}` is not ACTUATOR=LOW:HIGH or ACTUATOR=LOW:HIGH@LAG, as in `duty=1:0.3@9`"
+            )
+        };
+        let (actuator, rest) = text.split_once('=').ok_or_else(wrong)?;
+        let (span, lag) = rest.split_once('@').unwrap_or((rest, "0"));
+        let (low, high) = span.split_once(':').ok_or_else(wrong)?;
+        let number = |text: &str| text.parse::<f64>().ok().filter(|value| value.is_finite());
+        let actuator = Actuator::from_str(actuator, false).map_err(|_| {
+            let names: Vec<&str> = Actuator::value_variants()
+                .iter()
+                .map(|a| a.name())
+                .collect();
+            format!("`{actuator}` is none of the actuators {}", names.join(", "))
+        })?;
+        Ok(Channel {
+            actuator,
+            low: number(low).ok_or_else(wrong)?,
+            high: number(high).ok_or_else(wrong)?,
+            lag: lag.parse().map_err(|_| wrong())?,
+        })
+    }
+}
+
+/// How the virtual nodes of a step differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Mask {
+    /// Not at all: the step is only read several times.
+    #[default]
+    None,
+    /// The input's deviation from its middle times +1 or −1.
+    Binary,
+    /// The same times a number uniform on [−1, 1].
+    Random,
+}
+
+/// Everything that the input does to a unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Encoding {
+    /// Name in tables and of the capture's stream.
+    pub name: String,
+    /// How jobs follow each other.
+    pub discipline: Discipline,
+    /// What follows the input; nothing may.
+    pub channels: Vec<Channel>,
+    /// Virtual nodes: parts of equal length that a step is divided into, each with readings of its own.
+    pub nodes: usize,
+    /// How they differ.
+    pub mask: Mask,
+}
+
+/// The encodings that have a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// The paper's three rows: dialogue, monologue and constant.
+    Paper,
+    /// Duty, clean jobs at a cadence.
+    Duty,
+    /// Share difficulty by the published law.
+    Difficulty,
+    /// The word in the coinbase.
+    Extranonce,
+    /// Block time.
+    BlockTime,
+    /// Chip clock.
+    Frequency,
+    /// Core voltage.
+    Voltage,
+    /// Fan.
+    Fan,
+    /// Duty, clock and fan at once.
+    Wide,
+    /// Duty after u[t], clock after u[t−9].
+    Pair,
+    /// Difficulty over a factor of 64, each step over with its answers: the handshake's time alone.
+    Timing,
+}
+
+/// Factor between the difficulties of the timing preset: 8 up and 8 down.
+const TIMING_SPAN: f64 = 64.0;
+
+/// Lag of the clock in the pair preset: NARMA-10 multiplies u[t] and u[t−9].
+const PAIR_LAG: usize = 9;
+
+/// Ratio of the largest to the smallest difficulty of the published law on [0, 0.5], ε = 0.1.
+const PUBLISHED_SPAN: f64 = 6.0;
+
+impl Encoding {
+    /// An encoding in dialogue, without virtual nodes.
+    pub fn new(name: &str, channels: Vec<Channel>) -> Encoding {
+        Encoding {
+            name: name.into(),
+            discipline: Discipline::Dialogue,
+            channels,
+            nodes: 1,
+            mask: Mask::None,
+        }
+    }
+
+    /// Those of `preset` for a unit of `model` and its `step`.
+    pub fn of(preset: Preset, model: Model, step: &config::Step) -> Vec<Encoding> {
+        let duty = Channel::new(Actuator::Duty, 1.0, step.duty_min);
+        let floor = step.difficulty.get();
+        let published = Channel::new(Actuator::Difficulty, floor * PUBLISHED_SPAN, floor);
+        let spans = Spans::of(model);
+        let frequency = Channel::new(Actuator::Frequency, spans.frequency.0, spans.frequency.1);
+        let fan = Channel::new(Actuator::Fan, spans.fan.0, spans.fan.1);
+        let one = |name: &str, channels: Vec<Channel>| vec![Encoding::new(name, channels)];
+        match preset {
+            Preset::Paper => vec![
+                Encoding::new("dialogue", vec![duty, word()]),
+                Encoding {
+                    discipline: Discipline::Monologue,
+                    ..Encoding::new("monologue", vec![published, word()])
+                },
+                Encoding::new("constant", Vec::new()),
+            ],
+            Preset::Duty => one("duty", vec![duty]),
+            Preset::Difficulty => one("difficulty", vec![published]),
+            Preset::Extranonce => one("extranonce", vec![word()]),
+            Preset::BlockTime => one(
+                "block-time",
+                vec![Channel::new(Actuator::BlockTime, 0.0, 600.0)],
+            ),
+            Preset::Frequency => one("frequency", vec![frequency]),
+            Preset::Voltage => one(
+                "voltage",
+                vec![Channel::new(
+                    Actuator::Voltage,
+                    spans.voltage.0,
+                    spans.voltage.1,
+                )],
+            ),
+            Preset::Fan => one("fan", vec![fan]),
+            Preset::Wide => one("wide", vec![duty, frequency, fan]),
+            Preset::Pair => one(
+                "pair",
+                vec![
+                    duty,
+                    Channel {
+                        lag: PAIR_LAG,
+                        ..frequency
+                    },
+                ],
+            ),
+            Preset::Timing => one(
+                "timing",
+                vec![Channel::new(
+                    Actuator::LogDifficulty,
+                    floor * TIMING_SPAN,
+                    floor,
+                )],
+            ),
+        }
+    }
+
+    /// NRMSE that the paper prints for it on NARMA-10 (arXiv 2601.12032).
+    pub fn published(&self) -> Option<f64> {
+        match self.name.as_str() {
+            "dialogue" => Some(0.8661),
+            "monologue" => Some(0.9550),
+            "constant" => Some(1.0),
+            _ => None,
+        }
+    }
+
+    /// What the input does to a unit, in words.
+    pub fn describe(&self) -> String {
+        if self.channels.is_empty() {
+            return "input is ignored".into();
+        }
+        let channels: Vec<String> = self
+            .channels
+            .iter()
+            .map(|c| match c.lag {
+                0 => format!("{} {} to {}", c.actuator.name(), c.low, c.high),
+                lag => format!(
+                    "{} {} to {} after the input of {lag} steps ago",
+                    c.actuator.name(),
+                    c.low,
+                    c.high
+                ),
+            })
+            .collect();
+        let nodes = match (self.nodes, self.mask) {
+            (1, _) => String::new(),
+            (n, Mask::None) => format!(", read {n} times a step"),
+            (n, Mask::Binary) => format!(", {n} virtual nodes by a binary mask"),
+            (n, Mask::Random) => format!(", {n} virtual nodes by a random mask"),
+        };
+        format!("input sets {}{nodes}", channels.join(", "))
+    }
+
+    /// Whether it moves the unit's operating point, which has then to be set back.
+    pub fn sets_the_point(&self) -> bool {
+        self.channels.iter().any(|channel| {
+            matches!(
+                channel.actuator,
+                Actuator::Frequency | Actuator::Voltage | Actuator::Fan
+            )
+        })
+    }
+
+    /// Delays of two inputs whose product the unit's power holds, over the last `history` steps: those of duty
+    /// and clock (or voltage), if they follow the input at different lags.
+    pub fn products(&self, history: usize) -> Vec<(usize, usize)> {
+        let lag = |wanted: &[Actuator]| {
+            let mut channels = self.channels.iter();
+            channels
+                .find(|c| wanted.contains(&c.actuator))
+                .map(|c| c.lag)
+        };
+        let duty = lag(&[Actuator::Duty]);
+        let clock = lag(&[Actuator::Frequency, Actuator::Voltage]);
+        match (duty, clock) {
+            (Some(a), Some(b)) if a != b => (0..history).map(|j| (a + j, b + j)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Checks that a unit of `model` can be driven so over its wire, or its `twin` can.
+    ///
+    /// # Errors
+    /// What it cannot.
+    pub fn check(&self, model: Model, twin: Option<&Params>) -> Result<(), String> {
+        for (i, channel) in self.channels.iter().enumerate() {
+            let name = channel.actuator.name();
+            if twin.is_none() && !on_the_wire(model, channel.actuator) {
+                return Err(format!(
+                    "{name}: a {model} cannot be set so over its wire; encode in duty or difficulty, or drive a \
+                     twin with --substrate twin"
+                ));
+            }
+            let Some((low, high)) = channel.range(model, twin) else {
+                return Err(format!("{name}: a {model} has no such setting"));
+            };
+            for value in [channel.low, channel.high] {
+                if !(low..=high).contains(&value) {
+                    return Err(format!(
+                        "{name} = {value} is outside {low} to {high}, the limits of a {model}"
+                    ));
+                }
+            }
+            if channel.lag > LONGEST_LAG {
+                return Err(format!("{name}: a lag above {LONGEST_LAG} steps"));
+            }
+            let same = |other: &Channel| slot(other.actuator) == slot(channel.actuator);
+            if self.channels[..i].iter().any(same) {
+                return Err(format!("{name}: one actuator cannot follow two inputs"));
+            }
+        }
+        match self.nodes {
+            1..=64 => Ok(()),
+            nodes => Err(format!("{nodes} virtual nodes: must be between 1 and 64")),
+        }
+    }
+}
+
+/// Whether the wire of a model takes what drives `actuator`.
+fn on_the_wire(model: Model, actuator: Actuator) -> bool {
+    match actuator {
+        Actuator::Frequency => model != Model::AntminerS9,
+        Actuator::Voltage => matches!(model, Model::LuckyMinerLv06 | Model::GoldshellLbBox),
+        Actuator::Fan => model == Model::LuckyMinerLv06,
+        _ => true,
+    }
+}
+
+/// Actuators that are one and the same knob.
+fn slot(actuator: Actuator) -> Actuator {
+    match actuator {
+        Actuator::LogDifficulty => Actuator::Difficulty,
+        other => other,
+    }
+}
+
+fn word() -> Channel {
+    Channel::new(Actuator::Extranonce, 0.0, 1.0)
+}
+
+/// Spans that the presets use on a model: wide enough to be seen in its heat, below the clock at which errors
+/// set in, and within its limits.
+struct Spans {
+    frequency: (f64, f64),
+    voltage: (f64, f64),
+    fan: (f64, f64),
+}
+
+impl Spans {
+    fn of(model: Model) -> Spans {
+        match model {
+            Model::AntminerS9 | Model::Bm1387 => Spans {
+                frequency: (400.0, 600.0),
+                // Of a domain; 21 of them in series make a board's 7.4 to 8.6 V.
+                voltage: (0.35, 0.41),
+                fan: (1.0, 0.4),
+            },
+            Model::LuckyMinerLv06 | Model::Bm1366 => Spans {
+                frequency: (350.0, 500.0),
+                voltage: (1.1, 1.25),
+                fan: (1.0, 0.4),
+            },
+            Model::GoldshellLbBox => {
+                let params = Params::lb_box();
+                Spans {
+                    frequency: (0.7 * params.frequency_mhz, params.frequency_mhz),
+                    voltage: (0.95 * params.voltage_v, params.voltage_v),
+                    fan: (1.0, 0.4),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn presets(preset: Preset, model: Model) -> Vec<Encoding> {
+        let step = Config::simulated(model).expect("the default").step;
+        Encoding::of(preset, model, &step)
+    }
+
+    #[test]
+    fn a_channel_is_read_as_it_is_written() {
+        let channel: Channel = "frequency=480:620.5@9".parse().expect("sound");
+        assert_eq!((channel.actuator, channel.lag), (Actuator::Frequency, 9));
+        assert_eq!((channel.low, channel.high), (480.0, 620.5));
+        for wrong in [
+            "",
+            "duty",
+            "duty=1",
+            "duty=1:x",
+            "duty=1:NaN",
+            "duty=1:0@-1",
+        ] {
+            let said = wrong.parse::<Channel>().expect_err("refused");
+            assert!(said.contains("ACTUATOR=LOW:HIGH"), "{said}");
+        }
+        let said = "heat=1:2".parse::<Channel>().expect_err("refused");
+        assert!(said.contains("duty, difficulty"), "{said}");
+    }
+
+    #[test]
+    fn the_published_difficulty_is_the_papers_law() {
+        let monologue = &presets(Preset::Paper, Model::AntminerS9)[1];
+        for u in [0.0, 0.1, 0.37, 0.5] {
+            let published = 256.0 * 0.6 / (u + 0.1);
+            let value = monologue.channels[0].value(u / 0.5);
+            assert!((value - published).abs() < 1e-9, "{u}: {value} {published}");
+        }
+    }
+
+    #[test]
+    fn the_difficulty_of_the_timing_preset_is_geometric() {
+        let timing = &presets(Preset::Timing, Model::AntminerS9)[0];
+        let value = |x| timing.channels[0].value(x);
+        assert!((value(0.0) / value(1.0) - 64.0).abs() < 1e-9);
+        assert!((value(0.5).powi(2) / (value(0.0) * value(1.0)) - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_a_unit_cannot_do_is_said() {
+        let s9 = Model::AntminerS9;
+        let twin = Params::s9();
+        let said = |channels: &[&str], twin: Option<&Params>| {
+            let channels = channels.iter().map(|c| c.parse().expect("sound")).collect();
+            Encoding::new("x", channels).check(s9, twin)
+        };
+        assert!(said(&["duty=1:0.3", "frequency=400:600@9"], Some(&twin)).is_ok());
+        let wire = said(&["frequency=400:600"], None).expect_err("no wire");
+        assert!(wire.contains("--substrate twin"), "{wire}");
+        let limits = said(&["frequency=400:900"], Some(&twin)).expect_err("too fast");
+        assert!(limits.contains("900") && limits.contains("700"), "{limits}");
+        let twice = said(&["difficulty=1:2", "log-difficulty=1:2"], None);
+        assert!(twice.expect_err("one knob").contains("two inputs"));
+    }
+
+    #[test]
+    fn every_preset_is_within_the_limits_of_every_twin() {
+        let twins = [
+            (Model::AntminerS9, Params::s9()),
+            (Model::LuckyMinerLv06, Params::lv06()),
+            (Model::GoldshellLbBox, Params::lb_box()),
+        ];
+        for (model, params) in twins {
+            for preset in Preset::value_variants() {
+                for encoding in presets(*preset, model) {
+                    let checked = encoding.check(model, Some(&params));
+                    assert!(checked.is_ok(), "{preset:?} on a {model}: {checked:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_pair_multiplies_inputs_that_are_nine_steps_apart() {
+        let pair = &presets(Preset::Pair, Model::AntminerS9)[0];
+        assert_eq!(pair.products(3), [(0, 9), (1, 10), (2, 11)]);
+        let wide = &presets(Preset::Wide, Model::AntminerS9)[0];
+        assert!(wide.products(3).is_empty());
+    }
+}

@@ -1,0 +1,72 @@
+//! Readouts as they are left behind by a run and used by `thermine predict`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use thermine_reservoir::readout::{Ridge, SavedReadout};
+
+use super::Plan;
+use super::judge::{Judged, readout_states};
+use super::recipe::Recipe;
+use super::run::fingerprint;
+use super::task::Problem;
+
+/// Keys of the provenance that a readout is checked by.
+pub(crate) const PROVENANCE: &str = "provenance";
+pub(crate) const MODEL: &str = "model";
+pub(crate) const RECIPE: &str = "recipe";
+pub(crate) const ENCODING: &str = "encoding";
+pub(crate) const STEP: &str = "step";
+pub(crate) const RANGE: &str = "range";
+
+/// Name of the file of an arm's readout.
+pub(crate) fn file_name(arm: &str) -> String {
+    format!("readout-{arm}.json")
+}
+
+/// Trains the readout of an arm once more, for all targets, and writes it into `folder` with all that it depends
+/// on.
+pub(crate) fn write(plan: &Plan, problem: &Problem, judged: &Judged, folder: &Path) -> Result<()> {
+    let sequence = &problem.sequence;
+    let states = readout_states(plan.taps, &sequence.input, &judged.states)?;
+    let rows = plan.split.train_rows();
+    let mut provenance = describe(plan, judged)?;
+    provenance.insert(RANGE.into(), serde_json::to_string(&problem.range)?);
+    let first = Ridge::fit(&states, &sequence.target, rows.clone())?;
+    let mut saved = SavedReadout::ridge(&first, provenance);
+    for target in &sequence.further {
+        let ridge = Ridge::fit(&states, &target.values, rows.clone())?;
+        saved.weights.push(ridge.weights);
+        saved.intercepts.push(ridge.intercept);
+    }
+    let path = folder.join(file_name(&judged.arm.name));
+    std::fs::write(&path, saved.to_json()?)
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// What a readout depends on.
+fn describe(plan: &Plan, judged: &Judged) -> Result<BTreeMap<String, String>> {
+    let encoding = plan
+        .encodings
+        .iter()
+        .find(|encoding| encoding.name == judged.arm.name);
+    let (_, config_hash) = fingerprint(&plan.config)?;
+    let mut map = BTreeMap::new();
+    let mut say = |key: &str, value: String| map.insert(key.to_string(), value);
+    say(PROVENANCE, judged.arm.provenance.to_string());
+    say(MODEL, plan.config.unit.model.to_string());
+    say("unit", plan.config.unit.name.clone());
+    say("substrate", plan.kind.name().into());
+    say("seed", plan.seed.to_string());
+    say("config_hash", config_hash);
+    say("version", env!("CARGO_PKG_VERSION").into());
+    say(
+        "test_nrmse",
+        judged.arm.verdict.device.nrmse.value.to_string(),
+    );
+    say(RECIPE, serde_json::to_string(&Recipe::of(plan))?);
+    say(ENCODING, serde_json::to_string(&encoding)?);
+    say(STEP, serde_json::to_string(&plan.config.step)?);
+    Ok(map)
+}
