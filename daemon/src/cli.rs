@@ -11,7 +11,7 @@ use crate::experiment::Kind;
 use crate::experiment::encoding::{Channel, Mask, Preset};
 use crate::experiment::features::Group;
 use crate::experiment::task::{Named, Task};
-use crate::{capture, devices, discover, sim, train};
+use crate::{bench, capture, devices, discover, sim, train};
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
@@ -28,6 +28,9 @@ pub enum Command {
     /// Drive a unit with a task's input, train a readout on its states, and print the score with its
     /// controls.
     Train(Train),
+    /// Measure what this program claims, and print it beside what was asked of it.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Run a simulated unit on its own, for other programs to be pointed at.
     Sim(Sim),
     /// Show all units of a rack in one table.
@@ -105,6 +108,9 @@ pub struct Train {
     /// Of how many steps, the present one included [default: 1].
     #[arg(long, value_name = "STEPS", help_heading = "Readout")]
     pub history: Option<usize>,
+    /// Average the readings of a step's virtual nodes into one column each.
+    #[arg(long, help_heading = "Readout")]
+    pub average: bool,
     /// Take a running mean of so many steps from every column, the encoded drive's included.
     #[arg(long, value_name = "STEPS", value_parser = time_constant, help_heading = "Readout")]
     pub high_pass: Option<f64>,
@@ -178,6 +184,27 @@ fn time_constant(text: &str) -> Result<f64, String> {
         Ok(number) if (1.0..=1e6).contains(&number) => Ok(number),
         _ => Err("must be between 1 and 1000000 steps".into()),
     }
+}
+
+/// `thermine bench`.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// NARMA-10 on the twins, over several seeds: every encoding's score, its goal, and its hardest controls.
+    Reservoir(BenchReservoir),
+}
+
+/// `thermine bench reservoir`.
+#[derive(Debug, Args)]
+pub struct BenchReservoir {
+    /// Seeds, from 1 on.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=train::MOST_SEEDS))]
+    pub seeds: u64,
+    /// Only the rows whose name holds this.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub only: String,
+    /// Folder for the report; made if it is not there, and must be empty [default: a new one in `runs`].
+    #[arg(short, long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
 }
 
 /// `thermine sim`.
@@ -327,7 +354,8 @@ pub struct Discover {
 /// Whatever went wrong, with what was being done.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
-        Command::Train(args) => train::run(args),
+        Command::Train(args) => train::run(&args),
+        Command::Bench(Bench::Reservoir(args)) => bench::run(&args),
         Command::Sim(args) => sim::run(args),
         Command::Devices(args) => devices::run(args),
         Command::Capture(command) => capture::run(command),

@@ -10,6 +10,7 @@ pub mod report;
 pub mod rig;
 pub mod store;
 
+mod bench;
 mod capture;
 mod devices;
 mod discover;

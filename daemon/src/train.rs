@@ -34,8 +34,8 @@ pub(crate) const MOST_SEEDS: u64 = 1000;
 
 /// Runs the subcommand.
 #[expect(clippy::print_stdout, reason = "its output is what it is for")]
-pub(crate) fn run(args: cli::Train) -> Result<()> {
-    let plan = plan(&args)?;
+pub(crate) fn run(args: &cli::Train) -> Result<()> {
+    let plan = plan(args)?;
     let seeds = args.seeds.unwrap_or(1);
     if seeds > 1 && plan.kind == Kind::Replay {
         bail!("--seeds is not for --substrate replay: a capture holds one");
@@ -296,6 +296,7 @@ fn features(args: &cli::Train, default: FeaturePlan) -> FeaturePlan {
             args.features.clone()
         },
         history: args.history.unwrap_or(default.history),
+        average: args.average || default.average,
         high_pass: args.high_pass.or(default.high_pass),
     }
 }

@@ -237,10 +237,10 @@ mod tests {
         let pair = &encoders(Preset::Pair)[0];
         let input: Vec<f64> = (0..20).map(|t| 0.5 * f64::from(t) / 19.0).collect();
         let frequency = |t| pair.drives(&input, t)[0].point.frequency.map(|f| f.0);
-        assert_eq!(frequency(0), Some(400.0));
-        assert_eq!(frequency(8), Some(400.0));
-        assert_eq!(frequency(9), Some(400.0));
-        assert_eq!(frequency(19), Some(400.0 + 200.0 * 10.0 / 19.0));
+        assert_eq!(frequency(0), Some(100.0));
+        assert_eq!(frequency(8), Some(100.0));
+        assert_eq!(frequency(9), Some(100.0));
+        assert_eq!(frequency(19), Some(100.0 + 500.0 * 10.0 / 19.0));
         let drive = pair.drives(&input, 19);
         assert_eq!(pair.encoded(&drive).len(), pair.columns().len());
     }

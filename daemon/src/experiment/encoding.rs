@@ -193,10 +193,12 @@ pub enum Preset {
     Voltage,
     /// Fan.
     Fan,
-    /// Duty, clock and fan at once.
+    /// Duty, clock and fan at once, all three cooler for a larger input.
     Wide,
-    /// Duty after u[t], clock after u[t−9].
+    /// Duty after u[t], clock after u[t−9]: the power holds their product.
     Pair,
+    /// Duty after u[t], fan after u[t−9]: the heat holds both, as the host remembers for it.
+    Late,
     /// Difficulty over a factor of 64, each step over with its answers: the handshake's time alone.
     Timing,
 }
@@ -204,7 +206,11 @@ pub enum Preset {
 /// Factor between the difficulties of the timing preset: 8 up and 8 down.
 const TIMING_SPAN: f64 = 64.0;
 
-/// Lag of the clock in the pair preset: NARMA-10 multiplies u[t] and u[t−9].
+/// Least duty of the pair preset, for a product as large as it can be: below, a unit does little but switch
+/// jobs.
+const PAIR_DUTY: f64 = 0.2;
+
+/// Lag of the second actuator in the pair presets: NARMA-10 multiplies u[t] and u[t−9].
 const PAIR_LAG: usize = 9;
 
 /// Ratio of the largest to the smallest difficulty of the published law on [0, 0.5], ε = 0.1.
@@ -228,7 +234,8 @@ impl Encoding {
         let floor = step.difficulty.get();
         let published = Channel::new(Actuator::Difficulty, floor * PUBLISHED_SPAN, floor);
         let spans = Spans::of(model);
-        let frequency = Channel::new(Actuator::Frequency, spans.frequency.0, spans.frequency.1);
+        let (slow, fast) = spans.frequency;
+        let frequency = Channel::new(Actuator::Frequency, fast, slow);
         let fan = Channel::new(Actuator::Fan, spans.fan.0, spans.fan.1);
         let one = |name: &str, channels: Vec<Channel>| vec![Encoding::new(name, channels)];
         match preset {
@@ -261,10 +268,20 @@ impl Encoding {
             Preset::Pair => one(
                 "pair",
                 vec![
+                    Channel::new(Actuator::Duty, PAIR_DUTY, 1.0),
+                    Channel {
+                        lag: PAIR_LAG,
+                        ..Channel::new(Actuator::Frequency, slow, fast)
+                    },
+                ],
+            ),
+            Preset::Late => one(
+                "late",
+                vec![
                     duty,
                     Channel {
                         lag: PAIR_LAG,
-                        ..frequency
+                        ..fan
                     },
                 ],
             ),
@@ -415,22 +432,22 @@ impl Spans {
     fn of(model: Model) -> Spans {
         match model {
             Model::AntminerS9 | Model::Bm1387 => Spans {
-                frequency: (400.0, 600.0),
-                // Of a domain; 21 of them in series make a board's 7.4 to 8.6 V.
-                voltage: (0.35, 0.41),
-                fan: (1.0, 0.4),
+                frequency: (100.0, 600.0),
+                // Of a domain; 21 of them in series make a board's 8.2 to 9 V.
+                voltage: (0.39, 0.43),
+                fan: (0.5, 1.0),
             },
             Model::LuckyMinerLv06 | Model::Bm1366 => Spans {
-                frequency: (350.0, 500.0),
-                voltage: (1.1, 1.25),
-                fan: (1.0, 0.4),
+                frequency: (100.0, 500.0),
+                voltage: (1.18, 1.3),
+                fan: (0.5, 1.0),
             },
             Model::GoldshellLbBox => {
                 let params = Params::lb_box();
                 Spans {
                     frequency: (0.7 * params.frequency_mhz, params.frequency_mhz),
                     voltage: (0.95 * params.voltage_v, params.voltage_v),
-                    fan: (1.0, 0.4),
+                    fan: (0.5, 1.0),
                 }
             }
         }

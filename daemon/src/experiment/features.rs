@@ -53,6 +53,9 @@ pub struct FeaturePlan {
     pub groups: Vec<Group>,
     /// Of how many steps, the present one included.
     pub history: usize,
+    /// Whether a column is the mean over the virtual nodes of its step, and not one for each.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub average: bool,
     /// Time constant in steps of a running mean that is taken from every column, to be rid of slow drift; the
     /// encoded drive is treated alike. `None` leaves them as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +74,7 @@ impl FeaturePlan {
         FeaturePlan {
             groups,
             history: 1,
+            average: false,
             high_pass: None,
         }
     }
@@ -81,6 +85,7 @@ impl FeaturePlan {
 pub struct Features {
     model: Model,
     nodes: usize,
+    average: bool,
     columns: Vec<Column>,
     /// The last step's readings that rates are taken from.
     before: Option<Before>,
@@ -272,6 +277,7 @@ impl Features {
         Features {
             model,
             nodes,
+            average: plan.average && nodes > 1,
             columns,
             before: None,
         }
@@ -326,14 +332,39 @@ impl Features {
         };
     }
 
+    /// The same columns, those of one quantity in all nodes averaged into one where that is asked for.
+    fn averaged(mut self) -> Features {
+        if !self.average {
+            return self;
+        }
+        let width = self.columns.len() / self.nodes;
+        let columns = (0..width).map(|i| {
+            let nodes: Vec<&Column> = self.columns.iter().skip(i).step_by(width).collect();
+            let (name, unit) = nodes[0].source.column();
+            let values = (0..nodes[0].values.len()).map(|row| {
+                let read: Vec<f64> = nodes.iter().filter_map(|node| node.values[row]).collect();
+                (!read.is_empty()).then(|| read.iter().sum::<f64>() / read.len() as f64)
+            });
+            Column {
+                name: format!("{name}.mean{}", self.nodes),
+                unit,
+                values: values.collect(),
+                source: nodes[0].source,
+            }
+        });
+        self.columns = columns.collect();
+        self
+    }
+
     /// Closes the gaps. Only a value of the past may stand in for a missing one, except at the start.
     pub fn filled(self) -> Filled {
+        let columns = self.averaged().columns;
         let mut filled = Filled {
             columns: Vec::new(),
             carried: 0,
             absent: Vec::new(),
         };
-        for column in self.columns {
+        for column in columns {
             let Some(mut last) = column.values.iter().flatten().next().copied() else {
                 filled.absent.push(column.name);
                 continue;
@@ -424,6 +455,7 @@ mod tests {
         let features = Features {
             model: Model::AntminerS9,
             nodes: 1,
+            average: false,
             before: None,
             columns: vec![
                 column("a", &[None, Some(1.0), None, Some(2.0)]),
@@ -435,6 +467,31 @@ mod tests {
         assert_eq!(filled.columns[0].2, [1.0, 1.0, 1.0, 2.0]);
         assert_eq!(filled.carried, 2);
         assert_eq!(filled.absent, ["b"]);
+    }
+
+    #[test]
+    fn nodes_are_averaged_over_what_was_read() {
+        let plan = FeaturePlan {
+            groups: vec![Group::Power, Group::Shares],
+            average: true,
+            ..FeaturePlan::of(Model::AntminerS9)
+        };
+        let mut features = Features::new(&plan, Model::AntminerS9, 3);
+        for (column, value) in
+            features
+                .columns
+                .iter_mut()
+                .zip([Some(1.0), None, None, Some(2.0), Some(4.0), None])
+        {
+            column.values.push(value);
+        }
+        let filled = features.filled();
+        let columns: Vec<(&str, f64)> = filled
+            .columns
+            .iter()
+            .map(|(name, _, values)| (name.as_str(), values[0]))
+            .collect();
+        assert_eq!(columns, [("power.mean3", 2.5), ("share_rate.mean3", 2.0)]);
     }
 
     #[test]

@@ -57,11 +57,7 @@ pub(crate) fn run(plan: &Plan, folder: &Path, progress: &Progress) -> Result<Rep
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let problem = plan.task.problem(
-        plan.split.total(),
-        plan.split.washout + plan.split.train,
-        plan.seed,
-    )?;
+    let problem = problem(plan)?;
     let began = Instant::now();
     let runs = runtime.block_on(record(plan, &problem, folder, progress));
     // Waits for the tasks that hold sockets, but not for ever.
@@ -85,6 +81,22 @@ pub(crate) fn run(plan: &Plan, folder: &Path, progress: &Progress) -> Result<Rep
     let judged = judge::judge(plan, &problem, &runs)?;
     let report = written(plan, &problem, &runs, judged, folder, wall_seconds)?;
     Ok(Report::Scores(Box::new(report)))
+}
+
+/// Drives twins through `plan`, which asks for them, and judges their states; nothing is recorded or written.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn on_twins(plan: &Plan, progress: &Progress) -> Result<Vec<Judged>> {
+    let problem = problem(plan)?;
+    let runs = arms::twins(plan, &problem, None, progress).await?;
+    judge::judge(plan, &problem, &runs)
+}
+
+/// The task of `plan`, as long as its steps.
+fn problem(plan: &Plan) -> Result<Problem> {
+    let known = plan.split.washout + plan.split.train;
+    plan.task.problem(plan.split.total(), known, plan.seed)
 }
 
 /// Drives the substrate through every part and records what happens in the folder's capture.

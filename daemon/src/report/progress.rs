@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Time between two lines where there is no terminal.
 const QUIET: Duration = Duration::from_secs(10);
@@ -13,6 +13,7 @@ const QUIET: Duration = Duration::from_secs(10);
 #[derive(Debug, Default, Clone)]
 pub struct Progress {
     bars: MultiProgress,
+    is_hidden: bool,
 }
 
 /// The progress of one thing.
@@ -23,6 +24,14 @@ pub struct Bar {
 }
 
 impl Progress {
+    /// A place that shows nothing.
+    pub fn hidden() -> Progress {
+        Progress {
+            bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
+            is_hidden: true,
+        }
+    }
+
     /// A line above the bars.
     pub fn say(&self, line: &str) {
         if self.bars.println(line).is_err() || !std::io::stderr().is_terminal() {
@@ -44,7 +53,8 @@ impl Progress {
         bar.set_message(name.to_string());
         Bar {
             bar,
-            said: (!std::io::stderr().is_terminal()).then(|| Mutex::new(Instant::now())),
+            said: (!self.is_hidden && !std::io::stderr().is_terminal())
+                .then(|| Mutex::new(Instant::now())),
         }
     }
 }
