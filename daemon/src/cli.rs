@@ -10,8 +10,9 @@ use thermine_drivers::units::Model;
 use crate::experiment::Kind;
 use crate::experiment::encoding::{Channel, Mask, Preset};
 use crate::experiment::features::Group;
+use crate::experiment::readouts;
 use crate::experiment::task::{Named, Task};
-use crate::{bench, capture, devices, discover, sim, train};
+use crate::{bench, capture, devices, discover, predict, sim, train};
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
@@ -28,6 +29,8 @@ pub enum Command {
     /// Drive a unit with a task's input, train a readout on its states, and print the score with its
     /// controls.
     Train(Train),
+    /// Drive a unit with new inputs and say what a trained readout makes of its states, step by step.
+    Predict(Predict),
     /// Measure what this program claims, and print it beside what was asked of it.
     #[command(subcommand)]
     Bench(Bench),
@@ -105,6 +108,9 @@ pub struct Train {
     /// What the readout is given of the device [default: what the model senses].
     #[arg(long, value_enum, value_delimiter = ',', help_heading = "Readout")]
     pub features: Vec<Group>,
+    /// Further readouts beside the ridge; may be repeated.
+    #[arg(long, value_enum, help_heading = "Readout")]
+    pub readout: Vec<readouts::Kind>,
     /// Of how many steps, the present one included [default: 1].
     #[arg(long, value_name = "STEPS", help_heading = "Readout")]
     pub history: Option<usize>,
@@ -136,7 +142,7 @@ pub struct Train {
     /// Steps to test on [default: 1000].
     #[arg(long, value_name = "STEPS")]
     pub test: Option<usize>,
-    /// Steps of each of the runs that show whether the unit forgets how it began; 0 for none [default: 100].
+    /// Steps of each of the runs that show whether the unit forgets how it began; 0 for none [default: 200].
     #[arg(long, value_name = "STEPS")]
     pub echo_steps: Option<usize>,
     /// Steps for which the unit is watched without work, as a control; 0 for none [default: 100].
@@ -184,6 +190,44 @@ fn time_constant(text: &str) -> Result<f64, String> {
         Ok(number) if (1.0..=1e6).contains(&number) => Ok(number),
         _ => Err("must be between 1 and 1000000 steps".into()),
     }
+}
+
+/// `thermine predict`.
+#[derive(Debug, Args)]
+pub struct Predict {
+    /// The readout: a `readout-….json` of a training run.
+    pub readout: PathBuf,
+    /// Task whose inputs drive the unit, and whose targets the predictions are scored against [default: the
+    /// readout's].
+    #[arg(value_enum)]
+    pub task: Option<Named>,
+    /// A CSV file with a header line, a row a step, whose inputs drive the unit.
+    #[arg(long, value_name = "FILE", conflicts_with = "task")]
+    pub data: Option<PathBuf>,
+    /// Column of `--data` that drives the unit.
+    #[arg(long, value_name = "COLUMN", default_value = "u", requires = "data")]
+    pub input: String,
+    /// Columns of `--data` that the predictions are scored against, in the order of the readout's outputs.
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    pub target: Vec<String>,
+    /// Configuration of the unit; without it, a simulated one of the readout's model is started.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What is driven.
+    #[arg(long, value_enum, default_value = "handshake")]
+    pub substrate: Kind,
+    /// Capture to replay, with `--substrate replay`.
+    #[arg(long, value_name = "FILE", required_if_eq("substrate", "replay"))]
+    pub capture: Option<PathBuf>,
+    /// Steps, of a task.
+    #[arg(long, value_name = "STEPS", default_value_t = 300)]
+    pub steps: usize,
+    /// First steps, in which the unit forgets how it began; they are predicted but not scored.
+    #[arg(long, value_name = "STEPS", default_value_t = 100)]
+    pub washout: usize,
+    /// Seed of the input and of a simulated unit; another than that of the training.
+    #[arg(long, default_value_t = 1_000_001)]
+    pub seed: u64,
 }
 
 /// `thermine bench`.
@@ -355,6 +399,7 @@ pub struct Discover {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Train(args) => train::run(&args),
+        Command::Predict(args) => predict::run(&args),
         Command::Bench(Bench::Reservoir(args)) => bench::run(&args),
         Command::Sim(args) => sim::run(args),
         Command::Devices(args) => devices::run(args),

@@ -14,5 +14,6 @@ mod bench;
 mod capture;
 mod devices;
 mod discover;
+mod predict;
 mod sim;
 mod train;

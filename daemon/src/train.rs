@@ -26,7 +26,7 @@ pub(crate) const DEFAULT_SPLIT: Split = Split {
 };
 
 /// Steps of the echo runs and without work, where a unit is simulated or real.
-const ECHO_STEPS: usize = 100;
+const ECHO_STEPS: usize = 200;
 const OFF_STEPS: usize = 100;
 
 /// Most seeds of one command.
@@ -135,6 +135,7 @@ pub(crate) fn plan(args: &cli::Train) -> Result<Plan> {
         kind: args.substrate,
         features: features(args, FeaturePlan::of(model)),
         encodings,
+        readouts: args.readout.clone(),
         taps: args.taps,
         wall_meter: args.wall_meter,
         echo_steps: args.echo_steps.unwrap_or(ECHO_STEPS),
@@ -171,6 +172,7 @@ fn replayed(args: &cli::Train, path: &Path) -> Result<Plan> {
                 false => recipe.task,
             },
             encodings: recipe.encodings,
+            readouts: args.readout.clone(),
             taps: args.taps.max(recipe.taps),
             wall_meter: recipe.wall_meter,
             echo_steps: recipe.echo_steps,
@@ -198,6 +200,7 @@ fn replayed(args: &cli::Train, path: &Path) -> Result<Plan> {
                 kind: Kind::Replay,
                 encodings,
                 features: features(args, FeaturePlan::of(model)),
+                readouts: args.readout.clone(),
                 taps: args.taps,
                 wall_meter: false,
                 echo_steps: 0,

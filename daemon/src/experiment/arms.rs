@@ -391,8 +391,9 @@ impl Part {
 
     async fn drive<S: Substrate>(&self, substrate: &mut S) -> Result<(Role, Trace)> {
         let plan = (&self.features, self.model);
-        let trace = Trace::record(substrate, &self.encoder, plan, &self.input, || {
-            self.bar.step()
+        let trace = Trace::record(substrate, &self.encoder, plan, &self.input, |_| {
+            self.bar.step();
+            Ok(())
         })
         .await
         .with_context(|| self.name.clone())?;

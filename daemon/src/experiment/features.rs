@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use thermine_drivers::clock::Nanos;
@@ -9,6 +10,8 @@ use thermine_drivers::sim::Layout;
 use thermine_drivers::substrate::Observation;
 use thermine_drivers::unit::Telemetry;
 use thermine_drivers::units::{Model, s9};
+use thermine_reservoir::controls;
+use thermine_reservoir::state::{Feature, StateMatrix};
 
 use super::encoder::{node_numbers, node_prefix};
 
@@ -77,6 +80,19 @@ impl FeaturePlan {
             average: false,
             high_pass: None,
         }
+    }
+
+    /// `states` with the high pass and the history of the plan.
+    ///
+    /// # Errors
+    /// If values are so large that they overflow.
+    pub fn treated(&self, states: StateMatrix) -> Result<StateMatrix> {
+        let states = match self.high_pass {
+            Some(steps) => controls::high_pass(&states, steps)?,
+            None => states,
+        };
+        let lags: Vec<usize> = (0..self.history).collect();
+        Ok(controls::lagged(&states, &lags)?)
     }
 }
 
@@ -330,6 +346,61 @@ impl Features {
             }),
             None => before,
         };
+    }
+
+    /// The same of the last `rows` steps.
+    pub fn last(&self, rows: usize) -> Features {
+        let mut last = self.clone_empty();
+        for (to, from) in last.columns.iter_mut().zip(&self.columns) {
+            let start = from.values.len().saturating_sub(rows);
+            to.values.extend(&from.values[start..]);
+        }
+        last
+    }
+
+    fn clone_empty(&self) -> Features {
+        let columns = self.columns.iter().map(|column| Column {
+            name: column.name.clone(),
+            values: Vec::new(),
+            ..*column
+        });
+        Features {
+            columns: columns.collect(),
+            before: None,
+            ..*self
+        }
+    }
+
+    /// The states that they are, as `plan` has them, and what had to be done to make them whole.
+    ///
+    /// # Errors
+    /// If the unit reported nothing that could be a state.
+    pub fn states(self, plan: &FeaturePlan) -> Result<(StateMatrix, Vec<String>)> {
+        let rows = self.columns.first().map_or(0, |column| column.values.len());
+        let filled = self.filled();
+        if filled.columns.is_empty() {
+            bail!("the unit reported nothing: no temperature and no share in any step");
+        }
+        let mut notes = Vec::new();
+        if filled.carried > 0 {
+            notes.push(format!(
+                "{} missing readings were replaced by the last ones before",
+                filled.carried
+            ));
+        }
+        if !filled.absent.is_empty() {
+            notes.push(format!(
+                "not reported by the unit: {}",
+                filled.absent.join(", ")
+            ));
+        }
+        let columns = filled
+            .columns
+            .into_iter()
+            .map(|(name, unit, values)| (Feature::new(name, unit), values))
+            .collect();
+        let states = plan.treated(StateMatrix::from_columns(rows, columns)?)?;
+        Ok((states, notes))
     }
 
     /// The same columns, those of one quantity in all nodes averaged into one where that is asked for.

@@ -8,6 +8,7 @@ use thermine_reservoir::verdict::{Trial, Verdict};
 
 use super::Plan;
 use super::arms::Runs;
+use super::readouts;
 use super::task::Problem;
 use super::trace::Trace;
 use crate::report::run::{Account, Arm, Decisions, Echo, Further};
@@ -78,6 +79,15 @@ fn judge_arm(
                 .with_context(|| format!("target {}", target.name))?,
         });
     }
+    let all = readout_states(plan.taps, &sequence.input, &states)?;
+    let mut others = Vec::new();
+    for kind in &plan.readouts {
+        let also = (problem.decision, plan.seed);
+        others.push(
+            readouts::fit(*kind, &all, &sequence.target, &plan.split, also)
+                .with_context(|| format!("{} readout", kind.name()))?,
+        );
+    }
     if plan.undriven {
         notes.push(
             "the capture was not driven with this input, so its states cannot depend on it: a null"
@@ -102,6 +112,7 @@ fn judge_arm(
             .collect(),
         decisions: decisions(plan, problem, &verdict),
         verdict,
+        others,
         further,
         echo,
         account: account(trace),

@@ -5,6 +5,7 @@ pub mod encoder;
 pub mod encoding;
 pub mod features;
 pub(crate) mod judge;
+pub mod readouts;
 pub mod recipe;
 pub(crate) mod run;
 pub(crate) mod saved;
@@ -56,6 +57,8 @@ pub struct Plan {
     pub encodings: Vec<Encoding>,
     /// What the readout is given.
     pub features: FeaturePlan,
+    /// Readouts beside the ridge.
+    pub readouts: Vec<readouts::Kind>,
     /// Inputs that the host gives to the readout beside the device.
     pub taps: usize,
     /// Whether a twin has a power meter at the wall.

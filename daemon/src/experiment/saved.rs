@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use thermine_reservoir::readout::{Ridge, SavedReadout};
 
 use super::Plan;
@@ -11,6 +11,7 @@ use super::judge::{Judged, readout_states};
 use super::recipe::Recipe;
 use super::run::fingerprint;
 use super::task::Problem;
+use crate::report::folder;
 
 /// Keys of the provenance that a readout is checked by.
 pub(crate) const PROVENANCE: &str = "provenance";
@@ -25,9 +26,9 @@ pub(crate) fn file_name(arm: &str) -> String {
     format!("readout-{arm}.json")
 }
 
-/// Trains the readout of an arm once more, for all targets, and writes it into `folder` with all that it depends
+/// Trains the readout of an arm once more, for all targets, and writes it `into` a folder with all that it depends
 /// on.
-pub(crate) fn write(plan: &Plan, problem: &Problem, judged: &Judged, folder: &Path) -> Result<()> {
+pub(crate) fn write(plan: &Plan, problem: &Problem, judged: &Judged, into: &Path) -> Result<()> {
     let sequence = &problem.sequence;
     let states = readout_states(plan.taps, &sequence.input, &judged.states)?;
     let rows = plan.split.train_rows();
@@ -40,9 +41,20 @@ pub(crate) fn write(plan: &Plan, problem: &Problem, judged: &Judged, folder: &Pa
         saved.weights.push(ridge.weights);
         saved.intercepts.push(ridge.intercept);
     }
-    let path = folder.join(file_name(&judged.arm.name));
-    std::fs::write(&path, saved.to_json()?)
-        .with_context(|| format!("cannot write {}", path.display()))
+    folder::write(into, &file_name(&judged.arm.name), saved.to_json()?)?;
+    for other in &judged.arm.others {
+        let also = SavedReadout {
+            provenance: saved.provenance.clone(),
+            ..other.saved.clone()
+        };
+        let name = format!(
+            "{}-{}",
+            judged.arm.name,
+            other.kind.name().replace(' ', "-")
+        );
+        folder::write(into, &file_name(&name), also.to_json()?)?;
+    }
+    Ok(())
 }
 
 /// What a readout depends on.

@@ -1,11 +1,8 @@
 //! Driving a substrate through a whole input, and what it leaves to learn from.
 
-use anyhow::{Result, bail};
-use thermine_drivers::substrate::{
-    Observation, Outcome, Provenance, Refused, Substrate, SubstrateError,
-};
+use anyhow::Result;
+use thermine_drivers::substrate::{Observation, Outcome, Provenance, Refused, Substrate};
 use thermine_drivers::units::Model;
-use thermine_reservoir::controls;
 use thermine_reservoir::state::{Feature, StateMatrix};
 
 use super::encoder::Encoder;
@@ -41,18 +38,18 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Drives `substrate`, a unit of `model`, through `input`, and keeps what `plan` asks for; `progress` is told
-    /// of each step done.
+    /// Drives `substrate`, a unit of `model`, through `input`, and keeps what `plan` asks for; `each` sees it after
+    /// every step, and may end the run.
     ///
     /// # Errors
-    /// If a step fails. What came before is in the capture.
+    /// If a step fails, or `each` does. What came before is in the capture.
     pub async fn record<S: Substrate>(
         substrate: &mut S,
         encoder: &Encoder,
         (plan, model): (&FeaturePlan, Model),
         input: &[f64],
-        progress: impl Fn(),
-    ) -> Result<Trace, SubstrateError> {
+        mut each: impl FnMut(&Trace) -> Result<()>,
+    ) -> Result<Trace> {
         let mut trace = Trace {
             encoding: encoder.encoding().clone(),
             provenance: substrate.provenance(),
@@ -80,7 +77,7 @@ impl Trace {
             }
             trace.features.push(&nodes);
             trace.encoded.push(encoder.encoded(&drives));
-            progress();
+            each(&trace)?;
         }
         Ok(trace)
     }
@@ -108,30 +105,7 @@ impl Trace {
     /// # Errors
     /// If the unit reported nothing that could be a state.
     pub fn states(&self, plan: &FeaturePlan) -> Result<(StateMatrix, Vec<String>)> {
-        let filled = self.features.clone().filled();
-        if filled.columns.is_empty() {
-            bail!("the unit reported nothing: no temperature and no share in any step");
-        }
-        let mut notes = Vec::new();
-        if filled.carried > 0 {
-            notes.push(format!(
-                "{} missing readings were replaced by the last ones before",
-                filled.carried
-            ));
-        }
-        if !filled.absent.is_empty() {
-            notes.push(format!(
-                "not reported by the unit: {}",
-                filled.absent.join(", ")
-            ));
-        }
-        let columns = filled
-            .columns
-            .into_iter()
-            .map(|(name, unit, values)| (Feature::new(name, unit), values))
-            .collect();
-        let states = StateMatrix::from_columns(self.encoded.len(), columns)?;
-        Ok((treated(states, plan)?, notes))
+        self.features.clone().states(plan)
     }
 
     /// The encoded drive as states, treated as `plan` treats the device's: what a control gets without the
@@ -149,19 +123,7 @@ impl Trace {
                 (feature.clone(), values)
             })
             .collect();
-        treated(
-            StateMatrix::from_columns(self.encoded.len(), columns)?,
-            plan,
-        )
+        let encoded = StateMatrix::from_columns(self.encoded.len(), columns)?;
+        plan.treated(encoded)
     }
-}
-
-/// States with the history and the high pass of `plan`.
-fn treated(states: StateMatrix, plan: &FeaturePlan) -> Result<StateMatrix> {
-    let states = match plan.high_pass {
-        Some(steps) => controls::high_pass(&states, steps)?,
-        None => states,
-    };
-    let lags: Vec<usize> = (0..plan.history).collect();
-    Ok(controls::lagged(&states, &lags)?)
 }

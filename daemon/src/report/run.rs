@@ -13,6 +13,7 @@ use thermine_reservoir::split::Split;
 use thermine_reservoir::verdict::{Control, Verdict};
 
 use super::table::{difference, interval, table};
+use crate::experiment::readouts::Other;
 use crate::experiment::run::Head;
 
 /// Everything that a training run has to say.
@@ -51,6 +52,8 @@ pub struct Arm {
     pub sentence: String,
     /// The share of wrong decisions, where the target is a decision.
     pub decisions: Option<Decisions>,
+    /// What other readouts make of the same states.
+    pub others: Vec<Other>,
     /// The scores for its other targets.
     pub further: Vec<Further>,
     /// Whether the unit forgets how it began.
@@ -341,6 +344,22 @@ impl Arm {
         );
         if let Some(echo) = &self.echo {
             let _ = writeln!(text, "  {}", echo.line());
+        }
+        for other in &self.others {
+            let score = other.nrmse.as_ref().map(estimate);
+            let wrong = other
+                .wrong
+                .map(|w| format!("{:.1} % wrong decisions", 100.0 * w));
+            let scores: Vec<String> = score.into_iter().chain(wrong).collect();
+            let _ = writeln!(
+                text,
+                "  {} readout: {}, {} of {} features used, parameter {}",
+                other.kind.name(),
+                scores.join(", "),
+                other.used,
+                self.verdict.device.features,
+                other.parameter
+            );
         }
         for further in &self.further {
             let verdict = &further.verdict;

@@ -93,7 +93,7 @@ const SMOOTHED: usize = 10;
 
 /// The same for a device with noise: `again` is a second run from the initial state of `a`, and what separates
 /// these two in their last half is noise. `a` and `b` are taken to have come together where their distance, a mean
-/// over ten steps, is no larger than the largest such distance of `a` and `again` there, and a tenth more.
+/// over ten steps, is within four standard deviations of the mean of that noise.
 ///
 /// # Errors
 /// As [`echo_test`].
@@ -103,9 +103,12 @@ pub fn echo_test_with_noise(
     again: &StateMatrix,
 ) -> Result<EchoTest, StateError> {
     let noise = smoothed(&echo_test(a, again, 0.0)?.distance);
-    let largest = noise[noise.len() / 2..].iter().copied().fold(0.0, f64::max);
-    let raw = echo_test(a, b, 1.1 * largest)?;
-    Ok(judged(smoothed(&raw.distance), 1.1 * largest))
+    let half = &noise[noise.len() / 2..];
+    let mean = half.iter().sum::<f64>() / half.len() as f64;
+    let squares: f64 = half.iter().map(|d| (d - mean).powi(2)).sum();
+    let threshold = mean + 4.0 * (squares / half.len() as f64).sqrt();
+    let raw = echo_test(a, b, threshold)?;
+    Ok(judged(smoothed(&raw.distance), threshold))
 }
 
 /// Mean over this step and those before, up to [`SMOOTHED`] in all.

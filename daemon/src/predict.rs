@@ -1,0 +1,338 @@
+//! `thermine predict`: a trained readout on a unit that is driven with new inputs, step by step.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde::de::DeserializeOwned;
+use thermine_drivers::clock::Clock;
+use thermine_drivers::record::Recorder;
+use thermine_drivers::seed;
+use thermine_drivers::sim::device::Device;
+use thermine_drivers::substrate::{Provenance, Replay, Substrate, Twin};
+use thermine_drivers::units::Model;
+use thermine_reservoir::metrics;
+use thermine_reservoir::readout::SavedReadout;
+use thermine_reservoir::state::{Feature, StateMatrix};
+
+use crate::cli;
+use crate::config::{Config, Step};
+use crate::experiment::encoder::Encoder;
+use crate::experiment::encoding::Encoding;
+use crate::experiment::recipe::Recipe;
+use crate::experiment::run::unless_interrupted;
+use crate::experiment::saved::{ENCODING, MODEL, PROVENANCE, RANGE, RECIPE, STEP};
+use crate::experiment::task::Task;
+use crate::experiment::trace::Trace;
+use crate::experiment::{Kind, arms};
+use crate::report::progress::Progress;
+use crate::rig::Rig;
+use crate::store::Capture;
+
+/// A readout with what it was trained by.
+struct Readout {
+    saved: SavedReadout,
+    recipe: Recipe,
+    encoding: Encoding,
+    step: Step,
+    range: (f64, f64),
+    model: Model,
+}
+
+impl Readout {
+    fn load(path: &Path) -> Result<Readout> {
+        let at = || format!("{}", path.display());
+        let text = std::fs::read_to_string(path).with_context(at)?;
+        let saved = SavedReadout::from_json(&text).with_context(at)?;
+        Ok(Readout {
+            recipe: said(&saved, RECIPE).with_context(at)?,
+            encoding: said(&saved, ENCODING).with_context(at)?,
+            step: said(&saved, STEP).with_context(at)?,
+            range: said(&saved, RANGE).with_context(at)?,
+            model: model(&saved).with_context(at)?,
+            saved,
+        })
+    }
+
+    /// Refuses states of another origin than the readout's. Those of a capture count as what they were.
+    fn check_provenance(&self, of: &Provenance) -> Result<()> {
+        let trained = self.saved.provenance.get(PROVENANCE);
+        let origin = |text: &str| {
+            let inner = text.strip_prefix("replayed (").unwrap_or(text);
+            inner.trim_end_matches(')').to_string()
+        };
+        let (trained, here) = (
+            trained.map(|text| origin(text)).unwrap_or_default(),
+            origin(&of.to_string()),
+        );
+        if trained != here {
+            bail!(
+                "the readout was trained on states of provenance `{trained}`, but those here are `{here}`: train one on \
+                 this unit"
+            );
+        }
+        Ok(())
+    }
+
+    /// Steps that are looked back on for one row of states: the history, or ten time constants of the running
+    /// mean, and enough for a reading that is sometimes missing.
+    fn look_back(&self) -> usize {
+        let plan = &self.recipe.features;
+        let mean = plan
+            .high_pass
+            .map_or(0, |steps| (10.0 * steps).ceil() as usize);
+        (plan.history + mean).max(60)
+    }
+
+    /// What the readout makes of the newest step of `trace`.
+    fn predict(&self, trace: &Trace, input: &[f64]) -> Result<Vec<f64>> {
+        let plan = &self.recipe.features;
+        let (states, _) = trace.features.last(self.look_back()).states(plan)?;
+        let now = trace.encoded.len() - 1;
+        let taps = (0..self.recipe.taps).map(|delay| {
+            let past = now.checked_sub(delay).map_or(0.0, |t| input[t]);
+            (Feature::new(format!("u[t-{delay}]"), "1"), vec![past])
+        });
+        let newest = states.values().rows(states.rows() - 1, 1).into_owned();
+        let device = StateMatrix::from_matrix(states.features().to_vec(), newest)?;
+        let row = StateMatrix::from_columns(1, taps.collect())?.beside(&device)?;
+        let readout = self.saved.for_features(row.features())?;
+        Ok(readout.predict(&row, 0..1)?.iter().copied().collect())
+    }
+}
+
+/// What the readout says under `key`.
+fn said<T: DeserializeOwned>(saved: &SavedReadout, key: &str) -> Result<T> {
+    let text = saved.provenance.get(key).with_context(|| {
+        format!("the readout does not say its {key}: it was not written by `thermine train`")
+    })?;
+    serde_json::from_str(text).with_context(|| format!("the readout's {key} cannot be read"))
+}
+
+fn model(saved: &SavedReadout) -> Result<Model> {
+    let name = saved.provenance.get(MODEL).map_or("", String::as_str);
+    Model::ALL
+        .into_iter()
+        .find(|model| model.name() == name)
+        .with_context(|| format!("the readout's model `{name}` is not known"))
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &cli::Predict) -> Result<()> {
+    let readout = Readout::load(&args.readout)?;
+    let mut config = match &args.config {
+        Some(path) => Config::load(path)?,
+        None => Config::simulated(readout.model)?,
+    };
+    if config.unit.model != readout.model {
+        bail!(
+            "the readout is of a {}, but {} is a {}",
+            readout.model,
+            config.unit.name,
+            config.unit.model
+        );
+    }
+    config.step = readout.step.clone();
+    let (twin, simulated) = (args.substrate == Kind::Twin, &config.unit.simulated);
+    match args.substrate {
+        // What a capture is from, it says itself.
+        Kind::Replay => {}
+        _ if twin || simulated.is_some() => readout.check_provenance(&Provenance::Simulated)?,
+        _ => readout.check_provenance(&Provenance::Device)?,
+    }
+    let task = task(args, &readout)?;
+    let steps = task.length()?.unwrap_or(args.steps);
+    let problem = task.problem(steps, steps, args.seed)?;
+    let encoder = Encoder::new(readout.encoding.clone(), config.step.clone(), readout.range);
+    let input = &problem.sequence.input;
+    let targets: Vec<&[f64]> = match task {
+        // Without a target of its own, a file's input stands in its place.
+        Task::Data { .. } if args.target.is_empty() => Vec::new(),
+        _ => problem.sequence.targets().collect(),
+    };
+    let mut said = Said::new(&readout, targets)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let drive = Drive {
+        args,
+        readout: &readout,
+        config: &config,
+        encoder: &encoder,
+        input,
+    };
+    let done = runtime.block_on(unless_interrupted(drive.run(&mut said)));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    done?;
+    said.score(args.washout);
+    Ok(())
+}
+
+/// Whose inputs drive the unit.
+fn task(args: &cli::Predict, readout: &Readout) -> Result<Task> {
+    match (&args.data, args.task, &readout.recipe.task) {
+        (Some(file), _, _) => Ok(Task::Data {
+            file: file.clone(),
+            input: args.input.clone(),
+            targets: match args.target.is_empty() {
+                true => vec![args.input.clone()],
+                false => args.target.clone(),
+            },
+            hash: None,
+        }),
+        (None, Some(named), _) => Ok(Task::Named(named)),
+        (None, None, Task::Named(named)) => Ok(Task::Named(*named)),
+        (None, None, Task::Data { .. }) => {
+            bail!("the readout's task is a file: name the new inputs with --data")
+        }
+    }
+}
+
+/// What is driven, and with what.
+struct Drive<'a> {
+    args: &'a cli::Predict,
+    readout: &'a Readout,
+    config: &'a Config,
+    encoder: &'a Encoder,
+    input: &'a [f64],
+}
+
+impl Drive<'_> {
+    async fn run(&self, said: &mut Said) -> Result<()> {
+        match self.args.substrate {
+            Kind::Twin => self.twin(said).await,
+            Kind::Replay => self.replay(said).await,
+            Kind::Handshake => self.unit(said).await,
+        }
+    }
+
+    async fn twin(&self, said: &mut Said) -> Result<()> {
+        let model = self.readout.model;
+        let mut device = Device::warm(&arms::twin_of(model)?, self.args.seed);
+        device.set_operating_point(&self.config.point.operating_point());
+        let mut twin = Twin::new(
+            device,
+            model,
+            self.encoder.encoding().discipline,
+            model.switch_dead_time(),
+            seed::stream(self.args.seed, "twin"),
+            Recorder::discard(),
+        );
+        if self.readout.recipe.wall_meter {
+            twin = twin.with_meter();
+        }
+        self.drive(&mut twin, said).await
+    }
+
+    async fn replay(&self, said: &mut Said) -> Result<()> {
+        let path = self.args.capture.as_deref().unwrap_or(Path::new(""));
+        let capture = Capture::open(path)?;
+        let provenance = capture.run()?.provenance;
+        let name = &self.encoder.encoding().name;
+        let streams = capture.streams()?;
+        let stream = streams
+            .iter()
+            .find(|stream| stream.name == *name)
+            .with_context(|| format!("{} holds no stream `{name}`", path.display()))?;
+        let steps = Capture::open(path)?.steps(stream)?;
+        self.drive(&mut Replay::new(steps, provenance), said).await
+    }
+
+    async fn unit(&self, said: &mut Said) -> Result<()> {
+        let progress = Progress::default();
+        let clock = match &self.config.unit.simulated {
+            None => Clock::real(),
+            Some(simulated) => simulated
+                .speed
+                .map_or_else(Clock::virtual_time, Clock::scaled),
+        };
+        let mut rig = Rig::new(clock)?;
+        let mut unit = rig.attach(self.config, self.args.seed).await?;
+        progress.say(&format!("waiting for {}", unit.instructions()));
+        let work = async {
+            for remark in unit.ready().await? {
+                progress.say(&remark);
+            }
+            let discipline = self.encoder.encoding().discipline;
+            let mut driven = unit.drive(discipline, Recorder::discard())?;
+            self.drive(&mut driven, said).await?;
+            unit.release(driven).await
+        };
+        let done = work.await;
+        if !unit.end().await {
+            progress.say("the unit has NOT confirmed its safe operating point: look after it");
+        }
+        done?;
+        rig.close().await;
+        Ok(())
+    }
+
+    async fn drive<S: Substrate>(&self, substrate: &mut S, said: &mut Said) -> Result<()> {
+        self.readout.check_provenance(&substrate.provenance())?;
+        let plan = (&self.readout.recipe.features, self.readout.model);
+        let each = |trace: &Trace| {
+            let outputs = self.readout.predict(trace, self.input)?;
+            said.say(self.input, outputs)
+        };
+        Trace::record(substrate, self.encoder, plan, self.input, each).await?;
+        Ok(())
+    }
+}
+
+/// What is said, as CSV on standard output, and kept for the score.
+struct Said {
+    targets: Vec<Vec<f64>>,
+    outputs: Vec<Vec<f64>>,
+}
+
+impl Said {
+    fn new(readout: &Readout, targets: Vec<&[f64]>) -> Result<Said> {
+        let outputs = readout.saved.weights.len();
+        if !targets.is_empty() && targets.len() != outputs {
+            bail!(
+                "the readout has {outputs} outputs, but {} targets are named",
+                targets.len()
+            );
+        }
+        let mut header = vec!["step".to_string(), "input".into()];
+        header.extend((0..outputs).map(|i| format!("prediction{i}")));
+        header.extend((0..targets.len()).map(|i| format!("target{i}")));
+        line(&header)?;
+        Ok(Said {
+            targets: targets.into_iter().map(<[f64]>::to_vec).collect(),
+            outputs: Vec::new(),
+        })
+    }
+
+    fn say(&mut self, input: &[f64], outputs: Vec<f64>) -> Result<()> {
+        let step = self.outputs.len();
+        let mut cells = vec![step.to_string(), input[step].to_string()];
+        cells.extend(outputs.iter().map(f64::to_string));
+        cells.extend(self.targets.iter().map(|target| target[step].to_string()));
+        self.outputs.push(outputs);
+        line(&cells)
+    }
+
+    /// The NRMSE after the washout, on standard error: standard output is the predictions.
+    #[expect(clippy::print_stderr, reason = "its output is what it is for")]
+    fn score(&self, washout: usize) {
+        for (i, target) in self.targets.iter().enumerate() {
+            let from = washout.min(self.outputs.len());
+            let predicted: Vec<f64> = self.outputs[from..].iter().map(|row| row[i]).collect();
+            match metrics::nrmse(&predicted, &target[from..self.outputs.len()]) {
+                Ok(nrmse) => eprintln!(
+                    "NRMSE of prediction{i}: {nrmse:.3} over {} steps after {from} of washout",
+                    predicted.len()
+                ),
+                Err(error) => eprintln!("prediction{i} cannot be scored: {error}"),
+            }
+        }
+    }
+}
+
+/// A line of CSV, at once: whoever reads on wants it now.
+fn line(cells: &[String]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", cells.join(","))?;
+    Ok(out.flush()?)
+}
