@@ -28,7 +28,7 @@ pub struct Cli {
 pub enum Command {
     /// Drive a unit with a task's input, train a readout on its states, and print the score with its
     /// controls.
-    Train(Train),
+    Train(Box<Train>),
     /// Drive a unit with new inputs and say what a trained readout makes of its states, step by step.
     Predict(Predict),
     /// Measure what this program claims, and print it beside what was asked of it.

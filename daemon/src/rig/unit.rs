@@ -323,16 +323,28 @@ impl Unit {
         }
     }
 
-    /// The unit as a substrate without work: what it had is taken away. The recorder is `recorder`.
-    pub async fn idle(&mut self, recorder: Recorder) -> Driven {
+    /// The unit as a substrate without work, recorded by `recorder`: what it had is taken away, and it is given no
+    /// more when it comes back.
+    ///
+    /// # Errors
+    /// If it does not come back.
+    pub async fn idle(&mut self, recorder: Recorder) -> Result<Driven> {
         self.hang_up().await;
+        let session = match &mut self.wire {
+            Wire::Network(network) => {
+                network.connected().await?;
+                network.session.take()
+            }
+            Wire::Serial(_) => None,
+        };
         let idle = Idle::new(
+            session,
             self.latest.clone(),
             recorder,
             self.provenance.clone(),
             self.clock.clone(),
         );
-        Driven::Idle(Box::new(idle))
+        Ok(Driven::Idle(Box::new(idle)))
     }
 
     /// Ends a drive: all its shares are durable and acknowledged, and the unit can be driven again.
@@ -351,7 +363,8 @@ impl Unit {
                 serial.controller = Some(controller);
                 self.jobs = Some(jobs);
             }
-            (Driven::Idle(_), _) => {}
+            (Driven::Idle(idle), Wire::Network(network)) => network.session = idle.finish(),
+            (Driven::Idle(_), Wire::Serial(_)) => {}
             _ => bail!("{}: what was driven is another unit", self.name),
         }
         Ok(())

@@ -6,10 +6,13 @@ use super::{Drive, Observation, Outcome, Provenance, Refused, Substrate, Substra
 use crate::clock::{Clock, Nanos, Seat};
 use crate::poller::Latest;
 use crate::record::{Record, Recorder};
+use crate::stratum::Session;
 
 /// A unit that is read and given nothing to do.
 #[derive(Debug)]
 pub struct Idle {
+    /// A session on which no job has been sent.
+    session: Option<Session>,
     latest: watch::Receiver<Latest>,
     recorder: Recorder,
     provenance: Provenance,
@@ -20,14 +23,17 @@ pub struct Idle {
 }
 
 impl Idle {
-    /// Watches what the unit's poller publishes as `latest`. Its work has been taken away before.
+    /// Watches what the unit's poller publishes as `latest`. The unit has no work: on its `session`, if it has one, no
+    /// job has been sent.
     pub fn new(
+        session: Option<Session>,
         latest: watch::Receiver<Latest>,
         recorder: Recorder,
         provenance: Provenance,
         clock: Clock,
     ) -> Idle {
         Idle {
+            session,
             latest,
             recorder,
             provenance,
@@ -39,11 +45,36 @@ impl Idle {
     }
 }
 
+impl Idle {
+    /// Lets time pass, and listens to the session: a wire that nobody reads is no wire.
+    async fn rest(&mut self, until: Nanos) -> Result<(), SubstrateError> {
+        let Some(session) = &mut self.session else {
+            self.seat.wait_until(until).await;
+            return Ok(());
+        };
+        loop {
+            tokio::select! {
+                biased;
+                // An answer to a job of an earlier session: nothing was asked here.
+                share = session.next_share() => {
+                    share?;
+                }
+                () = self.seat.wait_until(until) => return Ok(()),
+            }
+        }
+    }
+
+    /// Gives back the session.
+    pub fn finish(self) -> Option<Session> {
+        self.session
+    }
+}
+
 impl Substrate for Idle {
     /// Lets the step's hold pass. Of the drive nothing else reaches the unit.
     async fn step(&mut self, drive: &Drive) -> Result<Observation, SubstrateError> {
         let started = self.clock.now();
-        self.seat.wait_until(started + drive.pace.hold).await;
+        self.rest(started + drive.pace.hold).await?;
         let telemetry = self.latest.borrow_and_update().telemetry.clone();
         if let Some(reading) = &telemetry
             && self.taken != Some(reading.taken)
