@@ -186,11 +186,53 @@ pub enum Capture {
         #[arg(long, default_value_t = 256.0)]
         difficulty: f64,
     },
+    /// Record a unit's shares at a constant drive, with one new job after every answer: how the published log
+    /// of a real S9 was made.
+    Record(Record),
+    /// Analyse two captures in the same way, and say where they agree.
+    Compare {
+        /// The capture that is held to be the reference.
+        a: PathBuf,
+        /// The other.
+        b: PathBuf,
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what a capture holds.
     Info {
         /// The capture.
         file: PathBuf,
     },
+}
+
+/// `thermine capture record`.
+#[derive(Debug, Args)]
+pub struct Record {
+    /// Configuration of the unit; without it, a simulated one is started.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "unit")]
+    pub config: Option<PathBuf>,
+    /// Which simulated unit, if no configuration is named.
+    #[arg(short, long, value_enum, default_value = "s9")]
+    pub unit: Unit,
+    /// Answers to record.
+    #[arg(short = 'n', long, default_value_t = 2_000)]
+    pub shares: u64,
+    /// Share difficulty [default: as configured].
+    #[arg(long)]
+    pub difficulty: Option<f64>,
+    /// Chip clock of a simulated unit, MHz [default: the model's].
+    #[arg(long, value_name = "MHZ")]
+    pub frequency: Option<f64>,
+    /// Core voltage of a simulated unit, V; of an S9, that of one of its 21 domains [default: the model's].
+    #[arg(long, value_name = "V")]
+    pub voltage: Option<f64>,
+    /// Seed of the simulated unit and of the jobs.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The capture to write [default: one in `runs`].
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// Most addresses at once, as the parser wants it.

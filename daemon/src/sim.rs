@@ -46,6 +46,8 @@ pub(crate) fn run(args: cli::Sim) -> Result<()> {
                 pool: args.pool,
                 worker: args.worker,
                 scale,
+                frequency_mhz: None,
+                voltage_v: None,
                 seed: args.seed,
             };
             ports.start(mine, &clock, &tasks, &shutdown);

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use super::command::{Spoken, Tap};
 use super::firmware::{Firmware, Opening};
-use crate::clock::Clock;
+use crate::clock::{Clock, Nanos};
 use crate::pow::work::BIP320_MASK;
 use crate::pow::{Difficulty, Work};
 use crate::stratum::line::{LineError, LineStream};
@@ -46,7 +46,10 @@ pub(super) struct Received {
     pub(super) job_id: String,
     pub(super) work: Work,
     pub(super) difficulty: Difficulty,
+    /// Of its newest share.
     pub(super) extranonce2: u64,
+    /// When the chips begin with it.
+    pub(super) begins: Nanos,
 }
 
 impl Connection {

@@ -233,6 +233,16 @@ impl Device {
         self.plan();
     }
 
+    /// When the chips begin, or have begun, with the newest work; now if they have none.
+    pub fn work_begins(&self) -> Nanos {
+        self.timeline.begins().unwrap_or(self.now)
+    }
+
+    /// Work items that the unit goes through in a second: each board works through one at a time.
+    pub fn work_rate(&self) -> f64 {
+        self.params.boards as f64 * self.frequency_hz() / self.params.work_cycles
+    }
+
     /// Whether the chips have work now.
     pub fn has_work(&self) -> bool {
         self.work.is_some()
@@ -410,7 +420,8 @@ impl Device {
         let drive = self.drive(ambient);
         self.network.step(drive);
         let p = &self.params;
-        let work = drive.clocking / (p.frequency_mhz * 1e6) * (drive.voltage / p.voltage_v).powi(2);
+        let work =
+            drive.clocking / (p.frequency_mhz * 1e6) * (drive.voltage / p.reference_v).powi(2);
         for (board, watts) in self.faults.run_aways() {
             self.network.heat(board, watts * work);
         }

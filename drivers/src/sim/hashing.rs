@@ -46,7 +46,7 @@ impl Chips {
             columns_per_board: p.columns,
             boards: p.boards,
             hashes_per_cycle: p.hashes_per_cycle,
-            nominal: p.voltage_v,
+            nominal: p.reference_v,
             per_voltage: p.fmax_per_voltage,
             per_kelvin: p.fmax_per_k,
             per_width: 1.0 / p.error_width,
@@ -236,6 +236,11 @@ impl Timeline {
             }
             self.current = Some((work, fetch));
         }
+    }
+
+    /// When the newest work begins, or has begun.
+    pub(crate) fn begins(&self) -> Option<Nanos> {
+        self.current.map(|(_, from)| from)
     }
 
     /// No more work: the chips idle.

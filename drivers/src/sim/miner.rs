@@ -281,15 +281,16 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         if connection.jobs.len() == REMEMBERED_JOBS {
             connection.jobs.pop_front();
         }
+        self.device
+            .take_job(token, connection.difficulty, notify.clean);
         connection.jobs.push_back(Received {
             token,
             job_id: notify.job_id,
             work: notify.work,
             difficulty: connection.difficulty,
             extranonce2: 0,
+            begins: self.device.work_begins(),
         });
-        self.device
-            .take_job(token, connection.difficulty, notify.clean);
     }
 
     fn heed(&mut self, connection: &mut Connection, notice: Notice) {
@@ -387,8 +388,9 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         let layout = self.device.params().layout;
         let counters = layout.counters();
         loop {
-            // The unit has run through some work items since its last share.
-            job.extranonce2 += self.rng.random_range(1..=4);
+            // The number of the work item: one is fetched whenever a board has gone through the last.
+            let items = find.at.since(job.begins).as_secs_f64() * self.device.work_rate();
+            job.extranonce2 = (job.extranonce2 + 1).max(items as u64);
             let mut extranonce2 = job.extranonce2.to_le_bytes().to_vec();
             extranonce2.resize(extranonce2_len, 0);
             let work = &job.work;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
 use crate::pow::Algorithm;
+use crate::units::Model;
 
 /// A model of unit. Missing fields of a configuration take the S9's value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,9 +38,10 @@ pub struct Params {
     pub frequency_max_mhz: f64,
     /// Step of the clock generator, MHz; 6.25 is a 25 MHz crystal and a divider by 4. Assumed.
     pub frequency_step_mhz: f64,
-    /// Voltage of a domain on start, V; a board gets `columns` times as much. Sheet. Also the V0 of the
-    /// leakage and error laws.
+    /// Voltage of a domain on start, V; a board gets `columns` times as much. Sheet.
     pub voltage_v: f64,
+    /// V0 of the leakage and error laws, V. Sheet.
+    pub reference_v: f64,
     /// Lowest domain voltage, V. S9: 7.0 V a board. Assumed.
     pub voltage_min_v: f64,
     /// Highest domain voltage, V. S9: 9.2 V a board. Assumed.
@@ -191,6 +193,16 @@ impl Default for Params {
 }
 
 impl Params {
+    /// The table of a model with a controller; `None` for bare chips, which are fed frame by frame.
+    pub fn of(model: Model) -> Option<Params> {
+        match model {
+            Model::AntminerS9 => Some(Params::s9()),
+            Model::LuckyMinerLv06 => Some(Params::lv06()),
+            Model::GoldshellLbBox => Some(Params::lb_box()),
+            Model::Bm1387 | Model::Bm1366 => None,
+        }
+    }
+
     /// Antminer S9: 189 BM1387 on 3 boards.
     pub fn s9() -> Params {
         Params {
@@ -205,6 +217,7 @@ impl Params {
             frequency_max_mhz: 750.0,
             frequency_step_mhz: 6.25,
             voltage_v: 0.41,
+            reference_v: 0.41,
             voltage_min_v: 7.0 / 21.0,
             voltage_max_v: 9.2 / 21.0,
             fan: 0.8,
@@ -273,6 +286,7 @@ impl Params {
             frequency_max_mhz: 575.0,
             frequency_step_mhz: 5.0,
             voltage_v: 1.2,
+            reference_v: 1.2,
             voltage_min_v: 1.0,
             voltage_max_v: 1.3,
             fan_lag_s: 2.0,
@@ -333,6 +347,7 @@ impl Params {
             ("hashes_per_cycle", self.hashes_per_cycle),
             ("frequency_step_mhz", self.frequency_step_mhz),
             ("voltage_v", self.voltage_v),
+            ("reference_v", self.reference_v),
             ("fan_min", self.fan_min),
             ("fan_lag_s", self.fan_lag_s),
             ("switched_f", self.switched_f),
