@@ -227,6 +227,9 @@ pub struct Record {
     /// Core voltage of a simulated unit, V; of an S9, that of one of its 21 domains [default: the model's].
     #[arg(long, value_name = "V")]
     pub voltage: Option<f64>,
+    /// Fan speed of a simulated unit, 0 to 1 [default: the model's].
+    #[arg(long)]
+    pub fan: Option<f64>,
     /// Seed of the simulated unit and of the jobs.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

@@ -48,6 +48,7 @@ pub(crate) fn run(args: cli::Sim) -> Result<()> {
                 scale,
                 frequency_mhz: None,
                 voltage_v: None,
+                fan: None,
                 seed: args.seed,
             };
             ports.start(mine, &clock, &tasks, &shutdown);

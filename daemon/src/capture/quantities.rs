@@ -26,6 +26,9 @@ pub(super) const LAGS: usize = 10;
 /// Half width, in standard deviations, of intervals that hold for ten lags at once: 1 − 0.05/20 of a normal.
 const SIMULTANEOUS: f64 = 2.807;
 
+/// Fits of a slope, each without what the last found far off.
+const TRIMS: usize = 5;
+
 /// Answers that a resample draws together.
 const BLOCK: usize = 20;
 
@@ -167,17 +170,19 @@ fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
 
 /// Rates of shares and of hashes, and what a new job costs.
 fn rates(list: &mut List, of: &Answers, samples: &Samples, hashes: f64, resampling: &Resampling) {
-    let answers = &of.answers;
-    let gaps: Vec<(f64, bool)> = answers
-        .windows(2)
-        .map(|pair| {
-            let unique = !matches!(pair[1].kind, Kind::Copy(_));
-            (pair[1].arrived - pair[0].arrived, unique)
-        })
+    // Waits since the newest job, and not from answer to answer: the host's own time in between is no property
+    // of the unit.
+    let waits: Vec<(f64, Kind)> = of
+        .answers
+        .iter()
+        .map(|answer| (answer.wait * 1e-3, answer.kind))
         .collect();
-    let rate = resampling.estimate(gaps.len(), |places| {
-        let seconds: f64 = places.iter().map(|i| gaps[*i].0).sum();
-        places.iter().filter(|i| gaps[**i].1).count() as f64 / seconds
+    let rate = resampling.estimate(waits.len(), |places| {
+        let seconds: f64 = places.iter().map(|i| waits[*i].0).sum();
+        let unique = places
+            .iter()
+            .filter(|i| !matches!(waits[**i].1, Kind::Copy(_)));
+        unique.count() as f64 / seconds
     });
     list.push("unique shares", "1/s", rate);
     list.push(
@@ -200,17 +205,16 @@ fn rates(list: &mut List, of: &Answers, samples: &Samples, hashes: f64, resampli
     let clock = steady.map(|steady| scaled(steady, hashes / cycle * 1e-6));
     list.push("clock by the steady rate, less errors", "MHz", clock);
     // Mean wait · (1 − useful/steady), of one job.
-    let first: Vec<Option<f64>> = answers
-        .windows(2)
-        .map(|pair| (pair[1].kind == Kind::First).then_some(pair[1].wait))
-        .collect();
-    let loss = resampling.estimate(gaps.len(), |places| {
-        let seconds: f64 = places.iter().map(|i| gaps[*i].0).sum();
-        let waits = places.iter().filter_map(|i| first[*i]);
-        let useful = waits.clone().count() as f64 / seconds;
-        let beyond = waits.filter(|wait| *wait > STEADY_MS);
-        let exposure: f64 = beyond.clone().map(|wait| (wait - STEADY_MS) * 1e-3).sum();
-        let steady = beyond.count() as f64 / exposure;
+    let loss = resampling.estimate(waits.len(), |places| {
+        let seconds: f64 = places.iter().map(|i| waits[*i].0).sum();
+        let first = places.iter().map(|i| waits[*i]);
+        let first = first
+            .filter(|(_, kind)| *kind == Kind::First)
+            .map(|(wait, _)| wait);
+        let useful = first.clone().count() as f64 / seconds;
+        let beyond = first.map(|wait| wait - STEADY_MS * 1e-3);
+        let beyond = beyond.filter(|wait| *wait > 0.0);
+        let steady = beyond.clone().count() as f64 / beyond.sum::<f64>();
         seconds / places.len() as f64 * (1.0 - useful / steady) * 1e3
     });
     list.push("hashing lost to a new job", "ms", loss);
@@ -477,27 +481,22 @@ fn work_clock(of: &Answers, layout: Layout) -> Option<Estimate> {
     })
 }
 
-/// Least-squares slope of the second coordinate on the first, over `places`, refitted once without what lies
-/// more than three standard deviations off: answers to a job before count from an earlier start.
+/// Least-squares slope of the second coordinate on the first, over `places`, without what lies more than three
+/// standard deviations off: the work of a queued job is counted from another start.
 fn slope(places: &[usize], points: &[(f64, f64)]) -> f64 {
-    let fit = |kept: &[usize]| {
+    let mut kept = places.to_vec();
+    let mut slope = f64::NAN;
+    for _ in 0..TRIMS {
         let n = kept.len() as f64;
         let x = kept.iter().map(|i| points[*i].0).sum::<f64>() / n;
         let y = kept.iter().map(|i| points[*i].1).sum::<f64>() / n;
-        let xx: f64 = kept.iter().map(|i| (points[*i].0 - x).powi(2)).sum();
-        let xy: f64 = kept
-            .iter()
-            .map(|i| (points[*i].0 - x) * (points[*i].1 - y))
-            .sum();
-        (xy / xx, y - xy / xx * x)
-    };
-    let (b, a) = fit(places);
-    let off = |i: &usize| points[*i].1 - a - b * points[*i].0;
-    let sd = (places.iter().map(|i| off(i).powi(2)).sum::<f64>() / places.len() as f64).sqrt();
-    let kept: Vec<usize> = places
-        .iter()
-        .copied()
-        .filter(|i| off(i).abs() <= 3.0 * sd)
-        .collect();
-    fit(&kept).0
+        let moment = |of: &dyn Fn(f64, f64) -> f64| -> f64 {
+            let centred = kept.iter().map(|i| of(points[*i].0 - x, points[*i].1 - y));
+            centred.sum()
+        };
+        slope = moment(&|x, y| x * y) / moment(&|x, _| x * x);
+        let sd = (moment(&|x, y| (y - slope * x).powi(2)) / n).sqrt();
+        kept.retain(|i| (points[*i].1 - y - slope * (points[*i].0 - x)).abs() <= 3.0 * sd);
+    }
+    slope
 }

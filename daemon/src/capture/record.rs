@@ -99,12 +99,18 @@ fn configuration(args: &cli::Record) -> Result<Config> {
             *simulated = Simulated {
                 frequency_mhz: args.frequency.or(simulated.frequency_mhz),
                 voltage_v: args.voltage.or(simulated.voltage_v),
+                fan: args.fan.or(simulated.fan),
                 ..simulated.clone()
             };
         }
-        None if args.frequency.is_some() || args.voltage.is_some() => bail!(
-            "--frequency and --voltage are for a simulated unit: set a real one by [point] of its configuration"
-        ),
+        None if [args.frequency, args.voltage, args.fan]
+            .iter()
+            .any(Option::is_some) =>
+        {
+            bail!(
+                "--frequency, --voltage and --fan are for a simulated unit: set a real one by [point] of its configuration"
+            )
+        }
         None => {}
     }
     if let Some(difficulty) = args.difficulty {

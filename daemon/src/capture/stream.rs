@@ -32,8 +32,6 @@ pub(super) enum Kind {
 /// One valid answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Answer {
-    /// When it arrived, s.
-    pub(super) arrived: f64,
     /// Since the newest job was sent, ms.
     pub(super) wait: f64,
     pub(super) kind: Kind,
@@ -159,7 +157,6 @@ impl Reader {
             }
         };
         self.answers.push(Answer {
-            arrived: arrived as f64 * 1e-9,
             wait: since_newest.as_secs_f64() * 1e3,
             kind,
             ratio: share.difficulty.map(|found| found / asked),

@@ -88,6 +88,7 @@ impl Config {
         let (lowest, highest) = (lowest.0, highest.0);
         let frequency = simulated.frequency_mhz.unwrap_or(highest);
         let voltage = simulated.voltage_v.unwrap_or(1.0);
+        let fan = simulated.fan.unwrap_or(1.0);
         vec![
             (
                 "unit.simulated.speed",
@@ -113,6 +114,12 @@ impl Config {
                 voltage,
                 voltage.is_finite() && voltage > 0.0 && voltage <= 2.0,
                 "must be above 0 and at most 2",
+            ),
+            (
+                "unit.simulated.fan",
+                fan,
+                (0.25..=1.0).contains(&fan),
+                "must be between 0.25 and 1",
             ),
         ]
     }

@@ -139,6 +139,9 @@ pub struct Simulated {
     /// Core voltage that it starts with, in V (S9: of one domain); without it the model's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voltage_v: Option<f64>,
+    /// Fan speed that it starts with, fraction of full speed; without it the model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fan: Option<f64>,
 }
 
 /// Our Stratum server.

@@ -125,6 +125,7 @@ impl Rig {
                 scale,
                 frequency_mhz: simulated.and_then(|simulated| simulated.frequency_mhz),
                 voltage_v: simulated.and_then(|simulated| simulated.voltage_v),
+                fan: simulated.and_then(|simulated| simulated.fan),
                 seed,
             };
             ports.start(mine, &self.clock, &self.tasks, &self.shutdown);

@@ -45,6 +45,8 @@ pub struct Mine {
     pub frequency_mhz: Option<f64>,
     /// Core voltage that it starts with, in V; `None` for the model's.
     pub voltage_v: Option<f64>,
+    /// Fan speed that it starts with, fraction of full speed; `None` for the model's.
+    pub fan: Option<f64>,
     /// Seed of its physics and of its nonces.
     pub seed: u64,
 }
@@ -97,6 +99,7 @@ impl Ports {
         let started = |model: Params| Params {
             frequency_mhz: mine.frequency_mhz.unwrap_or(model.frequency_mhz),
             voltage_v: mine.voltage_v.unwrap_or(model.voltage_v),
+            fan: mine.fan.unwrap_or(model.fan),
             ..model
         };
         match (mine.model, self.second) {

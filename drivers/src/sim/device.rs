@@ -48,6 +48,14 @@ pub struct Find {
     pub wrong: bool,
 }
 
+impl Find {
+    /// Whether this is the same share as `other`, sent at whatever time.
+    pub fn repeats(&self, other: &Find) -> bool {
+        let share = |find: &Find| (find.job, find.board, find.chip, find.core);
+        share(self) == share(other)
+    }
+}
+
 /// A simulated mining unit.
 #[derive(Debug, Clone)]
 pub struct Device {
@@ -82,6 +90,8 @@ pub struct Device {
     /// Integral of clock rate times activity since the tick began, cycles.
     cycles: f64,
     copies: VecDeque<Find>,
+    /// The newest share of the newest work.
+    newest: Option<Find>,
 }
 
 impl Device {
@@ -122,6 +132,7 @@ impl Device {
             tick_end: Nanos::ZERO,
             cycles: 0.0,
             copies: VecDeque::new(),
+            newest: None,
             params: params.clone(),
         };
         device.tick_end = Nanos::ZERO + device.tick;
@@ -199,6 +210,9 @@ impl Device {
     /// A difficulty under the unit's floor is raised to it.
     pub fn take_job(&mut self, job: u64, difficulty: Difficulty, clean: bool) {
         self.settle(self.now);
+        if clean && !self.timeline.begun(self.now) {
+            self.copy_last();
+        }
         let work = Work {
             job,
             difficulty: self.effective(difficulty),
@@ -384,14 +398,34 @@ impl Device {
             copy: false,
             wrong: false,
         };
-        if self.shares.random_bool(self.params.copy_probability) {
-            self.copies.push_back(Find {
-                at: self.now + Duration::from_secs_f64(self.params.copy_delay_s),
-                copy: true,
-                ..find
-            });
+        if self.timeline.newest() == Some(work.job) {
+            self.newest = Some(find);
         }
         Some(find)
+    }
+
+    /// A switch is interrupted by a further job: now and then the share that has set it off is sent once more.
+    fn copy_last(&mut self) {
+        let Some(newest) = self.newest.take() else {
+            return;
+        };
+        if !self.switches.random_bool(self.params.copy_probability) {
+            return;
+        }
+        let p = &self.params;
+        // A switch that waits for another to end is none that this share has just set off.
+        if self.now.since(newest.at).as_secs_f64() > p.copy_max_s {
+            return;
+        }
+        let delay = p.copy_min_s + (p.copy_max_s - p.copy_min_s) * self.switches.random::<f64>();
+        let copy = Find {
+            at: (newest.at + Duration::from_secs_f64(delay))
+                .max(self.now + Duration::from_nanos(1)),
+            copy: true,
+            ..newest
+        };
+        let place = self.copies.partition_point(|other| other.at <= copy.at);
+        self.copies.insert(place, copy);
     }
 
     /// The wrong answer that falls on `now`.

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::command::{Command, Inbox, Order, Spoken, Tap};
-use super::connection::{Connection, MinerError, REMEMBERED_JOBS, Received};
+use super::connection::{Connection, MinerError, REMEMBERED_JOBS, REMEMBERED_SUBMITS, Received};
 use super::device::{Device, Find};
 use super::firmware::{BMMINER, Firmware};
 use super::layout::Origin;
@@ -346,7 +346,9 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         for find in found.drain(..) {
             // A copy is the same answer a second time, as some of the real device's are.
             let (share, difficulty) = if find.copy {
-                (connection.last_submit.clone(), 0.0)
+                let first = connection.submits.iter().rev();
+                let mut first = first.filter(|(first, _)| find.repeats(first));
+                (first.next().map(|(_, share)| share.clone()), 0.0)
             } else {
                 let Some(job) = connection.jobs.iter_mut().find(|job| job.token == find.job) else {
                     continue;
@@ -366,7 +368,10 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             }
             let id = connection.call(Call::Submit(share.clone()));
             connection.pending.push_back((id, difficulty));
-            connection.last_submit = Some(share);
+            if connection.submits.len() == REMEMBERED_SUBMITS {
+                connection.submits.pop_front();
+            }
+            connection.submits.push_back((find, share));
         }
     }
 

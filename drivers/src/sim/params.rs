@@ -127,23 +127,40 @@ pub struct Params {
     // Work and shares.
     /// Lowest share difficulty: what is asked below it is raised to it. Capture, both models.
     pub difficulty_floor: f64,
-    /// Shortest time from a clean job to the first hash on it, s. Capture: no share before.
+    /// Shortest time from a clean job to the first hash on it, s. Capture: no share within 16 ms.
     pub switch_min_s: f64,
-    /// Longest such time, s; uniform between. Capture: the rate of new shares rises from 16 ms on, and
-    /// the mean loss per switch is 25.7 ms.
+    /// Longest such time, s; uniform between. Capture: where no other job came shortly before, the rate of new
+    /// shares rises evenly from 16 ms to 30 ms. With what queued jobs lose, 25 to 29 ms are lost to a switch.
     pub switch_max_s: f64,
-    /// Mean time for which the chips go on with the replaced work, s; exponential. Capture: 8.8 % of the
-    /// shares answer a replaced job.
+    /// Mean time for which the chips go on with the replaced work, s; exponential. Capture: 7 % of the jobs
+    /// are followed by a share of the replaced one within 20 ms, at a rate of 13 shares a second.
     pub old_work_s: f64,
     /// Longest such time, s. Capture: the rate of old shares is 0 from 20 ms on.
     pub old_work_max_s: f64,
     /// Clock cycles that a chip spends on one work item. Without a clean job the next is fetched within
     /// this. S9: its counter's coverage, 0.8973 · 2^19 (capture). LV06: 2^32 hashes.
     pub work_cycles: f64,
-    /// Probability that a share is submitted twice. Capture.
+    /// A clean job that comes at least this long after another, and when the chips have begun with that, is
+    /// queued behind it, s. Capture: none of the jobs within 18 ms of another, all of those from 18 ms on.
+    pub queue_min_s: f64,
+    /// A clean job that comes later than this after another is not queued, s. Capture: half of the jobs that
+    /// come 30 to 45 ms after another are.
+    pub queue_max_s: f64,
+    /// When the chips take up the other work once more after a queued job has come, s. Capture: shares of it
+    /// come from 32 ms on.
+    pub resume_s: f64,
+    /// For how long, s. Capture: they end at 50 ms, and those of the queued job begin at 52 ms.
+    pub resumed_s: f64,
+    /// Longest time by which a job that interrupts a switch draws it out, s; uniform from 0. Capture: after such
+    /// jobs the rate of new shares rises until 55 ms, not 30.
+    pub interrupted_s: f64,
+    /// Probability that the share that set off a switch is sent a second time when a further job interrupts
+    /// the switch. Capture: 28 copies, all of them after one of the 117 such interruptions.
     pub copy_probability: f64,
-    /// Time to the second submission, s. Capture: 17 to 28 ms.
-    pub copy_delay_s: f64,
+    /// Shortest time from a share to its second sending, s. Capture.
+    pub copy_min_s: f64,
+    /// Longest such time, s; uniform between. Capture.
+    pub copy_max_s: f64,
 
     // Sensors.
     /// Time between readings, s. Assumed.
@@ -254,13 +271,19 @@ impl Params {
             error_width: 0.02,
             fmax_spread: 0.02,
             difficulty_floor: 256.0,
-            switch_min_s: 0.016,
-            switch_max_s: 0.039,
-            old_work_s: 0.0085,
+            switch_min_s: 0.0148,
+            switch_max_s: 0.029,
+            old_work_s: 0.0065,
             old_work_max_s: 0.02,
             work_cycles: Layout::Bm1387.coverage() * 524_288.0,
-            copy_probability: 0.016,
-            copy_delay_s: 0.022,
+            queue_min_s: 0.018,
+            queue_max_s: 0.036,
+            resume_s: 0.032,
+            resumed_s: 0.019,
+            interrupted_s: 0.035,
+            copy_probability: 0.24,
+            copy_min_s: 0.017,
+            copy_max_s: 0.028,
             sensor_period_s: 1.0,
             temperature_step_k: 1.0,
             temperature_noise_k: 0.25,
@@ -393,7 +416,12 @@ impl Params {
             ("switch_min_s", self.switch_min_s),
             ("old_work_s", self.old_work_s),
             ("old_work_max_s", self.old_work_max_s),
-            ("copy_delay_s", self.copy_delay_s),
+            ("queue_min_s", self.queue_min_s),
+            ("queue_max_s", self.queue_max_s),
+            ("resume_s", self.resume_s),
+            ("resumed_s", self.resumed_s),
+            ("interrupted_s", self.interrupted_s),
+            ("copy_min_s", self.copy_min_s),
             ("temperature_noise_k", self.temperature_noise_k),
             ("power_noise_w", self.power_noise_w),
         ];
@@ -423,6 +451,7 @@ impl Params {
             ("release_c", self.release_c, self.ambient_c, self.trip_c),
             ("trip_c", self.trip_c, self.release_c, 200.0),
             ("switch_max_s", self.switch_max_s, self.switch_min_s, 1.0),
+            ("copy_max_s", self.copy_max_s, self.copy_min_s, 1.0),
             ("old_work_max_s", self.old_work_max_s, 0.0, 1.0),
         ];
         for (name, value, low, high) in within {

@@ -138,11 +138,10 @@ impl Twin {
     /// Nonce and difficulty of a find of a job for which `asked` was asked: drawn, or those of the answer that
     /// it is a copy of.
     fn content(&mut self, find: &Find, asked: Difficulty) -> (u32, f64) {
-        let place = |of: &Find| (of.job, of.board, of.chip, of.core);
         let first = self.answers.iter().rev();
         let first = first
             .filter(|_| find.copy)
-            .find(|(answer, ..)| place(answer) == place(find));
+            .find(|(answer, ..)| find.repeats(answer));
         if let Some((_, nonce, difficulty)) = first {
             return (*nonce, *difficulty);
         }
