@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::experiment::Kind;
-use crate::{capture, devices, discover, sim, train};
+use crate::{capture, devices, discover, sim, sweep, train};
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ pub enum Command {
     Sim(Sim),
     /// Show all units of a rack in one table.
     Devices(Devices),
+    /// Measure share times and reservoir over voltage, clock and difficulty.
+    Sweep(sweep::Sweep),
     /// Work with captures: the files in which every run is recorded.
     #[command(subcommand)]
     Capture(Capture),
@@ -76,8 +78,11 @@ pub struct Train {
 #[derive(Debug, Args)]
 pub struct Sim {
     /// Which unit.
-    #[arg(short, long, value_enum)]
-    pub unit: Unit,
+    #[arg(short, long, value_enum, required_unless_present = "parameters")]
+    pub unit: Option<Unit>,
+    /// Print the parameters of the simulated models, each with its source, and end.
+    #[arg(long)]
+    pub parameters: bool,
     /// Address that its control interfaces listen on. Beyond loopback anyone who can reach it can set it.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
     pub bind: IpAddr,
@@ -273,6 +278,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Train(args) => train::run(args),
         Command::Sim(args) => sim::run(args),
+        Command::Sweep(args) => sweep::run(args),
         Command::Devices(args) => devices::run(args),
         Command::Capture(command) => capture::run(command),
         Command::Discover(args) => discover::run(args),

@@ -1,6 +1,7 @@
 //! What a run says: a table for the eye, a folder for everything else.
 
 pub mod folder;
+pub mod heatmap;
 pub mod progress;
 pub mod run;
 pub mod svg;

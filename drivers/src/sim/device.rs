@@ -160,6 +160,21 @@ impl Device {
         device
     }
 
+    /// The same unit, to which from now on chance does what follows from `seed`: shares, switches, sensors and
+    /// ambient.
+    pub fn reseeded(mut self, seed: u64) -> Device {
+        self.settle(self.now);
+        self.shares = seed::stream(seed, "sim/shares");
+        self.switches = seed::stream(seed, "sim/switches");
+        self.wrongs = seed::stream(seed, "sim/wrongs");
+        self.sampler.reseed(seed::stream(seed, "sim/sensors"));
+        self.ambient.reseed(seed::stream(seed, "sim/ambient"));
+        self.budget = Exp1.sample(&mut self.shares);
+        self.wrong_budget = Exp1.sample(&mut self.wrongs);
+        self.plan();
+        self
+    }
+
     /// Breaks something at `at`, or with the present tick if that is over.
     pub fn inject(&mut self, at: Nanos, fault: Fault) {
         self.faults.schedule(at, fault);
