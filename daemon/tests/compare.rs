@@ -69,7 +69,7 @@ fn row<'a>(comparison: &'a Value, name: &str) -> &'a Value {
 #[test]
 fn a_simulated_s9_measures_what_a_real_one_does() {
     let folder = tempfile::tempdir().expect("a folder");
-    let simulated = recorded(folder.path(), "20000");
+    let simulated = recorded(folder.path(), "12000");
     let itself = compare(&simulated, &simulated);
     assert_eq!(itself["differing"], 0);
     assert_eq!(itself["inside"], itself["compared"]);
@@ -87,6 +87,7 @@ fn a_simulated_s9_measures_what_a_real_one_does() {
     let csv =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/antminer-s9-shares.csv");
     if !csv.exists() {
+        #[expect(clippy::print_stdout, reason = "a skipped test says why")]
         println!(
             "skipped the rest: the real capture, {}, is not on this machine",
             csv.display()

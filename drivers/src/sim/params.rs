@@ -143,7 +143,7 @@ pub struct Params {
     /// Longest such time, s. Capture: the rate of old shares is 0 from 20 ms on.
     pub old_work_max_s: f64,
     /// Clock cycles that a chip spends on one work item. Without a clean job the next is fetched within
-    /// this. S9: its counter's coverage, 0.8973 · 2^19 (capture). LV06: 2^32 hashes.
+    /// this. S9: its counter's coverage, 0.8973 · 2^19 (Capture). LV06: 2^32 hashes.
     pub work_cycles: f64,
     /// A clean job that comes at least this long after another, and when the chips have begun with that, is
     /// queued behind it, s. Capture: none of the jobs within 18 ms of another, all of those from 18 ms on.
