@@ -12,7 +12,7 @@ use crate::experiment::encoding::{Channel, Mask, Preset};
 use crate::experiment::features::Group;
 use crate::experiment::readouts;
 use crate::experiment::task::{Named, Task};
-use crate::{bench, capture, devices, discover, predict, sim, train};
+use crate::{bench, capture, devices, discover, predict, sim, sweep, train};
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
@@ -38,6 +38,8 @@ pub enum Command {
     Sim(Sim),
     /// Show all units of a rack in one table.
     Devices(Devices),
+    /// Measure share times and reservoir over voltage, clock and difficulty.
+    Sweep(sweep::Sweep),
     /// Work with captures: the files in which every run is recorded.
     #[command(subcommand)]
     Capture(Capture),
@@ -255,8 +257,11 @@ pub struct BenchReservoir {
 #[derive(Debug, Args)]
 pub struct Sim {
     /// Which unit.
-    #[arg(short, long, value_enum)]
-    pub unit: Unit,
+    #[arg(short, long, value_enum, required_unless_present = "parameters")]
+    pub unit: Option<Unit>,
+    /// Print the parameters of the simulated models, each with its source, and end.
+    #[arg(long)]
+    pub parameters: bool,
     /// Address that its control interfaces listen on. Beyond loopback anyone who can reach it can set it.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
     pub bind: IpAddr,
@@ -358,11 +363,56 @@ pub enum Capture {
         #[arg(long, default_value_t = 256.0)]
         difficulty: f64,
     },
+    /// Record a unit's shares at a constant drive, with one new job after every answer: how the published log
+    /// of a real S9 was made.
+    Record(Record),
+    /// Analyse two captures in the same way, and say where they agree.
+    Compare {
+        /// The capture that is held to be the reference.
+        a: PathBuf,
+        /// The other.
+        b: PathBuf,
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what a capture holds.
     Info {
         /// The capture.
         file: PathBuf,
     },
+}
+
+/// `thermine capture record`.
+#[derive(Debug, Args)]
+pub struct Record {
+    /// Configuration of the unit; without it, a simulated one is started.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "unit")]
+    pub config: Option<PathBuf>,
+    /// Which simulated unit, if no configuration is named.
+    #[arg(short, long, value_enum, default_value = "s9")]
+    pub unit: Unit,
+    /// Answers to record.
+    #[arg(short = 'n', long, default_value_t = 2_000)]
+    pub shares: u64,
+    /// Share difficulty [default: as configured].
+    #[arg(long)]
+    pub difficulty: Option<f64>,
+    /// Chip clock of a simulated unit, MHz [default: the model's].
+    #[arg(long, value_name = "MHZ")]
+    pub frequency: Option<f64>,
+    /// Core voltage of a simulated unit, V; of an S9, that of one of its 21 domains [default: the model's].
+    #[arg(long, value_name = "V")]
+    pub voltage: Option<f64>,
+    /// Fan speed of a simulated unit, 0 to 1 [default: the model's].
+    #[arg(long)]
+    pub fan: Option<f64>,
+    /// Seed of the simulated unit and of the jobs.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The capture to write [default: one in `runs`].
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// Most addresses at once, as the parser wants it.
@@ -402,6 +452,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Predict(args) => predict::run(&args),
         Command::Bench(Bench::Reservoir(args)) => bench::run(&args),
         Command::Sim(args) => sim::run(args),
+        Command::Sweep(args) => sweep::run(args),
         Command::Devices(args) => devices::run(args),
         Command::Capture(command) => capture::run(command),
         Command::Discover(args) => discover::run(args),

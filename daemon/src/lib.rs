@@ -16,4 +16,5 @@ mod devices;
 mod discover;
 mod predict;
 mod sim;
+mod sweep;
 mod train;

@@ -84,6 +84,11 @@ impl Config {
         };
         let speed = simulated.speed.unwrap_or(1.0);
         let scale = simulated.difficulty_scale;
+        let (lowest, highest) = self.unit.model.limits().frequency;
+        let (lowest, highest) = (lowest.0, highest.0);
+        let frequency = simulated.frequency_mhz.unwrap_or(highest);
+        let voltage = simulated.voltage_v.unwrap_or(1.0);
+        let fan = simulated.fan.unwrap_or(1.0);
         vec![
             (
                 "unit.simulated.speed",
@@ -97,6 +102,24 @@ impl Config {
                 scale,
                 scale.is_finite() && scale > 0.0,
                 "must be a positive number",
+            ),
+            (
+                "unit.simulated.frequency_mhz",
+                frequency,
+                (lowest..=highest).contains(&frequency),
+                "is outside the model's limits",
+            ),
+            (
+                "unit.simulated.voltage_v",
+                voltage,
+                voltage.is_finite() && voltage > 0.0 && voltage <= 2.0,
+                "must be above 0 and at most 2",
+            ),
+            (
+                "unit.simulated.fan",
+                fan,
+                (0.25..=1.0).contains(&fan),
+                "must be between 0.25 and 1",
             ),
         ]
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thermine_drivers::interlock::Tightening;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::quantity::{MegaHertz, Volts};
@@ -132,6 +133,15 @@ pub struct Simulated {
     pub speed: Option<f64>,
     /// Factor on the difficulty at which its shares are really hashed.
     pub difficulty_scale: f64,
+    /// Chip clock that it starts with, in MHz; without it the model's. For units that no wire can set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frequency_mhz: Option<f64>,
+    /// Core voltage that it starts with, in V (S9: of one domain); without it the model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voltage_v: Option<f64>,
+    /// Fan speed that it starts with, fraction of full speed; without it the model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fan: Option<f64>,
 }
 
 /// Our Stratum server.
@@ -259,6 +269,16 @@ impl Config {
     pub fn simulated(model: Model) -> Result<Config, ConfigError> {
         let (path, text) = simulated(model);
         Config::parse(Path::new(path), text)
+    }
+
+    /// The configuration as TOML, and the first 16 hex digits of its SHA-256.
+    ///
+    /// # Errors
+    /// If it cannot be written as TOML.
+    pub fn fingerprint(&self) -> Result<(String, String), toml::ser::Error> {
+        let text = toml::to_string(self)?;
+        let hash = hex::encode(Sha256::digest(&text));
+        Ok((text, hash[..16].to_string()))
     }
 
     /// How the unit is reached.

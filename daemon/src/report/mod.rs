@@ -2,6 +2,7 @@
 
 pub mod capacity;
 pub mod folder;
+pub mod heatmap;
 pub mod progress;
 pub mod run;
 pub mod seeds;

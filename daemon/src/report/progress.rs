@@ -69,9 +69,13 @@ impl Bar {
         {
             *said = Instant::now();
             let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
+            let left = self.bar.eta().as_secs();
             #[expect(clippy::print_stderr, reason = "progress is for whoever watches")]
             {
-                eprintln!("{}: {done} of {all} steps", self.bar.message());
+                eprintln!(
+                    "{}: {done} of {all} steps, {left} s left",
+                    self.bar.message()
+                );
             }
         }
     }

@@ -123,6 +123,9 @@ impl Rig {
                 pool,
                 worker: stratum.worker.clone(),
                 scale,
+                frequency_mhz: simulated.and_then(|simulated| simulated.frequency_mhz),
+                voltage_v: simulated.and_then(|simulated| simulated.voltage_v),
+                fan: simulated.and_then(|simulated| simulated.fan),
                 seed,
             };
             ports.start(mine, &self.clock, &self.tasks, &self.shutdown);

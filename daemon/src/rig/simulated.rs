@@ -41,6 +41,12 @@ pub struct Mine {
     pub worker: String,
     /// Factor on the difficulty at which its shares are really hashed.
     pub scale: f64,
+    /// Chip clock that it starts with, in MHz; `None` for the model's.
+    pub frequency_mhz: Option<f64>,
+    /// Core voltage that it starts with, in V; `None` for the model's.
+    pub voltage_v: Option<f64>,
+    /// Fan speed that it starts with, fraction of full speed; `None` for the model's.
+    pub fan: Option<f64>,
     /// Seed of its physics and of its nonces.
     pub seed: u64,
 }
@@ -90,11 +96,17 @@ impl Ports {
             difficulty_scale: mine.scale,
         };
         let (seed, clock) = (mine.seed, clock.clone());
+        let started = |model: Params| Params {
+            frequency_mhz: mine.frequency_mhz.unwrap_or(model.frequency_mhz),
+            voltage_v: mine.voltage_v.unwrap_or(model.voltage_v),
+            fan: mine.fan.unwrap_or(model.fan),
+            ..model
+        };
         match (mine.model, self.second) {
             (Model::GoldshellLbBox, Some(api)) => {
                 let settings = lb_box::Settings {
                     pool,
-                    params: Params::lb_box(),
+                    params: started(Params::lb_box()),
                     seed,
                     firmware: goldshell::Firmware::default(),
                 };
@@ -103,7 +115,7 @@ impl Ports {
             (Model::LuckyMinerLv06, _) => {
                 let settings = lv06::Settings {
                     pool,
-                    params: Params::lv06(),
+                    params: started(Params::lv06()),
                     seed,
                 };
                 lv06::start(settings, self.listener, clock, tasks, shutdown);
@@ -111,7 +123,7 @@ impl Ports {
             _ => {
                 let settings = s9::Settings {
                     pool,
-                    params: Params::s9(),
+                    params: started(Params::s9()),
                     seed,
                     faults: Vec::new(),
                 };

@@ -180,6 +180,18 @@ impl Capture {
         }
     }
 
+    /// When the jobs of a stream were sent, in order. Holds 8 bytes a job in memory.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn sent(&self, stream: &Stream) -> Result<Vec<Nanos>, StoreError> {
+        self.rows(
+            "SELECT sent_ns FROM job WHERE stream = ?1 ORDER BY sent_ns",
+            [stream.id],
+            |row| nanos(row, "sent_ns"),
+        )
+    }
+
     /// The steps of a stream as recorded, for a replay. A stream without steps is one that another
     /// program recorded: each of its answered jobs is then served as a step without a drive.
     ///

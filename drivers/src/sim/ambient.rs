@@ -16,6 +16,11 @@ pub(crate) struct Ambient {
 }
 
 impl Ambient {
+    /// From now on driven by `rng`.
+    pub(crate) fn reseed(&mut self, rng: Rng) {
+        self.rng = rng;
+    }
+
     /// A process at its mean, driven by `rng`.
     pub(crate) fn new(p: &Params, rng: Rng) -> Ambient {
         let keep = (-p.tick_s / p.ambient_time_s).exp();

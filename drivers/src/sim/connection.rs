@@ -7,8 +7,9 @@ use serde_json::json;
 use tokio::net::TcpStream;
 
 use super::command::{Spoken, Tap};
+use super::device::Find;
 use super::firmware::{Firmware, Opening};
-use crate::clock::Clock;
+use crate::clock::{Clock, Nanos};
 use crate::pow::work::BIP320_MASK;
 use crate::pow::{Difficulty, Work};
 use crate::stratum::line::{LineError, LineStream};
@@ -17,6 +18,9 @@ use crate::stratum::request::{Call, Request, Submit};
 
 /// Jobs that a unit remembers, so that work in its pipeline can still be answered.
 pub(super) const REMEMBERED_JOBS: usize = 32;
+
+/// Shares that may be sent again.
+pub(super) const REMEMBERED_SUBMITS: usize = 8;
 
 /// Wall time that a pool is given to reply while connecting: bmminer waits 60 s.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -35,7 +39,8 @@ pub(super) struct Connection {
     pub(super) next_id: u64,
     /// Ids and difficulties of submitted shares that have no reply yet.
     pub(super) pending: VecDeque<(u64, f64)>,
-    pub(super) last_submit: Option<Submit>,
+    /// Newest shares, and what was sent for them: one of them may be sent again.
+    pub(super) submits: VecDeque<(Find, Submit)>,
     /// What the pool announced before it had answered.
     pub(super) early: VecDeque<Notice>,
 }
@@ -46,7 +51,10 @@ pub(super) struct Received {
     pub(super) job_id: String,
     pub(super) work: Work,
     pub(super) difficulty: Difficulty,
+    /// Of its newest share.
     pub(super) extranonce2: u64,
+    /// When the chips begin with it.
+    pub(super) begins: Nanos,
 }
 
 impl Connection {
@@ -69,7 +77,7 @@ impl Connection {
             jobs: VecDeque::with_capacity(REMEMBERED_JOBS),
             next_id: firmware.first_id,
             pending: VecDeque::new(),
-            last_submit: None,
+            submits: VecDeque::new(),
             early: VecDeque::new(),
         };
         let agent = Some(firmware.agent.to_string());

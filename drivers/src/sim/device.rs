@@ -48,6 +48,14 @@ pub struct Find {
     pub wrong: bool,
 }
 
+impl Find {
+    /// Whether this is the same share as `other`, sent at whatever time.
+    pub fn repeats(&self, other: &Find) -> bool {
+        let share = |find: &Find| (find.job, find.board, find.chip, find.core);
+        share(self) == share(other)
+    }
+}
+
 /// A simulated mining unit.
 #[derive(Debug, Clone)]
 pub struct Device {
@@ -82,6 +90,8 @@ pub struct Device {
     /// Integral of clock rate times activity since the tick began, cycles.
     cycles: f64,
     copies: VecDeque<Find>,
+    /// The newest share of the newest work.
+    newest: Option<Find>,
 }
 
 impl Device {
@@ -122,6 +132,7 @@ impl Device {
             tick_end: Nanos::ZERO,
             cycles: 0.0,
             copies: VecDeque::new(),
+            newest: None,
             params: params.clone(),
         };
         device.tick_end = Nanos::ZERO + device.tick;
@@ -147,6 +158,21 @@ impl Device {
         }
         device.start();
         device
+    }
+
+    /// The same unit, to which from now on chance does what follows from `seed`: shares, switches, sensors and
+    /// ambient.
+    pub fn reseeded(mut self, seed: u64) -> Device {
+        self.settle(self.now);
+        self.shares = seed::stream(seed, "sim/shares");
+        self.switches = seed::stream(seed, "sim/switches");
+        self.wrongs = seed::stream(seed, "sim/wrongs");
+        self.sampler.reseed(seed::stream(seed, "sim/sensors"));
+        self.ambient.reseed(seed::stream(seed, "sim/ambient"));
+        self.budget = Exp1.sample(&mut self.shares);
+        self.wrong_budget = Exp1.sample(&mut self.wrongs);
+        self.plan();
+        self
     }
 
     /// Breaks something at `at`, or with the present tick if that is over.
@@ -199,6 +225,9 @@ impl Device {
     /// A difficulty under the unit's floor is raised to it.
     pub fn take_job(&mut self, job: u64, difficulty: Difficulty, clean: bool) {
         self.settle(self.now);
+        if clean && !self.timeline.begun(self.now) {
+            self.copy_last();
+        }
         let work = Work {
             job,
             difficulty: self.effective(difficulty),
@@ -231,6 +260,16 @@ impl Device {
         let lasts = Nanos::from_seconds(cycles / self.frequency_hz()).since(Nanos::ZERO);
         self.timeline.feed(work, self.now, lasts);
         self.plan();
+    }
+
+    /// When the chips begin, or have begun, with the newest work; now if they have none.
+    pub fn work_begins(&self) -> Nanos {
+        self.timeline.begins().unwrap_or(self.now)
+    }
+
+    /// Work items that the unit goes through in a second: each board works through one at a time.
+    pub fn work_rate(&self) -> f64 {
+        self.params.boards as f64 * self.frequency_hz() / self.params.work_cycles
     }
 
     /// Whether the chips have work now.
@@ -374,14 +413,34 @@ impl Device {
             copy: false,
             wrong: false,
         };
-        if self.shares.random_bool(self.params.copy_probability) {
-            self.copies.push_back(Find {
-                at: self.now + Duration::from_secs_f64(self.params.copy_delay_s),
-                copy: true,
-                ..find
-            });
+        if self.timeline.newest() == Some(work.job) {
+            self.newest = Some(find);
         }
         Some(find)
+    }
+
+    /// A switch is interrupted by a further job: now and then the share that has set it off is sent once more.
+    fn copy_last(&mut self) {
+        let Some(newest) = self.newest.take() else {
+            return;
+        };
+        if !self.switches.random_bool(self.params.copy_probability) {
+            return;
+        }
+        let p = &self.params;
+        // A switch that waits for another to end is none that this share has just set off.
+        if self.now.since(newest.at).as_secs_f64() > p.copy_max_s {
+            return;
+        }
+        let delay = p.copy_min_s + (p.copy_max_s - p.copy_min_s) * self.switches.random::<f64>();
+        let copy = Find {
+            at: (newest.at + Duration::from_secs_f64(delay))
+                .max(self.now + Duration::from_nanos(1)),
+            copy: true,
+            ..newest
+        };
+        let place = self.copies.partition_point(|other| other.at <= copy.at);
+        self.copies.insert(place, copy);
     }
 
     /// The wrong answer that falls on `now`.
@@ -410,7 +469,8 @@ impl Device {
         let drive = self.drive(ambient);
         self.network.step(drive);
         let p = &self.params;
-        let work = drive.clocking / (p.frequency_mhz * 1e6) * (drive.voltage / p.voltage_v).powi(2);
+        let work =
+            drive.clocking / (p.frequency_mhz * 1e6) * (drive.voltage / p.reference_v).powi(2);
         for (board, watts) in self.faults.run_aways() {
             self.network.heat(board, watts * work);
         }

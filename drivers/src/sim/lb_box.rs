@@ -54,6 +54,7 @@ impl Params {
             frequency_max_mhz: 850.0,
             frequency_step_mhz: 1.0,
             voltage_v: 0.43,
+            reference_v: 0.43,
             voltage_min_v: 0.0,
             voltage_max_v: 0.45,
             fan: 0.5,

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::command::{Command, Inbox, Order, Spoken, Tap};
-use super::connection::{Connection, MinerError, REMEMBERED_JOBS, Received};
+use super::connection::{Connection, MinerError, REMEMBERED_JOBS, REMEMBERED_SUBMITS, Received};
 use super::device::{Device, Find};
 use super::firmware::{BMMINER, Firmware};
 use super::layout::Origin;
@@ -281,15 +281,16 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         if connection.jobs.len() == REMEMBERED_JOBS {
             connection.jobs.pop_front();
         }
+        self.device
+            .take_job(token, connection.difficulty, notify.clean);
         connection.jobs.push_back(Received {
             token,
             job_id: notify.job_id,
             work: notify.work,
             difficulty: connection.difficulty,
             extranonce2: 0,
+            begins: self.device.work_begins(),
         });
-        self.device
-            .take_job(token, connection.difficulty, notify.clean);
     }
 
     fn heed(&mut self, connection: &mut Connection, notice: Notice) {
@@ -345,7 +346,9 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         for find in found.drain(..) {
             // A copy is the same answer a second time, as some of the real device's are.
             let (share, difficulty) = if find.copy {
-                (connection.last_submit.clone(), 0.0)
+                let first = connection.submits.iter().rev();
+                let mut first = first.filter(|(first, _)| find.repeats(first));
+                (first.next().map(|(_, share)| share.clone()), 0.0)
             } else {
                 let Some(job) = connection.jobs.iter_mut().find(|job| job.token == find.job) else {
                     continue;
@@ -365,7 +368,10 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             }
             let id = connection.call(Call::Submit(share.clone()));
             connection.pending.push_back((id, difficulty));
-            connection.last_submit = Some(share);
+            if connection.submits.len() == REMEMBERED_SUBMITS {
+                connection.submits.pop_front();
+            }
+            connection.submits.push_back((find, share));
         }
     }
 
@@ -387,8 +393,9 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         let layout = self.device.params().layout;
         let counters = layout.counters();
         loop {
-            // The unit has run through some work items since its last share.
-            job.extranonce2 += self.rng.random_range(1..=4);
+            // The number of the work item: one is fetched whenever a board has gone through the last.
+            let items = find.at.since(job.begins).as_secs_f64() * self.device.work_rate();
+            job.extranonce2 = (job.extranonce2 + 1).max(items as u64);
             let mut extranonce2 = job.extranonce2.to_le_bytes().to_vec();
             extranonce2.resize(extranonce2_len, 0);
             let work = &job.work;

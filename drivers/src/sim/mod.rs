@@ -41,6 +41,7 @@ mod point;
 pub mod s9;
 pub mod s9_api;
 pub mod sensors;
+pub mod sources;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -154,6 +154,11 @@ pub(crate) struct Setting {
 }
 
 impl Sampler {
+    /// From now on with the noise of `rng`.
+    pub(crate) fn reseed(&mut self, rng: Rng) {
+        self.rng = rng;
+    }
+
     pub(crate) fn new(p: &Params, rng: Rng) -> Sampler {
         let cold = BoardSensors {
             pcb: Celsius(p.ambient_c),

@@ -339,7 +339,7 @@ impl Law {
         };
         Law {
             switched: p.switched_f,
-            leakage: p.leakage_w / (p.voltage_v * p.voltage_v),
+            leakage: p.leakage_w / (p.reference_v * p.reference_v),
             per_fold: 1.0 / p.leakage_fold_k,
             regulator_loss: p.regulator_loss,
             per_die: p.tick_s / p.die_j_k,

@@ -13,7 +13,8 @@
 //!
 //! In a *dialogue* every job is clean, so exactly one job is in flight: an answer to an earlier one is
 //! stale and never a sample. The *monologue* beside it is pipelined: jobs follow each other on schedule
-//! whether or not they are answered, and older jobs may still be.
+//! whether or not they are answered, and older jobs may still be. A *relay* is the dialogue of a host that does
+//! not look at what it gets: any answer, stale ones and copies too, is followed by a fresh job.
 
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub enum Discipline {
     Dialogue,
     /// Jobs are sent on schedule; answers come when they come.
     Monologue,
+    /// One clean job after every answer, whatever it answers: how the published S9 log was recorded.
+    Relay,
 }
 
 /// When a step ends.
@@ -96,7 +99,7 @@ impl Step {
         Step {
             discipline,
             pace,
-            cadence: cadence.filter(|_| discipline == Discipline::Dialogue),
+            cadence: cadence.filter(|_| discipline != Discipline::Monologue),
             started: now,
             state: State::Idle,
             answered: 0,
@@ -113,7 +116,7 @@ impl Step {
         let timeout = self.started + self.pace.timeout.max(self.pace.hold);
         // A monologue moves on when its time is over, answered or not.
         let over = match self.discipline {
-            Discipline::Dialogue => complete && now >= hold,
+            Discipline::Dialogue | Discipline::Relay => complete && now >= hold,
             Discipline::Monologue => now >= hold,
         };
         if over || now >= timeout {
@@ -153,7 +156,7 @@ impl Step {
         };
         let sample = verdict == Verdict::Accepted
             && (job == Some(current) || self.discipline == Discipline::Monologue);
-        self.answered += u32::from(sample);
+        self.answered += u32::from(sample || self.discipline == Discipline::Relay);
         sample
     }
 
@@ -164,7 +167,7 @@ impl Step {
 
     /// Whether its jobs tell the unit to drop earlier work.
     pub fn clean(&self) -> bool {
-        self.discipline == Discipline::Dialogue
+        self.discipline != Discipline::Monologue
     }
 }
 
@@ -223,6 +226,25 @@ mod tests {
         assert!(!step.answered(Some(2), Verdict::Duplicate));
         assert!(!step.answered(None, Verdict::UnknownJob));
         assert!(matches!(step.action(Nanos(1)), Action::Wait(_)));
+    }
+
+    #[test]
+    fn in_a_relay_any_answer_ends_the_step_and_only_a_sound_one_is_a_sample() {
+        let begin = || {
+            let mut step = Step::begin(Discipline::Relay, pace(1, 0, 1000), None, Nanos(0));
+            step.sent(2, Nanos(0));
+            step
+        };
+        for (job, verdict, sample) in [
+            (Some(1), Verdict::Stale, false),
+            (Some(2), Verdict::Duplicate, false),
+            (Some(2), Verdict::Accepted, true),
+        ] {
+            let mut step = begin();
+            assert!(step.clean());
+            assert_eq!(step.answered(job, verdict), sample);
+            assert_eq!(step.action(Nanos(1)), Action::End(Outcome::Answered));
+        }
     }
 
     #[test]

@@ -26,6 +26,9 @@ use crate::units::Model;
 /// Replaced jobs that an answer may still name.
 const REMEMBERED_JOBS: usize = 64;
 
+/// Answers that may still be sent a second time.
+const REMEMBERED_ANSWERS: usize = 16;
+
 /// A simulated unit in virtual time.
 #[derive(Debug)]
 pub struct Twin {
@@ -44,6 +47,8 @@ pub struct Twin {
     found: Vec<Find>,
     meter: bool,
     idle: bool,
+    /// Newest answers with what was drawn for them, nonce and difficulty: a copy has the same.
+    answers: VecDeque<(Find, u32, f64)>,
 }
 
 impl Twin {
@@ -73,6 +78,7 @@ impl Twin {
             found: Vec::new(),
             meter: false,
             idle: false,
+            answers: VecDeque::with_capacity(REMEMBERED_ANSWERS),
         }
     }
 
@@ -122,15 +128,7 @@ impl Twin {
         } else {
             Verdict::Accepted
         };
-        let layout = self.device.params().layout;
-        let nonce = layout.encode(Origin {
-            chip: find.chip,
-            core: find.core,
-            counter: self.rng.random_range(0..layout.counters()),
-        });
-        // U = D₀/D is uniform for shares found at difficulty D₀.
-        let floor = self.device.effective(asked).get();
-        let difficulty = floor / (1.0 - self.rng.random::<f64>());
+        let (nonce, difficulty) = self.content(&find, asked);
         self.tickets += 1;
         let since_job = find.at.since(sent);
         let record = ShareRecord {
@@ -151,6 +149,34 @@ impl Twin {
             difficulty,
         });
         (Some(record), sample, verdict)
+    }
+}
+
+impl Twin {
+    /// Nonce and difficulty of a find of a job for which `asked` was asked: drawn, or those of the answer that
+    /// it is a copy of.
+    fn content(&mut self, find: &Find, asked: Difficulty) -> (u32, f64) {
+        let first = self.answers.iter().rev();
+        let first = first
+            .filter(|_| find.copy)
+            .find(|(answer, ..)| find.repeats(answer));
+        if let Some((_, nonce, difficulty)) = first {
+            return (*nonce, *difficulty);
+        }
+        let layout = self.device.params().layout;
+        let nonce = layout.encode(Origin {
+            chip: find.chip,
+            core: find.core,
+            counter: self.rng.random_range(0..layout.counters()),
+        });
+        // U = D₀/D is uniform for shares found at difficulty D₀.
+        let floor = self.device.effective(asked).get();
+        let difficulty = floor / (1.0 - self.rng.random::<f64>());
+        if self.answers.len() == REMEMBERED_ANSWERS {
+            self.answers.pop_front();
+        }
+        self.answers.push_back((*find, nonce, difficulty));
+        (nonce, difficulty)
     }
 }
 

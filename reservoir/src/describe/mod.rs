@@ -2,11 +2,18 @@
 
 mod counting;
 mod entropy;
+mod evenness;
+pub mod exact;
 mod multiplicity;
+mod resampling;
+mod waits;
 
-pub use counting::{DeadTime, DeadTimeTest, Dispersion, FEWEST_WAITS};
+pub use counting::{DeadTime, DeadTimeTest, Dispersion, FEWEST_WAITS, two_sided};
 pub use entropy::{Entropy, MOST_BINS};
+pub use evenness::Evenness;
 pub use multiplicity::{benjamini_hochberg, holm};
+pub use resampling::Resampling;
+pub use waits::{SameLaw, ShiftedExponential, WaitTest, autocorrelation};
 
 use serde::{Deserialize, Serialize};
 

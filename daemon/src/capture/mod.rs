@@ -1,4 +1,13 @@
-//! `thermine capture`: verify, import, info.
+//! `thermine capture`: verify, import, info, record, compare.
+//!
+//! - [`mod@record`]: a share log at a constant drive;
+//! - [`stream`]: the answers of a capture, each as new, late or a copy; [`quantities`]: what they measure;
+//! - [`compare`]: the same of two captures, side by side.
+
+mod compare;
+mod quantities;
+mod record;
+mod stream;
 
 use std::path::Path;
 
@@ -42,6 +51,19 @@ pub(crate) fn run(command: cli::Capture) -> Result<()> {
                 imported.shares, imported.jobs, imported.duplicates
             );
             println!("{}", imported.capture.display());
+        }
+        cli::Capture::Record(args) => {
+            let (file, said) = record::record(&args)?;
+            println!("{said}");
+            println!("{}", file.display());
+        }
+        cli::Capture::Compare { a, b, json } => {
+            let comparison = compare::compare(&a, &b)?;
+            if json {
+                println!("{}", serde_json::to_string_pretty(&comparison)?);
+            } else {
+                print!("{}", comparison.render());
+            }
         }
         cli::Capture::Info { file } => print!("{}", info(&file)?),
     }

@@ -1,0 +1,502 @@
+//! What the answers of a capture measure, each with its 95 % interval.
+
+use serde::Serialize;
+use thermine_drivers::sim::layout::Layout;
+use thermine_reservoir::bootstrap::Estimate;
+use thermine_reservoir::describe::{
+    DeadTimeTest, Evenness, Resampling, ShiftedExponential, Uniformity, WaitTest, autocorrelation,
+    exact,
+};
+
+use super::stream::{Answer, Answers, Kind};
+
+/// Hashes that a share of difficulty 1 takes: 2^256/(0xFFFF · 2^208 + 1).
+const HASHES: f64 = 4_295_032_833.0;
+
+/// Wait beyond which a switch is over, ms: on a real S9 the last chips begin with the new job at 40 ms.
+const STEADY_MS: f64 = 60.0;
+
+/// Part of the shortest first waits that is not believed: answers to a job before, of which nobody answered
+/// the one in between, look like first answers.
+const ASIDE: f64 = 0.01;
+
+/// Lags at which the waits are looked through for memory.
+pub(super) const LAGS: usize = 10;
+
+/// Half width, in standard deviations, of intervals that hold for ten lags at once: 1 − 0.05/20 of a normal.
+const SIMULTANEOUS: f64 = 2.807;
+
+/// Fits of a slope, each without what the last found far off.
+const TRIMS: usize = 5;
+
+/// Answers that a resample draws together.
+const BLOCK: usize = 20;
+
+/// One measured quantity.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Quantity {
+    pub(super) name: String,
+    pub(super) unit: &'static str,
+    /// Its value with its 95 % interval; `None` if the capture does not tell.
+    pub(super) estimate: Option<Estimate>,
+}
+
+/// A test of one capture on its own.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Test {
+    pub(super) name: &'static str,
+    /// The probability of what was found, or of less likely, under the law; `None` if it cannot be tested.
+    pub(super) p: Option<f64>,
+}
+
+/// Samples that two captures are compared by as a whole.
+#[derive(Debug)]
+pub(super) struct Samples {
+    /// D₀/D of each share.
+    pub(super) difficulty: Vec<f64>,
+    /// Δt of first answers, ms.
+    pub(super) first: Vec<f64>,
+    /// Waits of late answers, ms.
+    pub(super) late: Vec<f64>,
+    /// From a share to its copy, ms.
+    pub(super) copies: Vec<f64>,
+}
+
+/// All that is measured of one capture.
+#[derive(Debug)]
+pub(super) struct Measured {
+    pub(super) quantities: Vec<Quantity>,
+    pub(super) tests: Vec<Test>,
+    pub(super) samples: Samples,
+}
+
+/// Measures `of`; `seed` is that of the resampling.
+pub(super) fn measure(of: &Answers, seed: u64) -> Measured {
+    let answers = &of.answers;
+    let samples = samples(answers);
+    let resampling = Resampling {
+        block: BLOCK,
+        resamples: (2_000_000 / answers.len().max(1)).clamp(200, 1_000),
+        seed,
+    };
+    let mut list = List::default();
+    let hashes = of.difficulty * HASHES;
+    rates(&mut list, of, &samples, hashes, &resampling);
+    law(&mut list, answers);
+    first_waits(&mut list, &samples.first, &resampling);
+    memory(&mut list, &samples.first);
+    late_and_copies(&mut list, answers, &samples, &resampling);
+    let mut tests = layout(&mut list, of);
+    let wait_law = WaitTest::of(&samples.first, ASIDE, seed);
+    tests.splice(
+        0..0,
+        [
+            Test {
+                name: "difficulty: D₀/D uniform (KS)",
+                p: Uniformity::of(samples.difficulty.clone()).map(|test| test.p),
+            },
+            Test {
+                name: "Δt: fixed dead time + exponential (KS, parametric bootstrap)",
+                p: wait_law.map(|test| test.p),
+            },
+            Test {
+                name: "Δt: CV of fixed dead time + exponential (z)",
+                p: wait_law.and_then(|test| {
+                    let dead =
+                        thermine_reservoir::describe::DeadTime::Known(test.law.dead_time.max(0.0));
+                    DeadTimeTest::of(&samples.first, dead).map(|test| test.p)
+                }),
+            },
+        ],
+    );
+    Measured {
+        quantities: list.0,
+        tests,
+        samples,
+    }
+}
+
+#[derive(Default)]
+struct List(Vec<Quantity>);
+
+impl List {
+    fn push(&mut self, name: impl Into<String>, unit: &'static str, estimate: Option<Estimate>) {
+        self.0.push(Quantity {
+            name: name.into(),
+            unit,
+            estimate,
+        });
+    }
+}
+
+fn scaled(estimate: Estimate, by: f64) -> Estimate {
+    Estimate {
+        value: estimate.value * by,
+        low: estimate.low * by,
+        high: estimate.high * by,
+    }
+}
+
+fn samples(answers: &[Answer]) -> Samples {
+    let waits = |kind: Kind| {
+        let of = answers.iter().filter(|answer| answer.kind == kind);
+        of.map(|answer| answer.wait).collect()
+    };
+    Samples {
+        difficulty: unique(answers)
+            .filter_map(|answer| answer.ratio)
+            .map(|ratio| 1.0 / ratio)
+            .collect(),
+        first: waits(Kind::First),
+        late: waits(Kind::Late),
+        copies: answers
+            .iter()
+            .filter_map(|answer| match answer.kind {
+                Kind::Copy(after) => Some(after as f64 * 1e-6),
+                _ => None,
+            })
+            .collect(),
+    }
+}
+
+fn unique(answers: &[Answer]) -> impl Iterator<Item = &Answer> + Clone {
+    let copy = |answer: &&Answer| !matches!(answer.kind, Kind::Copy(_));
+    answers.iter().filter(copy)
+}
+
+fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    values.clone().sum::<f64>() / values.count() as f64
+}
+
+/// Rates of shares and of hashes, and what a new job costs.
+fn rates(list: &mut List, of: &Answers, samples: &Samples, hashes: f64, resampling: &Resampling) {
+    // Waits since the newest job, and not from answer to answer: the host's own time in between is no property
+    // of the unit.
+    let waits: Vec<(f64, Kind)> = of
+        .answers
+        .iter()
+        .map(|answer| (answer.wait * 1e-3, answer.kind))
+        .collect();
+    let rate = resampling.estimate(waits.len(), |places| {
+        let seconds: f64 = places.iter().map(|i| waits[*i].0).sum();
+        let unique = places
+            .iter()
+            .filter(|i| !matches!(waits[**i].1, Kind::Copy(_)));
+        unique.count() as f64 / seconds
+    });
+    list.push("unique shares", "1/s", rate);
+    list.push(
+        "useful and late hash rate",
+        "TH/s",
+        rate.map(|rate| scaled(rate, hashes * 1e-12)),
+    );
+
+    let steady = || {
+        let late = samples.first.iter().filter(|wait| **wait > STEADY_MS);
+        let exposure: f64 = late.clone().map(|wait| wait - STEADY_MS).sum();
+        exact::rate(late.count() as u64, exposure * 1e-3)
+    };
+    let steady = steady();
+    list.push("steady rate, Δt > 60 ms", "1/s", steady);
+    let cycle = {
+        let chips = of.unit.boards * of.unit.columns * of.unit.chips;
+        chips as f64 * of.unit.hashes_per_cycle
+    };
+    let clock = steady.map(|steady| scaled(steady, hashes / cycle * 1e-6));
+    list.push("clock by the steady rate, less errors", "MHz", clock);
+    // Mean wait · (1 − useful/steady), of one job.
+    let loss = resampling.estimate(waits.len(), |places| {
+        let seconds: f64 = places.iter().map(|i| waits[*i].0).sum();
+        let first = places.iter().map(|i| waits[*i]);
+        let first = first
+            .filter(|(_, kind)| *kind == Kind::First)
+            .map(|(wait, _)| wait);
+        let useful = first.clone().count() as f64 / seconds;
+        let beyond = first.map(|wait| wait - STEADY_MS * 1e-3);
+        let beyond = beyond.filter(|wait| *wait > 0.0);
+        let steady = beyond.clone().count() as f64 / beyond.sum::<f64>();
+        seconds / places.len() as f64 * (1.0 - useful / steady) * 1e3
+    });
+    list.push("hashing lost to a new job", "ms", loss);
+}
+
+/// The law of difficulties.
+fn law(list: &mut List, answers: &[Answer]) {
+    let ratios: Vec<f64> = unique(answers).filter_map(|answer| answer.ratio).collect();
+    list.push(
+        "tail exponent of difficulty",
+        "",
+        exact::tail_exponent(&ratios),
+    );
+    let n = ratios.len() as f64;
+    let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+    // The smallest of n lies 1/(n − 1) above the floor on average, and less than 3.7/n but once in forty.
+    let floor = (ratios.len() > 1).then(|| Estimate {
+        value: least * (n - 1.0) / n,
+        low: least * (1.0 - 3.69 / n),
+        high: least,
+    });
+    list.push("lowest difficulty over the one asked", "", floor);
+}
+
+/// Δt of first answers.
+fn first_waits(list: &mut List, first: &[f64], resampling: &Resampling) {
+    let moments = |places: &[usize]| {
+        let mean = places.iter().map(|i| first[*i]).sum::<f64>() / places.len() as f64;
+        let squares: f64 = places.iter().map(|i| (first[*i] - mean).powi(2)).sum();
+        (mean, (squares / (places.len() - 1) as f64).sqrt())
+    };
+    let estimate = |of: &dyn Fn(&[usize]) -> f64| {
+        (first.len() > 2)
+            .then(|| resampling.estimate(first.len(), of))
+            .flatten()
+    };
+    let fitted = |places: &[usize]| {
+        let waits: Vec<f64> = places.iter().map(|i| first[*i]).collect();
+        ShiftedExponential::fit(&waits, ASIDE)
+    };
+    let quantile = |q: f64| {
+        estimate(&|places: &[usize]| {
+            let mut waits: Vec<f64> = places.iter().map(|i| first[*i]).collect();
+            let place = (q * (waits.len() - 1) as f64) as usize;
+            *waits.select_nth_unstable_by(place, f64::total_cmp).1
+        })
+    };
+    list.push(
+        "first answer: mean Δt",
+        "ms",
+        estimate(&|places| moments(places).0),
+    );
+    list.push(
+        "first answer: CV of Δt",
+        "",
+        estimate(&|places| {
+            let (mean, sd) = moments(places);
+            sd / mean
+        }),
+    );
+    list.push("first answer: 1 % quantile", "ms", quantile(0.01));
+    list.push("first answer: 5 % quantile", "ms", quantile(0.05));
+    list.push("first answer: median", "ms", quantile(0.5));
+    list.push("first answer: 95 % quantile", "ms", quantile(0.95));
+    list.push(
+        "dead time, maximum likelihood",
+        "ms",
+        estimate(&|places| fitted(places).map_or(f64::NAN, |law| law.dead_time)),
+    );
+    list.push(
+        "exponential part, maximum likelihood",
+        "ms",
+        estimate(&|places| fitted(places).map_or(f64::NAN, |law| law.scale)),
+    );
+    list.push(
+        "dead time, by moments (mean − sd)",
+        "ms",
+        estimate(&|places| {
+            let (mean, sd) = moments(places);
+            mean - sd
+        }),
+    );
+}
+
+/// Autocorrelation of first waits.
+fn memory(list: &mut List, first: &[f64]) {
+    let spread = SIMULTANEOUS / (first.len().max(1) as f64).sqrt();
+    let found = autocorrelation(first, LAGS);
+    for lag in 1..=LAGS {
+        let value = found.get(lag - 1).copied();
+        let name = format!("autocorrelation of Δt, lag {lag}");
+        list.push(
+            name,
+            "",
+            value.map(|value| Estimate {
+                value,
+                low: value - spread,
+                high: value + spread,
+            }),
+        );
+    }
+}
+
+/// Answers to replaced jobs, and shares sent twice.
+fn late_and_copies(
+    list: &mut List,
+    answers: &[Answer],
+    samples: &Samples,
+    resampling: &Resampling,
+) {
+    let share_of = |kind: &dyn Fn(&Answer) -> bool| {
+        resampling.estimate(answers.len(), |places| {
+            let hits = places.iter().filter(|i| kind(&answers[**i])).count();
+            hits as f64 / places.len() as f64
+        })
+    };
+    list.push(
+        "late answers",
+        "",
+        share_of(&|answer| answer.kind == Kind::Late),
+    );
+    list.push(
+        "copies",
+        "",
+        share_of(&|answer| matches!(answer.kind, Kind::Copy(_))),
+    );
+    let mean_of = |values: &[f64]| {
+        let few = Resampling {
+            block: 1,
+            ..*resampling
+        };
+        let estimate = few.estimate(values.len(), |places| {
+            mean(places.iter().map(|i| values[*i]))
+        });
+        estimate.filter(|_| values.len() > 2)
+    };
+    list.push("late answers: mean wait", "ms", mean_of(&samples.late));
+    list.push("copies: mean delay", "ms", mean_of(&samples.copies));
+    let after_late = answers
+        .windows(2)
+        .filter(|pair| matches!(pair[1].kind, Kind::Copy(_)));
+    let hits = after_late
+        .clone()
+        .filter(|pair| pair[0].kind != Kind::First)
+        .count() as u64;
+    list.push(
+        "copies that follow a late answer or a copy",
+        "",
+        exact::proportion(hits, after_late.count() as u64),
+    );
+}
+
+/// What the nonces tell of the chips.
+fn layout(list: &mut List, of: &Answers) -> Vec<Test> {
+    let layout = of.unit.layout;
+    let chips_known = of.unit.columns * of.unit.chips;
+    let mut chips = vec![0u64; chips_known];
+    let mut cores = vec![0u64; usize::from(layout.cores())];
+    let mut places = vec![None; 256];
+    for index in 0..layout.cores() {
+        places[usize::from(layout.core(index))] = Some(usize::from(index));
+    }
+    let (mut n, mut strange, mut largest) = (0u64, 0u64, 0u32);
+    let mut counters = Vec::new();
+    for answer in unique(&of.answers) {
+        let origin = layout.decode(answer.nonce);
+        let core = places[usize::from(origin.core)];
+        n += 1;
+        match (chips.get_mut(usize::from(origin.chip)), core) {
+            (Some(chip), Some(core)) => {
+                *chip += 1;
+                cores[core] += 1;
+            }
+            _ => strange += 1,
+        }
+        largest = largest.max(origin.counter);
+        counters.push(f64::from(origin.counter));
+    }
+    let span = f64::from(1u32 << layout.counter_bits());
+    list.push(
+        "nonces of no known chip or core",
+        "",
+        exact::proportion(strange, n),
+    );
+    let (by_chip, by_core) = (Evenness::of(&chips), Evenness::of(&cores));
+    let found = |even: Option<Evenness>| even.map(|even| exact_count(even.found, even.places, n));
+    list.push(format!("chips found, of {chips_known}"), "", found(by_chip));
+    list.push(
+        format!("cores found, of {}", cores.len()),
+        "",
+        found(by_core),
+    );
+    list.push(
+        "chips: squared CV of their rates",
+        "",
+        by_chip.map(|even| even.excess),
+    );
+    list.push(
+        "cores: squared CV of their rates",
+        "",
+        by_core.map(|even| even.excess),
+    );
+    let coverage = exact::reach(f64::from(largest), n).map(|reach| scaled(reach, 1.0 / span));
+    list.push("part of the counter's range used", "", coverage);
+    list.push("clock by the work counter", "MHz", work_clock(of, layout));
+    let uniform = coverage.and_then(|coverage| {
+        let top = coverage.value * span;
+        Uniformity::of(
+            counters
+                .iter()
+                .map(|counter| (counter / top).min(1.0))
+                .collect(),
+        )
+    });
+    vec![
+        Test {
+            name: "nonces: even over chips (χ²)",
+            p: by_chip.map(|even| even.p),
+        },
+        Test {
+            name: "nonces: even over cores (χ²)",
+            p: by_core.map(|even| even.p),
+        },
+        Test {
+            name: "nonces: counter uniform (KS)",
+            p: uniform.map(|test| test.p),
+        },
+    ]
+}
+
+/// The number of places found, and the range in which it lies 95 times in 100 if all of them are there: with
+/// `n` events on even places each is missed with probability (1 − 1/places)^n.
+fn exact_count(found: usize, places: usize, n: u64) -> Estimate {
+    let missed = places as f64 * (1.0 - 1.0 / places as f64).powf(n as f64);
+    // Few and nearly independent: Poisson, whose 97.5 % quantile is below this.
+    let most_missed = (missed + 2.0 * missed.sqrt()).ceil();
+    Estimate {
+        value: found as f64,
+        low: (found as f64).min(places as f64 - most_missed),
+        high: places as f64,
+    }
+}
+
+/// Clock from the count of work items in extranonce2 against Δt: each board goes through one work item in
+/// coverage · 2^counter cycles. `None` where shares do not tell their work item.
+fn work_clock(of: &Answers, layout: Layout) -> Option<Estimate> {
+    let points: Vec<(f64, f64)> = of
+        .answers
+        .iter()
+        .filter(|answer| answer.kind == Kind::First && answer.wait > STEADY_MS)
+        .filter_map(|answer| Some((answer.wait, answer.work? as f64)))
+        .collect();
+    if points.len() < 30 || layout != Layout::Bm1387 {
+        return None;
+    }
+    let resampling = Resampling {
+        block: 1,
+        resamples: 400,
+        seed: 1,
+    };
+    let cycles = of.unit.work_cycles / of.unit.boards as f64;
+    resampling.estimate(points.len(), |places| {
+        slope(places, &points) * 1e3 * cycles * 1e-6
+    })
+}
+
+/// Least-squares slope of the second coordinate on the first, over `places`, without what lies more than three
+/// standard deviations off: the work of a queued job is counted from another start.
+fn slope(places: &[usize], points: &[(f64, f64)]) -> f64 {
+    let mut kept = places.to_vec();
+    let mut slope = f64::NAN;
+    for _ in 0..TRIMS {
+        let n = kept.len() as f64;
+        let x = kept.iter().map(|i| points[*i].0).sum::<f64>() / n;
+        let y = kept.iter().map(|i| points[*i].1).sum::<f64>() / n;
+        let moment = |of: &dyn Fn(f64, f64) -> f64| -> f64 {
+            let centred = kept.iter().map(|i| of(points[*i].0 - x, points[*i].1 - y));
+            centred.sum()
+        };
+        slope = moment(&|x, y| x * y) / moment(&|x, _| x * x);
+        let sd = (moment(&|x, y| (y - slope * x).powi(2)) / n).sqrt();
+        kept.retain(|i| (points[*i].1 - y - slope * (points[*i].0 - x)).abs() <= 3.0 * sd);
+    }
+    slope
+}

@@ -1,0 +1,214 @@
+//! `thermine sweep`: voltage × clock × difficulty, and at each point the share times and the reservoir.
+//!
+//! - [`grid`]: the points; [`feasibility`]: what a window can hold, before anything is driven;
+//! - [`cell`]: what is measured at one point; [`run`]: the points on twins, or on one unit;
+//! - [`journal`]: what is finished; [`report`]: tests over all cells, tables, heat maps.
+
+mod cell;
+mod feasibility;
+mod grid;
+mod journal;
+mod report;
+mod run;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thermine_drivers::sim::params::Params;
+use thermine_reservoir::split::Split;
+
+use crate::cli::Unit;
+use crate::config::Config;
+use grid::{Doublings, Grid, MOST_CELLS, Range};
+use journal::Journal;
+
+/// `thermine sweep`.
+#[derive(Debug, Args)]
+pub struct Sweep {
+    /// Configuration of a unit, whose points are then driven one after the other; without it, twins.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "unit")]
+    config: Option<PathBuf>,
+    /// Which twin, if no configuration is named.
+    #[arg(short, long, value_enum, default_value = "s9")]
+    unit: Unit,
+    /// Voltages in V, LOW:HIGH:STEP or one; of an S9 those of a board [default: 7.0:8.4:0.2 for an S9].
+    #[arg(long, value_name = "RANGE")]
+    voltage: Option<Range>,
+    /// Chip clocks in MHz, LOW:HIGH:STEP or one [default: 200:600:25 for an S9].
+    #[arg(long, value_name = "RANGE")]
+    frequency: Option<Range>,
+    /// Share difficulties, LOW:HIGH by factors of two, or one [default: 1024:65536 for an S9].
+    #[arg(long, value_name = "RANGE")]
+    difficulty: Option<Doublings>,
+    /// Window in which the shares of a cell are timed, s.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300.0)]
+    window: f64,
+    /// Shares that a cell should hold; how many cells cannot is said first.
+    #[arg(long, default_value_t = 100)]
+    shares: u64,
+    /// Length of a step of the reservoir, s.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    hold: f64,
+    /// Training steps of the memory capacity; the test has half of them.
+    #[arg(long, value_name = "STEPS", default_value_t = 400)]
+    train: usize,
+    /// Score NARMA-10 in each cell too: four times the work.
+    #[arg(long)]
+    narma: bool,
+    /// Only say what the windows can hold.
+    #[arg(long)]
+    feasibility: bool,
+    /// Seed of the units, the inputs and the statistics.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Folder of the sweep. With the finished cells of the same sweep in it, it is gone on with
+    /// [default: `runs/sweep-HASH`].
+    #[arg(short, long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
+/// What a cell depends on, beside its point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Settings {
+    window_seconds: f64,
+    shares: u64,
+    hold_seconds: f64,
+    split: Split,
+    /// Longest delay of the memory capacity, steps.
+    delays: usize,
+    narma: bool,
+    seed: u64,
+}
+
+/// A sweep, ready to run.
+#[derive(Debug)]
+struct Plan {
+    config: Config,
+    on_twin: bool,
+    params: Params,
+    grid: Grid,
+    settings: Settings,
+    config_hash: String,
+}
+
+/// Runs the subcommand.
+#[expect(clippy::print_stdout, reason = "its output is what it is for")]
+pub(crate) fn run(args: Sweep) -> Result<()> {
+    let plan = plan(&args)?;
+    print!(
+        "{}",
+        feasibility::said(&plan.params, &plan.grid, &plan.settings)
+    );
+    if args.feasibility {
+        return Ok(());
+    }
+    let folder = args
+        .out
+        .unwrap_or_else(|| PathBuf::from("runs").join(format!("sweep-{}", plan.config_hash)));
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let points = plan.grid.points();
+    let mut journal = Journal::open(&folder, &plan.config_hash, points.len())?;
+    if !journal.done.is_empty() {
+        println!(
+            "{} of {} cells are finished already",
+            journal.done.len(),
+            points.len()
+        );
+    }
+    run::cells(&plan, &points, &mut journal)?;
+    let left = points.len() - journal.done.len();
+    let report = report::Report::of(&plan, &journal.done)?;
+    report.write(&folder, &plan.grid)?;
+    print!("{}", report.render());
+    println!("{}", folder.display());
+    if left > 0 {
+        bail!(
+            "interrupted with {left} cells to go: the same command with --out {} goes on",
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
+fn plan(args: &Sweep) -> Result<Plan> {
+    let on_twin = args.config.is_none();
+    let config = match &args.config {
+        Some(path) => Config::load(path)?,
+        None => Config::simulated(args.unit.model())?,
+    };
+    let model = config.unit.model;
+    let Some(params) = Params::of(model) else {
+        bail!(
+            "{model}: a chain of bare chips has neither a twin nor a voltage: sweep a unit with a controller"
+        );
+    };
+    for (name, value) in [("--window", args.window), ("--hold", args.hold)] {
+        if !(1.0..=1e6).contains(&value) {
+            bail!("{name} {value}: must be 1 to 1,000,000 s");
+        }
+    }
+    if !(100..=100_000).contains(&args.train) {
+        bail!("--train {}: must be 100 to 100,000 steps", args.train);
+    }
+    let (voltages, frequencies, difficulties) = Grid::default_of(model);
+    let or = |asked: Option<Range>, default: &str| -> Result<Vec<f64>> {
+        let parse = |text: &str| text.parse::<Range>().map_err(anyhow::Error::msg);
+        Ok(asked.map_or_else(|| parse(default), Ok)?.values())
+    };
+    let difficulties = match args.difficulty {
+        Some(asked) => asked,
+        None => difficulties.parse().map_err(anyhow::Error::msg)?,
+    };
+    // A twin is set by its maker; a unit only by its wire.
+    let settable = on_twin || model.limits().voltage.is_some();
+    if args.voltage.is_some() && !settable {
+        bail!("--voltage: that of a {model} cannot be set over its wire");
+    }
+    let grid = Grid {
+        voltages: if settable {
+            or(args.voltage, voltages)?
+        } else {
+            Vec::new()
+        },
+        frequencies: or(args.frequency, frequencies)?,
+        difficulties: difficulties.values(),
+    };
+    let cells = grid.points().len();
+    if cells > MOST_CELLS {
+        bail!("{cells} cells are more than {MOST_CELLS}: take larger steps");
+    }
+    let settings = Settings {
+        window_seconds: args.window,
+        shares: args.shares,
+        hold_seconds: args.hold,
+        split: Split {
+            washout: 50,
+            train: args.train,
+            test: args.train / 2,
+        },
+        delays: 30,
+        narma: args.narma,
+        seed: args.seed,
+    };
+    let everything = serde_json::to_string(&(
+        env!("CARGO_PKG_VERSION"),
+        on_twin,
+        config.fingerprint()?.0,
+        &params,
+        &grid,
+        &settings,
+    ))?;
+    let config_hash = hex::encode(Sha256::digest(everything))[..16].to_string();
+    Ok(Plan {
+        config,
+        on_twin,
+        params,
+        grid,
+        settings,
+        config_hash,
+    })
+}

@@ -1,0 +1,80 @@
+//! Intervals for any statistic of a sequence, by moving-block bootstrap (Künsch, Ann. Statist. 17(3), 1989).
+
+use rand::RngExt;
+
+use crate::bootstrap::Estimate;
+use crate::random;
+
+/// Blocks of a sequence's places, drawn with replacement.
+#[derive(Debug, Clone, Copy)]
+pub struct Resampling {
+    /// Length of a block: longer than what neighbours have in common.
+    pub block: usize,
+    /// Resamples.
+    pub resamples: usize,
+    /// Seed of the blocks.
+    pub seed: u64,
+}
+
+impl Resampling {
+    /// The value of `statistic` on the places 0..`n` as they are, and the 2.5 % and 97.5 % quantiles over the
+    /// resamples; `None` of an empty sequence, or if the value is not finite. Resamples on which the statistic
+    /// is not finite are left out.
+    pub fn estimate(&self, n: usize, statistic: impl Fn(&[usize]) -> f64) -> Option<Estimate> {
+        if n == 0 {
+            return None;
+        }
+        let mut places: Vec<usize> = (0..n).collect();
+        let value = statistic(&places);
+        let mut rng = random::stream(self.seed, 12);
+        let block = self.block.clamp(1, n);
+        let mut values = Vec::with_capacity(self.resamples);
+        for _ in 0..self.resamples {
+            for chunk in places.chunks_mut(block) {
+                let start = rng.random_range(0..=n - block);
+                for (i, place) in chunk.iter_mut().enumerate() {
+                    *place = start + i;
+                }
+            }
+            values.push(statistic(&places));
+        }
+        values.retain(|value| value.is_finite());
+        values.sort_by(f64::total_cmp);
+        let last = values.len().checked_sub(1)?;
+        let quantile = |q: f64| values[(q * last as f64).round() as usize];
+        value.is_finite().then(|| Estimate {
+            value,
+            low: quantile(0.025),
+            high: quantile(0.975),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_of_a_mean_holds_its_level() {
+        let resampling = |seed| Resampling {
+            block: 5,
+            resamples: 200,
+            seed,
+        };
+        let covered = (0..200)
+            .filter(|seed| {
+                let mut rng = random::stream(*seed, 4);
+                let values: Vec<f64> = (0..200).map(|_| rng.random::<f64>()).collect();
+                let mean = |places: &[usize]| {
+                    places.iter().map(|i| values[*i]).sum::<f64>() / places.len() as f64
+                };
+                let e = resampling(*seed).estimate(200, mean).expect("values");
+                e.low <= 0.5 && 0.5 <= e.high
+            })
+            .count();
+        // 190 expected, some less as blocks at the ends are drawn less.
+        assert!((176..=199).contains(&covered), "{covered}");
+        assert_eq!(resampling(1).estimate(0, |_| 0.0), None);
+        assert_eq!(resampling(1).estimate(3, |_| f64::NAN), None);
+    }
+}
