@@ -1,5 +1,7 @@
 //! A simulated share log beside that of a real S9: the same analyses, and values inside its intervals.
 
+#![expect(clippy::print_stdout, reason = "a skipped test says why")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -87,7 +89,6 @@ fn a_simulated_s9_measures_what_a_real_one_does() {
     let csv =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/antminer-s9-shares.csv");
     if !csv.exists() {
-        #[expect(clippy::print_stdout, reason = "a skipped test says why")]
         println!(
             "skipped the rest: the real capture, {}, is not on this machine",
             csv.display()

@@ -1,10 +1,12 @@
 //! `thermine capture`: verify, import, info, record, compare.
 //!
 //! - [`mod@record`]: a share log at a constant drive;
-//! - [`stream`]: the answers of a capture, each as new, late or a copy; [`quantities`]: what they measure;
+//! - [`stream`]: the answers of a capture, each as new, late or a copy; [`quantities`] and [`layout`]: what they
+//!   measure;
 //! - [`compare`]: the same of two captures, side by side.
 
 mod compare;
+mod layout;
 mod quantities;
 mod record;
 mod stream;

@@ -1,20 +1,19 @@
 //! What the answers of a capture measure, each with its 95 % interval.
 
 use serde::Serialize;
-use thermine_drivers::sim::layout::Layout;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::{
-    DeadTimeTest, Evenness, Resampling, ShiftedExponential, Uniformity, WaitTest, autocorrelation,
-    exact,
+    DeadTimeTest, Resampling, ShiftedExponential, Uniformity, WaitTest, autocorrelation, exact,
 };
 
+use super::layout;
 use super::stream::{Answer, Answers, Kind};
 
 /// Hashes that a share of difficulty 1 takes: 2^256/(0xFFFF · 2^208 + 1).
 const HASHES: f64 = 4_295_032_833.0;
 
 /// Wait beyond which a switch is over, ms: on a real S9 the last chips begin with the new job at 40 ms.
-const STEADY_MS: f64 = 60.0;
+pub(super) const STEADY_MS: f64 = 60.0;
 
 /// Part of the shortest first waits that is not believed: answers to a job before, of which nobody answered
 /// the one in between, look like first answers.
@@ -25,9 +24,6 @@ pub(super) const LAGS: usize = 10;
 
 /// Half width, in standard deviations, of intervals that hold for ten lags at once: 1 − 0.05/20 of a normal.
 const SIMULTANEOUS: f64 = 2.807;
-
-/// Fits of a slope, each without what the last found far off.
-const TRIMS: usize = 5;
 
 /// Answers that a resample draws together.
 const BLOCK: usize = 20;
@@ -86,7 +82,7 @@ pub(super) fn measure(of: &Answers, seed: u64) -> Measured {
     first_waits(&mut list, &samples.first, &resampling);
     memory(&mut list, &samples.first);
     late_and_copies(&mut list, answers, &samples, &resampling);
-    let mut tests = layout(&mut list, of);
+    let mut tests = layout::layout(&mut list, of);
     let wait_law = WaitTest::of(&samples.first, ASIDE, seed);
     tests.splice(
         0..0,
@@ -116,11 +112,17 @@ pub(super) fn measure(of: &Answers, seed: u64) -> Measured {
     }
 }
 
-#[derive(Default)]
-struct List(Vec<Quantity>);
+/// Quantities as they are measured.
+#[derive(Debug, Default)]
+pub(super) struct List(Vec<Quantity>);
 
 impl List {
-    fn push(&mut self, name: impl Into<String>, unit: &'static str, estimate: Option<Estimate>) {
+    pub(super) fn push(
+        &mut self,
+        name: impl Into<String>,
+        unit: &'static str,
+        estimate: Option<Estimate>,
+    ) {
         self.0.push(Quantity {
             name: name.into(),
             unit,
@@ -129,7 +131,7 @@ impl List {
     }
 }
 
-fn scaled(estimate: Estimate, by: f64) -> Estimate {
+pub(super) fn scaled(estimate: Estimate, by: f64) -> Estimate {
     Estimate {
         value: estimate.value * by,
         low: estimate.low * by,
@@ -159,7 +161,7 @@ fn samples(answers: &[Answer]) -> Samples {
     }
 }
 
-fn unique(answers: &[Answer]) -> impl Iterator<Item = &Answer> + Clone {
+pub(super) fn unique(answers: &[Answer]) -> impl Iterator<Item = &Answer> + Clone {
     let copy = |answer: &&Answer| !matches!(answer.kind, Kind::Copy(_));
     answers.iter().filter(copy)
 }
@@ -365,138 +367,4 @@ fn late_and_copies(
         "",
         exact::proportion(hits, after_late.count() as u64),
     );
-}
-
-/// What the nonces tell of the chips.
-fn layout(list: &mut List, of: &Answers) -> Vec<Test> {
-    let layout = of.unit.layout;
-    let chips_known = of.unit.columns * of.unit.chips;
-    let mut chips = vec![0u64; chips_known];
-    let mut cores = vec![0u64; usize::from(layout.cores())];
-    let mut places = vec![None; 256];
-    for index in 0..layout.cores() {
-        places[usize::from(layout.core(index))] = Some(usize::from(index));
-    }
-    let (mut n, mut strange, mut largest) = (0u64, 0u64, 0u32);
-    let mut counters = Vec::new();
-    for answer in unique(&of.answers) {
-        let origin = layout.decode(answer.nonce);
-        let core = places[usize::from(origin.core)];
-        n += 1;
-        match (chips.get_mut(usize::from(origin.chip)), core) {
-            (Some(chip), Some(core)) => {
-                *chip += 1;
-                cores[core] += 1;
-            }
-            _ => strange += 1,
-        }
-        largest = largest.max(origin.counter);
-        counters.push(f64::from(origin.counter));
-    }
-    let span = f64::from(1u32 << layout.counter_bits());
-    list.push(
-        "nonces of no known chip or core",
-        "",
-        exact::proportion(strange, n),
-    );
-    let (by_chip, by_core) = (Evenness::of(&chips), Evenness::of(&cores));
-    let found = |even: Option<Evenness>| even.map(|even| exact_count(even.found, even.places, n));
-    list.push(format!("chips found, of {chips_known}"), "", found(by_chip));
-    list.push(
-        format!("cores found, of {}", cores.len()),
-        "",
-        found(by_core),
-    );
-    list.push(
-        "chips: squared CV of their rates",
-        "",
-        by_chip.map(|even| even.excess),
-    );
-    list.push(
-        "cores: squared CV of their rates",
-        "",
-        by_core.map(|even| even.excess),
-    );
-    let coverage = exact::reach(f64::from(largest), n).map(|reach| scaled(reach, 1.0 / span));
-    list.push("part of the counter's range used", "", coverage);
-    list.push("clock by the work counter", "MHz", work_clock(of, layout));
-    let uniform = coverage.and_then(|coverage| {
-        let top = coverage.value * span;
-        Uniformity::of(
-            counters
-                .iter()
-                .map(|counter| (counter / top).min(1.0))
-                .collect(),
-        )
-    });
-    vec![
-        Test {
-            name: "nonces: even over chips (χ²)",
-            p: by_chip.map(|even| even.p),
-        },
-        Test {
-            name: "nonces: even over cores (χ²)",
-            p: by_core.map(|even| even.p),
-        },
-        Test {
-            name: "nonces: counter uniform (KS)",
-            p: uniform.map(|test| test.p),
-        },
-    ]
-}
-
-/// The number of places found, and the range in which it lies 95 times in 100 if all of them are there: with
-/// `n` events on even places each is missed with probability (1 − 1/places)^n.
-fn exact_count(found: usize, places: usize, n: u64) -> Estimate {
-    let missed = places as f64 * (1.0 - 1.0 / places as f64).powf(n as f64);
-    // Few and nearly independent: Poisson, whose 97.5 % quantile is below this.
-    let most_missed = (missed + 2.0 * missed.sqrt()).ceil();
-    Estimate {
-        value: found as f64,
-        low: (found as f64).min(places as f64 - most_missed),
-        high: places as f64,
-    }
-}
-
-/// Clock from the count of work items in extranonce2 against Δt: each board goes through one work item in
-/// coverage · 2^counter cycles. `None` where shares do not tell their work item.
-fn work_clock(of: &Answers, layout: Layout) -> Option<Estimate> {
-    let points: Vec<(f64, f64)> = of
-        .answers
-        .iter()
-        .filter(|answer| answer.kind == Kind::First && answer.wait > STEADY_MS)
-        .filter_map(|answer| Some((answer.wait, answer.work? as f64)))
-        .collect();
-    if points.len() < 30 || layout != Layout::Bm1387 {
-        return None;
-    }
-    let resampling = Resampling {
-        block: 1,
-        resamples: 400,
-        seed: 1,
-    };
-    let cycles = of.unit.work_cycles / of.unit.boards as f64;
-    resampling.estimate(points.len(), |places| {
-        slope(places, &points) * 1e3 * cycles * 1e-6
-    })
-}
-
-/// Least-squares slope of the second coordinate on the first, over `places`, without what lies more than three
-/// standard deviations off: the work of a queued job is counted from another start.
-fn slope(places: &[usize], points: &[(f64, f64)]) -> f64 {
-    let mut kept = places.to_vec();
-    let mut slope = f64::NAN;
-    for _ in 0..TRIMS {
-        let n = kept.len() as f64;
-        let x = kept.iter().map(|i| points[*i].0).sum::<f64>() / n;
-        let y = kept.iter().map(|i| points[*i].1).sum::<f64>() / n;
-        let moment = |of: &dyn Fn(f64, f64) -> f64| -> f64 {
-            let centred = kept.iter().map(|i| of(points[*i].0 - x, points[*i].1 - y));
-            centred.sum()
-        };
-        slope = moment(&|x, y| x * y) / moment(&|x, _| x * x);
-        let sd = (moment(&|x, y| (y - slope * x).powi(2)) / n).sqrt();
-        kept.retain(|i| (points[*i].1 - y - slope * (points[*i].0 - x)).abs() <= 3.0 * sd);
-    }
-    slope
 }

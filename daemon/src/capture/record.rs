@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::substrate::{Discipline, Drive, Pace, Provenance, Refused, Substrate};
@@ -58,12 +58,7 @@ pub(super) fn record(args: &cli::Record) -> Result<(PathBuf, String)> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let recorded = runtime.block_on(async {
-        tokio::select! {
-            done = on_wire(&config, args, recorder) => done,
-            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
-        }
-    });
+    let recorded = runtime.block_on(on_wire(&config, args, recorder));
     runtime.shutdown_timeout(Duration::from_secs(2));
     let state = match &recorded {
         Ok(_) => "finished".to_string(),
@@ -135,7 +130,11 @@ async fn on_wire(config: &Config, args: &cli::Record, recorder: Recorder) -> Res
     if config.unit.simulated.is_none() {
         progress.say(&format!("waiting for {}", unit.instructions()));
     }
-    let recorded = drive(&mut unit, config, args.shares, recorder, &progress).await;
+    // An interruption ends the drive, and not what follows: the unit is left at its safe point all the same.
+    let recorded = tokio::select! {
+        done = drive(&mut unit, config, args.shares, recorder, &progress) => done,
+        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+    };
     if !unit.end().await {
         progress.say("the unit has NOT confirmed its safe operating point: look after it");
     }

@@ -49,12 +49,7 @@ pub(super) fn cells(plan: &Plan, points: &[Point], journal: &mut Journal) -> Res
         });
         on_twins(plan, points, &left, journal, &bar, &stop)
     } else {
-        runtime.block_on(async {
-            tokio::select! {
-                done = on_unit(plan, points, &left, journal, (&bar, &progress)) => done,
-                _ = tokio::signal::ctrl_c() => Ok(()),
-            }
-        })
+        runtime.block_on(on_unit(plan, points, &left, journal, (&bar, &progress)))
     };
     runtime.shutdown_timeout(Duration::from_secs(2));
     result
@@ -183,7 +178,11 @@ async fn on_unit(
     if plan.config.unit.simulated.is_none() {
         progress.say(&format!("waiting for {}", unit.instructions()));
     }
-    let done = unit_cells(plan, points, left, journal, &mut unit, bar).await;
+    // An interruption ends the cell, and not what follows: the unit is left at its safe point all the same.
+    let done = tokio::select! {
+        done = unit_cells(plan, points, left, journal, &mut unit, bar) => done,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    };
     if !unit.end().await {
         progress.say("the unit has NOT confirmed its safe operating point: look after it");
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 
 use super::command::{Spoken, Tap};
-use super::device::Find;
+use super::find::Find;
 use super::firmware::{Firmware, Opening};
 use crate::clock::{Clock, Nanos};
 use crate::pow::work::BIP320_MASK;

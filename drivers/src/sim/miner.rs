@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::command::{Command, Inbox, Order, Spoken, Tap};
 use super::connection::{Connection, MinerError, REMEMBERED_JOBS, REMEMBERED_SUBMITS, Received};
-use super::device::{Device, Find};
+use super::device::Device;
+use super::find::Find;
 use super::firmware::{BMMINER, Firmware};
 use super::layout::Origin;
 use crate::clock::{Clock, Nanos, Seat};

@@ -29,6 +29,7 @@ mod connections;
 pub mod device;
 mod exp;
 pub mod fault;
+pub mod find;
 pub mod firmware;
 pub mod goldshell;
 mod hashing;
@@ -48,8 +49,9 @@ mod testing;
 mod tests;
 mod thermal;
 
-pub use device::{Device, Find};
+pub use device::Device;
 pub use fault::Fault;
+pub use find::Find;
 pub use layout::Layout;
 pub use params::Params;
 pub use sensors::{BoardSensors, Sensors};

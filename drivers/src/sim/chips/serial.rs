@@ -23,7 +23,7 @@ use crate::bm13xx::{Command, Family, Job, Port, PortError, Reply, Request};
 use crate::clock::{Clock, Nanos, Seat};
 use crate::pow::Difficulty;
 use crate::seed::{self, Rng};
-use crate::sim::device::{Device, Find};
+use crate::sim::{Device, Find};
 use crate::unit::OperatingPoint;
 
 /// Requests, and replies, that may be on the line at a time; what comes beyond is lost. At the slowest rate
