@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::experiment::Kind;
-use crate::{capture, devices, discover, sim, train};
+use crate::{capture, devices, discover, sim, switch_profile, tpf, train};
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
@@ -34,6 +34,11 @@ pub enum Command {
     /// Find the mining units on a network and name them from what they say; nothing is set, and nobody is
     /// logged in.
     Discover(Discover),
+    /// The Thermodynamic Probability Filter: what it is worth.
+    #[command(subcommand)]
+    Tpf(tpf::Tpf),
+    /// What hashing is lost to each change of jobs, in a capture or on a unit.
+    SwitchProfile(switch_profile::Args),
 }
 
 /// `thermine train`.
@@ -231,5 +236,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Devices(args) => devices::run(args),
         Command::Capture(command) => capture::run(command),
         Command::Discover(args) => discover::run(args),
+        Command::Tpf(command) => tpf::run(command),
+        Command::SwitchProfile(args) => switch_profile::run(args),
     }
 }

@@ -14,4 +14,6 @@ mod capture;
 mod devices;
 mod discover;
 mod sim;
+mod switch_profile;
+mod tpf;
 mod train;

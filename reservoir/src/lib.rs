@@ -21,6 +21,7 @@ pub mod random;
 pub mod readout;
 pub mod split;
 pub mod state;
+pub mod switching;
 pub mod tasks;
 mod tridiagonal;
 pub mod verdict;

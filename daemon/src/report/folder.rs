@@ -188,7 +188,11 @@ pub fn plot_waits(folder: &Path, title: &str, arms: &[(&str, &[f64])]) -> Result
     write(folder, "delta-t.svg", plot.render())
 }
 
-fn write(folder: &Path, name: &str, text: String) -> Result<()> {
+/// Writes one file of a report.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write(folder: &Path, name: &str, text: String) -> Result<()> {
     let path = folder.join(name);
     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -180,6 +180,20 @@ impl Capture {
         }
     }
 
+    /// When the jobs of a stream were sent, in order. A stream that holds no jobs, as a twin's, says it by its
+    /// steps, each of which begins with one.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn sendings(&self, stream: &Stream) -> Result<Vec<Nanos>, StoreError> {
+        let query = if stream.jobs > 0 {
+            "SELECT sent_ns AS ns FROM job WHERE stream = ?1 ORDER BY sent_ns"
+        } else {
+            "SELECT started_ns AS ns FROM step WHERE stream = ?1 ORDER BY started_ns"
+        };
+        self.rows(query, [stream.id], |row| nanos(row, "ns"))
+    }
+
     /// The steps of a stream as recorded, for a replay. A stream without steps is one that another
     /// program recorded: each of its answered jobs is then served as a step without a drive.
     ///

@@ -7,8 +7,9 @@
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{Beta, ContinuousCDF, Normal};
+use statrs::distribution::{ContinuousCDF, Normal};
 
+use super::binomial::binomial_interval;
 use super::discrimination::{Auc, TVLA_LIMIT, Tvla};
 use super::permutation;
 use super::power;
@@ -329,24 +330,6 @@ fn area(coupling: f64) -> f64 {
     sum / (high.len() * other.len()) as f64
 }
 
-/// Exact interval of a rate of which `count` of `n` are known, missing it with probability `alpha` at most.
-fn binomial_interval(count: usize, n: usize, alpha: f64) -> (f64, f64) {
-    let quantile = |a: usize, b: usize, p: f64| {
-        Beta::new(a as f64, b as f64).map_or(f64::NAN, |law| law.inverse_cdf(p))
-    };
-    let low = if count == 0 {
-        0.0
-    } else {
-        quantile(count, n - count + 1, 0.5 * alpha)
-    };
-    let high = if count == n {
-        1.0
-    } else {
-        quantile(count + 1, n - count, 1.0 - 0.5 * alpha)
-    };
-    (low, high)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -412,9 +395,5 @@ mod tests {
             assert!((0.85..1.0).contains(&kept), "{coupling}: {kept}");
         }
         assert!((area(0.0) - 0.5).abs() < 1e-12);
-        let (low, high) = binomial_interval(5, 10, 0.05);
-        assert!((low - 0.1871).abs() < 1e-4 && (high - 0.8129).abs() < 1e-4);
-        let (low, high) = binomial_interval(0, 10, 0.05);
-        assert!(low == 0.0 && (high - 0.3085).abs() < 1e-4);
     }
 }

@@ -8,8 +8,12 @@
 //! n_x is how many other values of x lie strictly nearer than the k-th neighbour in the plane, by the larger of
 //! both distances. Each side is standardised first. Costs O(N log N).
 
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
 use statrs::function::gamma::digamma;
 use thiserror::Error;
+
+use crate::random::Rng;
 
 /// Most points.
 pub const MOST_POINTS: usize = 1 << 22;
@@ -90,6 +94,48 @@ pub fn ksg(x: &[f64], y: &[f64], k: usize) -> Result<f64, KsgError> {
     }
     let nats = psi[k - 1] + psi[n - 1] - sum / n as f64;
     Ok(nats / std::f64::consts::LN_2)
+}
+
+/// The estimate beside permutations of one side.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct KsgTest {
+    /// The estimate, in bits.
+    pub bits: f64,
+    /// Mean of the permutations' estimates, in bits.
+    pub null_mean: f64,
+    /// (1 + permutations with an estimate at least as large)/(1 + permutations).
+    pub p: f64,
+    /// Permutations.
+    pub permutations: usize,
+}
+
+/// Tests independence by [`ksg`] with `permutations` of freely exchangeable values, each of which costs as much as
+/// the estimate itself.
+///
+/// # Errors
+/// As [`ksg`].
+pub fn ksg_test(
+    x: &[f64],
+    y: &[f64],
+    k: usize,
+    permutations: usize,
+    rng: &mut Rng,
+) -> Result<KsgTest, KsgError> {
+    let bits = ksg(x, y, k)?;
+    let mut y = y.to_vec();
+    let (mut as_large, mut sum) = (0usize, 0.0);
+    for _ in 0..permutations {
+        y.shuffle(rng);
+        let null = ksg(x, &y, k)?;
+        as_large += usize::from(null >= bits);
+        sum += null;
+    }
+    Ok(KsgTest {
+        bits,
+        null_mean: sum / permutations.max(1) as f64,
+        p: (as_large + 1) as f64 / (permutations + 1) as f64,
+        permutations,
+    })
 }
 
 /// Values of `sorted` strictly nearer to `centre` than `distance`.
@@ -291,6 +337,18 @@ mod tests {
                 "{rho}: {found} for {expected}"
             );
         }
+    }
+
+    #[test]
+    fn the_test_finds_what_there_is_and_no_more() {
+        let p = |rho, seed| {
+            let (x, y) = gaussian(200, rho, seed);
+            let mut rng = random::stream(seed, 5);
+            ksg_test(&x, &y, 3, 99, &mut rng).expect("a test").p
+        };
+        assert_eq!(p(0.8, 1), 0.01);
+        let rejected = (0..60).filter(|seed| p(0.0, *seed) <= 0.05).count();
+        assert!(rejected <= 9, "{rejected} of 60");
     }
 
     #[test]
