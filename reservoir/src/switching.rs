@@ -208,7 +208,8 @@ impl SwitchProfile {
         let mut hazards = hazards(&sent, binning, bins as usize);
         let mut ages = Vec::new();
         for share in shares {
-            let after = sent.partition_point(|time| *time <= share.arrived);
+            // What is sent in answer to a share may go out at the very time at which it came.
+            let after = sent.partition_point(|time| *time < share.arrived);
             let Some(exposure) = after.checked_sub(1).and_then(|i| exposures.get_mut(i)) else {
                 continue;
             };
@@ -339,16 +340,17 @@ mod tests {
     use super::*;
 
     /// A unit that begins a new job after `dead` seconds, and every share of which brings the next job; shares of
-    /// the old job still come until `old_until`.
+    /// the old job still come until `old_until`; the server takes `reply` seconds.
     fn simulated(
         n: usize,
         rate: f64,
         dead: f64,
         old_until: f64,
+        reply: f64,
         seed: u64,
     ) -> (Vec<f64>, Vec<SharePoint>) {
         let mut rng = random::stream(seed, 4);
-        let (mut now, mut before) = (0.0, 0.0);
+        let (mut now, mut before) = (0.0, -1.0);
         let (mut sent, mut shares) = (Vec::new(), Vec::new());
         for _ in 0..n {
             sent.push(now);
@@ -365,7 +367,7 @@ mod tests {
                 job_sent: now,
             });
             before = now;
-            now += wait + 1e-4;
+            now += wait + reply;
         }
         (sent, shares)
     }
@@ -375,10 +377,12 @@ mod tests {
         let (dead, rate) = (0.025, 12.0);
         let mut covered = [0; 3];
         for seed in 0..40 {
-            let (sent, shares) = simulated(2_000, rate, dead, 0.01, seed);
+            // In virtual time the next job goes out at the very time at which the share came.
+            let reply = if seed % 2 == 0 { 0.0 } else { 1e-4 };
+            let (sent, shares) = simulated(2_000, rate, dead, 0.01, reply, seed);
             let p = SwitchProfile::of(&sent, &shares, Binning::default(), seed).expect("enough");
             assert_eq!(p.switches, 1_999);
-            let cycle = dead + 1.0 / rate + 1e-4;
+            let cycle = dead + 1.0 / rate + reply;
             let inside = |e: &Estimate, truth: f64| usize::from(e.low <= truth && truth <= e.high);
             covered[0] += inside(&p.steady_rate, rate);
             covered[1] += inside(&p.fraction_lost, 1.0 - 1.0 / (cycle * rate));
@@ -398,7 +402,7 @@ mod tests {
 
     #[test]
     fn exposure_adds_up() {
-        let (sent, shares) = simulated(300, 12.0, 0.02, 0.0, 1);
+        let (sent, shares) = simulated(300, 12.0, 0.02, 0.0, 1e-4, 1);
         let binning = Binning {
             up_to: 10.0,
             ..Binning::default()
@@ -415,7 +419,7 @@ mod tests {
 
     #[test]
     fn too_little_is_said_to_be_too_little() {
-        let (sent, shares) = simulated(20, 12.0, 0.02, 0.0, 1);
+        let (sent, shares) = simulated(20, 12.0, 0.02, 0.0, 1e-4, 1);
         let of = |sent: &[f64], binning| SwitchProfile::of(sent, &shares, binning, 1);
         assert_eq!(
             of(&sent, Binning::default()),

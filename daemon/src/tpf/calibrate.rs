@@ -9,6 +9,7 @@ use thermine_reservoir::information::calibration::{Rate, Setting, Test, bits, ra
 
 use super::study::Args;
 use crate::report::folder;
+use crate::report::progress::Progress;
 use crate::report::svg::Plot;
 use crate::report::table::table;
 
@@ -38,13 +39,18 @@ pub(super) fn run(args: &Args) -> Result<()> {
         alpha: 0.05,
         seed: args.seed,
     };
+    let bar = Progress::default().bar("couplings", COUPLINGS.len());
     let calibration = Calibration {
         version: env!("CARGO_PKG_VERSION"),
         provenance: "simulated",
         setting,
         curves: COUPLINGS
             .into_iter()
-            .map(|coupling| (bits(coupling), rates(&setting, coupling)))
+            .map(|coupling| {
+                let rates = rates(&setting, coupling);
+                bar.step();
+                (bits(coupling), rates)
+            })
             .collect(),
     };
     folder::write(

@@ -1,5 +1,6 @@
 //! The shares of one stream of a capture, as the laboratory wants them: verified, in order, with when jobs were sent.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -12,7 +13,7 @@ use thermine_reservoir::switching::SharePoint;
 use crate::store::{Capture, import, verify};
 
 /// Most shares that are held.
-const MOST_SHARES: u64 = 1 << 22;
+const MOST_SHARES: u64 = 1 << 20;
 
 /// Name of the capture that is made of a CSV file, in the report folder.
 const CAPTURE: &str = "capture.sqlite";
@@ -36,8 +37,8 @@ pub(crate) struct Share {
     pub asked: Option<f64>,
     /// Difficulty found; `None` if its job is not known.
     pub found: Option<f64>,
-    /// What was made of it.
-    pub verdict: Verdict,
+    /// Whether it is work: accepted, or too late for its job, and not sent before.
+    pub work: bool,
 }
 
 /// What there is to judge by.
@@ -89,7 +90,8 @@ impl Evidence {
         };
         if stream.shares > MOST_SHARES {
             bail!(
-                "stream `{}` of {} holds {} shares, more than the {MOST_SHARES} that are looked at",
+                "stream `{}` of {} holds {} shares, more than the {MOST_SHARES} that fit: \
+                 name another with --stream, or record for a shorter time",
                 stream.name,
                 path.display(),
                 stream.shares
@@ -99,6 +101,7 @@ impl Evidence {
         // sent, whichever job the share answers: that is when a job was sent, even if nothing answered it.
         let foreign = run.task.get("imported").is_some();
         let mut shares = Vec::new();
+        let mut seen = HashSet::new();
         let mut sent: Vec<f64> = capture
             .sendings(&stream)?
             .into_iter()
@@ -119,6 +122,10 @@ impl Evidence {
                 sent.push(began);
             }
             let proof = share.proof.as_ref();
+            // A server may judge a repeated share as stale before it looks whether it is repeated.
+            let timely = matches!(share.verdict, Verdict::Accepted | Verdict::Stale);
+            let header = proof.map(|p| (p.extranonce2.clone(), p.ntime, p.version_bits));
+            let work = timely && seen.insert((share.job_id.clone(), share.nonce, header));
             shares.push(Share {
                 arrived: seconds(share.arrived),
                 waited: since.as_secs_f64(),
@@ -128,7 +135,7 @@ impl Evidence {
                 version_bits: proof.and_then(|proof| proof.version_bits),
                 asked: stored.job.map(|job| job.difficulty),
                 found: share.difficulty,
-                verdict: share.verdict,
+                work,
             });
         })?;
         sent.sort_by(f64::total_cmp);
@@ -142,10 +149,9 @@ impl Evidence {
         })
     }
 
-    /// The shares that are work, each once: whatever was accepted, or came too late for its job.
+    /// The shares that are work, each once.
     pub(crate) fn unique(&self) -> impl Iterator<Item = &Share> {
-        let work = |share: &&Share| matches!(share.verdict, Verdict::Accepted | Verdict::Stale);
-        self.shares.iter().filter(work)
+        self.shares.iter().filter(|share| share.work)
     }
 
     /// The same, as points on the line of time.

@@ -7,7 +7,7 @@ use thermine_reservoir::describe::{Uniformity, holm};
 use thermine_reservoir::information::binomial::binomial_interval;
 use thermine_reservoir::information::discrimination::{Auc, Tvla};
 use thermine_reservoir::information::ksg::ksg_test;
-use thermine_reservoir::information::power::{self, Demand};
+use thermine_reservoir::information::power::{Demand, Design};
 use thermine_reservoir::information::protocol::{Measurement, Protocol};
 use thermine_reservoir::information::sequential::RateProcess;
 use thermine_reservoir::information::table::quantile_labels;
@@ -25,6 +25,9 @@ const WINDOW: usize = 100;
 
 /// Neighbours of the estimate for continuous quantities.
 const NEIGHBOURS: usize = 3;
+
+/// Most shares that it is made of: they are taken evenly if there are more.
+const MOST_NEIGHBOURED: usize = 20_000;
 
 /// Permutations of that estimate, each of which costs as much as itself.
 const NEIGHBOUR_PERMUTATIONS: usize = 199;
@@ -46,10 +49,10 @@ pub(crate) struct Row {
     pub p: f64,
     /// Adjusted for the whole family (Holm).
     pub adjusted: f64,
+    /// What the test is of; `None` where its reach is not known.
+    pub design: Option<Design>,
     /// What would have been detected with a power of 80 % at 5 %, and at the strictest level of Holm's procedure.
     pub detectable: Option<(f64, f64)>,
-    /// What it is a measure of: `bit`, `area`, or `sd`.
-    pub detectable_unit: &'static str,
     /// What there is to be said against it.
     pub cautions: Vec<String>,
     /// The whole measurement, where the test is of classes.
@@ -170,15 +173,11 @@ impl Columns {
         for (row, adjusted) in rows.iter_mut().zip(holm(&p)) {
             row.adjusted = adjusted;
             let strict = Demand::default().among(tests);
-            let measured = row.measurement.as_ref();
-            if let Some(m) = measured {
-                let at = |demand| power::smallest_bits(m.n, m.test.freedom, demand);
-                row.detectable = at(Demand::default()).zip(at(strict));
-            } else if row.detectable_unit == "area" {
-                let positives = self.high.iter().filter(|high| **high).count();
-                let at = |demand| power::smallest_auc(positives, self.len() - positives, demand);
-                row.detectable = at(Demand::default()).zip(at(strict));
-            }
+            row.detectable = row.design.and_then(|design| {
+                design
+                    .smallest(Demand::default())
+                    .zip(design.smallest(strict))
+            });
         }
         Ok(rows)
     }
@@ -187,6 +186,7 @@ impl Columns {
         let law = Uniformity::of(self.uniform.clone()).context("no share to test")?;
         Ok(Row {
             statistic: format!("distance {:.4}", law.distance),
+            design: Some(Design::Distribution { n: self.len() }),
             ..Row::new(
                 "its own law, U uniform",
                 "Kolmogorov–Smirnov",
@@ -204,12 +204,20 @@ impl Columns {
                 .map(|(w, _)| *w)
                 .collect()
         };
+        let (high, others) = (group(true), group(false));
         let auc = Auc::of(&self.waited, &self.high).map(|auc| Row {
             statistic: format!("area {:.4} [{:.4}, {:.4}]", auc.value, auc.low, auc.high),
-            detectable_unit: "area",
+            design: Some(Design::Area {
+                positives: auc.positives,
+                negatives: auc.negatives,
+            }),
             ..Row::new("Δt, for U < ¼", "ROC area, DeLong", self.len(), auc.p)
         });
-        let welch = Tvla::of(&group(true), &group(false)).map(|t| Row {
+        let welch = Tvla::of(&high, &others).map(|t| Row {
+            design: Some(Design::Means {
+                first: high.len(),
+                second: others.len(),
+            }),
             statistic: format!(
                 "t {:.2}, {} beyond 4.5",
                 t.t,
@@ -227,15 +235,25 @@ impl Columns {
 
     /// The nearest-neighbour estimate on ln D and Δt, beside permutations of itself.
     fn neighbours(&self, seed: u64) -> Option<Row> {
-        let x: Vec<f64> = self.uniform.iter().map(|u| -u.ln()).collect();
+        let every = self.len().div_ceil(MOST_NEIGHBOURED).max(1);
+        let x: Vec<f64> = self
+            .uniform
+            .iter()
+            .step_by(every)
+            .map(|u| -u.ln())
+            .collect();
+        let y: Vec<f64> = self.waited.iter().step_by(every).copied().collect();
         let mut rng = seed::stream(seed, "neighbours");
         let permutations = NEIGHBOUR_PERMUTATIONS;
         // Times that coincide are not continuous: then there is no such estimate.
-        let test = ksg_test(&x, &self.waited, NEIGHBOURS, permutations, &mut rng).ok()?;
+        let test = ksg_test(&x, &y, NEIGHBOURS, permutations, &mut rng).ok()?;
         Some(Row {
             statistic: format!("I {:.4} bit, k {NEIGHBOURS}", test.bits),
             bits: Some(test.bits - test.null_mean),
-            ..Row::new("Δt, continuous", "KSG, permutation", self.len(), test.p)
+            design: Some(Design::Estimate {
+                standard_error: test.null_sd,
+            }),
+            ..Row::new("Δt, continuous", "KSG, permutation", x.len(), test.p)
         })
     }
 
@@ -276,8 +294,8 @@ impl Row {
             bits: None,
             p,
             adjusted: p,
+            design: None,
             detectable: None,
-            detectable_unit: "bit",
             cautions: Vec::new(),
             measurement: None,
         }
@@ -311,6 +329,10 @@ fn in_classes(
     Ok(measured.map(|m| Row {
         statistic: format!("G {:.1}, df {}", m.test.g, m.test.freedom),
         bits: Some(m.above_null()),
+        design: Some(Design::Table {
+            n: m.n,
+            freedom: m.test.freedom,
+        }),
         cautions: m.cautions.iter().map(ToString::to_string).collect(),
         measurement: Some(m.clone()),
         ..Row::new(beside, "G, permutation", m.n as usize, m.test.null.p_g)

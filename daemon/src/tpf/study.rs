@@ -8,6 +8,7 @@ use clap::Args as Arguments;
 use serde::Serialize;
 use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::information::permutation::PERMUTATIONS;
+use thermine_reservoir::information::power::Design;
 
 use super::calibrate;
 use super::evidence::{self, Evidence};
@@ -140,7 +141,7 @@ fn study(evidence: Evidence, args: &Args) -> Result<(Study, Columns)> {
     };
     let verdict = verdict(&evidence.verified, &tests);
     let replaced = |at: f64, job: f64| {
-        let sent = &evidence.sent[..evidence.sent.partition_point(|time| *time <= at)];
+        let sent = &evidence.sent[..evidence.sent.partition_point(|time| *time < at)];
         sent.last().is_some_and(|last| job < last - 1e-6)
     };
     let study = Study {
@@ -175,7 +176,7 @@ fn verdict(verified: &VerifyReport, tests: &[Row]) -> String {
     let found: Vec<&Row> = tests.iter().filter(|row| row.adjusted <= ALPHA).collect();
     let reach = tests
         .iter()
-        .filter(|row| row.detectable_unit == "bit" && row.kind.starts_with('G'))
+        .filter(|row| matches!(row.design, Some(Design::Table { .. })))
         .filter_map(|row| row.detectable)
         .map(|(_, strict)| strict)
         .fold(0.0, f64::max);
@@ -236,7 +237,7 @@ impl Study {
             .filter(shown)
             .chain(bits.iter().copied().take(SHOWN_BITS))
         {
-            let unit = row.detectable_unit;
+            let unit = row.design.map_or("", |design| design.unit());
             let reach =
                 |value: Option<f64>| value.map_or_else(|| "–".into(), |v| format!("{v:.4} {unit}"));
             rows.add_row([

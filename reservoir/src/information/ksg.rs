@@ -103,6 +103,8 @@ pub struct KsgTest {
     pub bits: f64,
     /// Mean of the permutations' estimates, in bits.
     pub null_mean: f64,
+    /// Standard deviation of the permutations' estimates, in bits.
+    pub null_sd: f64,
     /// (1 + permutations with an estimate at least as large)/(1 + permutations).
     pub p: f64,
     /// Permutations.
@@ -123,16 +125,20 @@ pub fn ksg_test(
 ) -> Result<KsgTest, KsgError> {
     let bits = ksg(x, y, k)?;
     let mut y = y.to_vec();
-    let (mut as_large, mut sum) = (0usize, 0.0);
+    let (mut as_large, mut sum, mut squares) = (0usize, 0.0, 0.0);
     for _ in 0..permutations {
         y.shuffle(rng);
         let null = ksg(x, &y, k)?;
         as_large += usize::from(null >= bits);
         sum += null;
+        squares += null * null;
     }
+    let count = permutations.max(1) as f64;
+    let null_mean = sum / count;
     Ok(KsgTest {
         bits,
-        null_mean: sum / permutations.max(1) as f64,
+        null_mean,
+        null_sd: (squares / count - null_mean * null_mean).max(0.0).sqrt(),
         p: (as_large + 1) as f64 / (permutations + 1) as f64,
         permutations,
     })

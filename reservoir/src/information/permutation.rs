@@ -101,8 +101,11 @@ pub fn series(
     }))
 }
 
-/// Labels a block that a series needs: some multiple of the lags up to which its ranks are correlated beyond
-/// chance, 1.96/√n. At least 1, at most a twentieth of the series, so that enough blocks are left to permute.
+/// Longest lag that is looked at for dependence.
+const LONGEST_LAG: usize = 200;
+
+/// Labels a block that a series needs: ten times the lags (of up to 200) up to which it is correlated beyond chance,
+/// 1.96/√n. At least 1, at most a twentieth of the series, so that enough blocks are left to permute.
 pub fn block_of(labels: &[u32]) -> usize {
     let n = labels.len();
     let most = (n / 20).max(1);
@@ -120,7 +123,9 @@ pub fn block_of(labels: &[u32]) -> usize {
         (sum / square).abs() > limit
     };
     // One lag beyond chance by chance is common; a dependence that matters begins at the first.
-    let memory = (1..=most).take_while(|lag| correlated(*lag)).count();
+    let memory = (1..=most.min(LONGEST_LAG))
+        .take_while(|lag| correlated(*lag))
+        .count();
     if memory == 0 {
         1
     } else {

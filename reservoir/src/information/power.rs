@@ -117,6 +117,91 @@ pub fn smallest_rate_change(events: u64, demand: Demand) -> Option<f64> {
     Some((demand.standard_errors()? * (2.0 / events as f64).sqrt()).exp_m1())
 }
 
+/// Distance between two distribution functions that a Kolmogorov–Smirnov test of `n` values is sure to detect
+/// as demanded: the critical distance, and what the empirical function strays at one place with a standard deviation
+/// of at most ½/√n.
+pub fn smallest_distance(n: usize, demand: Demand) -> Option<f64> {
+    if n == 0 || !demand.is_possible() {
+        return None;
+    }
+    // The first term of the Kolmogorov distribution's tail, 2 exp(−2x²), from above.
+    let critical = (-0.5 * (0.5 * demand.alpha).ln()).sqrt();
+    let stray = 0.5 * Normal::standard().inverse_cdf(demand.power);
+    Some(((critical + stray) / (n as f64).sqrt()).min(1.0))
+}
+
+/// Smallest difference of two groups' means, in standard deviations, told from 0 as demanded.
+pub fn smallest_difference(first: usize, second: usize, demand: Demand) -> Option<f64> {
+    if first < 2 || second < 2 {
+        return None;
+    }
+    let error = (1.0 / first as f64 + 1.0 / second as f64).sqrt();
+    Some(demand.standard_errors()? * error)
+}
+
+/// What a test is of, as far as its reach goes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Design {
+    /// A table of counts.
+    Table {
+        /// Observations.
+        n: u64,
+        /// Degrees of freedom.
+        freedom: usize,
+    },
+    /// An estimate in bits, with its standard error under the null.
+    Estimate {
+        /// In bits.
+        standard_error: f64,
+    },
+    /// An area under the ROC curve.
+    Area {
+        /// Positives.
+        positives: usize,
+        /// Negatives.
+        negatives: usize,
+    },
+    /// A difference of means.
+    Means {
+        /// Values in the one group.
+        first: usize,
+        /// Values in the other.
+        second: usize,
+    },
+    /// A distribution.
+    Distribution {
+        /// Values.
+        n: usize,
+    },
+}
+
+impl Design {
+    /// Smallest effect detected as demanded, in [`unit`](Design::unit).
+    pub fn smallest(&self, demand: Demand) -> Option<f64> {
+        match *self {
+            Design::Table { n, freedom } => smallest_bits(n, freedom, demand),
+            Design::Estimate { standard_error } => Some(demand.standard_errors()? * standard_error),
+            Design::Area {
+                positives,
+                negatives,
+            } => smallest_auc(positives, negatives, demand),
+            Design::Means { first, second } => smallest_difference(first, second, demand),
+            Design::Distribution { n } => smallest_distance(n, demand),
+        }
+    }
+
+    /// What an effect is measured in.
+    pub fn unit(&self) -> &'static str {
+        match self {
+            Design::Table { .. } | Design::Estimate { .. } => "bit",
+            Design::Area { .. } => "area",
+            Design::Means { .. } => "sd",
+            Design::Distribution { .. } => "distance",
+        }
+    }
+}
+
 fn critical(freedom: usize, alpha: f64) -> Option<f64> {
     if !(alpha > 0.0 && alpha < 1.0) {
         return None;
@@ -188,6 +273,11 @@ mod tests {
         assert!((change - 0.105).abs() < 0.001, "{change}");
         assert!(demand.among(10).alpha == 0.005);
         assert_eq!(smallest_correlation(3, demand), None);
+        let d = smallest_difference(100, 100, demand).expect("possible");
+        assert!((d - 2.8016 * 0.02f64.sqrt()).abs() < 1e-4);
+        // 1.3581 is the 5 % point of the Kolmogorov distribution, of which this is the first term.
+        let distance = smallest_distance(100, demand).expect("possible");
+        assert!((distance - 0.1 * (1.3581 + 0.5 * 0.8416)).abs() < 1e-4);
         let impossible = Demand {
             alpha: 0.5,
             power: 0.2,

@@ -139,10 +139,13 @@ impl Measurement {
             return Ok(None);
         };
         // Permuting x against y is permuting y against x: one side without memory is enough.
-        let block = protocol
-            .block
-            .unwrap_or_else(|| permutation::block_of(x).min(permutation::block_of(y)))
-            .max(1);
+        let block = match protocol.block {
+            Some(block) => block.max(1),
+            None => match permutation::block_of(x) {
+                1 => 1,
+                block => block.min(permutation::block_of(y)),
+            },
+        };
         let permutations = protocol.permutations;
         let test = if block == 1 {
             permutation::exchangeable(&table, permutations, rng)
