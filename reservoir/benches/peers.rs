@@ -11,6 +11,7 @@
 
 mod support;
 
+use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ use thermine_reservoir::random;
 use thermine_reservoir::readout::{RidgePath, Rls, fit};
 use thermine_reservoir::state::{Feature, StateMatrix};
 
-use support::{Outcome, read, time, write};
+use support::{Outcome, read, time};
 
 /// Penalty of single fits, per sample.
 const LAMBDA: f64 = 1e-6;
@@ -138,4 +139,10 @@ fn names(columns: usize) -> Vec<Feature> {
     (0..columns)
         .map(|i| Feature::new(format!("x{i}"), "1"))
         .collect()
+}
+
+/// Leaves numbers for a peer.
+fn write(path: &Path, values: &[f64]) -> Outcome<()> {
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    Ok(fs::write(path, bytes)?)
 }

@@ -26,21 +26,37 @@ const CAPTURE: &str = "capture.sqlite";
 /// Name of its stream.
 const STREAM: &str = "switch-profile";
 
-/// Drives the unit that `args` name, and records it in `folder`: the capture, and where its numbers come from.
-pub(super) fn record(args: &Args, folder: &Path) -> Result<(PathBuf, Provenance)> {
+/// The configuration of the unit that `args` name.
+///
+/// # Errors
+/// If it cannot be used, or cannot be driven as asked.
+pub(super) fn config(args: &Args) -> Result<Config> {
     let config = match &args.config {
         Some(path) => Config::load(path)?,
         None => Config::simulated(args.unit.model())?,
     };
+    if args.by == By::Twin {
+        if config.unit.simulated.is_none() {
+            bail!(
+                "--by twin is a simulation, but {} is not configured as a simulated unit",
+                config.unit.name
+            );
+        }
+        twin_of(config.unit.model)?;
+    }
+    Ok(config)
+}
+
+/// Drives the unit of `config`, and records it in `folder`: the capture, and where its numbers come from.
+///
+/// # Errors
+/// If the unit or the capture fails; what was recorded until then is kept.
+pub(super) fn record(args: &Args, config: &Config, folder: &Path) -> Result<(PathBuf, Provenance)> {
     let provenance = match config.unit.simulated {
         Some(_) => Provenance::Simulated,
-        None if args.by == By::Twin => bail!(
-            "--by twin is a simulation, but {} is not configured as a simulated unit",
-            config.unit.name
-        ),
         None => Provenance::Device,
     };
-    let text = toml::to_string(&config)?;
+    let text = toml::to_string(config)?;
     let meta = RunMeta {
         seed: args.seed,
         config_hash: hex::encode(Sha256::digest(&text))[..16].to_string(),
@@ -56,7 +72,7 @@ pub(super) fn record(args: &Args, folder: &Path) -> Result<(PathBuf, Provenance)
     let recorder = store.stream(STREAM);
     let driven = runtime.block_on(async {
         tokio::select! {
-            driven = drive(args, &config, recorder) => driven,
+            driven = drive(args, config, recorder) => driven,
             _ = tokio::signal::ctrl_c() => bail!("interrupted"),
         }
     });

@@ -93,12 +93,17 @@ pub(crate) fn run(args: Args) -> Result<()> {
             file.display()
         );
     }
-    let folder = folder::make(args.out.as_deref(), "switch-profile")?;
-    let (capture, driven) = match &args.capture {
-        Some(file) => (evidence::capture_of(file, args.difficulty, &folder)?, None),
+    let make = || folder::make(args.out.as_deref(), "switch-profile");
+    let (capture, made, driven) = match &args.capture {
+        Some(file) => {
+            let (capture, made) = evidence::capture_of(file, args.difficulty, make)?;
+            (capture, made, None)
+        }
         None => {
-            let (capture, provenance) = drive::record(&args, &folder)?;
-            (capture, Some(provenance))
+            let config = drive::config(&args)?;
+            let folder = make()?;
+            let (capture, provenance) = drive::record(&args, &config, &folder)?;
+            (capture, Some(folder), Some(provenance))
         }
     };
     let evidence = Evidence::load(&capture, args.stream.as_deref())?;
@@ -121,6 +126,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
             .to_vec(),
         profile,
     };
+    let folder = made.map_or_else(make, Ok)?;
     folder::write(
         &folder,
         "report.json",

@@ -58,19 +58,24 @@ pub(crate) struct Evidence {
     pub verified: verify::VerifyReport,
 }
 
-/// `file` if it is a capture; if it is a CSV file of shares, one that is made of it in `folder`, as asked for at
-/// `difficulty`.
-pub(crate) fn capture_of(file: &Path, difficulty: f64, folder: &Path) -> Result<PathBuf> {
+/// `file` if it is a capture; if it is a CSV file of shares, one that is made of it, as asked for at `difficulty`, in
+/// the folder that `make` makes. That folder, if it was made.
+pub(crate) fn capture_of(
+    file: &Path,
+    difficulty: f64,
+    make: impl FnOnce() -> Result<PathBuf>,
+) -> Result<(PathBuf, Option<PathBuf>)> {
     if !file
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("csv"))
     {
-        return Ok(file.to_path_buf());
+        return Ok((file.to_path_buf(), None));
     }
     let difficulty = Difficulty::new(difficulty).context("--difficulty")?;
+    let folder = make()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let made = runtime.block_on(import::import(file, &folder.join(CAPTURE), difficulty))?;
-    Ok(made.capture)
+    Ok((made.capture, Some(folder)))
 }
 
 impl Evidence {

@@ -107,10 +107,12 @@ pub(super) fn run(args: Args) -> Result<()> {
     if !file.exists() {
         bail!("there is no file {}", file.display());
     }
-    let folder = folder::make(args.out.as_deref(), "tpf-study")?;
-    let capture = evidence::capture_of(file, args.difficulty, &folder)?;
+    let make = || folder::make(args.out.as_deref(), "tpf-study");
+    let (capture, made) = evidence::capture_of(file, args.difficulty, make)?;
     let evidence = Evidence::load(&capture, args.stream.as_deref())?;
     let (study, columns) = study(evidence, &args)?;
+    // Only now, so that what cannot be studied leaves no empty folder.
+    let folder = made.map_or_else(make, Ok)?;
     folder::write(
         &folder,
         "report.json",

@@ -44,9 +44,3 @@ pub(crate) fn read(path: &Path) -> Outcome<Vec<f64>> {
     let (numbers, _) = bytes.as_chunks::<8>();
     Ok(numbers.iter().map(|b| f64::from_le_bytes(*b)).collect())
 }
-
-/// Leaves numbers for a peer.
-pub(crate) fn write(path: &Path, values: &[f64]) -> Outcome<()> {
-    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    Ok(fs::write(path, bytes)?)
-}

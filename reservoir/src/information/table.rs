@@ -285,11 +285,10 @@ mod tests {
                     // χ² from the same counts in exact rationals: N (Σ n²/(r c) − 1).
                     let n = counts.total() as f64;
                     let mut sum = 0.0;
-                    for x in 0..rows {
-                        for y in 0..columns {
-                            let product = counts.row_totals()[x] * counts.column_totals()[y];
-                            if product > 0 {
-                                sum += (table[x][y] * table[x][y]) as f64 / product as f64;
+                    for (row, r) in table.iter().zip(counts.row_totals()) {
+                        for (cell, c) in row.iter().zip(counts.column_totals()) {
+                            if r * c > 0 {
+                                sum += (cell * cell) as f64 / (r * c) as f64;
                             }
                         }
                     }
