@@ -126,6 +126,15 @@ fn a_real_capture_tells_nothing_of_difficulty_and_loses_a_quarter() {
     assert_eq!(study["shares"], 1572);
     assert!(said.contains("None of 43 tests rejects"), "{said}");
     assert!(said.contains("replayed (device)"), "{said}");
+    let alone = ["tpf", "study", csv, "--only", "nonce bit 8"];
+    let (said, study) = reported(&alone, &dir.path().join("alone"));
+    let test = &study["tests"][0];
+    assert_eq!(study["tests"].as_array().map(Vec::len), Some(1));
+    assert_eq!(test["adjusted"], test["p"], "{said}");
+    let other = ["tpf", "study", csv, "--only", "the moon", "--out"];
+    let out = dir.path().join("moon");
+    let error = failure(&[&other[..], &[out.to_str().expect("UTF-8")]].concat());
+    assert!(error.contains("there is no test of `the moon`"), "{error}");
     let (said, report) = reported(&["switch-profile", csv], &dir.path().join("profile"));
     let profile = &report["profile"];
     for (name, expected) in [

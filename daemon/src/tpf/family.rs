@@ -1,6 +1,6 @@
 //! The family of tests that a study puts to a capture: all at once, so that all are corrected together.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use thermine_drivers::seed;
 use thermine_reservoir::describe::{Uniformity, holm};
@@ -130,8 +130,16 @@ impl Columns {
         parts.iter().map(|part| lost(*part)).collect()
     }
 
-    /// Puts all tests to the shares.
-    pub(crate) fn tests(&self, permutations: usize, seed: u64) -> Result<Vec<Row>> {
+    /// Puts all tests to the shares, or the one that puts difficulty beside `only`.
+    ///
+    /// # Errors
+    /// If there is no such test; the message names those that there are.
+    pub(crate) fn tests(
+        &self,
+        permutations: usize,
+        seed: u64,
+        only: Option<&str>,
+    ) -> Result<Vec<Row>> {
         let mut rows = vec![self.law()?];
         let mut classes = |beside: &str, x: &[f64], y: &[f64], bins: usize| -> Result<()> {
             let row = in_classes(beside, x, y, bins, permutations, seed)?;
@@ -168,6 +176,16 @@ impl Columns {
         rows.extend(self.high_and_slow());
         rows.extend(self.neighbours(seed));
         rows.extend(self.one_after_the_other());
+        if let Some(name) = only {
+            let names: Vec<String> = rows.iter().map(|row| row.beside.clone()).collect();
+            rows.retain(|row| row.beside == name);
+            if rows.is_empty() {
+                bail!(
+                    "there is no test of `{name}`, only of: {}",
+                    names.join("; ")
+                );
+            }
+        }
         let tests = rows.len();
         let p: Vec<f64> = rows.iter().map(|row| row.p).collect();
         for (row, adjusted) in rows.iter_mut().zip(holm(&p)) {

@@ -49,6 +49,10 @@ pub struct Args {
     /// Share difficulty that was asked for, which a CSV file does not say.
     #[arg(long, default_value_t = 256.0)]
     pub difficulty: f64,
+    /// Put difficulty beside this alone, as named in the table of an earlier study of another capture: one test
+    /// that was chosen beforehand needs no correction for the others.
+    #[arg(long, value_name = "NAME", conflicts_with = "calibrate")]
+    pub only: Option<String>,
     /// Permutations a test.
     #[arg(long, default_value_t = PERMUTATIONS, value_name = "N", value_parser = permutations)]
     pub permutations: usize,
@@ -136,7 +140,7 @@ fn study(evidence: Evidence, args: &Args) -> Result<(Study, Columns)> {
             columns.len()
         );
     }
-    let tests = columns.tests(args.permutations, args.seed)?;
+    let tests = columns.tests(args.permutations, args.seed, args.only.as_deref())?;
     let asked = match evidence.verified.asked.as_slice() {
         [(asked, _)] => Some(*asked),
         _ => None,
@@ -183,6 +187,15 @@ fn verdict(verified: &VerifyReport, tests: &[Row]) -> String {
         .map(|(_, strict)| strict)
         .fold(0.0, f64::max);
     match found.as_slice() {
+        [] if tests.len() == 1 => format!(
+            "The one test that was put, of {}, does not reject at 5 %.",
+            tests[0].beside
+        ),
+        [one] if tests.len() == 1 => format!(
+            "The one test that was put, of {}, rejects at 5 % (p {:.4}): a result only if it was chosen before this \
+             capture was seen.",
+            one.beside, one.p
+        ),
         [] => format!(
             "None of {} tests rejects at 5 % after Holm's correction: whatever is seen of a share tells nothing of \
              its difficulty, within the {reach:.4} bit that would have been detected with a power of 80 %.",
@@ -191,7 +204,7 @@ fn verdict(verified: &VerifyReport, tests: &[Row]) -> String {
         some => {
             let names: Vec<&str> = some.iter().map(|row| row.beside.as_str()).collect();
             format!(
-                "{} of {} tests reject at 5 % after Holm's correction ({}): a candidate to be tested alone on a \
+                "{} of {} tests reject at 5 % after Holm's correction ({}): a candidate to be tested alone (--only) on a \
                  further capture, before it is a result.",
                 some.len(),
                 tests.len(),
