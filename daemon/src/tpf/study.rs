@@ -197,8 +197,8 @@ fn verdict(verified: &VerifyReport, tests: &[Row]) -> String {
             one.beside, one.p
         ),
         [] => format!(
-            "None of {} tests rejects at 5 % after Holm's correction: whatever is seen of a share tells nothing of \
-             its difficulty, within the {reach:.4} bit that would have been detected with a power of 80 %.",
+            "None of {} tests rejects at 5 % after Holm's correction: there is no sign that anything seen of a share tells \
+             its difficulty, and {reach:.4} bit in classes would have been detected with a power of 80 %.",
             tests.len()
         ),
         some => {
