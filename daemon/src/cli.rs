@@ -12,7 +12,7 @@ use crate::experiment::encoding::{Channel, Mask, Preset};
 use crate::experiment::features::Group;
 use crate::experiment::readouts;
 use crate::experiment::task::{Named, Task};
-use crate::{bench, capture, devices, discover, predict, sim, sweep, train};
+use crate::{bench, capture, devices, discover, predict, sim, sweep, switch_profile, tpf, train};
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
@@ -46,6 +46,11 @@ pub enum Command {
     /// Find the mining units on a network and name them from what they say; nothing is set, and nobody is
     /// logged in.
     Discover(Discover),
+    /// The Thermodynamic Probability Filter: what it is worth.
+    #[command(subcommand)]
+    Tpf(tpf::Tpf),
+    /// What hashing is lost to each change of jobs, in a capture or on a unit.
+    SwitchProfile(switch_profile::Args),
 }
 
 /// `thermine train`.
@@ -456,5 +461,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Devices(args) => devices::run(args),
         Command::Capture(command) => capture::run(command),
         Command::Discover(args) => discover::run(args),
+        Command::Tpf(command) => tpf::run(command),
+        Command::SwitchProfile(args) => switch_profile::run(args),
     }
 }

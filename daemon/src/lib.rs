@@ -17,4 +17,6 @@ mod discover;
 mod predict;
 mod sim;
 mod sweep;
+mod switch_profile;
+mod tpf;
 mod train;

@@ -9,10 +9,11 @@
     reason = "the results go to the program that runs this"
 )]
 
+mod support;
+
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use nalgebra::DMatrix;
 use rand::RngExt;
@@ -21,13 +22,10 @@ use thermine_reservoir::random;
 use thermine_reservoir::readout::{RidgePath, Rls, fit};
 use thermine_reservoir::state::{Feature, StateMatrix};
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+use support::{Outcome, read, time};
 
 /// Penalty of single fits, per sample.
 const LAMBDA: f64 = 1e-6;
-
-/// Runs of each case.
-const RUNS: usize = 5;
 
 fn main() -> Outcome<()> {
     let Some(folder) = std::env::var_os("THERMINE_PEERS").map(PathBuf::from) else {
@@ -143,41 +141,7 @@ fn names(columns: usize) -> Vec<Feature> {
         .collect()
 }
 
-/// Prints the seconds of one run. What takes less than a tenth of a second is run often enough to fill it, as
-/// the kernel counts processor time in steps of milliseconds.
-fn time(name: &str, mut run: impl FnMut() -> bool) {
-    let start = Instant::now();
-    assert!(run(), "{name} failed");
-    let once = start.elapsed().as_secs_f64();
-    let times = (0.1 / once).ceil().clamp(1.0, 1e4);
-    let mut best = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..RUNS {
-        let (cpu, wall) = (processor_seconds(), Instant::now());
-        for _ in 0..times as usize {
-            assert!(run(), "{name} failed");
-        }
-        best.0 = best.0.min((processor_seconds() - cpu) / times);
-        best.1 = best.1.min(wall.elapsed().as_secs_f64() / times);
-    }
-    println!("{name} {} {}", best.0, best.1);
-}
-
-/// Seconds that this thread has been on a processor, as Linux counts them; zero elsewhere.
-fn processor_seconds() -> f64 {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds = text
-        .split(' ')
-        .next()
-        .and_then(|first| first.parse::<f64>().ok());
-    nanoseconds.unwrap_or(0.0) * 1e-9
-}
-
-fn read(path: &Path) -> Outcome<Vec<f64>> {
-    let bytes = fs::read(path)?;
-    let (numbers, _) = bytes.as_chunks::<8>();
-    Ok(numbers.iter().map(|b| f64::from_le_bytes(*b)).collect())
-}
-
+/// Leaves numbers for a peer.
 fn write(path: &Path, values: &[f64]) -> Outcome<()> {
     let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
     Ok(fs::write(path, bytes)?)

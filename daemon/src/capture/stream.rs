@@ -66,7 +66,7 @@ pub(super) fn read(path: &Path) -> Result<Answers> {
     };
     let model =
         toml::from_str::<Config>(&run.config).map_or(Model::AntminerS9, |config| config.unit.model);
-    let sent = capture.sent(stream)?;
+    let sent = capture.sendings(stream)?;
     let mut reader = Reader::default();
     capture.for_each_share(|stored| {
         if stored.stream == stream.id && reader.answers.len() < MOST_ANSWERS {

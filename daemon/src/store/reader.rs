@@ -180,16 +180,18 @@ impl Capture {
         }
     }
 
-    /// When the jobs of a stream were sent, in order. Holds 8 bytes a job in memory.
+    /// When the jobs of a stream were sent, in order. A stream that holds no jobs, as a twin's, says it by its
+    /// steps, each of which begins with one. Holds 8 bytes a job in memory.
     ///
     /// # Errors
     /// If they cannot be read.
-    pub fn sent(&self, stream: &Stream) -> Result<Vec<Nanos>, StoreError> {
-        self.rows(
-            "SELECT sent_ns FROM job WHERE stream = ?1 ORDER BY sent_ns",
-            [stream.id],
-            |row| nanos(row, "sent_ns"),
-        )
+    pub fn sendings(&self, stream: &Stream) -> Result<Vec<Nanos>, StoreError> {
+        let query = if stream.jobs > 0 {
+            "SELECT sent_ns AS ns FROM job WHERE stream = ?1 ORDER BY sent_ns"
+        } else {
+            "SELECT started_ns AS ns FROM step WHERE stream = ?1 ORDER BY started_ns"
+        };
+        self.rows(query, [stream.id], |row| nanos(row, "ns"))
     }
 
     /// The steps of a stream as recorded, for a replay. A stream without steps is one that another

@@ -1,0 +1,154 @@
+//! Drives a unit so that its changes of jobs can be profiled: every first share brings the next job.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use sha2::{Digest, Sha256};
+use thermine_drivers::clock::Clock;
+use thermine_drivers::record::Recorder;
+use thermine_drivers::seed;
+use thermine_drivers::sim::device::Device;
+use thermine_drivers::stratum::swh::Pace;
+use thermine_drivers::substrate::{Discipline, Drive, Provenance, Substrate, Twin};
+use thermine_drivers::unit::OperatingPoint;
+
+use super::{Args, By};
+use crate::config::Config;
+use crate::experiment::arms::twin_of;
+use crate::report::progress::{Bar, Progress};
+use crate::rig::Rig;
+use crate::store::{RunMeta, Store};
+
+/// Name of the capture in the report folder.
+const CAPTURE: &str = "capture.sqlite";
+
+/// Name of its stream.
+const STREAM: &str = "switch-profile";
+
+/// The configuration of the unit that `args` name.
+///
+/// # Errors
+/// If it cannot be used, or cannot be driven as asked.
+pub(super) fn config(args: &Args) -> Result<Config> {
+    let config = match &args.config {
+        Some(path) => Config::load(path)?,
+        None => Config::simulated(args.unit.model())?,
+    };
+    if args.by == By::Twin {
+        if config.unit.simulated.is_none() {
+            bail!(
+                "--by twin is a simulation, but {} is not configured as a simulated unit",
+                config.unit.name
+            );
+        }
+        twin_of(config.unit.model)?;
+    }
+    Ok(config)
+}
+
+/// Drives the unit of `config`, and records it in `folder`: the capture, and where its numbers come from.
+///
+/// # Errors
+/// If the unit or the capture fails; what was recorded until then is kept.
+pub(super) fn record(args: &Args, config: &Config, folder: &Path) -> Result<(PathBuf, Provenance)> {
+    let provenance = match config.unit.simulated {
+        Some(_) => Provenance::Simulated,
+        None => Provenance::Device,
+    };
+    let text = toml::to_string(config)?;
+    let meta = RunMeta {
+        seed: args.seed,
+        config_hash: hex::encode(Sha256::digest(&text))[..16].to_string(),
+        config: text,
+        task: serde_json::json!({ "switch_profile": args.jobs }),
+        provenance: provenance.clone(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let capture = folder.join(CAPTURE);
+    let store = Store::create(&capture, &meta)?;
+    let recorder = store.stream(STREAM);
+    let driven = runtime.block_on(async {
+        tokio::select! {
+            driven = drive(args, config, recorder) => driven,
+            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        }
+    });
+    let state = match &driven {
+        Ok(()) => "finished".to_string(),
+        Err(error) => format!("failed: {error:#}"),
+    };
+    let finished = store.finish(&state);
+    // Waits for the tasks that hold sockets, but not for ever.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    driven.map_err(|error| {
+        error.context(format!(
+            "the run failed; what was recorded until then is in {}",
+            capture.display()
+        ))
+    })?;
+    finished?;
+    Ok((capture, provenance))
+}
+
+async fn drive(args: &Args, config: &Config, recorder: Recorder) -> Result<()> {
+    let progress = Progress::default();
+    let bar = progress.bar("jobs", args.jobs as usize);
+    if args.by == By::Twin {
+        let mut twin = Twin::new(
+            Device::warm(&twin_of(config.unit.model)?, args.seed),
+            config.unit.model,
+            Discipline::Dialogue,
+            config.unit.model.switch_dead_time(),
+            seed::stream(args.seed, "twin"),
+            recorder,
+        );
+        return steps(&mut twin, args, config, &bar).await;
+    }
+    let clock = match &config.unit.simulated {
+        None => Clock::real(),
+        Some(simulated) => simulated
+            .speed
+            .map_or_else(Clock::virtual_time, Clock::scaled),
+    };
+    let mut rig = Rig::new(clock)?;
+    let mut unit = rig.attach(config, args.seed).await?;
+    progress.say(&format!("waiting for {}", unit.instructions()));
+    let driven = async {
+        for remark in unit.ready().await? {
+            progress.say(&remark);
+        }
+        let mut driven = unit.drive(Discipline::Dialogue, recorder)?;
+        steps(&mut driven, args, config, &bar).await?;
+        unit.release(driven).await
+    }
+    .await;
+    if !unit.end().await {
+        progress.say("the unit has NOT confirmed its safe operating point: look after it");
+    }
+    driven?;
+    rig.close().await;
+    Ok(())
+}
+
+async fn steps<S: Substrate>(unit: &mut S, args: &Args, config: &Config, bar: &Bar) -> Result<()> {
+    for job in 0..args.jobs {
+        let drive = Drive {
+            word: job,
+            later: 0,
+            difficulty: config.step.difficulty,
+            duty: 1.0,
+            point: OperatingPoint::default(),
+            pace: Pace {
+                shares: 1,
+                hold: Duration::ZERO,
+                ..config.step.pace()
+            },
+        };
+        unit.step(&drive).await?;
+        bar.step();
+    }
+    Ok(())
+}

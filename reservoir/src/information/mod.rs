@@ -1,0 +1,27 @@
+//! The information laboratory: how much one observation says of another, and whether it says anything.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`table`] | counts, G and χ² |
+//! | [`mutual`] | mutual information of counts: plug-in, Miller–Madow, shrinkage |
+//! | [`ksg`] | mutual information of continuous quantities |
+//! | [`permutation`] | tests of independence, also of series |
+//! | [`sequential`] | tests that may be looked at any time |
+//! | [`discrimination`] | ROC area with its interval, Welch's t |
+//! | [`power`] | what a test could have found |
+//! | [`protocol`] | an estimate with what there is to be said against it |
+//! | [`binomial`] | the exact interval of a rate |
+//! | [`calibration`] | whether the tests keep their word, on simulated captures |
+//!
+//! Many tests at once are adjusted with [`crate::describe::holm`].
+
+pub mod binomial;
+pub mod calibration;
+pub mod discrimination;
+pub mod ksg;
+pub mod mutual;
+pub mod permutation;
+pub mod power;
+pub mod protocol;
+pub mod sequential;
+pub mod table;
