@@ -21,5 +21,6 @@ pub mod readout;
 pub mod split;
 pub mod state;
 pub mod tasks;
+pub mod tpf;
 mod tridiagonal;
 pub mod verdict;
