@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::experiment::Kind;
-use crate::{capture, devices, discover, sim, train};
+use crate::{capture, devices, discover, sim, tpf, train};
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
@@ -34,6 +34,9 @@ pub enum Command {
     /// Find the mining units on a network and name them from what they say; nothing is set, and nobody is
     /// logged in.
     Discover(Discover),
+    /// Give hashes up early by a predictor, and count what that is worth: the Thermodynamic Probability
+    /// Filter.
+    Tpf(tpf::Args),
 }
 
 /// `thermine train`.
@@ -105,7 +108,7 @@ pub struct Sim {
     pub speed: f64,
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number > 0.0 && number <= 1000.0 => Ok(number),
         _ => Err("must be a number above 0 and at most 1000".into()),
@@ -231,5 +234,6 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Devices(args) => devices::run(args),
         Command::Capture(command) => capture::run(command),
         Command::Discover(args) => discover::run(args),
+        Command::Tpf(args) => tpf::run(args),
     }
 }

@@ -14,4 +14,5 @@ mod capture;
 mod devices;
 mod discover;
 mod sim;
+mod tpf;
 mod train;

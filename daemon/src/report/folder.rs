@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use serde::Serialize;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::state::StateMatrix;
@@ -53,6 +54,22 @@ pub fn make(asked: Option<&Path>, name: &str) -> Result<PathBuf> {
 /// If the file cannot be written.
 pub fn write_report(folder: &Path, report: &RunReport) -> Result<()> {
     write(folder, "report.json", serde_json::to_string_pretty(report)?)
+}
+
+/// Writes any report as JSON, to the file `name`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_json(folder: &Path, name: &str, report: &impl Serialize) -> Result<()> {
+    write(folder, name, serde_json::to_string_pretty(report)?)
+}
+
+/// Writes a plot to the file `name`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_plot(folder: &Path, name: &str, plot: &Plot) -> Result<()> {
+    write(folder, name, plot.render())
 }
 
 /// Writes the states of one arm, a row per step: input, target, the encoded drive, the features, and the
