@@ -4,8 +4,10 @@ mod curve;
 mod header;
 mod live;
 mod live_report;
+mod live_trial;
 mod twin;
 mod twin_report;
+mod twin_verdict;
 
 use anyhow::Result;
 use clap::Subcommand;

@@ -15,7 +15,7 @@ use thermine_reservoir::tpf::windows::{self, Judged, Windows};
 use thermine_sha256::{EarlyExit, LANES, ROUNDS_OF_EARLY_EXIT, ROUNDS_OF_HEADER, Words};
 
 use super::header::{self, Header};
-use super::twin_report;
+use super::{twin_report, twin_verdict};
 use crate::report::folder;
 
 /// Zero bits of the success by which the early exit is checked: rare enough that little is hashed twice.
@@ -192,7 +192,7 @@ fn compute(args: &Args) -> Result<Report> {
             .context("no window to count")?,
         same_window: judged(windows.same_window())?,
         next_window: judged(windows.next_window())?,
-        verdict: twin_report::verdict(&rows, &early_exit),
+        verdict: twin_verdict::verdict(&rows, &early_exit),
         rows,
         early_exit,
         activity: Activity::of(header, args.test, args.bits, args.round as usize, args.seed),

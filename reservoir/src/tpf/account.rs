@@ -141,15 +141,15 @@ impl Account {
             cost,
             raw_saving: cost.raw_saving(keep.value),
             break_even_recall: cost.break_even_recall(keep.value),
-            per_share: self.per_share(cost),
+            per_share: self.per_share(cost, 0.05),
         })
     }
 
-    /// ρ with an interval of 95 % at least; `None` without successes. The ends take those of c and r at 97.5 %
-    /// each, so that both hold at once (Bonferroni).
-    fn per_share(&self, cost: Cost) -> Option<PerShare> {
-        let keep = Proportion::at(self.kept, self.candidates, 0.025)?;
-        let recall = Proportion::at(self.found, self.successes, 0.025)?;
+    /// ρ with an interval that misses with probability `alpha` at most; `None` without successes. Its ends take
+    /// those of c and r at half of it each, so that both hold at once (Bonferroni).
+    pub fn per_share(&self, cost: Cost, alpha: f64) -> Option<PerShare> {
+        let keep = Proportion::at(self.kept, self.candidates, alpha / 2.0)?;
+        let recall = Proportion::at(self.found, self.successes, alpha / 2.0)?;
         let finite = |rho: f64| Some(rho).filter(|rho| rho.is_finite());
         Some(PerShare {
             value: finite(cost.per_share(keep.value, recall.value)),
