@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long, value_name = "HEX", default_value = header::DEFAULT, hide_default_value = true)]
     pub header: Header,
     /// Nonces: half of them to fit, a fifth to choose among models, the rest to judge.
-    #[arg(long, default_value_t = 20_000, value_parser = nonces(500))]
+    #[arg(long, default_value_t = 20_000, value_parser = nonces(500, 1 << 18))]
     pub nonces: usize,
     /// Zero bits that a success begins with: one hash in 2^bits.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=32))]

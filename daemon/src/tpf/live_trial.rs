@@ -1,7 +1,7 @@
 //! A trial under way: blocks of either arm, and what the filter has learnt.
 
 use anyhow::{Result, bail};
-use thermine_drivers::substrate::{Drive, Observation, Refused, Sample, Substrate};
+use thermine_drivers::substrate::{Drive, Observation, Pace, Refused, Sample, Substrate};
 use thermine_drivers::unit::OperatingPoint;
 use thermine_reservoir::readout::Logistic;
 use thermine_reservoir::state::{Feature, StateMatrix};
@@ -127,6 +127,21 @@ impl Trial<'_> {
         })
     }
 
+    /// Steps of one length, whether a share has come or not: their joules must not depend on their shares.
+    fn pace(&self) -> Pace {
+        let pace = self.step.pace();
+        let length = if pace.hold.is_zero() {
+            pace.timeout
+        } else {
+            pace.hold
+        };
+        Pace {
+            hold: length,
+            timeout: length,
+            ..pace
+        }
+    }
+
     /// One step; at its least duty if it is `aborted`.
     async fn step<S: Substrate>(
         &mut self,
@@ -138,7 +153,7 @@ impl Trial<'_> {
             difficulty: self.step.difficulty,
             duty: if aborted { self.step.duty_min } else { 1.0 },
             point: OperatingPoint::default(),
-            pace: self.step.pace(),
+            pace: self.pace(),
         };
         let seen = unit.step(&drive).await?;
         self.bar.step();

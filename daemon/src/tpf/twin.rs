@@ -51,13 +51,13 @@ pub struct Args {
     #[arg(long, default_value_t = 0.0)]
     pub price: f64,
     /// Nonces to train on.
-    #[arg(long, default_value_t = published::NONCES.0, value_parser = nonces(100))]
+    #[arg(long, default_value_t = published::NONCES.0, value_parser = nonces(100, 1 << 22))]
     pub train: usize,
     /// Nonces to test on.
-    #[arg(long, default_value_t = published::NONCES.1, value_parser = nonces(100))]
+    #[arg(long, default_value_t = published::NONCES.1, value_parser = nonces(100, 1 << 22))]
     pub test: usize,
     /// Nonces on which the early exit is compared with all rounds.
-    #[arg(long, default_value_t = 1 << 22, value_parser = nonces(1 << 16))]
+    #[arg(long, default_value_t = 1 << 22, value_parser = nonces(1 << 16, 1 << 31))]
     pub exit_nonces: usize,
     /// Show how 100 % comes about: the same network on the same windows, with and without the label among its
     /// features.
@@ -72,8 +72,8 @@ pub struct Args {
 }
 
 /// Numbers of nonces: bounded, so that memory and time are.
-pub(super) fn nonces(least: u64) -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(least..=1 << 28)
+pub(super) fn nonces(least: u64, most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..=most)
 }
 
 /// Everything that the run has computed.
@@ -244,7 +244,7 @@ fn early_exit(args: &Args) -> Exit {
     let mut exit = EarlyExit::new(full.clone(), u32::MAX >> EXIT_BITS);
     let mut account = Account::default();
     let (mut ratios, mut rates) = (Vec::new(), Vec::new());
-    let blocks = (args.exit_nonces as u32).div_ceil(TIMED);
+    let blocks = args.exit_nonces.div_ceil(TIMED as usize) as u32;
     for block in 0..blocks {
         let lanes = |i: u32| -> Words {
             let first = (block * TIMED).wrapping_add(i * LANES as u32);
