@@ -62,7 +62,11 @@ pub(super) fn render(report: &Report) -> String {
         facts.add_row([name.to_string(), value]);
     };
     fact(
-        "ratio, exact 95 % interval at a fixed horizon",
+        if report.stopped_by_evidence {
+            "ratio, with the interval of a fixed horizon (not valid: it stopped before)"
+        } else {
+            "ratio, exact 95 % interval at the horizon"
+        },
         report.ratio.map_or_else(
             || "unidentified: no shares".to_string(),
             |ratio| {
