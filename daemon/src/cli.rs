@@ -46,7 +46,8 @@ pub enum Command {
     /// Find the mining units on a network and name them from what they say; nothing is set, and nobody is
     /// logged in.
     Discover(Discover),
-    /// The Thermodynamic Probability Filter: what it is worth.
+    /// Give hashes up early by a predictor, and count what that is worth: the Thermodynamic Probability
+    /// Filter.
     #[command(subcommand)]
     Tpf(tpf::Tpf),
     /// What hashing is lost to each change of jobs, in a capture or on a unit.
@@ -294,7 +295,7 @@ pub struct Sim {
     pub speed: f64,
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number > 0.0 && number <= 1000.0 => Ok(number),
         _ => Err("must be a number above 0 and at most 1000".into()),

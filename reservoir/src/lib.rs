@@ -23,5 +23,6 @@ pub mod split;
 pub mod state;
 pub mod switching;
 pub mod tasks;
+pub mod tpf;
 mod tridiagonal;
 pub mod verdict;

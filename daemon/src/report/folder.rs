@@ -64,6 +64,14 @@ pub fn write_json(folder: &Path, name: &str, value: &impl Serialize) -> Result<(
     write(folder, name, serde_json::to_string_pretty(value)?)
 }
 
+/// Writes a plot to the file `name`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_plot(folder: &Path, name: &str, plot: &Plot) -> Result<()> {
+    write(folder, name, plot.render())
+}
+
 /// Writes the states of one arm, a row per step: input, target, the encoded drive, the features, and the
 /// prediction where the readout was tested.
 ///

@@ -135,6 +135,13 @@ impl Target {
         hash.iter().rev().le(self.0.iter().rev())
     }
 
+    /// Its most significant 32 bits: those of a hash that meets it are not above them.
+    pub fn most_significant(&self) -> u32 {
+        let mut top = [0; 4];
+        top.copy_from_slice(&self.0[28..]);
+        u32::from_le_bytes(top)
+    }
+
     /// The target's bytes, least significant first.
     pub fn to_le_bytes(self) -> [u8; 32] {
         self.0

@@ -2,6 +2,7 @@
 
 pub mod difficulty;
 pub mod lbry;
+pub mod search;
 pub mod sha256d;
 pub mod work;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use difficulty::{Difficulty, Target};
 pub use lbry::Lbry;
-pub use sha256d::Sha256d;
+pub use sha256d::{Midstate, Sha256d};
 pub use work::{Header, Work};
 
 /// A proof of work: how a header is hashed, and what pools call difficulty 1.
@@ -48,6 +49,35 @@ impl Algorithm {
         match self {
             Algorithm::Sha256d => &Sha256d,
             Algorithm::Lbry => &Lbry,
+        }
+    }
+
+    /// The first of `nonces` with which `header` meets `target`, and its hash; the nonce is left in the header
+    /// where it is found.
+    pub fn search(
+        self,
+        header: &mut Header,
+        target: &Target,
+        mut nonces: impl Iterator<Item = u32>,
+    ) -> Option<(u32, [u8; 32])> {
+        match self {
+            Algorithm::Sha256d => {
+                let tail = header.last_chunk()?;
+                let midstate = Midstate::of(header.first_block());
+                let top = target.most_significant();
+                let found = search::first_passing(midstate, tail, top, nonces, |hash| {
+                    target.is_met_by(hash)
+                });
+                if let Some((nonce, _)) = found {
+                    header.set_nonce(nonce);
+                }
+                found
+            }
+            Algorithm::Lbry => nonces.find_map(|nonce| {
+                header.set_nonce(nonce);
+                let hash = Lbry.hash(header);
+                target.is_met_by(&hash).then_some((nonce, hash))
+            }),
         }
     }
 }

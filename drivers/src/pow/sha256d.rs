@@ -1,9 +1,11 @@
 //! Bitcoin's proof of work: SHA-256 applied twice to an 80-byte block header.
 //!
-//! The `sha2` crate picks the processor's SHA instructions at run time where there are any.
+//! The `sha2` crate picks the processor's SHA instructions at run time where there are any. Many nonces of one
+//! header go faster by [`search`](super::search).
 
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
+use thermine_sha256::START;
 
 use super::ProofOfWork;
 
@@ -28,18 +30,6 @@ impl ProofOfWork for Sha256d {
 pub fn sha256d(data: &[u8]) -> [u8; 32] {
     Sha256::digest(Sha256::digest(data)).into()
 }
-
-/// State of SHA-256 before any input (FIPS 180-4, section 5.3.3).
-const START: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];
 
 /// SHA-256 after a header's first 64 bytes, which do not change while nonce, time and the last four bytes
 /// of the merkle root do. Saves one of the three compressions of every further attempt.

@@ -405,34 +405,32 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             let version = work.version ^ version_bits.unwrap_or(0);
             let mut header = work.header(version, &root, work.ntime, 0);
             let start = self.rng.random_range(0..counters);
-            for i in 0..counters {
-                let nonce = layout.encode(Origin {
+            let nonces = (0..counters).map(|i| {
+                layout.encode(Origin {
                     chip: find.chip,
                     core: find.core,
                     counter: (start + i) % counters,
-                });
-                header.set_nonce(nonce);
-                let hash = proof_of_work.hash(&header);
-                if target.is_met_by(&hash) {
-                    let difficulty =
-                        proof_of_work.difficulty_of(&hash) / self.settings.difficulty_scale;
-                    self.counters.best_share = self.counters.best_share.max(difficulty);
-                    self.tap.tell(|| Spoken::Nonce {
-                        version,
-                        nonce,
-                        difficulty,
-                        wanted: job.difficulty.get(),
-                    });
-                    return Submit {
-                        user: self.settings.worker.clone(),
-                        job_id: job.job_id.clone(),
-                        extranonce2,
-                        ntime: work.ntime,
-                        nonce,
-                        version_bits,
-                    };
-                }
-            }
+                })
+            });
+            let Some((nonce, hash)) = work.algorithm().search(&mut header, &target, nonces) else {
+                continue;
+            };
+            let difficulty = proof_of_work.difficulty_of(&hash) / self.settings.difficulty_scale;
+            self.counters.best_share = self.counters.best_share.max(difficulty);
+            self.tap.tell(|| Spoken::Nonce {
+                version,
+                nonce,
+                difficulty,
+                wanted: job.difficulty.get(),
+            });
+            return Submit {
+                user: self.settings.worker.clone(),
+                job_id: job.job_id.clone(),
+                extranonce2,
+                ntime: work.ntime,
+                nonce,
+                version_bits,
+            };
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::bm13xx::{Family, Job, Nonce};
 use crate::pow::Header;
+use crate::pow::search::first_passing;
 use crate::pow::sha256d::Midstate;
 use crate::pow::work::rolled_version;
 use crate::sim::layout::{Layout, Origin};
@@ -53,20 +54,25 @@ impl Frame {
         let round = (place.progress as u32).min(self.rounds.saturating_sub(1));
         let (midstate, mut tail, id, version_bits) = self.material(round)?;
         let start = (place.progress.fract() * f64::from(place.counters)) as u32;
-        let passes = |tail: &[u8; 16]| zero_bits(&midstate.hash(tail)) >= self.zero_bits;
-        for i in 0..place.counters.min(MAX_TRIES) {
-            let nonce = place.nonce(&self.job, (start + i) % place.counters);
-            tail[12..].copy_from_slice(&nonce.to_le_bytes());
-            if passes(&tail) != wrong {
-                return Some(Nonce {
-                    nonce,
-                    hint: 0,
-                    id,
-                    version_bits,
-                });
-            }
-        }
-        None
+        let passes = |hash: &[u8; 32]| zero_bits(hash) >= self.zero_bits;
+        let mut nonces = (0..place.counters.min(MAX_TRIES))
+            .map(|i| place.nonce(&self.job, (start + i) % place.counters));
+        let nonce = if wrong {
+            // Nearly every nonce is: the first will mostly do.
+            nonces.find(|nonce| {
+                tail[12..].copy_from_slice(&nonce.to_le_bytes());
+                !passes(&midstate.hash(&tail))
+            })?
+        } else {
+            let most_significant = u32::MAX.checked_shr(self.zero_bits).unwrap_or(0);
+            first_passing(midstate, &tail, most_significant, nonces, passes)?.0
+        };
+        Some(Nonce {
+            nonce,
+            hint: 0,
+            id,
+            version_bits,
+        })
     }
 
     /// What is hashed in a round: state after the header's first 64 bytes, its last 16, and the id and

@@ -1,0 +1,298 @@
+//! `thermine tpf live`: a filter on a unit at our own server, in blocks of random order beside pass-through.
+//!
+//! A filter cannot stop a hash inside a chip, so what a host can abort is a *step*: from the shares of the last
+//! one the filter foretells whether the next will be poor, and then holds the unit at its least duty. Every
+//! share that comes is verified, recorded, acknowledged and counted, in whichever arm.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use thermine_drivers::clock::Clock;
+use thermine_drivers::seed;
+use thermine_drivers::sim::device::Device;
+use thermine_drivers::substrate::{Discipline, Provenance, Refused, Substrate, Twin};
+use thermine_reservoir::tpf::account::Account;
+use thermine_reservoir::tpf::trial::{Block, RateRatio};
+
+use super::live_report;
+use super::live_trial::Trial;
+use crate::cli::Unit;
+use crate::config::Config;
+use crate::experiment::arms::twin_of;
+use crate::report::folder;
+use crate::report::progress::Progress;
+use crate::rig::Rig;
+use crate::store::{RunMeta, Store};
+
+/// Name of the capture in the report folder, and of its stream.
+const CAPTURE: &str = "capture.sqlite";
+const STREAM: &str = "tpf-live";
+
+/// What is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum On {
+    /// A unit on its wires.
+    Wires,
+    /// The simulator's physics, in process.
+    Twin,
+}
+
+/// `thermine tpf live`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Configuration of the unit; without it, a simulated one is started.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "unit")]
+    pub config: Option<PathBuf>,
+    /// Which simulated unit, if no configuration is named. The LV06 measures its power itself.
+    #[arg(short, long, value_enum, default_value = "lv06")]
+    pub unit: Unit,
+    /// What is driven.
+    #[arg(long, value_enum, default_value = "wires")]
+    pub on: On,
+    /// Power in watts, for a unit that reports none: as a meter at the wall shows it. It is taken as constant,
+    /// which is wrong as soon as the unit idles, and the report says so.
+    #[arg(long, value_name = "WATTS", value_parser = watts)]
+    pub watts: Option<f64>,
+    /// Steps that the filter learns from before the trial.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    pub train: u32,
+    /// Pairs of blocks at which the trial ends at the latest.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub pairs: u32,
+    /// Steps of a block that are counted.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub block: u32,
+    /// Steps at the beginning of each block that are told apart: the unit settles.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pub settle: u32,
+    /// Go on to the horizon, however clear the evidence.
+    #[arg(long)]
+    pub to_the_end: bool,
+    /// Seed of the order of blocks and of the simulated unit.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Folder for report and capture; made if it is not there, and must be empty [default: a new one in
+    /// `runs`].
+    #[arg(short, long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+}
+
+fn watts(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(watts) if watts > 0.0 && watts <= 1e5 => Ok(watts),
+        _ => Err("must be a number above 0 and at most 100000".into()),
+    }
+}
+
+/// Where the joules come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Power {
+    /// The unit's own meter.
+    Measured,
+    /// `--watts`, as if it were constant.
+    Assumed,
+}
+
+/// What an arm has counted.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(super) struct Arm {
+    /// What counts for the ratio.
+    pub(super) counted: Block,
+    /// The same while the unit settled.
+    pub(super) settling: Block,
+    /// Steps counted, and those of them that were aborted.
+    pub(super) steps: u64,
+    pub(super) aborted: u64,
+    /// Answers that are no accepted shares, settling included.
+    pub(super) refused: Refused,
+}
+
+/// A finished trial.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) version: &'static str,
+    pub(super) unit: String,
+    pub(super) on: On,
+    pub(super) provenance: Provenance,
+    pub(super) seed: u64,
+    pub(super) config_hash: String,
+    pub(super) difficulty: f64,
+    pub(super) power: Power,
+    pub(super) train: u32,
+    pub(super) block: u32,
+    pub(super) settle: u32,
+    pub(super) horizon: u32,
+    pub(super) pairs: u32,
+    pub(super) stopped_by_evidence: bool,
+    pub(super) filter: Arm,
+    pub(super) pass: Arm,
+    pub(super) ratio: Option<RateRatio>,
+    pub(super) e_value: f64,
+    pub(super) anytime: (f64, f64),
+    /// The evidence after each pair.
+    pub(super) course: Vec<Look>,
+    /// What the filter would have kept in the pass-through arm: steps above the training median.
+    pub(super) counterfactual: Account,
+    pub(super) remarks: Vec<String>,
+    pub(super) verdict: String,
+}
+
+/// The evidence after a pair.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Look {
+    pub(super) e_value: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+/// Runs the subcommand.
+#[expect(clippy::print_stdout, reason = "its output is what it is for")]
+pub(super) fn run(args: &Args) -> Result<()> {
+    let config = match &args.config {
+        Some(path) => Config::load(path)?,
+        None => Config::simulated(args.unit.model())?,
+    };
+    if args.on == On::Twin {
+        if config.unit.simulated.is_none() {
+            bail!(
+                "--on twin is a simulation, but {} is not configured as a simulated unit",
+                config.unit.name
+            );
+        }
+        twin_of(config.unit.model)?;
+    }
+    let folder = folder::make(args.out.as_deref(), &format!("tpf-live-seed{}", args.seed))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(record(args, &config, &folder));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    let report = report?;
+    live_report::write(&folder, &report)?;
+    print!("{}", live_report::render(&report));
+    println!("{}", folder.display());
+    Ok(())
+}
+
+async fn record(args: &Args, config: &Config, folder: &Path) -> Result<Report> {
+    let text = toml::to_string(config)?;
+    let config_hash = hex::encode(Sha256::digest(&text))[..16].to_string();
+    let meta = RunMeta {
+        seed: args.seed,
+        config: text,
+        config_hash: config_hash.clone(),
+        task: serde_json::json!({ "tpf_live": { "pairs": args.pairs, "block": args.block } }),
+        provenance: if config.unit.simulated.is_some() {
+            Provenance::Simulated
+        } else {
+            Provenance::Device
+        },
+    };
+    let store = Store::create(&folder.join(CAPTURE), &meta)?;
+    let done = tokio::select! {
+        done = drive(args, config, &store, config_hash) => done,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    let state = match &done {
+        Ok(_) => "finished".to_string(),
+        Err(error) => format!("failed: {error:#}"),
+    };
+    let finished = tokio::task::spawn_blocking(move || store.finish(&state)).await?;
+    let report = done.with_context(|| {
+        format!(
+            "the trial failed; what was recorded until then is in {}",
+            folder.join(CAPTURE).display()
+        )
+    })?;
+    finished?;
+    Ok(report)
+}
+
+async fn drive(args: &Args, config: &Config, store: &Store, config_hash: String) -> Result<Report> {
+    let steps = args.train + args.pairs * 2 * (args.block + args.settle);
+    let progress = Progress::default();
+    let mut trial = Trial {
+        args,
+        step: &config.step,
+        bar: progress.bar("trial", steps as usize),
+        last: None,
+        power: Power::Measured,
+    };
+    let model = config.unit.model;
+    let mut remarks = Vec::new();
+    let outcome = if args.on == On::Twin {
+        let mut twin = Twin::new(
+            Device::warm(&twin_of(model)?, args.seed),
+            model,
+            Discipline::Dialogue,
+            model.switch_dead_time(),
+            seed::stream(args.seed, "twin"),
+            store.stream(STREAM),
+        );
+        let outcome = trial.run(&mut twin).await?;
+        (outcome, twin.provenance())
+    } else {
+        let clock = match &config.unit.simulated {
+            None => Clock::real(),
+            Some(simulated) => simulated
+                .speed
+                .map_or_else(Clock::virtual_time, Clock::scaled),
+        };
+        let mut rig = Rig::new(clock)?;
+        let mut unit = rig.attach(config, args.seed).await?;
+        if config.unit.simulated.is_none() {
+            progress.say(&format!("waiting for {}", unit.instructions()));
+        }
+        let outcome = async {
+            remarks.extend(unit.ready().await?);
+            let mut driven = unit.drive(Discipline::Dialogue, store.stream(STREAM))?;
+            let outcome = trial.run(&mut driven).await;
+            let provenance = driven.provenance();
+            if outcome.is_ok() {
+                unit.release(driven).await?;
+            }
+            outcome.map(|outcome| (outcome, provenance))
+        };
+        let outcome = outcome.await;
+        // Whatever came of it, the unit is left at its safe point.
+        if !unit.end().await {
+            progress.say("the unit has NOT confirmed its safe operating point: look after it");
+        }
+        let outcome = outcome?;
+        rig.close().await;
+        outcome
+    };
+    let power = trial.power;
+    let (outcome, provenance) = outcome;
+    let ratio = RateRatio::of(outcome.filter.counted, outcome.pass.counted);
+    let anytime = outcome.evidence.interval();
+    Ok(Report {
+        version: env!("CARGO_PKG_VERSION"),
+        unit: config.unit.name.clone(),
+        on: args.on,
+        provenance,
+        seed: args.seed,
+        config_hash,
+        difficulty: config.step.difficulty.get(),
+        power,
+        train: args.train,
+        block: args.block,
+        settle: args.settle,
+        horizon: args.pairs,
+        pairs: outcome.course.len() as u32,
+        stopped_by_evidence: outcome.course.len() < args.pairs as usize,
+        verdict: live_report::verdict(anytime, outcome.evidence.e_value(), power),
+        e_value: outcome.evidence.e_value(),
+        filter: outcome.filter,
+        pass: outcome.pass,
+        ratio,
+        anytime,
+        course: outcome.course,
+        counterfactual: outcome.counterfactual,
+        remarks,
+    })
+}

@@ -1,0 +1,87 @@
+//! The exact early exit: 122 of 128 rounds decide whether a nonce can be a share.
+//!
+//! The nonce is word 3 of the second block, so the first three rounds of the first compression are the same for
+//! all nonces. Of the second compression only digest word 7 is needed, the most significant of the number that
+//! is compared with the target: it is h after round 64, which is e after round 61. The other 61 + 61 rounds
+//! are done. No share is lost: a hash meets a target only if its most significant word does not exceed the
+//! target's. (lean/Thermine/Sha256: `first_three_rounds_nonce_free`, `last_word_known_after_round_61`,
+//! `early_exit_recall`.)
+
+use pulp::{Simd, WithSimd};
+
+use crate::nonces::{LANES, Nonces, Words, Work};
+use crate::rounds::{ROUNDS, START, extend};
+
+/// Rounds of the first compression that no nonce changes.
+pub const NONCE_FREE_ROUNDS: usize = 3;
+
+/// Round of the second compression after which the last digest word is known.
+pub const EXIT_ROUND: usize = 61;
+
+/// Rounds that a header takes from its midstate.
+pub const ROUNDS_OF_HEADER: usize = 2 * ROUNDS;
+
+/// Rounds that are left of them.
+pub const ROUNDS_OF_EARLY_EXIT: usize = ROUNDS - NONCE_FREE_ROUNDS + EXIT_ROUND;
+
+impl Nonces {
+    /// Digest word 7 of the header with each of `nonces`, by 122 rounds; the states of
+    /// [`Nonces::state`] are then those of these nonces up to there. Its bytes in reverse are the most
+    /// significant of the hash.
+    pub fn last_words(&mut self, nonces: &Words) -> Words {
+        let arch = self.arch();
+        arch.dispatch(Early {
+            midstate: self.midstate,
+            work: &mut self.work,
+            nonces,
+        })
+    }
+}
+
+/// The loop up to its exit, on the vectors that the processor has.
+struct Early<'a> {
+    midstate: [u32; 8],
+    work: &'a mut Work,
+    nonces: &'a Words,
+}
+
+impl WithSimd for Early<'_> {
+    type Output = Words;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Words {
+        let work = self.work;
+        work.set(self.nonces);
+        extend(&mut work.w1, 18, ROUNDS);
+        work.first.run(&work.w1, NONCE_FREE_ROUNDS, ROUNDS);
+        work.hand_over(self.midstate);
+        extend(&mut work.w2, 16, EXIT_ROUND);
+        work.second.run(&work.w2, 0, EXIT_ROUND);
+        work.second
+            .word(EXIT_ROUND, 4)
+            .map(|e| e.wrapping_add(START[7]))
+    }
+}
+
+/// Goes through nonces and keeps those whose hash can be below a target.
+#[derive(Debug, Clone)]
+pub struct EarlyExit {
+    nonces: Nonces,
+    top: u32,
+}
+
+impl EarlyExit {
+    /// Candidates for a target whose most significant 32 bits are `top`.
+    pub fn new(nonces: Nonces, top: u32) -> EarlyExit {
+        EarlyExit { nonces, top }
+    }
+
+    /// Which of `nonces` may be shares: none that is one is left out, and one in 2³²/(`top` + 1) that is
+    /// none is kept; the caller hashes those in full.
+    pub fn candidates(&mut self, nonces: &Words) -> [bool; LANES] {
+        let top = self.top;
+        self.nonces
+            .last_words(nonces)
+            .map(|word| word.swap_bytes() <= top)
+    }
+}

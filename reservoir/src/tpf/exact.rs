@@ -1,0 +1,91 @@
+//! Exact binomial intervals (Clopper and Pearson, Biometrika 26(4), 1934).
+
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{Beta, ContinuousCDF};
+
+/// A share of a count, with an interval that covers the true one at least as often as it says.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Proportion {
+    /// Hits.
+    pub hits: u64,
+    /// Trials.
+    pub trials: u64,
+    /// Hits over trials.
+    pub value: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl Proportion {
+    /// `hits` of `trials`, with the two-sided interval of 95 %; `None` without trials, or of more hits than
+    /// trials.
+    pub fn of(hits: u64, trials: u64) -> Option<Proportion> {
+        Proportion::at(hits, trials, 0.05)
+    }
+
+    /// The same, the interval missing with probability `alpha` at most, half of it at each end.
+    pub fn at(hits: u64, trials: u64, alpha: f64) -> Option<Proportion> {
+        if trials == 0 || hits > trials || !(alpha > 0.0 && alpha < 1.0) {
+            return None;
+        }
+        let (x, n) = (hits as f64, trials as f64);
+        let quantile = |a: f64, b: f64, p: f64| Beta::new(a, b).ok().map(|law| law.inverse_cdf(p));
+        Some(Proportion {
+            hits,
+            trials,
+            value: x / n,
+            low: match hits {
+                0 => 0.0,
+                _ => quantile(x, n - x + 1.0, alpha / 2.0)?,
+            },
+            high: match trials - hits {
+                0 => 1.0,
+                _ => quantile(x + 1.0, n - x, 1.0 - alpha / 2.0)?,
+            },
+        })
+    }
+}
+
+/// Largest probability that leaves `hits` or fewer of `trials` a chance of 5 %: the one-sided bound. `None`
+/// without trials.
+pub fn upper_bound(hits: u64, trials: u64) -> Option<f64> {
+    // The upper end of a two-sided interval that misses twice as often.
+    Proportion::at(hits, trials, 0.1).map(|proportion| proportion.high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use statrs::distribution::{Binomial, DiscreteCDF};
+
+    #[test]
+    fn the_ends_leave_the_tails_that_define_them() {
+        for (x, n) in [(1u64, 10u64), (7, 20), (76, 20_000), (19, 20)] {
+            let p = Proportion::of(x, n).expect("trials");
+            let tail = |p: f64| Binomial::new(p, n).expect("a probability");
+            assert!((tail(p.high).cdf(x) - 0.025).abs() < 1e-6, "{p:?}");
+            let above = 1.0 - tail(p.low).cdf(x - 1);
+            assert!((above - 0.025).abs() < 1e-6, "{p:?}");
+        }
+    }
+
+    #[test]
+    fn none_of_seven_means_up_to_34_8_percent() {
+        let bound = upper_bound(0, 7).expect("trials");
+        assert!((bound - (1.0 - 0.05f64.powf(1.0 / 7.0))).abs() < 1e-9);
+        assert!((bound - 0.348).abs() < 5e-4, "{bound}");
+    }
+
+    #[test]
+    fn the_ends_of_the_range_and_nonsense() {
+        let none = Proportion::of(0, 5).expect("trials");
+        assert_eq!((none.low, none.value), (0.0, 0.0));
+        let all = Proportion::of(5, 5).expect("trials");
+        assert_eq!((all.high, all.value), (1.0, 1.0));
+        assert!((all.low - (1.0 - none.high)).abs() < 1e-9);
+        assert_eq!(Proportion::of(0, 0), None);
+        assert_eq!(Proportion::of(2, 1), None);
+    }
+}
