@@ -154,8 +154,8 @@ impl Hub {
         &self.0.journal
     }
 
-    /// The newest template, once there is one.
-    pub(super) async fn ready(&self) -> Option<Arc<Template>> {
+    /// The newest template, once a pool has given one; `None` if the proxy has ended.
+    pub async fn ready(&self) -> Option<Arc<Template>> {
         let mut current = self.0.current.subscribe();
         let ready = current.wait_for(Option::is_some).await;
         ready.ok().and_then(|current| current.clone())

@@ -81,10 +81,12 @@ impl Feed {
 
     /// When it is to be looked at again, if nothing is heard until then.
     pub fn due(&self, now: Nanos) -> Nanos {
-        match self.done(now) {
+        let due = match self.done(now) {
             done if done < self.ahead.len() => self.began + self.piece() * (done as u32 + 1),
             _ => now + self.piece(),
-        }
+        };
+        // The division above may be off by a nanosecond: never an instant that has been.
+        due.max(now + Duration::from_micros(1))
     }
 
     /// When it runs dry, as far as is known; `None` if it has nothing.
