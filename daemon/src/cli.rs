@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::experiment::Kind;
-use crate::{capture, devices, discover, sim, train};
+use crate::{capture, devices, discover, proxy, sim, train};
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
@@ -34,6 +34,19 @@ pub enum Command {
     /// Find the mining units on a network and name them from what they say; nothing is set, and nobody is
     /// logged in.
     Discover(Discover),
+    /// Put a rack of units on one connection to a pool, with work queued for each so that none ever waits.
+    Proxy(Proxy),
+}
+
+/// `thermine proxy`.
+#[derive(Debug, Args)]
+pub struct Proxy {
+    /// Its configuration, as `configs/proxy.toml`.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Seed of the waits between attempts at a pool, and of the simulated pool's jobs.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// `thermine train`.
@@ -231,5 +244,6 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Devices(args) => devices::run(args),
         Command::Capture(command) => capture::run(command),
         Command::Discover(args) => discover::run(args),
+        Command::Proxy(args) => proxy::run(args),
     }
 }

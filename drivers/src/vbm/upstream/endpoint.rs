@@ -10,6 +10,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
@@ -89,6 +90,19 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// A certificate in DER form.
+#[derive(Debug, Clone)]
+pub struct Certificate(CertificateDer<'static>);
+
+impl Certificate {
+    /// All certificates in a PEM file; `None` if there is none, or one is broken.
+    pub fn from_pem(pem: &[u8]) -> Option<Vec<Certificate>> {
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+        let found: Vec<Certificate> = found.ok()?.into_iter().map(Certificate).collect();
+        (!found.is_empty()).then_some(found)
+    }
+}
+
 /// Whose certificates are trusted.
 #[derive(Clone)]
 pub struct Trust(Arc<ClientConfig>);
@@ -100,16 +114,16 @@ impl fmt::Debug for Trust {
 }
 
 impl Trust {
-    /// The authorities that browsers trust (Mozilla's list), and `also` these, in DER form.
+    /// The authorities that browsers trust (Mozilla's list), and `also` these.
     ///
     /// # Errors
     /// If one of them is not a certificate.
-    pub fn new(also: Vec<CertificateDer<'static>>) -> Result<Trust, rustls::Error> {
+    pub fn new(also: Vec<Certificate>) -> Result<Trust, rustls::Error> {
         let mut roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
         };
         for certificate in also {
-            roots.add(certificate)?;
+            roots.add(certificate.0)?;
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
