@@ -16,3 +16,4 @@ mod devices;
 mod discover;
 mod sim;
 mod train;
+pub mod vbm;

@@ -38,7 +38,15 @@ pub(super) fn render(hub: &Hub, config: &Config) -> String {
         rows.add_row(row(worker, account));
     }
     let total = hub.total();
-    rows.add_row(row(&format!("all, {} connected", seen.len()), &total));
+    let mut sum = row(&format!("all, {} connected", seen.len()), &total);
+    // A rack's hash rate is the sum of its units', not their mean over time.
+    let rack = |of: fn(&Account) -> Option<f64>| {
+        let rates = seen.iter().filter_map(|seen| of(&seen.account));
+        hashes(rates.sum())
+    };
+    sum[5] = rack(Account::effective_rate);
+    sum[6] = rack(Account::nominal_rate);
+    rows.add_row(sum);
     let more = match seen.len().saturating_sub(ROWS) {
         0 => String::new(),
         more => format!("{more} more units are in the sum only. "),

@@ -84,43 +84,47 @@ struct Unit {
     shares: u64,
 }
 
-/// Mines until `shutdown` or until the pool is gone.
+/// Mines until `shutdown` or until the pool is gone. It has its seat at the clock from now on, whenever the future
+/// is first polled.
 ///
 /// # Errors
 /// Why the pool is gone.
-pub async fn run(
+pub fn run(
     settings: Settings,
     clock: Clock,
     tally: Shared,
     shutdown: CancellationToken,
-) -> Result<(), LineError> {
+) -> impl Future<Output = Result<(), LineError>> + Send {
     let seat = clock.follow();
-    let mut lines = LineStream::new(TcpStream::connect(settings.pool).await?, clock.clone());
-    let mut unit = Unit {
-        settings,
-        clock,
-        tally,
-        extranonce1: Vec::new(),
-        extranonce2_len: 0,
-        difficulty: Difficulty::ONE,
-        queue: VecDeque::new(),
-        work: None,
-        idle: None,
-        shares: 0,
-    };
-    unit.greet(&mut lines);
-    loop {
-        lines.flush().await?;
-        let ends = unit.work.as_ref().map_or(Nanos::MAX, |(.., ends)| *ends);
-        tokio::select! {
-            biased;
-            () = shutdown.cancelled() => return Ok(()),
-            line = lines.next() => {
-                if let Ok(notice) = Notice::parse(&line?.text) {
-                    unit.heed(notice);
+    async move {
+        let stream = TcpStream::connect(settings.pool).await?;
+        let mut lines = LineStream::new(stream, clock.clone());
+        let mut unit = Unit {
+            settings,
+            clock,
+            tally,
+            extranonce1: Vec::new(),
+            extranonce2_len: 0,
+            difficulty: Difficulty::ONE,
+            queue: VecDeque::new(),
+            work: None,
+            idle: None,
+            shares: 0,
+        };
+        unit.greet(&mut lines);
+        loop {
+            lines.flush().await?;
+            let ends = unit.work.as_ref().map_or(Nanos::MAX, |(.., ends)| *ends);
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                line = lines.next() => {
+                    if let Ok(notice) = Notice::parse(&line?.text) {
+                        unit.heed(notice);
+                    }
                 }
+                () = seat.wait_until(ends) => unit.finish(&mut lines),
             }
-            () = seat.wait_until(ends) => unit.finish(&mut lines),
         }
     }
 }

@@ -124,7 +124,7 @@ impl Pool {
             newest: None,
             issued: VecDeque::new(),
             sessions: HashMap::new(),
-            serial: 0,
+            serial: (settings.seed as u32) << 16,
             seen: HashSet::new(),
             shares: Vec::new(),
             counts: Counts::default(),
@@ -419,8 +419,9 @@ impl Pool {
 }
 
 impl State {
+    /// An extranonce1 that no other miner has; pools of different seeds give different ones.
     fn extranonce1(&mut self) -> Vec<u8> {
-        self.serial += 1;
+        self.serial = self.serial.wrapping_add(1);
         self.serial.to_be_bytes().to_vec()
     }
 

@@ -21,6 +21,8 @@ pub enum Phase {
     Stratum,
     /// In the hands of an experiment.
     Held,
+    /// Not here: its time is nobody's.
+    Away,
 }
 
 /// Reasons of a pool for refusing a share, by its code; the last is any other.
@@ -78,6 +80,13 @@ impl Account {
         }
     }
 
+    /// An empty sum, to which others are added.
+    pub fn sum() -> Account {
+        let mut sum = Account::new(Nanos::ZERO);
+        sum.phase = Phase::Away;
+        sum
+    }
+
     /// From `at` on it is in `phase`. An instant before the last change is taken for that.
     pub fn enter(&mut self, phase: Phase, at: Nanos) {
         let span = at.since(self.since);
@@ -86,6 +95,7 @@ impl Account {
             Phase::Network => self.network += span,
             Phase::Stratum => self.stratum += span,
             Phase::Held => self.held += span,
+            Phase::Away => {}
         }
         self.phase = phase;
         self.since = self.since.max(at);

@@ -117,14 +117,13 @@ impl Hub {
         restored: &Restored,
     ) -> (Hub, mpsc::Receiver<Order>) {
         let (orders, receiver) = mpsc::channel(ORDERS);
-        let now = clock.now();
         let inner = Inner {
             units,
             journal,
             orders,
             current: watch::Sender::new(None),
             members: Mutex::default(),
-            left: Mutex::new(Account::new(now)),
+            left: Mutex::new(Account::sum()),
             prefixes: Mutex::new(Reserved {
                 prefixes: Prefixes::beginning_at(restored.prefix),
                 entered: restored.prefix,
@@ -155,13 +154,14 @@ impl Hub {
     }
 
     /// The newest template, once a pool has given one; `None` if the proxy has ended.
-    pub async fn ready(&self) -> Option<Arc<Template>> {
+    pub(super) async fn ready(&self) -> Option<Arc<Template>> {
         let mut current = self.0.current.subscribe();
         let ready = current.wait_for(Option::is_some).await;
         ready.ok().and_then(|current| current.clone())
     }
 
-    pub(super) fn current(&self) -> Option<Arc<Template>> {
+    /// The newest template, if a pool has given one.
+    pub fn current(&self) -> Option<Arc<Template>> {
         self.0.current.borrow().clone()
     }
 
@@ -362,9 +362,7 @@ impl Hub {
 
     /// The account of all units, those that have left included.
     pub fn total(&self) -> Account {
-        let mut total = lock(&self.0.left).at(self.0.clock.now());
-        // It is a sum, and has no time of its own.
-        total.enter(super::account::Phase::Held, self.0.clock.now());
+        let mut total = lock(&self.0.left).clone();
         for seen in self.seen() {
             total.add(&seen.account);
         }

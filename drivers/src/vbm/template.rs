@@ -107,10 +107,12 @@ impl Template {
         )
     }
 
-    /// Whether shares of `other` can still count when this is the newest: the same chain tip and the same
-    /// extranonces.
+    /// Whether shares of `other` can still count when this is the newest: the same chain tip, the same
+    /// extranonces, the same pool.
     pub fn continues(&self, other: &Template) -> bool {
-        self.work.prevhash == other.work.prevhash && self.space == other.space
+        self.work.prevhash == other.work.prevhash
+            && self.space == other.space
+            && self.subscription.same_space(&other.subscription)
     }
 }
 

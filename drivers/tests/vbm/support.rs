@@ -144,12 +144,14 @@ impl Drop for Running {
 }
 
 pub(crate) async fn start(settings: Settings, clock: &Clock) -> Running {
-    restart(settings, clock, Restored::default()).await
+    restart(settings, clock, Kept::default()).await
 }
 
-pub(crate) async fn restart(settings: Settings, clock: &Clock, restored: Restored) -> Running {
+/// Starts on a store that an earlier one has left.
+pub(crate) async fn restart(settings: Settings, clock: &Clock, kept: Kept) -> Running {
     let (journal, entries) = Journal::channel();
-    let kept = Arc::new(Mutex::new(Kept::default()));
+    let restored = kept.restored();
+    let kept = Arc::new(Mutex::new(kept));
     let store = tokio::spawn(store(entries, kept.clone()));
     let rng = seed::stream(1, "proxy");
     let proxy = Proxy::new(settings, clock.clone(), journal, restored, rng);

@@ -53,9 +53,10 @@ async fn run(latency: Duration, through: bool) -> (Tally, u64) {
     settings.units.ranged = vec![("range*".into(), RANGE, RATE)];
     let proxy = start(settings, &clock).await;
     // The pool's first job has to cross the network too, which takes time.
-    tokio::select! {
-        _ = proxy.hub.ready() => {}
-        () = drive.wait_until(Nanos::MAX) => {}
+    while proxy.hub.current().is_none() {
+        drive
+            .wait_until(clock.now() + Duration::from_millis(1))
+            .await;
     }
     let tally = Shared::default();
     let unit = blocking::Settings {

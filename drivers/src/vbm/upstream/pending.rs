@@ -49,6 +49,8 @@ pub struct Present<'a> {
     pub newest: &'a Template,
     /// Serial of the oldest template whose shares can still count.
     pub live: u64,
+    /// Serial of the first template of this connection.
+    pub first: u64,
     /// How long a share is kept.
     pub keep_for: Duration,
 }
@@ -149,13 +151,19 @@ impl Pending {
             return Next::Wait;
         }
         let share = &waiting.share;
+        // A share of a template of this very connection is of this pool, and judged by the extranonce that its
+        // job came with, whatever has been set since.
+        let ours = waiting
+            .template
+            .is_some_and(|template| template >= present.first);
         let why = if now.since(waiting.arrived) > present.keep_for {
             "the pool was away for too long"
-        } else if share.subscription.pool != present.subscription.pool
-            || share.subscription.user != present.subscription.user
+        } else if !ours
+            && (share.subscription.pool != present.subscription.pool
+                || share.subscription.user != present.subscription.user)
         {
             return Next::Wait;
-        } else if !share.subscription.same_space(present.subscription) {
+        } else if !ours && !share.subscription.same_space(present.subscription) {
             "the pool has forgotten the session"
         } else if share.prevhash != present.newest.work.prevhash
             || waiting

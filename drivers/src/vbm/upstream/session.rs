@@ -27,6 +27,8 @@ struct State {
     newest: Option<Arc<Template>>,
     /// Serial of the oldest template whose shares can still count.
     live: u64,
+    /// Serial of the first template of this connection.
+    first: u64,
     heard: Nanos,
 }
 
@@ -47,7 +49,8 @@ impl Upstream {
             number: self.connections,
             subscription,
             newest: None,
-            live: self.templates + 1,
+            live: 0,
+            first: self.templates + 1,
             heard: self.clock.now(),
         };
         while let Some(notice) = connection.early.pop_front() {
@@ -244,10 +247,15 @@ impl Upstream {
         }
         let now = self.clock.now();
         let first = state.newest.is_none();
-        // A new previous block kills what came before, whether or not the pool says so.
-        notify.clean |= match &state.newest {
-            Some(newest) => newest.work.prevhash != notify.work.prevhash,
-            None => true,
+        // A new previous block kills what came before, whether or not the pool says so. The first job over a
+        // subscription resumed is no news by itself: what units have of it goes on.
+        notify.clean = match &state.newest {
+            Some(newest) => notify.clean || newest.work.prevhash != notify.work.prevhash,
+            None => !self.hub.current().is_some_and(|current| {
+                current.work.prevhash == notify.work.prevhash
+                    && current.space == connection.space
+                    && current.subscription.same_space(&state.subscription)
+            }),
         };
         self.templates += 1;
         let template = Arc::new(Template::new(
@@ -261,9 +269,11 @@ impl Upstream {
                 received: now,
             },
         ));
-        if template.clean {
-            // Over a resumed session the jobs of the connection before may live on: the block decides.
-            state.live = if first { 0 } else { template.serial };
+        if first {
+            // The jobs of the connection before may live on: the block and the subscription decide.
+            (state.live, state.first) = (0, template.serial);
+        } else if template.clean {
+            state.live = template.serial;
         }
         state.newest = Some(template.clone());
         self.hub.publish(template);
@@ -287,6 +297,7 @@ impl Upstream {
             subscription: &state.subscription,
             newest: &newest,
             live: state.live,
+            first: state.first,
             keep_for: self.policy.keep_for,
         };
         let (send, expired) = self.pending.due(&present, self.clock.now());
@@ -323,6 +334,7 @@ impl Upstream {
                 subscription: &state.subscription,
                 newest,
                 live: state.live,
+                first: state.first,
                 keep_for: self.policy.keep_for,
             };
             match self.pending.try_send(ticket, &present, now) {
