@@ -4,6 +4,7 @@ pub mod config;
 pub mod journal;
 mod report;
 
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -19,7 +20,6 @@ use self::config::Config;
 use crate::cli;
 
 /// Runs the subcommand until it is interrupted.
-#[expect(clippy::print_stdout, reason = "its reports are what it is for")]
 pub(crate) fn run(args: cli::Proxy) -> Result<()> {
     let config = Config::load(&args.config)?;
     let settings = config.settings()?;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: cli::Proxy) -> Result<()> {
             };
             let pool = Pool::new(settings, clock.clone());
             tasks.spawn(pool.run(listener, shutdown.clone()));
-            println!("simulated pool on {address}");
+            say(&format!("simulated pool on {address}"));
         }
         let listener = bind(config.proxy.listen, "proxy.listen").await?;
         let address = listener.local_addr()?;
@@ -51,22 +51,22 @@ pub(crate) fn run(args: cli::Proxy) -> Result<()> {
             tracing::warn!(%address, "anyone who can reach this address can connect");
         }
         if !restored.unresolved.is_empty() {
-            println!(
+            say(&format!(
                 "{} shares of an earlier run have no answer yet: they are sent again if they can still count",
                 restored.unresolved.len()
-            );
+            ));
         }
         let rng = seed::stream(args.seed, "back-off");
         let proxy = Proxy::new(settings, clock.clone(), journal, restored, rng);
         let hub = proxy.hub();
         let ended = tasks.spawn(proxy.run(listener, shutdown.clone()));
-        println!("units connect to stratum+tcp://{address}; ends with Ctrl-C");
+        say(&format!("units connect to stratum+tcp://{address}; ends with Ctrl-C"));
         let every = Duration::from_secs_f64(config.proxy.report_seconds);
         let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
         let mut ended = std::pin::pin!(ended);
         let stopped = loop {
             tokio::select! {
-                _ = ticks.tick() => println!("{}", report::render(&hub, &config)),
+                _ = ticks.tick() => say(&report::render(&hub, &config)),
                 interrupted = interrupted() => {
                     interrupted?;
                     break false;
@@ -74,7 +74,7 @@ pub(crate) fn run(args: cli::Proxy) -> Result<()> {
                 _ = &mut ended => break true,
             }
         };
-        println!("{}", report::render(&hub, &config));
+        say(&report::render(&hub, &config));
         shutdown.cancel();
         tasks.close();
         tasks.wait().await;
@@ -86,6 +86,11 @@ pub(crate) fn run(args: cli::Proxy) -> Result<()> {
     })?;
     drop(runtime);
     store.finish()
+}
+
+/// Prints. A rack does not stop mining because nobody takes the output any more.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Ctrl-C, or being asked to end.
