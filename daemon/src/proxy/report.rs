@@ -71,7 +71,7 @@ pub(super) fn render(hub: &Hub, config: &Config) -> String {
 }
 
 fn row(name: &str, account: &Account) -> Vec<String> {
-    let rate = |rate: Option<f64>| rate.map_or("-".to_owned(), |rate| hashes(rate));
+    let rate = |rate: Option<f64>| rate.map_or("-".to_owned(), hashes);
     let invalid: u64 = account.judged.iter().sum::<u64>()
         - account.count(Verdict::Accepted)
         - account.count(Verdict::Stale);

@@ -102,11 +102,14 @@ struct State {
     issued: VecDeque<Issued>,
     sessions: HashMap<String, Vec<u8>>,
     serial: u32,
-    seen: HashSet<(Vec<u8>, Vec<u8>, u64, [u32; 3])>,
+    seen: HashSet<Key>,
     shares: Vec<(Submit, Nanos)>,
     counts: Counts,
     deaf: bool,
 }
+
+/// What makes a share another one: extranonces, job, and block time, nonce and version bits.
+type Key = (Vec<u8>, Vec<u8>, u64, [u32; 3]);
 
 #[derive(Debug, Clone)]
 struct Issued {

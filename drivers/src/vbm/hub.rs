@@ -233,10 +233,6 @@ impl Hub {
     ///
     /// # Errors
     /// If the store has stopped.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a share, and where its receipt goes"
-    )]
     pub(super) async fn forward(
         &self,
         unit: u64,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::template::{Template, parse_job_id};
 use crate::clock::Nanos;
 use crate::pow::work::rolled_version;
-use crate::pow::{Difficulty, Target};
+use crate::pow::{Algorithm, Difficulty, Target};
 use crate::record::Verdict;
 use crate::stratum::request::Submit;
 
@@ -28,6 +28,8 @@ const NTIME_ROLL: u32 = 7200;
 #[derive(Debug, Default)]
 pub struct Ledger {
     jobs: VecDeque<Issued>,
+    /// The newest difficulty's target: it takes a long division, and mostly stays.
+    target: Option<(Difficulty, Algorithm, Target)>,
 }
 
 #[derive(Debug)]
@@ -79,13 +81,13 @@ impl Ledger {
         if self.jobs.len() == REMEMBERED_JOBS {
             self.jobs.pop_front();
         }
-        // A job told easy enough for the pool has the pool's target, which is at hand.
-        let target = if difficulty == template.difficulty {
-            template.target
-        } else {
-            let pow = template.work.proof_of_work();
-            pow.target(difficulty.scaled(scale))
+        let algorithm = template.work.algorithm();
+        let target = match self.target {
+            Some((of, by, target)) if of == difficulty && by == algorithm => target,
+            _ if difficulty == template.difficulty => template.target,
+            _ => algorithm.proof_of_work().target(difficulty.scaled(scale)),
         };
+        self.target = Some((difficulty, algorithm, target));
         self.jobs.push_back(Issued {
             template,
             prefix,

@@ -6,7 +6,7 @@
 //! - [`queue`]: when a unit that runs dry gets its next piece; [`vardiff`]: its share difficulty;
 //! - [`account`]: where its time and its shares went; [`ban`]: who is kept out, why and until when;
 //! - [`journal`]: shares on their way to a store, and what a restart finds there;
-//! - [`mailbox`]: what a unit's task is told; [`unit`]: that task; [`hub`]: what all of them share;
+//! - [`mailbox`]: what a unit's task is told; [`mod@unit`]: that task; [`hub`]: what all of them share;
 //! - [`upstream`]: the one connection to the pools; [`proxy`]: all of it, put together.
 //!
 //! Nothing waits for anything that it does not need: a share goes to the pool while it is being stored, and

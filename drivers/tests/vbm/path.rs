@@ -143,7 +143,7 @@ async fn version_rolling_goes_through_and_bits_outside_the_mask_do_not() {
     unit.subscribed(&reply["result"]);
     unit.call("mining.authorize", json!(["w", "x"])).await;
     unit.hears("mining.notify").await;
-    let mut share = |nonce: u32, bits: &str| {
+    let share = |nonce: u32, bits: &str| {
         let mut share = unit.share(nonce);
         share.as_array_mut().expect("a list").push(json!(bits));
         share
