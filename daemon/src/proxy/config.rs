@@ -29,9 +29,6 @@ pub struct Config {
     pub simulated_pool: Option<SimulatedPool>,
     /// The units.
     pub units: Units,
-    /// Units that an experiment may have.
-    #[serde(default)]
-    pub experiment: Vec<Experiment>,
 }
 
 /// The proxy itself.
@@ -134,16 +131,6 @@ pub struct Ranged {
     pub range: f64,
     /// Hashes per second, to begin with.
     pub hash_rate: f64,
-}
-
-/// A unit that an experiment may have.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Experiment {
-    /// Its worker name.
-    pub worker: String,
-    /// Where the experiment's Stratum server listens while it runs.
-    pub at: SocketAddr,
 }
 
 fn one() -> f64 {
