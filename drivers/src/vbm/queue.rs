@@ -10,8 +10,11 @@ use std::time::Duration;
 
 use crate::clock::Nanos;
 
-/// Pieces on a unit at most: ESP-Miner queues 12 and then drops the oldest.
-const MOST: usize = 8;
+/// Pieces that a unit is to have at most: ESP-Miner queues 12 and then drops the oldest.
+pub(super) const MOST: usize = 8;
+
+/// Pieces without an answer that are remembered.
+const REMEMBERED: usize = 64;
 
 /// Weight of the newest measurement of a piece's duration.
 const WEIGHT: f64 = 0.25;
@@ -24,11 +27,17 @@ pub type Piece = (u64, u64);
 pub struct Feed {
     range: f64,
     lead: Duration,
-    /// Measured or configured, seconds a piece.
+    /// Measured, or to begin with configured: seconds a piece.
     piece_time: f64,
+    measured: bool,
+    /// Pieces without an answer, in order.
     ahead: VecDeque<Piece>,
-    /// When the first of them began, as far as is known.
+    /// How many of them must be done, by the rate.
+    assumed: usize,
+    /// When the first one after those began.
     began: Nanos,
+    /// When the first of all of them began.
+    answered: Nanos,
 }
 
 impl Feed {
@@ -39,21 +48,33 @@ impl Feed {
             range,
             lead,
             piece_time: (range / rate).clamp(1e-6, 86_400.0),
+            measured: false,
             ahead: VecDeque::with_capacity(MOST),
+            assumed: 0,
             began: now,
+            answered: now,
         }
     }
 
     /// A piece was sent. A clean one replaces what the unit had.
     pub fn sent(&mut self, piece: Piece, clean: bool, now: Nanos) {
-        if clean || self.left(now) == 0 {
+        if clean {
             self.ahead.clear();
+        }
+        if self.ahead.is_empty() {
+            self.answered = now;
+        }
+        if self.left(now) == 0 {
+            // It has run dry, or is slower than thought; its next answer will tell.
+            self.assumed = self.ahead.len();
             self.began = now;
         }
-        // Those that must be done by now make room.
-        if self.ahead.len() >= MOST {
+        if self.ahead.len() >= REMEMBERED {
             self.ahead.pop_front();
-            self.began += self.piece();
+            match self.assumed.checked_sub(1) {
+                Some(assumed) => self.assumed = assumed,
+                None => self.began += self.piece(),
+            }
         }
         self.ahead.push_back(piece);
     }
@@ -63,15 +84,19 @@ impl Feed {
         let Some(position) = self.ahead.iter().position(|ahead| *ahead == piece) else {
             return;
         };
-        let each = now.since(self.began).as_secs_f64() / (position + 1) as f64;
-        self.piece_time += WEIGHT * (each.clamp(1e-6, 86_400.0) - self.piece_time);
+        let each = now.since(self.answered).as_secs_f64() / (position + 1) as f64;
+        let weight = if self.measured { WEIGHT } else { 1.0 };
+        self.piece_time += weight * (each.clamp(1e-6, 86_400.0) - self.piece_time);
+        self.measured = true;
         self.ahead.drain(..=position);
-        self.began = now;
+        self.assumed = 0;
+        (self.began, self.answered) = (now, now);
     }
 
     /// Everything is taken from it.
     pub fn clear(&mut self) {
         self.ahead.clear();
+        self.assumed = 0;
     }
 
     /// Whether the next piece is to be sent now.
@@ -82,7 +107,9 @@ impl Feed {
     /// When it is to be looked at again, if nothing is heard until then.
     pub fn due(&self, now: Nanos) -> Nanos {
         let due = match self.done(now) {
-            done if done < self.ahead.len() => self.began + self.piece() * (done as u32 + 1),
+            done if done < self.ahead.len() => {
+                self.began + self.piece() * ((done - self.assumed) as u32 + 1)
+            }
             _ => now + self.piece(),
         };
         // The division above may be off by a nanosecond: never an instant that has been.
@@ -91,7 +118,7 @@ impl Feed {
 
     /// When it runs dry, as far as is known; `None` if it has nothing.
     pub fn dry(&self) -> Option<Nanos> {
-        let pieces = u32::try_from(self.ahead.len()).unwrap_or(u32::MAX);
+        let pieces = (self.ahead.len() - self.assumed) as u32;
         (pieces > 0).then(|| self.began + self.piece() * pieces)
     }
 
@@ -113,7 +140,9 @@ impl Feed {
     /// Pieces that must be done by now.
     fn done(&self, now: Nanos) -> usize {
         let done = now.since(self.began).as_secs_f64() / self.piece_time;
-        (done as usize).min(self.ahead.len())
+        (done as usize)
+            .saturating_add(self.assumed)
+            .min(self.ahead.len())
     }
 
     fn left(&self, now: Nanos) -> usize {

@@ -423,10 +423,12 @@ impl Unit {
     /// Sends pieces ahead to a unit that would run dry.
     fn top_up(&mut self, lines: &mut LineStream) {
         let now = self.clock.now();
-        while self.hold.is_none()
-            && self.pieces < self.space.pieces()
-            && self.feed.as_ref().is_some_and(|feed| feed.wants(now))
-        {
+        // Bounded, whatever the feed believes.
+        for _ in 0..super::queue::MOST {
+            let wants = self.feed.as_ref().is_some_and(|feed| feed.wants(now));
+            if !wants || self.hold.is_some() || self.pieces >= self.space.pieces() {
+                return;
+            }
             self.piece(lines, false);
         }
     }

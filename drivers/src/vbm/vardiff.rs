@@ -1,8 +1,8 @@
 //! A unit's share difficulty, set so that its shares come at a wanted rate.
 //!
 //! Shares of a unit with hash rate H at difficulty d come at H / (d · 2^32) a second, as a Poisson process: a
-//! rate from n of them is off by 1/√n. It is changed only when it is off by more than a factor of two, which
-//! 16 shares tell with certainty enough (four standard deviations).
+//! rate from n of them is off by 1/√n. It is changed only when it seems off by more than a factor of two, which from
+//! 32 shares (±18 %) is hardly ever chance.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::clock::Nanos;
 use crate::pow::Difficulty;
 
 /// Shares after which the rate is looked at.
-const ENOUGH: u32 = 16;
+const ENOUGH: u32 = 32;
 
 /// Intervals without [`ENOUGH`] shares after which it is looked at anyway.
-const PATIENCE: u32 = 32;
+const PATIENCE: u32 = 64;
 
 /// Largest step at once, as a factor.
 const STEP: f64 = 64.0;
@@ -180,6 +180,6 @@ mod tests {
             "too early"
         );
         let fell = vardiff.retarget(vardiff.due()).expect("silence");
-        assert!(fell.get() < 1000.0 / 16.0);
+        assert!(fell.get() < 1000.0 / 32.0);
     }
 }
