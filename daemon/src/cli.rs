@@ -12,7 +12,9 @@ use crate::experiment::encoding::{Channel, Mask, Preset};
 use crate::experiment::features::Group;
 use crate::experiment::readouts;
 use crate::experiment::task::{Named, Task};
-use crate::{bench, capture, devices, discover, predict, sim, sweep, switch_profile, tpf, train};
+use crate::{
+    bench, capture, devices, discover, predict, proxy, sim, sweep, switch_profile, tpf, train, vbm,
+};
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
@@ -52,6 +54,53 @@ pub enum Command {
     Tpf(tpf::Tpf),
     /// What hashing is lost to each change of jobs, in a capture or on a unit.
     SwitchProfile(switch_profile::Args),
+    /// Put a rack of units on one connection to a pool, with work queued for each so that none ever waits.
+    Proxy(Proxy),
+    /// Measure what the proxy's queued work is worth.
+    #[command(subcommand)]
+    Vbm(Vbm),
+}
+
+/// `thermine vbm`.
+#[derive(Debug, Subcommand)]
+pub enum Vbm {
+    /// Simulated units that go through one range of work a job, over a network with injected latency: directly,
+    /// through a plain forwarding proxy, and with work queued. In virtual time.
+    Bench(VbmBench),
+}
+
+/// `thermine vbm bench`.
+#[derive(Debug, Args)]
+pub struct VbmBench {
+    /// Seconds of the units' time that each run is measured for.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0, value_parser = positive)]
+    pub seconds: f64,
+    /// Runs of each cell, each with its own seed.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    pub repeats: u16,
+    /// Hash rate of a unit in GH/s; the paper's unit reaches 175 of 220.
+    #[arg(long, value_name = "GH/S", default_value_t = 220.0, value_parser = positive)]
+    pub rate: f64,
+    /// Work of a job, in ranges of 2^32 nonces.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub ranges: u32,
+    /// Units on the link.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub units: u16,
+    /// Seed of the first run; each further one has the next.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `thermine proxy`.
+#[derive(Debug, Args)]
+pub struct Proxy {
+    /// Its configuration, as `configs/proxy.toml`.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Seed of the waits between attempts at a pool, and of the simulated pool's jobs.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// `thermine train`.
@@ -464,5 +513,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Discover(args) => discover::run(args),
         Command::Tpf(command) => tpf::run(command),
         Command::SwitchProfile(args) => switch_profile::run(args),
+        Command::Proxy(args) => proxy::run(args),
+        Command::Vbm(Vbm::Bench(args)) => vbm::run(args),
     }
 }

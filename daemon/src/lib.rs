@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config;
 pub mod experiment;
+pub mod proxy;
 pub mod report;
 pub mod rig;
 pub mod store;
@@ -20,3 +21,4 @@ mod sweep;
 mod switch_profile;
 mod tpf;
 mod train;
+pub mod vbm;

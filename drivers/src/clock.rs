@@ -214,6 +214,13 @@ impl Clock {
         }
     }
 
+    /// Something on its way between two tasks at this clock, like bytes on a wire: virtual time waits until it
+    /// is dropped.
+    pub fn errand(&self) -> Errand {
+        self.send(1);
+        Errand(self.clone())
+    }
+
     /// `bytes` that came over such a wire have been dealt with, answers to them given to the wire included.
     pub(crate) fn settle(&self, bytes: usize) {
         if let Time::Virtual(table) = &self.time
@@ -223,6 +230,16 @@ impl Clock {
             table.under_way = table.under_way.saturating_sub(bytes as u64);
             table.advance();
         }
+    }
+}
+
+/// Something on its way between two tasks, until this is dropped; see [`Clock::errand`].
+#[derive(Debug)]
+pub struct Errand(Clock);
+
+impl Drop for Errand {
+    fn drop(&mut self) {
+        self.0.settle(1);
     }
 }
 

@@ -9,6 +9,7 @@
 //! - [`poller`]: the latest reading of a unit; [`control`]: where it is asked to run;
 //! - [`stratum`], [`cgminer`], [`axeos`], [`goldshell`], [`bm13xx`]: the wires; [`units`]: what is particular to
 //!   a model;
+//! - [`vbm`]: the Virtual Block Manager, a Stratum proxy that keeps work queued for every unit;
 //! - [`discover`]: finds units on a network and names them;
 //! - [`interlock`]: keeps a unit from being driven hot;
 //! - [`sim`]: one physics, fronted by sockets (a simulated unit) or by calls (the twin);
@@ -28,6 +29,7 @@ pub mod poller;
 pub mod pow;
 pub mod quantity;
 pub mod record;
+pub mod secret;
 pub mod seed;
 pub mod sim;
 mod stamped;
@@ -35,3 +37,4 @@ pub mod stratum;
 pub mod substrate;
 pub mod unit;
 pub mod units;
+pub mod vbm;

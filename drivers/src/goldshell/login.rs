@@ -5,7 +5,7 @@ use cbc::cipher::block_padding::ZeroPadding;
 use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
 use serde_json::Value;
 
-use super::secret::Secret;
+use crate::secret::Secret;
 
 /// Key of all units: sixteen exclamation marks. Published by several independent clients, and no secret.
 const KEY: [u8; 16] = [b'!'; 16];

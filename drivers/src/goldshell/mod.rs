@@ -13,12 +13,11 @@ pub mod control;
 pub mod error;
 mod login;
 pub mod reply;
-mod secret;
 pub mod source;
 
+pub use crate::secret::Secret;
 pub use client::{Client, Limits, http_client};
 pub use control::Control;
 pub use error::{Failure, HttpError};
 pub use login::Credentials;
-pub use secret::Secret;
 pub use source::Source;

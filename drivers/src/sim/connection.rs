@@ -81,7 +81,10 @@ impl Connection {
             early: VecDeque::new(),
         };
         let agent = Some(firmware.agent.to_string());
-        let subscribe = connection.call(Call::Subscribe { agent });
+        let subscribe = connection.call(Call::Subscribe {
+            agent,
+            session: None,
+        });
         match firmware.opening {
             Opening::Bmminer => {
                 let subscribed = connection.reply(subscribe).await?;

@@ -339,7 +339,10 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                     *rolled = mask & BIP320_MASK;
                 }
             }
-            Notice::Notify(_) | Notice::Other(_) => {}
+            Notice::Notify(_)
+            | Notice::Reconnect { .. }
+            | Notice::Question { .. }
+            | Notice::Other(_) => {}
         }
     }
 

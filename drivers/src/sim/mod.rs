@@ -13,6 +13,7 @@
 //! - [`miner`], speaking as its [`firmware`] does and taking each [`command`]: its Stratum wire;
 //! - [`s9_api`], [`axeos`], [`goldshell`]: its other wires; [`cgminer_api`]: what such APIs have in common;
 //! - [`s9`], [`lv06`], [`lb_box`]: the whole units;
+//! - [`pool`]: a pool; [`link`]: the network before it; [`blocking`]: a unit that goes through one range a job;
 //! - `bare`: chips without a controller; [`chips`]: their serial line.
 //!
 //! The thermal numbers are estimates that fit usual readings of such units. Nobody measured them, so a
@@ -21,6 +22,7 @@
 mod ambient;
 pub mod axeos;
 mod bare;
+pub mod blocking;
 pub mod cgminer_api;
 pub mod chips;
 pub mod command;
@@ -35,10 +37,12 @@ pub mod goldshell;
 mod hashing;
 pub mod layout;
 pub mod lb_box;
+pub mod link;
 pub mod lv06;
 pub mod miner;
 pub mod params;
 mod point;
+pub mod pool;
 pub mod s9;
 pub mod s9_api;
 pub mod sensors;

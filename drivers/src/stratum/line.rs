@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -19,6 +19,10 @@ use crate::stamped::Stamped;
 /// Longest line accepted from a peer. The longest honest one is a `mining.notify` with 32 branches
 /// (some 3 kB); LV06 firmware gives up at 15.8 kB.
 pub const MAX_LINE: usize = 16 * 1024;
+
+/// Bytes that a connection's read buffer begins with; it grows to a line's length. A miner's lines are some
+/// 200 bytes, and ten thousand connections have ten thousand buffers.
+const READ_BUFFER: usize = 1024;
 
 /// Bytes that may wait for a peer that does not read. Some 400 replies.
 const MAX_UNSENT: usize = 64 * 1024;
@@ -71,11 +75,11 @@ impl Plug {
 }
 
 /// Both directions of a connection. [`next`](LineStream::next) and [`flush`](LineStream::flush) may be
-/// dropped at any await point without losing or repeating a byte.
+/// dropped at any await point without losing or repeating a byte. What carries them is TCP unless said otherwise.
 #[derive(Debug)]
-pub struct LineStream {
-    reader: FramedRead<Stamped<OwnedReadHalf>, LinesCodec>,
-    writer: OwnedWriteHalf,
+pub struct LineStream<R = OwnedReadHalf, W = OwnedWriteHalf> {
+    reader: FramedRead<Stamped<R>, LinesCodec>,
+    writer: W,
     unsent: BytesMut,
     unsent_since: Option<Instant>,
     clock: Clock,
@@ -88,10 +92,28 @@ impl LineStream {
         // error means that the connection is already gone, which the next read says better.
         let _ = stream.set_nodelay(true);
         let (reader, writer) = stream.into_split();
+        LineStream::over(reader, writer, clock)
+    }
+
+    /// A plug of this connection.
+    ///
+    /// # Errors
+    /// If the process has no file descriptor left for it.
+    pub fn plug(&self) -> io::Result<Plug> {
+        let socket: &TcpStream = self.writer.as_ref();
+        Ok(Plug(SockRef::from(socket).try_clone()?))
+    }
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> LineStream<R, W> {
+    /// Lines over `reader` and `writer`, two directions of one connection; reads are stamped by `clock`.
+    pub fn over(reader: R, writer: W, clock: Clock) -> LineStream<R, W> {
+        let codec = LinesCodec::new_with_max_length(MAX_LINE);
         LineStream {
-            reader: FramedRead::new(
+            reader: FramedRead::with_capacity(
                 Stamped::new(reader, clock.clone()),
-                LinesCodec::new_with_max_length(MAX_LINE),
+                codec,
+                READ_BUFFER,
             ),
             writer,
             unsent: BytesMut::new(),
@@ -135,15 +157,6 @@ impl LineStream {
             while self.next().await.is_ok() {}
         };
         let _ = timeout(patience, closed).await;
-    }
-
-    /// A plug of this connection.
-    ///
-    /// # Errors
-    /// If the process has no file descriptor left for it.
-    pub fn plug(&self) -> io::Result<Plug> {
-        let socket: &TcpStream = self.writer.as_ref();
-        Ok(Plug(SockRef::from(socket).try_clone()?))
     }
 
     /// Appends `line`, which ends in a newline, to what [`flush`](LineStream::flush) will send.

@@ -22,7 +22,23 @@ pub enum Notice {
     },
     /// `mining.set_version_mask` (BIP 310).
     SetVersionMask(u32),
-    /// Another method, by name (`client.reconnect`, `client.show_message`, ...).
+    /// `client.reconnect`: where to, if it says, and after how long.
+    Reconnect {
+        /// Host; the present one if it is missing.
+        host: Option<String>,
+        /// Port; the present one if it is missing.
+        port: Option<u16>,
+        /// Seconds to wait.
+        wait: u64,
+    },
+    /// `client.get_version` or `mining.ping`, which want an answer.
+    Question {
+        /// Id of the request.
+        id: Value,
+        /// Its method.
+        method: String,
+    },
+    /// Another method, by name (`client.show_message`, ...).
     Other(String),
     /// The answer to a request.
     Reply {
@@ -111,6 +127,15 @@ impl Notice {
                 })
             }),
             "mining.set_version_mask" => number(&params[0]).map(Notice::SetVersionMask),
+            "client.reconnect" => Some(Notice::Reconnect {
+                host: params[0].as_str().map(str::to_owned),
+                port: port(&params[1]),
+                wait: params[2].as_u64().unwrap_or(0),
+            }),
+            "client.get_version" | "mining.ping" => Some(Notice::Question {
+                id: envelope.id,
+                method: method.clone(),
+            }),
             _ => Some(Notice::Other(method.clone())),
         };
         notice.ok_or_else(|| NoticeError(format!("{method} with unusable parameters")))
@@ -144,6 +169,13 @@ impl Notice {
             ),
             Notice::SetVersionMask(mask) => {
                 call("mining.set_version_mask", json!([format!("{mask:08x}")]))
+            }
+            Notice::Reconnect { host, port, wait } => match (host, port) {
+                (Some(host), Some(port)) => call("client.reconnect", json!([host, port, wait])),
+                _ => call("client.reconnect", json!([])),
+            },
+            Notice::Question { id, method } => {
+                format!("{}\n", json!({"id": id, "method": method, "params": []}))
             }
             Notice::Other(method) => call(method, json!([])),
             // LV06 firmware takes a reply without the key `result` for a failure: always send both.
@@ -231,6 +263,14 @@ fn refusal(error: &Value) -> Option<Refusal> {
 
 fn bytes(value: &Value) -> Option<Vec<u8>> {
     hex::decode(value.as_str()?).ok()
+}
+
+/// A port as a number or as text: pools send both.
+fn port(value: &Value) -> Option<u16> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        value => value.as_u64().and_then(|port| u16::try_from(port).ok()),
+    }
 }
 
 fn number(value: &Value) -> Option<u32> {

@@ -20,6 +20,8 @@ pub enum Call {
     Subscribe {
         /// Name and version of the firmware, if it said.
         agent: Option<String>,
+        /// Session that the client would like to resume.
+        session: Option<String>,
     },
     /// `mining.authorize`. The password is dropped while parsing: it is never needed, so it can never
     /// end in a log.
@@ -170,9 +172,15 @@ impl Call {
     /// `None` for a reply, which has neither.
     fn method_and_params(&self, password: &str) -> Option<(&str, Value)> {
         Some(match self {
-            Call::Subscribe { agent } => {
-                ("mining.subscribe", json!(agent.iter().collect::<Vec<_>>()))
-            }
+            Call::Subscribe { agent, session } => (
+                "mining.subscribe",
+                match (agent, session) {
+                    (agent, Some(session)) => {
+                        json!([agent.as_deref().unwrap_or_default(), session])
+                    }
+                    (agent, None) => json!(agent.iter().collect::<Vec<_>>()),
+                },
+            ),
             Call::Authorize { user } => ("mining.authorize", json!([user, password])),
             Call::Configure { version_rolling } => (
                 "mining.configure",
@@ -213,7 +221,10 @@ impl Call {
                 .map(str::to_string)
         };
         Ok(match method {
-            "mining.subscribe" => Call::Subscribe { agent: text(0) },
+            "mining.subscribe" => Call::Subscribe {
+                agent: text(0),
+                session: text(1),
+            },
             "mining.authorize" => Call::Authorize {
                 user: text(0).ok_or("the first parameter is not a worker name")?,
             },
@@ -334,7 +345,11 @@ mod tests {
         assert!(matches!(rolled.call, Call::Submit(s) if s.version_bits == Some(0x00b4_4000)));
         let subscribe =
             Request::parse(r#"{"id":0,"method":"mining.subscribe","params":[]}"#).expect("empty");
-        assert_eq!(subscribe.call, Call::Subscribe { agent: None });
+        let bare = Call::Subscribe {
+            agent: None,
+            session: None,
+        };
+        assert_eq!(subscribe.call, bare);
     }
 
     #[test]

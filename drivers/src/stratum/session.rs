@@ -120,6 +120,19 @@ pub struct Share {
     pub nonce: u32,
 }
 
+/// A connection that has been authorised elsewhere.
+pub(crate) struct Adopted {
+    pub(crate) lines: LineStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) worker: String,
+    pub(crate) agent: Option<String>,
+    pub(crate) extranonce1: Vec<u8>,
+    pub(crate) extranonce2_len: usize,
+    pub(crate) version_mask: u32,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+}
+
 /// An authorised connection of one unit.
 #[derive(Debug)]
 pub struct Session {
@@ -183,6 +196,39 @@ impl Session {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(SessionError::HandshakeTimeout { peer, after }),
         }
+    }
+
+    /// A session of a connection that has been authorised elsewhere.
+    pub(crate) fn adopt(adopted: Adopted) -> Session {
+        let recorder = Recorder::discard();
+        let now = Instant::now();
+        let scale = adopted.settings.difficulty_scale;
+        let mut verifier = Verifier::new(adopted.extranonce1, adopted.extranonce2_len, scale);
+        verifier.set_version_mask(adopted.version_mask);
+        Session {
+            lines: adopted.lines,
+            clock: adopted.clock,
+            settings: adopted.settings,
+            peer: adopted.peer,
+            worker: Some(adopted.worker),
+            agent: adopted.agent,
+            subscribed: true,
+            verifier,
+            difficulty: None,
+            durable: recorder.durable(),
+            recorder,
+            slot: None,
+            tickets: 0,
+            unacknowledged: VecDeque::new(),
+            malformed: 0,
+            last_heard: now,
+            last_said: now,
+        }
+    }
+
+    /// The connection, for whoever goes on with it.
+    pub(crate) fn into_lines(self) -> LineStream {
+        self.lines
     }
 
     async fn handshake(&mut self, welcome: impl Fn(&str) -> bool) -> Result<(), SessionError> {
@@ -381,7 +427,7 @@ impl Session {
     fn answer(&mut self, id: Value, call: Call) {
         let outcome = match call {
             Call::Reply => return,
-            Call::Subscribe { agent } => {
+            Call::Subscribe { agent, .. } => {
                 self.agent = agent;
                 self.subscribed = true;
                 let extranonce1 = hex::encode(self.verifier.extranonce1());
@@ -479,7 +525,7 @@ impl Session {
 }
 
 /// The refusal that a verdict is told with; `None` for an accepted share.
-fn refusal(verdict: Verdict) -> Option<Refusal> {
+pub(crate) fn refusal(verdict: Verdict) -> Option<Refusal> {
     Some(match verdict {
         Verdict::Accepted => return None,
         Verdict::Stale => Refusal::new(21, "job not found: stale"),

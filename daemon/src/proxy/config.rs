@@ -1,0 +1,408 @@
+//! Configuration of the proxy: a TOML file, see `configs/proxy.toml`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use thermine_drivers::pow::Difficulty;
+use thermine_drivers::secret::Secret;
+use thermine_drivers::vbm::Settings;
+use thermine_drivers::vbm::ban::Rules;
+use thermine_drivers::vbm::hub::UnitSettings;
+use thermine_drivers::vbm::upstream::endpoint::{Certificate, Endpoint, Trust};
+use thermine_drivers::vbm::upstream::{self, Policy};
+use thermine_drivers::vbm::vardiff::Goal;
+
+use crate::config::ConfigError;
+
+/// The file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The proxy itself.
+    pub proxy: Proxy,
+    /// Pools, in the order of preference.
+    pub pool: Vec<Pool>,
+    /// Set if the program plays the first pool itself.
+    pub simulated_pool: Option<SimulatedPool>,
+    /// The units.
+    pub units: Units,
+}
+
+/// The proxy itself.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proxy {
+    /// Address that units connect to.
+    pub listen: SocketAddr,
+    /// File of the share journal.
+    pub journal: PathBuf,
+    /// Time between two reports, in seconds.
+    #[serde(default = "Proxy::report")]
+    pub report_seconds: f64,
+    /// Factor on the difficulty that a hash must really meet; 1 for hardware.
+    #[serde(default = "one")]
+    pub difficulty_scale: f64,
+    /// How often a better pool is tried while at another, in seconds.
+    #[serde(default = "Proxy::back")]
+    pub return_seconds: f64,
+    /// How long a share is kept for a pool that is away, in seconds.
+    #[serde(default = "Proxy::keep")]
+    pub keep_seconds: f64,
+}
+
+/// A pool.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// `stratum+tcp://HOST:PORT`, or `stratum+ssl://HOST:PORT`.
+    pub url: String,
+    /// Account there.
+    pub user: String,
+    /// Environment variable that holds its password; `x` is sent without one.
+    pub password_env: Option<String>,
+    /// Hosts that its `client.reconnect` may lead to, beside its own.
+    #[serde(default)]
+    pub reconnect_hosts: Vec<String>,
+    /// PEM file with a certificate to be trusted beside those that browsers trust.
+    pub ca_file: Option<PathBuf>,
+    /// Time for connecting and for each answer, in seconds.
+    #[serde(default = "Pool::timeout")]
+    pub timeout_seconds: f64,
+    /// Time without a line after which it counts as dead, in seconds.
+    #[serde(default = "Pool::silence")]
+    pub silence_seconds: f64,
+}
+
+/// A pool that the program plays itself.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SimulatedPool {
+    /// Share difficulty.
+    pub difficulty: Difficulty,
+    /// Time between blocks, in seconds.
+    pub block_seconds: f64,
+}
+
+/// The units.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Units {
+    /// Wanted mean time between a unit's shares, in seconds.
+    #[serde(default = "Units::share")]
+    pub share_seconds: f64,
+    /// Difficulty of a unit that has just come.
+    pub difficulty_first: Difficulty,
+    /// Easiest difficulty.
+    #[serde(default = "Units::least")]
+    pub difficulty_least: Difficulty,
+    /// Hardest difficulty; the pool's own is never exceeded either.
+    #[serde(default = "Units::hardest")]
+    pub difficulty_most: Difficulty,
+    /// Connections at most.
+    #[serde(default = "Units::most")]
+    pub most: usize,
+    /// Invalid shares within a minute for which a unit is banned.
+    #[serde(default = "Units::ban")]
+    pub ban_invalid: u32,
+    /// How long it is then kept out, in seconds.
+    #[serde(default = "Units::ban_length")]
+    pub ban_seconds: f64,
+    /// Time without a line after which a unit is given up, in seconds.
+    #[serde(default = "Units::idle")]
+    pub idle_seconds: f64,
+    /// How long the queue of a unit that runs dry lasts at least, in seconds.
+    #[serde(default = "Units::lead")]
+    pub lead_seconds: f64,
+    /// Units that run dry.
+    #[serde(default)]
+    pub ranged: Vec<Ranged>,
+}
+
+/// Units that go through one range of nonces a job.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ranged {
+    /// Worker name; a `*` at its end stands for any end.
+    pub worker: String,
+    /// Hashes of a job.
+    pub range: f64,
+    /// Hashes per second, to begin with.
+    pub hash_rate: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl Proxy {
+    fn report() -> f64 {
+        60.0
+    }
+    fn back() -> f64 {
+        60.0
+    }
+    fn keep() -> f64 {
+        600.0
+    }
+}
+
+impl Pool {
+    fn timeout() -> f64 {
+        15.0
+    }
+    /// Pools send a job every 30 s or so; five minutes of silence are a fault.
+    fn silence() -> f64 {
+        300.0
+    }
+}
+
+impl Units {
+    fn share() -> f64 {
+        3.0
+    }
+    fn least() -> Difficulty {
+        Difficulty::ONE
+    }
+    fn hardest() -> Difficulty {
+        Difficulty::ONE.scaled(1e12)
+    }
+    fn most() -> usize {
+        10_000
+    }
+    fn ban() -> u32 {
+        Rules::default().invalid
+    }
+    fn ban_length() -> f64 {
+        Rules::default().length.as_secs_f64()
+    }
+    fn idle() -> f64 {
+        600.0
+    }
+    fn lead() -> f64 {
+        0.1
+    }
+}
+
+impl Config {
+    /// Reads `path`.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not a configuration or holds a value out of range.
+    pub fn load(path: &Path) -> Result<Config> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Config::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Config> {
+        let config: Config = toml::from_str(text).map_err(|source| ConfigError::Parse {
+            path: path.to_path_buf(),
+            source: Box::new(source),
+        })?;
+        config
+            .check()
+            .with_context(|| format!("{}", path.display()))?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        ensure!(
+            !self.pool.is_empty(),
+            "there is no [[pool]]: name at least one"
+        );
+        for pool in &self.pool {
+            let _: Endpoint = pool.url.parse()?;
+        }
+        let spans = [
+            ("proxy.report_seconds", self.proxy.report_seconds),
+            ("proxy.return_seconds", self.proxy.return_seconds),
+            ("proxy.keep_seconds", self.proxy.keep_seconds),
+            ("units.share_seconds", self.units.share_seconds),
+            ("units.ban_seconds", self.units.ban_seconds),
+            ("units.idle_seconds", self.units.idle_seconds),
+            ("units.lead_seconds", self.units.lead_seconds),
+        ];
+        let pools = self.pool.iter().flat_map(|pool| {
+            [
+                ("pool.timeout_seconds", pool.timeout_seconds),
+                ("pool.silence_seconds", pool.silence_seconds),
+            ]
+        });
+        let simulated = self.simulated_pool.iter();
+        let blocks = simulated.map(|pool| ("simulated_pool.block_seconds", pool.block_seconds));
+        for (key, seconds) in spans.into_iter().chain(pools).chain(blocks) {
+            if !(seconds > 0.0 && seconds <= 86_400.0) {
+                bail!("{key} = {seconds} must be above 0 and at most 86400");
+            }
+        }
+        let scale = self.proxy.difficulty_scale;
+        ensure!(
+            scale > 0.0 && scale <= 1.0,
+            "proxy.difficulty_scale = {scale} must be above 0 and at most 1"
+        );
+        ensure!(
+            (1..=65_536).contains(&self.units.most),
+            "units.most = {} must be between 1 and 65536",
+            self.units.most
+        );
+        ensure!(
+            self.units.ban_invalid > 0,
+            "units.ban_invalid must be above 0"
+        );
+        ensure!(
+            self.units.difficulty_least.get() <= self.units.difficulty_most.get(),
+            "units.difficulty_least is above units.difficulty_most"
+        );
+        for ranged in &self.units.ranged {
+            let sound = |number: f64| number.is_finite() && number >= 1.0;
+            ensure!(
+                sound(ranged.range) && sound(ranged.hash_rate),
+                "units.ranged of worker {}: range and hash_rate must be at least 1",
+                ranged.worker
+            );
+        }
+        if let Some(first) = self.pool.first().filter(|_| self.simulated_pool.is_some()) {
+            self.simulated_address()
+                .with_context(|| format!("the simulated pool cannot be at {}", first.url))?;
+        }
+        Ok(())
+    }
+
+    /// Where the pool is that the program plays itself: on loopback, without TLS.
+    ///
+    /// # Errors
+    /// If the first pool's address is another.
+    pub fn simulated_address(&self) -> Result<SocketAddr> {
+        let first = self.pool.first().context("there is no [[pool]]")?;
+        let endpoint: Endpoint = first.url.parse()?;
+        let address: SocketAddr = format!("{}:{}", endpoint.host, endpoint.port)
+            .parse()
+            .context("write 127.0.0.1 and a port")?;
+        ensure!(
+            address.ip().is_loopback() && !endpoint.tls,
+            "it is served on loopback and without TLS: write stratum+tcp://127.0.0.1:PORT, or take \
+             [simulated_pool] out"
+        );
+        Ok(address)
+    }
+
+    /// As the drivers want it. Passwords come from the environment.
+    ///
+    /// # Errors
+    /// If a password or a certificate is named that is not there.
+    pub fn settings(&self) -> Result<Settings> {
+        let span = Duration::from_secs_f64;
+        let mut pools = Vec::new();
+        let mut certificates = Vec::new();
+        for pool in &self.pool {
+            let password = match &pool.password_env {
+                None => "x".to_owned(),
+                Some(name) => std::env::var(name).ok().with_context(|| {
+                    format!(
+                        "the password of {} is to be in the environment variable {name}, which is not \
+                         set: export it and start again",
+                        pool.url
+                    )
+                })?,
+            };
+            if let Some(file) = &pool.ca_file {
+                let pem = std::fs::read(file)
+                    .with_context(|| format!("cannot read pool.ca_file {}", file.display()))?;
+                let found = Certificate::from_pem(&pem)
+                    .with_context(|| format!("{} holds no PEM certificate", file.display()))?;
+                certificates.extend(found);
+            }
+            pools.push(upstream::Pool {
+                endpoint: pool.url.parse()?,
+                user: pool.user.clone(),
+                password: Secret::new(password),
+                reconnect_hosts: pool.reconnect_hosts.clone(),
+                timeout: span(pool.timeout_seconds),
+                silence: span(pool.silence_seconds),
+            });
+        }
+        let (proxy, units) = (&self.proxy, &self.units);
+        let ranged = units.ranged.iter();
+        Ok(Settings {
+            policy: Policy {
+                pools,
+                backoff: (Duration::from_secs(1), Duration::from_secs(60)),
+                return_after: span(proxy.return_seconds),
+                keep_for: span(proxy.keep_seconds),
+            },
+            units: UnitSettings {
+                difficulty_scale: proxy.difficulty_scale,
+                vardiff: Goal {
+                    interval: span(units.share_seconds),
+                    least: units.difficulty_least,
+                    most: units.difficulty_most,
+                    first: units.difficulty_first,
+                },
+                ban: Rules {
+                    invalid: units.ban_invalid,
+                    length: span(units.ban_seconds),
+                    ..Rules::default()
+                },
+                ranged: ranged
+                    .map(|ranged| (ranged.worker.clone(), ranged.range, ranged.hash_rate))
+                    .collect(),
+                lead: span(units.lead_seconds),
+                most: units.most,
+                handshake_timeout: Duration::from_secs(50),
+                idle_timeout: span(units.idle_seconds),
+            },
+            trust: Trust::new(certificates).context("pool.ca_file")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../configs/proxy.toml");
+
+    #[test]
+    fn the_example_is_sound_and_stays_on_loopback() {
+        let config = Config::parse(Path::new("proxy.toml"), EXAMPLE).expect("sound");
+        assert!(config.proxy.listen.ip().is_loopback());
+        assert!(config.simulated_address().is_ok());
+        assert!(config.settings().is_ok());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let error = |from: &str, to: &str| {
+            let text = EXAMPLE.replace(from, to);
+            assert_ne!(text, EXAMPLE, "{from}");
+            let error = Config::parse(Path::new("proxy.toml"), &text);
+            format!("{:#}", error.expect_err("refused"))
+        };
+        assert!(error("report_seconds = 30", "report_secs = 30").contains("report_secs"));
+        assert!(error("stratum+tcp://", "http://").contains("stratum+tcp://HOST:PORT"));
+        assert!(
+            error("stratum+tcp://127.0.0.1", "stratum+tcp://pool.example").contains("simulated")
+        );
+        assert!(
+            error("share_seconds = 3.0", "share_seconds = 0").contains("units.share_seconds = 0")
+        );
+        assert!(error("most = 10000", "most = 0").contains("units.most"));
+        assert!(error("difficulty_first = 256", "difficulty_first = -1").contains("-1"));
+    }
+
+    #[test]
+    fn a_password_is_taken_from_the_environment_and_never_shown() {
+        let text = EXAMPLE.replace(
+            "# password_env = \"POOL_PASSWORD\"",
+            "password_env = \"THERMINE_TEST_NO_SUCH_VARIABLE\"",
+        );
+        let config = Config::parse(Path::new("proxy.toml"), &text).expect("sound");
+        let error = format!("{:#}", config.settings().expect_err("not set"));
+        assert!(error.contains("THERMINE_TEST_NO_SUCH_VARIABLE"), "{error}");
+    }
+}

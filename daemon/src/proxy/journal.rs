@@ -1,0 +1,373 @@
+//! The share journal: one SQLite file, written by one thread.
+//!
+//! A commit reaches the disk before a unit is told *accepted* (`synchronous = full`): neither a killed program
+//! nor a power cut loses a share that was acknowledged. Many entries are committed together.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result, bail, ensure};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
+use thermine_drivers::stratum::request::Submit;
+use thermine_drivers::vbm::journal::{
+    Entry, Journal, Outcome, Receipt, Restored, Share, Subscription,
+};
+use tokio::sync::mpsc;
+
+/// Marks the file as ours (`PRAGMA application_id`): "ThrJ".
+const APPLICATION_ID: i64 = 0x5468_724a;
+
+/// Version of the tables below (`PRAGMA user_version`).
+const VERSION: i64 = 1;
+
+/// Entries committed together at most.
+const BATCH: usize = 4096;
+
+/// Shares with an outcome that are kept, newest first. The file stays below some 200 MB.
+const KEPT: i64 = 1_000_000;
+
+const TABLES: &str = "
+CREATE TABLE subscription (
+    number          INTEGER PRIMARY KEY,
+    pool            TEXT NOT NULL,
+    user            TEXT NOT NULL,
+    session         TEXT,
+    extranonce1     BLOB NOT NULL,
+    extranonce2_len INTEGER NOT NULL
+);
+CREATE TABLE share (
+    ticket       INTEGER PRIMARY KEY,
+    subscription INTEGER NOT NULL REFERENCES subscription,
+    worker       TEXT NOT NULL,
+    prevhash     BLOB NOT NULL,
+    job_id       TEXT NOT NULL,
+    extranonce2  BLOB NOT NULL,
+    ntime        INTEGER NOT NULL,
+    nonce        INTEGER NOT NULL,
+    version_bits INTEGER,
+    difficulty   REAL NOT NULL,
+    unix_s       REAL NOT NULL,
+    outcome      TEXT,
+    code         INTEGER,
+    remark       TEXT
+);
+CREATE INDEX unresolved ON share (ticket) WHERE outcome IS NULL;
+CREATE TABLE prefix (mark INTEGER NOT NULL);
+CREATE TABLE ban (
+    worker  TEXT NOT NULL,
+    reason  TEXT NOT NULL,
+    unix_s  REAL NOT NULL,
+    seconds REAL NOT NULL
+);
+";
+
+/// A journal being written.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    thread: JoinHandle<Result<()>>,
+}
+
+/// What a journal says of its shares.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Shares that units were told accepted.
+    pub shares: u64,
+    /// Of them accepted by the pool, once or (after an interruption) already before.
+    pub accepted: u64,
+    /// Of them refused by the pool.
+    pub refused: u64,
+    /// Of them that could not count any more.
+    pub expired: u64,
+    /// Of them without an outcome yet.
+    pub open: u64,
+}
+
+/// Opens the journal at `path`, or makes it, and starts its writer. The file is this program's alone meanwhile.
+///
+/// # Errors
+/// If it cannot be opened, is something else, or another proxy has it.
+pub fn open(path: &Path) -> Result<(Store, Journal, Restored)> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    let mut connection = prepare(path)?;
+    let restored = restore(&mut connection)
+        .with_context(|| format!("cannot read the journal {}", path.display()))?;
+    let (journal, entries) = Journal::channel();
+    let name = path.display().to_string();
+    let thread = std::thread::Builder::new()
+        .name("journal".into())
+        .spawn(move || {
+            let written = write(connection, entries);
+            if let Err(error) = &written {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the journal {name} has stopped"
+                );
+            }
+            written
+        })?;
+    let store = Store {
+        path: path.to_path_buf(),
+        thread,
+    };
+    Ok((store, journal, restored))
+}
+
+impl Store {
+    /// Waits until everything is written; whoever writes to it must have ended.
+    ///
+    /// # Errors
+    /// If anything could not be written, at any time.
+    pub fn finish(self) -> Result<()> {
+        match self.thread.join() {
+            Ok(written) => {
+                written.with_context(|| format!("cannot write to {}", self.path.display()))
+            }
+            Err(_) => bail!("the writer of {} has panicked", self.path.display()),
+        }
+    }
+}
+
+/// Counts what the journal at `path` holds, for reading.
+///
+/// # Errors
+/// If it cannot be read, or a proxy has it open.
+pub fn counts(path: &Path) -> Result<Counts> {
+    ensure!(path.exists(), "there is no journal {}", path.display());
+    let connection = prepare(path)?;
+    let count = |filter: &str| -> rusqlite::Result<u64> {
+        let query = format!("SELECT count(*) FROM share WHERE {filter}");
+        let count: i64 = connection.query_row(&query, [], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    };
+    Ok(Counts {
+        shares: count("true")?,
+        accepted: count("outcome LIKE 'accepted%'")?,
+        refused: count("outcome = 'refused'")?,
+        expired: count("outcome = 'expired'")?,
+        open: count("outcome IS NULL")?,
+    })
+}
+
+fn prepare(path: &Path) -> Result<Connection> {
+    let context = || format!("cannot open the journal {}", path.display());
+    let connection = Connection::open(path).with_context(context)?;
+    let prepare = || -> rusqlite::Result<(i64, i64, bool)> {
+        connection.pragma_update(None, "locking_mode", "exclusive")?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        // Takes the lock.
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get(0));
+        let tables: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+        if tables == 0 {
+            connection.execute_batch(TABLES)?;
+            connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+            connection.pragma_update(None, "user_version", VERSION)?;
+        }
+        let found = (
+            number("application_id")?,
+            number("user_version")?,
+            tables == 0,
+        );
+        connection.execute_batch("COMMIT")?;
+        Ok(found)
+    };
+    let (application, version, _) = match prepare() {
+        Ok(found) => found,
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => bail!(
+                "another program has the journal {} open: end it, or name another file",
+                path.display()
+            ),
+            Some(ErrorCode::NotADatabase) => {
+                bail!(
+                    "{} is not a share journal: name another file",
+                    path.display()
+                )
+            }
+            _ => return Err(error).with_context(context),
+        },
+    };
+    ensure!(
+        application == APPLICATION_ID,
+        "{} is not a share journal: name another file",
+        path.display()
+    );
+    ensure!(
+        version <= VERSION,
+        "{} has version {version} of the format, and this program knows up to {VERSION}: use a newer thermine",
+        path.display()
+    );
+    Ok(connection)
+}
+
+fn restore(connection: &mut Connection) -> rusqlite::Result<Restored> {
+    connection.execute(
+        "DELETE FROM share WHERE outcome IS NOT NULL \
+         AND ticket < (SELECT coalesce(max(ticket), 0) FROM share) - ?1",
+        [KEPT],
+    )?;
+    let next = |query: &str| -> rusqlite::Result<u64> {
+        let last: Option<i64> = connection.query_row(query, [], |row| row.get(0))?;
+        Ok(last.map_or(0, |last| last.unsigned_abs() + 1))
+    };
+    let next_ticket = next("SELECT max(ticket) FROM share")?;
+    let next_subscription = next("SELECT max(number) FROM subscription")?;
+    let prefix: Option<u32> = connection
+        .query_row("SELECT mark FROM prefix", [], |row| row.get(0))
+        .optional()?;
+    let mut all = connection.prepare("SELECT * FROM subscription ORDER BY number")?;
+    let all: Vec<Arc<Subscription>> = all
+        .query_map([], |row| subscription(row).map(Arc::new))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut query = connection.prepare(
+        "SELECT ticket, subscription, worker, prevhash, job_id, extranonce2, ntime, nonce, version_bits, \
+         difficulty, unix_s FROM share WHERE outcome IS NULL ORDER BY ticket",
+    )?;
+    let unresolved = query
+        .query_map([], |row| share(row, &all))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    // The newest one of each pool and user; later ones replace earlier ones.
+    let mut newest: Vec<Arc<Subscription>> = Vec::new();
+    for subscription in all {
+        newest.retain(|known| known.pool != subscription.pool || known.user != subscription.user);
+        newest.push(subscription);
+    }
+    Ok(Restored {
+        next_ticket,
+        next_subscription,
+        prefix: prefix.unwrap_or(0),
+        subscriptions: newest,
+        unresolved,
+    })
+}
+
+fn subscription(row: &Row<'_>) -> rusqlite::Result<Subscription> {
+    Ok(Subscription {
+        number: row.get::<_, i64>(0)?.unsigned_abs(),
+        pool: row.get(1)?,
+        user: row.get(2)?,
+        session: row.get(3)?,
+        extranonce1: row.get(4)?,
+        extranonce2_len: row.get::<_, u32>(5)? as usize,
+    })
+}
+
+fn share(row: &Row<'_>, subscriptions: &[Arc<Subscription>]) -> rusqlite::Result<Share> {
+    let number = row.get::<_, i64>(1)?.unsigned_abs();
+    let subscription = subscriptions.iter().find(|known| known.number == number);
+    Ok(Share {
+        ticket: row.get::<_, i64>(0)?.unsigned_abs(),
+        subscription: subscription
+            .cloned()
+            .ok_or(rusqlite::Error::QueryReturnedNoRows)?,
+        worker: row.get(2)?,
+        prevhash: row.get(3)?,
+        submit: Submit {
+            user: String::new(),
+            job_id: row.get(4)?,
+            extranonce2: row.get(5)?,
+            ntime: row.get(6)?,
+            nonce: row.get(7)?,
+            version_bits: row.get(8)?,
+        },
+        difficulty: row.get(9)?,
+        unix: row.get(10)?,
+    })
+}
+
+fn write(mut connection: Connection, mut entries: mpsc::Receiver<Entry>) -> Result<()> {
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut receipts: Vec<Receipt> = Vec::new();
+    while entries.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let transaction = connection.transaction()?;
+        for entry in batch.drain(..) {
+            receipts.extend(enter(&transaction, entry)?);
+        }
+        transaction.commit()?;
+        // Only what is committed is acknowledged; without a commit the receipts are dropped, and say so.
+        receipts.drain(..).for_each(Receipt::give);
+    }
+    // One file, without a log beside it, is what a user expects to copy.
+    connection.pragma_update(None, "journal_mode", "delete")?;
+    Ok(())
+}
+
+fn enter(connection: &Connection, entry: Entry) -> rusqlite::Result<Option<Receipt>> {
+    match entry {
+        Entry::Subscription(new) => {
+            connection.execute(
+                "INSERT INTO subscription VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    new.number as i64,
+                    new.pool,
+                    new.user,
+                    new.session,
+                    new.extranonce1,
+                    new.extranonce2_len as i64
+                ],
+            )?;
+        }
+        Entry::Prefix(mark) => {
+            connection.execute("DELETE FROM prefix", [])?;
+            connection.execute("INSERT INTO prefix VALUES (?1)", [mark])?;
+        }
+        Entry::Share(share, receipt) => {
+            let Share { submit, .. } = &*share;
+            connection
+                .prepare_cached(
+                    "INSERT INTO share (ticket, subscription, worker, prevhash, job_id, extranonce2, ntime, \
+                     nonce, version_bits, difficulty, unix_s) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                )?
+                .execute(params![
+                    share.ticket as i64,
+                    share.subscription.number as i64,
+                    share.worker,
+                    share.prevhash,
+                    submit.job_id,
+                    submit.extranonce2,
+                    submit.ntime,
+                    submit.nonce,
+                    submit.version_bits,
+                    share.difficulty,
+                    share.unix
+                ])?;
+            return Ok(Some(receipt));
+        }
+        Entry::Outcome(ticket, outcome) => {
+            let (name, code, remark) = match outcome {
+                Outcome::Accepted => ("accepted", None, None),
+                Outcome::AcceptedBefore => ("accepted before", None, None),
+                Outcome::Refused(code, text) => ("refused", Some(code), Some(text)),
+                Outcome::Expired(why) => ("expired", None, Some(why.to_owned())),
+            };
+            connection
+                .prepare_cached(
+                    "UPDATE share SET outcome = ?2, code = ?3, remark = ?4 WHERE ticket = ?1",
+                )?
+                .execute(params![ticket as i64, name, code, remark])?;
+        }
+        Entry::Ban {
+            worker,
+            reason,
+            unix,
+            seconds,
+        } => {
+            connection.execute(
+                "INSERT INTO ban VALUES (?1, ?2, ?3, ?4)",
+                params![worker, reason, unix, seconds],
+            )?;
+        }
+    }
+    Ok(None)
+}

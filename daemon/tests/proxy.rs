@@ -1,0 +1,240 @@
+//! The built proxy as a user meets it: its configuration, and SIGKILL under load.
+
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use thermine::proxy::journal;
+use thermine_drivers::clock::Clock;
+use thermine_drivers::pow::Difficulty;
+use thermine_drivers::sim::pool::{Pool, Settings};
+use tokio_util::sync::CancellationToken;
+
+/// Every hash is a share.
+const EASY: f64 = 1e-15;
+
+/// A proxy that is killed when the test ends, however it does.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn proxy(config: &Path) -> Running {
+    let child = Command::new(env!("CARGO_BIN_EXE_thermine"))
+        .args(["proxy", "--config"])
+        .arg(config)
+        .stdout(Stdio::null())
+        .spawn();
+    Running(child.expect("started"))
+}
+
+fn until(name: &str, mut what: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !what() {
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "{name}: not within 30 s"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A port that was free a moment ago.
+fn port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound")
+}
+
+/// Mines one share after another until it is hung up on; how many it was told accepted.
+fn mine(proxy: SocketAddr, worker: &str, first: u32) -> u64 {
+    let began = Instant::now();
+    let stream = loop {
+        match TcpStream::connect(proxy) {
+            Ok(stream) => break stream,
+            Err(error) => assert!(began.elapsed() < Duration::from_secs(30), "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let patience = Some(Duration::from_secs(30));
+    stream.set_read_timeout(patience).expect("set");
+    stream.set_nodelay(true).expect("set");
+    let mut writer = stream.try_clone().expect("a second handle");
+    let mut lines = BufReader::new(stream).lines();
+    let hello = format!(
+        "{}\n{}\n",
+        json!({"id": 1, "method": "mining.subscribe", "params": []}),
+        json!({"id": 2, "method": "mining.authorize", "params": [worker, "x"]})
+    );
+    if writer.write_all(hello.as_bytes()).is_err() {
+        return 0;
+    }
+    let (mut job, mut accepted, mut nonce) = (Value::Null, 0, first);
+    let mut submitted = false;
+    while let Some(Ok(line)) = lines.next() {
+        let value: Value = serde_json::from_str(&line).expect("JSON");
+        if value["method"] == "mining.notify" {
+            job = value["params"].clone();
+        } else if value["id"] == 3 {
+            assert_eq!(value["result"], true, "{value}");
+            accepted += 1;
+            submitted = false;
+        }
+        if !job.is_null() && !submitted {
+            nonce += 1;
+            let share = json!([worker, job[0], "00000000", job[7], format!("{nonce:08x}")]);
+            let line = json!({"id": 3, "method": "mining.submit", "params": share});
+            if writer.write_all(format!("{line}\n").as_bytes()).is_err() {
+                break;
+            }
+            submitted = true;
+        }
+    }
+    accepted
+}
+
+#[test]
+fn killed_under_load_and_started_again_nothing_is_lost_and_nothing_counts_twice() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (runtime, pool) = (
+        tokio::runtime::Runtime::new().expect("a runtime"),
+        Pool::new(
+            Settings {
+                difficulty: Difficulty::ONE,
+                difficulty_scale: EASY,
+                extranonce2_len: 8,
+                dialogue: false,
+                block_every: None,
+                seed: 1,
+            },
+            Clock::real(),
+        ),
+    );
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .expect("a port");
+    let at_pool = listener.local_addr().expect("bound");
+    runtime.spawn(pool.clone().run(listener, CancellationToken::new()));
+    let (listen, file) = (port(), dir.path().join("journal.sqlite"));
+    let config = dir.path().join("proxy.toml");
+    let text = format!(
+        "[proxy]\nlisten = \"{listen}\"\njournal = {file:?}\ndifficulty_scale = {EASY}\n\
+         [[pool]]\nurl = \"stratum+tcp://{at_pool}\"\nuser = \"account\"\n\
+         [units]\ndifficulty_first = 1\n"
+    );
+    std::fs::write(&config, text).expect("written");
+
+    let mut acknowledged = 0;
+    for round in 0..3_u32 {
+        let before = pool.counts().accepted;
+        let mut running = proxy(&config);
+        let miners: Vec<_> = (0..6)
+            .map(|i| {
+                let first = round * 1_000_000 + i * 100_000;
+                std::thread::spawn(move || mine(listen, &format!("w{i}"), first))
+            })
+            .collect();
+        until("under load", || pool.counts().accepted > before + 150);
+        // SIGKILL: no farewell, nothing flushed.
+        running.0.kill().expect("killed");
+        running.0.wait().expect("gone");
+        for miner in miners {
+            acknowledged += miner.join().expect("no panic");
+        }
+    }
+    let running = proxy(&config);
+    let began = Instant::now();
+    until("the pool is asked for what is open", || {
+        pool.counts().subscribed >= 4 && began.elapsed() > Duration::from_millis(700)
+    });
+    drop(running);
+    let (kept, counts) = (journal::counts(&file).expect("a journal"), pool.counts());
+    assert!(acknowledged > 300, "{acknowledged}");
+    assert!(
+        kept.shares >= acknowledged,
+        "{kept:?}, {acknowledged} acknowledged"
+    );
+    assert_eq!(
+        (kept.accepted, kept.open),
+        (kept.shares, 0),
+        "{kept:?} {counts:?}"
+    );
+    assert!(counts.accepted >= kept.shares, "{kept:?} {counts:?}");
+    assert_eq!((counts.stale, counts.low), (0, 0), "{counts:?}");
+    assert_eq!(counts.resumed, counts.subscribed - 1, "{counts:?}");
+    let mut seen = HashSet::new();
+    for (share, _) in pool.shares() {
+        let key = (share.job_id, share.extranonce2, share.ntime, share.nonce);
+        assert!(seen.insert(key), "counted twice");
+    }
+}
+
+#[test]
+fn the_example_works_as_it_stands_and_two_proxies_do_not_share_a_journal() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (listen, at_pool) = (port(), port());
+    // Only the ports are changed: those of the example may be in use here.
+    let text = include_str!("../../configs/proxy.toml")
+        .replace("127.0.0.1:3333", &listen.to_string())
+        .replace("127.0.0.1:3334", &at_pool.to_string())
+        .replace("report_seconds = 30", "report_seconds = 0.2");
+    std::fs::write(dir.path().join("proxy.toml"), text).expect("written");
+    let start = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_thermine"));
+        command
+            .args(["proxy", "-c", "proxy.toml"])
+            .current_dir(dir.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    };
+    let mut running = Running(start().spawn().expect("started"));
+    until("it listens", || TcpStream::connect(listen).is_ok());
+    let unit = Command::new(env!("CARGO_BIN_EXE_thermine"))
+        .args(["sim", "--unit", "s9", "--worker", "rack-s9", "--pool"])
+        .arg(listen.to_string())
+        .stdout(Stdio::null())
+        .spawn();
+    let _unit = Running(unit.expect("started"));
+    // Kept open until the end: a program whose output nobody takes is another matter.
+    let mut lines = BufReader::new(running.0.stdout.take().expect("piped")).lines();
+    let accepted = lines.by_ref().map_while(Result::ok).take(500).any(|line| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        cells.get(1) == Some(&"rack-s9") && cells.get(12).is_some_and(|count| *count != "0")
+    });
+    assert!(accepted, "the report shows shares that the pool accepted");
+
+    let mut second = Running(start().spawn().expect("started"));
+    until("the second one ends", || {
+        second.0.try_wait().expect("asked").is_some()
+    });
+    let mut said = String::new();
+    let mut stderr = second.0.stderr.take().expect("piped");
+    stderr.read_to_string(&mut said).expect("text");
+    assert!(!second.0.wait().expect("ended").success());
+    assert!(
+        said.contains("runs/proxy.sqlite") && said.contains("another program"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_journal_that_is_something_else_is_not_touched() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("precious.txt");
+    let precious = "not a database\n".repeat(100);
+    std::fs::write(&file, &precious).expect("written");
+    let error = format!("{:#}", journal::open(&file).expect_err("refused"));
+    assert!(error.contains("not a share journal"), "{error}");
+    let mut now = String::new();
+    let mut opened = std::fs::File::open(&file).expect("there");
+    opened.read_to_string(&mut now).expect("text");
+    assert_eq!(now, precious);
+}

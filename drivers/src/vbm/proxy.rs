@@ -1,0 +1,99 @@
+//! The proxy, put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::hub::{Hub, UnitSettings};
+use super::journal::{Journal, Restored};
+use super::unit;
+use super::upstream::endpoint::Trust;
+use super::upstream::{Policy, Upstream};
+use crate::clock::Clock;
+use crate::seed::Rng;
+
+/// What a proxy is to do.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The pools.
+    pub policy: Policy,
+    /// The units.
+    pub units: UnitSettings,
+    /// Whose certificates are trusted.
+    pub trust: Trust,
+}
+
+/// A proxy before it listens.
+#[derive(Debug)]
+pub struct Proxy {
+    hub: Hub,
+    upstream: Upstream,
+}
+
+impl Proxy {
+    /// A proxy that writes to `journal` and begins with what was restored from it. `rng` draws the waits
+    /// between attempts at a pool.
+    pub fn new(
+        settings: Settings,
+        clock: Clock,
+        journal: Journal,
+        restored: Restored,
+        rng: Rng,
+    ) -> Proxy {
+        let (hub, orders) = Hub::new(settings.units, clock, journal, &restored);
+        let (policy, trust) = (settings.policy, settings.trust);
+        Proxy {
+            upstream: Upstream::new(policy, hub.clone(), orders, trust, rng, restored),
+            hub,
+        }
+    }
+
+    /// What there is to ask it.
+    pub fn hub(&self) -> Hub {
+        self.hub.clone()
+    }
+
+    /// Accepts units until `shutdown`. The caller binds the listener and so chooses who can reach it.
+    pub async fn run(self, listener: TcpListener, shutdown: CancellationToken) {
+        let Proxy { hub, upstream } = self;
+        let tasks = TaskTracker::new();
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            stop.run_until_cancelled(upstream.run()).await;
+            // Without its upstream task a proxy is of no use.
+            stop.cancel();
+        });
+        let places = Arc::new(Semaphore::new(hub.units().most));
+        let accept = async {
+            loop {
+                // Never closed. Beyond the limit units wait in the listener's backlog.
+                let Ok(place) = places.clone().acquire_owned().await else {
+                    return;
+                };
+                match listener.accept().await {
+                    Ok((stream, peer)) => {
+                        let (hub, shutdown) = (hub.clone(), shutdown.clone());
+                        tasks.spawn(shutdown.run_until_cancelled_owned(async move {
+                            if let Err(end) = unit::serve(stream, peer, hub).await {
+                                tracing::info!(%peer, %end, "unit left");
+                            }
+                            drop(place);
+                        }));
+                    }
+                    Err(error) => {
+                        // Out of file descriptors, mostly: wait for some to come free.
+                        tracing::error!(%error, "cannot accept connections");
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    }
+                }
+            }
+        };
+        shutdown.run_until_cancelled(accept).await;
+        tasks.close();
+        tasks.wait().await;
+    }
+}

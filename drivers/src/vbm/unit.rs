@@ -1,0 +1,700 @@
+//! One unit's connection to the proxy, from accept to the end, in one task.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use super::account::Phase;
+use super::ban::{Ban, Conduct};
+use super::hub::{Hub, Member, lock};
+use super::journal::Stopped;
+use super::ledger::Ledger;
+use super::mailbox::{Hold, Mail};
+use super::queue::Feed;
+use super::space::Space;
+use super::template::Template;
+use super::vardiff::Vardiff;
+use crate::clock::{Clock, Nanos};
+use crate::pow::Difficulty;
+use crate::record::Verdict;
+use crate::stratum::Session;
+use crate::stratum::line::{Line, LineError, LineStream};
+use crate::stratum::notice::{Notice, Refusal};
+use crate::stratum::request::{Call, Request, RequestError, Submit};
+use crate::stratum::session::{self, Adopted};
+
+/// Lines that are not Stratum that a unit may send before it is given up.
+const MALFORMED_LINES: u32 = 8;
+
+/// Shares of one unit that may wait for the store; beyond that it is not read.
+const UNSTORED: usize = 256;
+
+/// Longest worker name.
+const MOST_WORKER: usize = 128;
+
+/// Silence towards a unit after which the difficulty is said again: an S9 leaves a pool from which it has
+/// heard nothing for 90 s.
+const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(45);
+
+/// Why a unit's connection ended.
+#[derive(Debug, thiserror::Error)]
+pub enum End {
+    /// The wire broke or carried what no miner sends.
+    #[error("{worker}: {source}")]
+    Line {
+        /// Its worker name, as far as it is known.
+        worker: String,
+        /// What happened.
+        source: LineError,
+    },
+    /// It did not subscribe and authorise in time.
+    #[error("it did not subscribe and authorise within {0} s")]
+    Handshake(f64),
+    /// Nothing came from it for too long.
+    #[error("{0} has sent nothing for too long: check that it is powered and hashing")]
+    Idle(String),
+    /// It keeps sending lines that are not Stratum.
+    #[error("{worker} sent {count} lines that are not Stratum, the last: {last}")]
+    Garbage {
+        /// Its worker name, as far as it is known.
+        worker: String,
+        /// How many.
+        count: u32,
+        /// The last one's error.
+        last: String,
+    },
+    /// It was banned, or still is.
+    #[error("{0} is banned: {1}")]
+    Banned(String, String),
+    /// There is no pool to mine at.
+    #[error("no pool has given any work yet")]
+    NoPool,
+    /// All prefixes are taken.
+    #[error("the pool's extranonce2 has no room for another unit")]
+    Full,
+    /// The extranonces have changed and it cannot be told.
+    #[error("{0} has to subscribe again, since the pool's extranonce has changed")]
+    Moved(String),
+    /// It was hung up on.
+    #[error("{0}: {1}")]
+    Closed(String, &'static str),
+    /// The store is gone.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// A unit that has subscribed and authorised.
+struct Unit {
+    hub: Hub,
+    clock: Clock,
+    peer: SocketAddr,
+    number: u64,
+    member: Member,
+    agent: Option<String>,
+    prefix: u32,
+    space: Arc<Space>,
+    current: Arc<Template>,
+    /// Version bits that it asked to roll; `None` if it did not ask.
+    rolls: Option<u32>,
+    told_of_extranonce: bool,
+    ledger: Ledger,
+    vardiff: Vardiff,
+    feed: Option<Feed>,
+    conduct: Conduct,
+    /// Difficulty that it was told last.
+    told: Option<Difficulty>,
+    /// Pieces of the present template that it has been given.
+    pieces: u64,
+    unstored: usize,
+    malformed: u32,
+    heard: Nanos,
+    said: Nanos,
+    hold: Option<Hold>,
+}
+
+/// Serves a connection until it ends.
+pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Result<(), End> {
+    let clock = hub.clock().clone();
+    let mut lines = LineStream::new(stream, clock.clone());
+    let limit = hub.units().handshake_timeout;
+    // A unit that comes before the pool has given work waits here: it asks for an extranonce first of all.
+    let current = match tokio::time::timeout(limit, hub.ready()).await {
+        Ok(Some(current)) => current,
+        _ => return Err(End::NoPool),
+    };
+    let prefix = hub.prefix(current.space.units()).await?;
+    let prefix = Prefix(hub.clone(), prefix.ok_or(End::Full)?);
+    let mut greeting = Greeting {
+        hub: &hub,
+        peer,
+        space: current.space.clone(),
+        prefix: prefix.1,
+        agent: None,
+        subscribed: false,
+        worker: None,
+        rolls: None,
+        extranonce: false,
+        suggests: None,
+        malformed: 0,
+    };
+    match tokio::time::timeout(limit, greeting.run(&mut lines)).await {
+        Ok(done) => done?,
+        Err(_) => return Err(End::Handshake(limit.as_secs_f64())),
+    }
+    let Greeting {
+        space,
+        agent,
+        worker,
+        rolls,
+        extranonce,
+        suggests,
+        malformed,
+        ..
+    } = greeting;
+    let worker = worker.unwrap_or_default();
+    let now = clock.now();
+    let (number, member) = hub.join(&worker);
+    let leave = Leave(hub.clone(), number);
+    let settings = hub.units();
+    let mut vardiff = Vardiff::new(settings.vardiff, now);
+    if let Some(difficulty) = suggests {
+        vardiff.suggest(difficulty, now);
+    }
+    let ranged = settings
+        .ranged
+        .iter()
+        .find(|(pattern, ..)| matches(pattern, &worker));
+    let feed = ranged.map(|(_, range, rate)| Feed::new(*range, *rate, settings.lead, now));
+    // The newest one after joining: none that comes later is missed.
+    let newest = hub.current().unwrap_or(current);
+    tracing::info!(%peer, worker, agent, "unit connected");
+    let mut unit = Unit {
+        conduct: Conduct::new(settings.ban, now),
+        clock: clock.clone(),
+        peer,
+        number,
+        member,
+        agent,
+        prefix: prefix.1,
+        space,
+        current: newest.clone(),
+        rolls,
+        told_of_extranonce: extranonce,
+        ledger: Ledger::default(),
+        vardiff,
+        feed,
+        told: None,
+        pieces: 0,
+        unstored: 0,
+        malformed,
+        heard: now,
+        said: now,
+        hold: None,
+        hub,
+    };
+    unit.take(&mut lines, newest, true)?;
+    loop {
+        let hold = unit.mine(&mut lines).await?;
+        let Some(returned) = unit.lend(lines, hold).await else {
+            drop(leave);
+            return Ok(());
+        };
+        lines = returned;
+        let newest = unit.hub.current();
+        unit.told = None;
+        unit.heard = unit.clock.now();
+        if let Some(newest) = newest {
+            unit.take(&mut lines, newest, true)?;
+        }
+    }
+}
+
+/// Gives the prefix back.
+struct Prefix(Hub, u32);
+
+impl Drop for Prefix {
+    fn drop(&mut self) {
+        self.0.give_back(self.1);
+    }
+}
+
+/// Leaves the hub.
+struct Leave(Hub, u64);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        self.0.leave(self.1);
+    }
+}
+
+/// The way from accept to authorised.
+struct Greeting<'a> {
+    hub: &'a Hub,
+    peer: SocketAddr,
+    space: Arc<Space>,
+    prefix: u32,
+    agent: Option<String>,
+    subscribed: bool,
+    worker: Option<String>,
+    rolls: Option<u32>,
+    extranonce: bool,
+    suggests: Option<f64>,
+    malformed: u32,
+}
+
+impl Greeting<'_> {
+    async fn run(&mut self, lines: &mut LineStream) -> Result<(), End> {
+        while !self.subscribed || self.worker.is_none() {
+            let broken = |source| End::Line {
+                worker: "a unit not yet authorised".into(),
+                source,
+            };
+            lines.flush().await.map_err(broken)?;
+            let line = lines.next().await.map_err(broken)?;
+            let request = parse(
+                &line,
+                lines,
+                &mut self.malformed,
+                "a unit not yet authorised",
+            )?;
+            if let Some(Request { id, call }) = request {
+                let outcome = self.answer(call)?;
+                reply(lines, id, outcome);
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, call: Call) -> Result<Result<Value, Refusal>, End> {
+        Ok(match call {
+            Call::Subscribe { agent, .. } => {
+                self.agent = agent;
+                self.subscribed = true;
+                Ok(subscription(&self.space, self.prefix))
+            }
+            Call::Authorize { user } if user.is_empty() || user.len() > MOST_WORKER => {
+                Err(Refusal::new(24, "unauthorized worker"))
+            }
+            Call::Authorize { user } => {
+                if let Some(ban) = self.hub.banned(self.peer, &user) {
+                    return Err(End::Banned(user, ban.reason));
+                }
+                self.worker = Some(user);
+                Ok(json!(true))
+            }
+            Call::Configure { version_rolling } => {
+                self.rolls = version_rolling;
+                Ok(configured(version_rolling, &self.space))
+            }
+            Call::ExtranonceSubscribe => {
+                self.extranonce = true;
+                Ok(json!(true))
+            }
+            Call::SuggestDifficulty(difficulty) => {
+                self.suggests = difficulty;
+                Ok(json!(true))
+            }
+            Call::Submit(_) if !self.subscribed => Err(Refusal::new(25, "not subscribed")),
+            Call::Submit(_) => Err(Refusal::new(24, "unauthorized worker")),
+            Call::Other(method) => Err(Refusal::new(20, format!("method {method} not found"))),
+            Call::Reply => Ok(Value::Null),
+        })
+    }
+}
+
+impl Unit {
+    /// Mines until somebody wants the unit's job stream, and its shares so far are stored.
+    async fn mine(&mut self, lines: &mut LineStream) -> Result<Hold, End> {
+        let seat = self.clock.follow();
+        let mailbox = self.member.mailbox.clone();
+        let idle_timeout = self.hub.units().idle_timeout;
+        loop {
+            self.top_up(lines);
+            lines.flush().await.map_err(|source| self.broken(source))?;
+            if self.unstored == 0
+                && let Some(hold) = self.hold.take()
+            {
+                return Ok(hold);
+            }
+            let now = self.clock.now();
+            let next = (self.heard + idle_timeout)
+                .min(self.said + KEEP_ALIVE)
+                .min(self.vardiff.due())
+                .min(self.feed.as_ref().map_or(Nanos::MAX, |feed| feed.due(now)));
+            tokio::select! {
+                biased;
+                () = mailbox.full() => {
+                    let mail = mailbox.fetch();
+                    self.open(lines, &mail)?;
+                    self.top_up(lines);
+                    lines.flush().await.map_err(|source| self.broken(source))?;
+                    // Only now is what was on its way over.
+                    self.hold = mail.hold.or(self.hold.take());
+                }
+                line = lines.next(), if self.unstored < UNSTORED && self.hold.is_none() => {
+                    let line = line.map_err(|source| self.broken(source))?;
+                    self.heard = self.clock.now();
+                    let worker = self.member.worker.clone();
+                    if let Some(request) = parse(&line, lines, &mut self.malformed, &worker)? {
+                        self.answer(lines, request, line.arrived).await?;
+                    }
+                }
+                () = seat.wait_until(next) => self.timers(lines)?,
+            }
+        }
+    }
+
+    /// Does what the mail says.
+    fn open(&mut self, lines: &mut LineStream, mail: &Mail) -> Result<(), End> {
+        for (id, kept) in &mail.stored {
+            self.unstored = self.unstored.saturating_sub(1);
+            let outcome = match kept {
+                true => Ok(json!(true)),
+                false => Err(Refusal::new(20, "the share could not be stored")),
+            };
+            self.say(
+                lines,
+                &Notice::Reply {
+                    id: id.clone(),
+                    outcome,
+                },
+            );
+        }
+        if let Some(why) = mail.close {
+            return Err(End::Closed(self.member.worker.to_string(), why));
+        }
+        if let Some((template, clean)) = &mail.template {
+            self.take(lines, template.clone(), *clean)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the unit work of a new template.
+    fn take(
+        &mut self,
+        lines: &mut LineStream,
+        template: Arc<Template>,
+        clean: bool,
+    ) -> Result<(), End> {
+        let clean = clean || !template.continues(&self.current) || self.told.is_none();
+        if template.space != self.space {
+            self.move_to(lines, template.space.clone())?;
+        }
+        self.current = template;
+        self.pieces = 0;
+        if clean {
+            self.ledger.retire();
+            if let Some(feed) = &mut self.feed {
+                feed.clear();
+            }
+            self.piece(lines, true);
+        } else if self.feed.is_none() {
+            self.piece(lines, false);
+        }
+        Ok(())
+    }
+
+    /// The pool's extranonce has changed. One that can be told is told; the others must subscribe again.
+    fn move_to(&mut self, lines: &mut LineStream, space: Arc<Space>) -> Result<(), End> {
+        let moved = space.unit_extranonce1(self.prefix) != self.space.unit_extranonce1(self.prefix)
+            || space.unit_extranonce2_len() != self.space.unit_extranonce2_len();
+        if self.prefix >= space.units() || moved && !self.told_of_extranonce {
+            return Err(End::Moved(self.member.worker.to_string()));
+        }
+        if moved {
+            let notice = Notice::SetExtranonce {
+                extranonce1: space.unit_extranonce1(self.prefix),
+                extranonce2_len: space.unit_extranonce2_len(),
+            };
+            self.say(lines, &notice);
+        }
+        let mask = |space: &Space| self.rolls.map(|rolls| rolls & space.version_mask());
+        if mask(&space) != mask(&self.space)
+            && let Some(mask) = mask(&space)
+        {
+            self.say(lines, &Notice::SetVersionMask(mask));
+        }
+        self.space = space;
+        Ok(())
+    }
+
+    /// Sends pieces ahead to a unit that would run dry.
+    fn top_up(&mut self, lines: &mut LineStream) {
+        let now = self.clock.now();
+        // Bounded, whatever the feed believes.
+        for _ in 0..super::queue::MOST {
+            let wants = self.feed.as_ref().is_some_and(|feed| feed.wants(now));
+            if !wants || self.hold.is_some() || self.pieces >= self.space.pieces() {
+                return;
+            }
+            self.piece(lines, false);
+        }
+    }
+
+    /// Sends the next piece of the present template.
+    fn piece(&mut self, lines: &mut LineStream, clean: bool) {
+        let now = self.clock.now();
+        let template = self.current.clone();
+        let own = self.vardiff.difficulty();
+        let difficulty = if own > template.difficulty {
+            template.difficulty
+        } else {
+            own
+        };
+        if self.told != Some(difficulty) {
+            self.told = Some(difficulty);
+            self.say(lines, &Notice::SetDifficulty(difficulty.get()));
+        }
+        let (prefix, piece) = (self.prefix, self.pieces);
+        self.pieces += 1;
+        lines.push(&template.notify(piece, clean));
+        self.said = now;
+        let mut account = lock(&self.member.account);
+        if let Some(feed) = &mut self.feed {
+            // Work was at hand all the while: if it ran dry, that was our doing.
+            if let Some(dry) = feed.dry().filter(|dry| *dry < now && !clean) {
+                account.enter(Phase::Stratum, dry);
+            }
+            feed.sent((template.serial, piece), clean, now);
+        }
+        account.enter(Phase::Hashing, now);
+        drop(account);
+        let scale = self.hub.scale();
+        self.ledger
+            .issue(template, prefix, piece, difficulty, scale, now, clean);
+    }
+
+    fn timers(&mut self, lines: &mut LineStream) -> Result<(), End> {
+        let now = self.clock.now();
+        if now >= self.heard + self.hub.units().idle_timeout {
+            return Err(End::Idle(self.member.worker.to_string()));
+        }
+        self.retarget(lines);
+        if now >= self.said + KEEP_ALIVE
+            && let Some(difficulty) = self.told
+        {
+            self.say(lines, &Notice::SetDifficulty(difficulty.get()));
+        }
+        Ok(())
+    }
+
+    /// Looks at its difficulty. A new one holds from the next job, so there is one at once.
+    fn retarget(&mut self, lines: &mut LineStream) {
+        let now = self.clock.now();
+        if self.vardiff.retarget(now).is_some()
+            && self.feed.is_none()
+            && self.pieces < self.space.pieces()
+        {
+            self.piece(lines, false);
+        }
+    }
+
+    async fn answer(
+        &mut self,
+        lines: &mut LineStream,
+        Request { id, call }: Request,
+        arrived: Nanos,
+    ) -> Result<(), End> {
+        let outcome = match call {
+            Call::Reply => return Ok(()),
+            Call::Submit(submit) => return self.share(lines, id, submit, arrived).await,
+            Call::Subscribe { .. } => Ok(subscription(&self.space, self.prefix)),
+            Call::Authorize { user } if *user == *self.member.worker => Ok(json!(true)),
+            Call::Authorize { .. } => Err(Refusal::new(24, "one worker a connection")),
+            Call::Configure { version_rolling } => {
+                self.rolls = version_rolling;
+                Ok(configured(version_rolling, &self.space))
+            }
+            Call::ExtranonceSubscribe => {
+                self.told_of_extranonce = true;
+                Ok(json!(true))
+            }
+            Call::SuggestDifficulty(difficulty) => {
+                if let Some(difficulty) = difficulty {
+                    self.vardiff.suggest(difficulty, self.clock.now());
+                }
+                Ok(json!(true))
+            }
+            Call::Other(method) => Err(Refusal::new(20, format!("method {method} not found"))),
+        };
+        self.say(lines, &Notice::Reply { id, outcome });
+        Ok(())
+    }
+
+    /// A share: judged, counted, and sent on if the pool would take it.
+    async fn share(
+        &mut self,
+        lines: &mut LineStream,
+        id: Value,
+        submit: Submit,
+        arrived: Nanos,
+    ) -> Result<(), End> {
+        let mask = self
+            .rolls
+            .map_or(0, |rolls| rolls & self.space.version_mask());
+        let judged = self.ledger.judge(&submit, mask);
+        let now = self.clock.now();
+        let forward = judged.forward;
+        {
+            let mut account = lock(&self.member.account);
+            account.judged(judged.verdict, judged.difficulty);
+            if judged.verdict == Verdict::Accepted {
+                match forward {
+                    Some(_) => account.forwarded += 1,
+                    None => account.filtered += 1,
+                }
+            }
+        }
+        if let (Some(feed), Some(piece)) = (&mut self.feed, judged.piece) {
+            feed.answered(piece, now);
+        }
+        if let (Verdict::Accepted, Some(difficulty)) = (judged.verdict, judged.difficulty) {
+            self.vardiff.share(difficulty);
+        }
+        match (session::refusal(judged.verdict), forward) {
+            (Some(refusal), _) => {
+                let outcome = Err(refusal);
+                self.say(lines, &Notice::Reply { id, outcome });
+            }
+            (None, None) => {
+                let outcome = Ok(json!(true));
+                self.say(lines, &Notice::Reply { id, outcome });
+            }
+            (None, Some((template, extranonce2))) => {
+                self.unstored += 1;
+                let submit = Submit {
+                    user: String::new(),
+                    job_id: template.job_id.clone(),
+                    extranonce2,
+                    ..submit
+                };
+                self.hub
+                    .forward(self.number, &self.member, id, &template, submit, arrived)
+                    .await?;
+            }
+        }
+        if let Some(ban) = self.conduct.judged(judged.verdict, now) {
+            return self.ban(ban).await;
+        }
+        self.retarget(lines);
+        Ok(())
+    }
+
+    async fn ban(&mut self, ban: Ban) -> Result<(), End> {
+        let (worker, reason) = (self.member.worker.to_string(), ban.reason.clone());
+        tracing::warn!(worker, peer = %self.peer, reason, "banned a unit");
+        self.hub.ban(self.peer, &worker, ban).await?;
+        Err(End::Banned(worker, reason))
+    }
+
+    /// Lends the unit out, and returns its lines when it comes back; `None` if it does not.
+    async fn lend(&mut self, lines: LineStream, hold: Hold) -> Option<LineStream> {
+        self.ledger.retire();
+        if let Some(feed) = &mut self.feed {
+            feed.clear();
+        }
+        let enter = |phase, now| lock(&self.member.account).enter(phase, now);
+        enter(Phase::Held, self.clock.now());
+        let session = Session::adopt(Adopted {
+            lines,
+            peer: self.peer,
+            worker: self.member.worker.to_string(),
+            agent: self.agent.clone(),
+            extranonce1: self.space.unit_extranonce1(self.prefix),
+            extranonce2_len: self.space.unit_extranonce2_len(),
+            version_mask: self
+                .rolls
+                .map_or(0, |rolls| rolls & self.space.version_mask()),
+            settings: session::Settings {
+                difficulty_scale: self.hub.scale(),
+                ..session::Settings::default()
+            },
+            clock: self.clock.clone(),
+        });
+        // An error drops the session, and so hangs up.
+        hold.taken.send(session).ok()?;
+        let session = hold.back.await.ok()?;
+        enter(Phase::Network, self.clock.now());
+        Some(session.into_lines())
+    }
+
+    fn say(&mut self, lines: &mut LineStream, notice: &Notice) {
+        lines.push(&notice.to_line());
+        self.said = self.clock.now();
+    }
+
+    fn broken(&self, source: LineError) -> End {
+        End::Line {
+            worker: self.member.worker.to_string(),
+            source,
+        }
+    }
+}
+
+/// Parses a line. One that is not Stratum is answered, counted and skipped, up to a limit.
+fn parse(
+    line: &Line,
+    lines: &mut LineStream,
+    malformed: &mut u32,
+    worker: &str,
+) -> Result<Option<Request>, End> {
+    let error = match Request::parse(&line.text) {
+        Ok(request) => return Ok(Some(request)),
+        Err(error) => error,
+    };
+    *malformed += 1;
+    if *malformed > MALFORMED_LINES {
+        return Err(End::Garbage {
+            worker: worker.to_owned(),
+            count: *malformed,
+            last: error.to_string(),
+        });
+    }
+    let id = match &error {
+        RequestError::Parameters { id, .. } => id.clone(),
+        RequestError::Malformed { .. } => Value::Null,
+    };
+    reply(lines, id, Err(Refusal::new(20, error.to_string())));
+    Ok(None)
+}
+
+fn reply(lines: &mut LineStream, id: Value, outcome: Result<Value, Refusal>) {
+    lines.push(&Notice::Reply { id, outcome }.to_line());
+}
+
+/// The result of `mining.subscribe`.
+fn subscription(space: &Space, prefix: u32) -> Value {
+    let extranonce1 = hex::encode(space.unit_extranonce1(prefix));
+    json!([
+        [
+            ["mining.set_difficulty", extranonce1],
+            ["mining.notify", extranonce1]
+        ],
+        extranonce1,
+        space.unit_extranonce2_len()
+    ])
+}
+
+/// The result of `mining.configure`: what the unit may roll is what the pool allows.
+fn configured(asked: Option<u32>, space: &Space) -> Value {
+    match asked {
+        None => json!({}),
+        Some(asked) => {
+            let mask = asked & space.version_mask();
+            json!({
+                "version-rolling": mask != 0,
+                "version-rolling.mask": format!("{mask:08x}")
+            })
+        }
+    }
+}
+
+/// Whether a worker name fits a pattern: the name itself, or its beginning and a `*`.
+fn matches(pattern: &str, worker: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => worker.starts_with(beginning),
+        None => pattern == worker,
+    }
+}

@@ -1,0 +1,389 @@
+//! What the upstream task does while it is connected: templates out, shares in, answers back.
+
+use std::sync::Arc;
+
+use super::connection::{Connection, PoolError};
+use super::endpoint::Endpoint;
+use super::pending::{Next, Present, Settled};
+use super::{End, Upstream};
+use crate::clock::Nanos;
+use crate::pow::Difficulty;
+use crate::stratum::notice::{Notice, Notify};
+use crate::vbm::hub::Order;
+use crate::vbm::journal::{Entry, Stopped, Subscription};
+use crate::vbm::space::Space;
+use crate::vbm::template::{MOST_JOB_ID, Origin, Template};
+
+/// Shares that are sent together at most.
+const BATCH: usize = 256;
+
+/// Merkle branches of a job at most: what ESP-Miner takes, and enough for four thousand million transactions.
+const MOST_BRANCHES: usize = 32;
+
+/// The state of one connection.
+struct State {
+    number: u64,
+    subscription: Arc<Subscription>,
+    newest: Option<Arc<Template>>,
+    /// Serial of the oldest template whose shares can still count.
+    live: u64,
+    /// Serial of the first template of this connection.
+    first: u64,
+    heard: Nanos,
+}
+
+impl Upstream {
+    /// Serves over `connection` to the pool at `place` until it is left.
+    pub(super) async fn serve(&mut self, place: usize, mut connection: Connection) -> End {
+        self.connections += 1;
+        let Ok(subscription) = self.subscribe(place, &connection).await else {
+            return End::Stopped;
+        };
+        tracing::info!(
+            pool = %connection.endpoint,
+            extranonce2 = connection.space.extranonce2_len(),
+            mask = format!("{:08x}", connection.space.version_mask()),
+            "mining at a pool"
+        );
+        let mut state = State {
+            number: self.connections,
+            subscription,
+            newest: None,
+            live: 0,
+            first: self.templates + 1,
+            heard: self.clock.now(),
+        };
+        while let Some(notice) = connection.early.pop_front() {
+            if let Err(end) = self.heed(place, &mut connection, &mut state, notice).await {
+                return end;
+            }
+        }
+        let (silence, timeout) = (self.pool(place).silence, self.pool(place).timeout);
+        let mut probe = Box::pin(self.probe(place));
+        let mut orders = Vec::with_capacity(BATCH);
+        loop {
+            if let Err(error) = connection.lines.flush().await {
+                return End::Lost(error.into());
+            }
+            let answer_due = self
+                .pending
+                .unanswered_since(state.number)
+                .map_or(Nanos::MAX, |since| since + timeout);
+            let silence_due = state.heard + silence;
+            let done = tokio::select! {
+                biased;
+                line = connection.lines.next() => match line {
+                    Ok(line) => {
+                        state.heard = self.clock.now();
+                        match connection.parse(&line.text) {
+                            Ok(Some(notice)) => {
+                                self.heed(place, &mut connection, &mut state, notice).await
+                            }
+                            Ok(None) => Ok(()),
+                            Err(error) => Err(End::Lost(error)),
+                        }
+                    }
+                    Err(error) => Err(End::Lost(error.into())),
+                },
+                count = self.orders.recv_many(&mut orders, BATCH) => match count {
+                    0 => Err(End::Stopped),
+                    _ => {
+                        let mut errands = Vec::new();
+                        let mut outcome = Ok(());
+                        for mut order in orders.drain(..) {
+                            errands.extend(order.errand.take());
+                            outcome = outcome.and(self.forward(&mut connection, &state, order).await);
+                        }
+                        // On its way counts as over only when the bytes have left.
+                        let flushed = connection.lines.flush().await;
+                        drop(errands);
+                        match (outcome, flushed) {
+                            (Err(Stopped), _) => Err(End::Stopped),
+                            (_, Err(error)) => Err(End::Lost(error.into())),
+                            _ => Ok(()),
+                        }
+                    }
+                },
+                (better, opened) = &mut probe => Err(End::Better(better, opened)),
+                () = self.seat.wait_until(silence_due.min(answer_due)) => {
+                    let now = self.clock.now();
+                    if now >= silence_due {
+                        Err(End::Lost(PoolError::Silent("with any line", silence.as_secs())))
+                    } else if now >= answer_due {
+                        Err(End::Lost(PoolError::Silent("mining.submit", timeout.as_secs())))
+                    } else {
+                        Ok(())
+                    }
+                }
+            };
+            if let Err(end) = done {
+                return end;
+            }
+        }
+    }
+
+    /// Enters the connection's subscription in the journal, unless it is one resumed.
+    async fn subscribe(
+        &mut self,
+        place: usize,
+        connection: &Connection,
+    ) -> Result<Arc<Subscription>, Stopped> {
+        let pool = self.pool(place);
+        let mut subscription = Subscription {
+            number: self.next_subscription,
+            pool: pool.endpoint.to_string(),
+            user: pool.user.clone(),
+            session: connection.session.clone(),
+            extranonce1: connection.space.extranonce1().to_vec(),
+            extranonce2_len: connection.space.extranonce2_len(),
+        };
+        if let Some(known) = self.subscriptions.get(&place)
+            && known.same_space(&subscription)
+            && known.session == subscription.session
+        {
+            subscription.number = known.number;
+            return Ok(known.clone());
+        }
+        self.next_subscription += 1;
+        let subscription = Arc::new(subscription);
+        self.subscriptions.insert(place, subscription.clone());
+        let entry = Entry::Subscription(subscription.clone());
+        self.hub.journal().write(entry).await?;
+        Ok(subscription)
+    }
+
+    /// Does what the pool says.
+    async fn heed(
+        &mut self,
+        place: usize,
+        connection: &mut Connection,
+        state: &mut State,
+        notice: Notice,
+    ) -> Result<(), End> {
+        match notice {
+            Notice::Notify(notify) => self.take(connection, state, notify).await,
+            Notice::Reply { id, outcome } => {
+                let Some(ticket) = Connection::ticket(&id) else {
+                    return Ok(());
+                };
+                // Some pools refuse by a result that is false.
+                let answer = match outcome {
+                    Ok(result) if result == false => Err((20, "refused".to_owned())),
+                    Ok(_) => Ok(()),
+                    Err(refusal) => Err((refusal.code, refusal.text)),
+                };
+                let settled = self.pending.answered(ticket, answer, self.clock.now());
+                let settled = settled.into_iter().collect();
+                self.settle(settled).await
+            }
+            // Holds from the next job; however many come, nothing is sent to anybody for it.
+            Notice::SetDifficulty(difficulty) => {
+                if let Ok(difficulty) = Difficulty::new(difficulty) {
+                    connection.difficulty = difficulty;
+                }
+                Ok(())
+            }
+            Notice::SetExtranonce {
+                extranonce1,
+                extranonce2_len,
+            } => {
+                let mask = connection.space.version_mask();
+                let space = Space::divide(extranonce1, extranonce2_len, mask)
+                    .map_err(|error| End::Lost(error.into()))?;
+                connection.space = Arc::new(space);
+                state.subscription = self
+                    .subscribe(place, connection)
+                    .await
+                    .map_err(|Stopped| End::Stopped)?;
+                Ok(())
+            }
+            Notice::SetVersionMask(mask) => {
+                let (extranonce1, len) = (
+                    connection.space.extranonce1().to_vec(),
+                    connection.space.extranonce2_len(),
+                );
+                let mask = mask & crate::pow::work::BIP320_MASK;
+                if let Ok(space) = Space::divide(extranonce1, len, mask) {
+                    connection.space = Arc::new(space);
+                }
+                Ok(())
+            }
+            Notice::Reconnect { host, port, wait } => {
+                let here = &connection.endpoint;
+                let host = host.filter(|host| !host.is_empty());
+                let to = Endpoint {
+                    host: host.unwrap_or_else(|| here.host.clone()),
+                    port: port.filter(|port| *port > 0).unwrap_or(here.port),
+                    tls: here.tls,
+                };
+                if !self.pool(place).may_move_to(&to.host) {
+                    tracing::warn!(pool = %here, %to, "refused to move: configuration does not allow that host");
+                    return Ok(());
+                }
+                let until = self.clock.now() + std::time::Duration::from_secs(wait.min(60));
+                match self.pause(until).await {
+                    Ok(()) => Err(End::Lost(PoolError::Moved(to))),
+                    Err(Stopped) => Err(End::Stopped),
+                }
+            }
+            Notice::Question { id, method } => {
+                connection.answer(id, &method);
+                Ok(())
+            }
+            Notice::Other(_) => Ok(()),
+        }
+    }
+
+    /// Makes a template of a job and publishes it; the first one also decides what waiting shares are worth.
+    async fn take(
+        &mut self,
+        connection: &mut Connection,
+        state: &mut State,
+        mut notify: Notify,
+    ) -> Result<(), End> {
+        if notify.job_id.len() > MOST_JOB_ID || notify.work.merkle_branch.len() > MOST_BRANCHES {
+            tracing::warn!("ignored a job of unreasonable size");
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let first = state.newest.is_none();
+        // A new previous block kills what came before, whether or not the pool says so. The first job over a
+        // subscription resumed is no news by itself: what units have of it goes on.
+        notify.clean = match &state.newest {
+            Some(newest) => notify.clean || newest.work.prevhash != notify.work.prevhash,
+            None => !self.hub.current().is_some_and(|current| {
+                current.work.prevhash == notify.work.prevhash
+                    && current.space == connection.space
+                    && current.subscription.same_space(&state.subscription)
+            }),
+        };
+        self.templates += 1;
+        let template = Arc::new(Template::new(
+            notify,
+            Origin {
+                serial: self.templates,
+                subscription: state.subscription.clone(),
+                space: connection.space.clone(),
+                difficulty: connection.difficulty,
+                scale: self.hub.scale(),
+                received: now,
+            },
+        ));
+        if first {
+            // The jobs of the connection before may live on: the block and the subscription decide.
+            (state.live, state.first) = (0, template.serial);
+        } else if template.clean {
+            state.live = template.serial;
+        }
+        state.newest = Some(template.clone());
+        self.hub.publish(template);
+        if first {
+            self.send_waiting(connection, state).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends what waited for this pool, and writes off what can no longer count.
+    async fn send_waiting(
+        &mut self,
+        connection: &mut Connection,
+        state: &State,
+    ) -> Result<(), End> {
+        let Some(newest) = state.newest.clone() else {
+            return Ok(());
+        };
+        let present = Present {
+            connection: state.number,
+            subscription: &state.subscription,
+            newest: &newest,
+            live: state.live,
+            first: state.first,
+            keep_for: self.policy.keep_for,
+        };
+        let (send, expired) = self.pending.due(&present, self.clock.now());
+        if !send.is_empty() || !expired.is_empty() {
+            tracing::info!(
+                sent = send.len(),
+                written_off = expired.len(),
+                "shares that waited for this pool"
+            );
+        }
+        for share in send {
+            connection.submit(share.ticket, &share.subscription.user, &share.submit);
+            connection
+                .lines
+                .flush()
+                .await
+                .map_err(|error| End::Lost(error.into()))?;
+        }
+        self.settle(expired).await
+    }
+
+    /// Sends a share on, if it can count.
+    async fn forward(
+        &mut self,
+        connection: &mut Connection,
+        state: &State,
+        order: Order,
+    ) -> Result<(), Stopped> {
+        let (now, ticket) = (self.clock.now(), order.share.ticket);
+        let mut settled = self.pending.add(order, now);
+        if let Some(newest) = &state.newest {
+            let present = Present {
+                connection: state.number,
+                subscription: &state.subscription,
+                newest,
+                live: state.live,
+                first: state.first,
+                keep_for: self.policy.keep_for,
+            };
+            match self.pending.try_send(ticket, &present, now) {
+                Next::Send(share) => {
+                    connection.submit(ticket, &share.subscription.user, &share.submit);
+                }
+                Next::Settled(expired) => settled.push(expired),
+                Next::Wait => {}
+            }
+        }
+        self.hub.settle_all(settled).await
+    }
+
+    async fn settle(&mut self, settled: Vec<Settled>) -> Result<(), End> {
+        let settled = self.hub.settle_all(settled).await;
+        settled.map_err(|Stopped| End::Stopped)
+    }
+
+    /// Tries the pools before the one at `place` now and then; ends with the first that answers.
+    fn probe(&self, place: usize) -> impl Future<Output = (usize, Box<Connection>)> + Send + use<> {
+        let pools = self.policy.pools[..place].to_vec();
+        let sessions: Vec<Option<String>> = (0..place)
+            .map(|place| self.subscriptions.get(&place)?.session.clone())
+            .collect();
+        let (trust, clock, every) = (
+            self.trust.clone(),
+            self.clock.clone(),
+            self.policy.return_after,
+        );
+        // At the first pool there is nothing to wait for, and no seat is taken.
+        let seat = (place > 0).then(|| clock.follow());
+        async move {
+            let Some(seat) = seat else {
+                return std::future::pending().await;
+            };
+            loop {
+                seat.wait_until(clock.now() + every).await;
+                for (place, pool) in pools.iter().enumerate() {
+                    let (endpoint, session) = (pool.endpoint.clone(), sessions[place].clone());
+                    let opened =
+                        Connection::open(pool, endpoint, session, &trust, &clock, &seat).await;
+                    match opened {
+                        Ok(connection) => return (place, Box::new(connection)),
+                        Err(error) => {
+                            tracing::debug!(pool = %pool.endpoint, %error, "still away");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
