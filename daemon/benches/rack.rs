@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use thermine::config::Config;
 use thermine::experiment::encoder::Encoder;
-use thermine::experiment::encoding::{Encoding, Preset};
+use thermine::experiment::encoding::Encoding;
+use thermine::experiment::presets::Preset;
 use thermine::rig::Rig;
 use thermine_drivers::clock::Clock;
 use thermine_drivers::record::Recorder;

@@ -8,8 +8,9 @@ use thermine_reservoir::split::Split;
 
 use crate::cli;
 use crate::config::Config;
-use crate::experiment::encoding::{Encoding, Preset};
+use crate::experiment::encoding::Encoding;
 use crate::experiment::features::FeaturePlan;
+use crate::experiment::presets::Preset;
 use crate::experiment::recipe::Recipe;
 use crate::experiment::run::{self, Report};
 use crate::experiment::{Kind, Plan, arms};

@@ -195,7 +195,7 @@ fn numbers(channel: &Channel, drive: &Drive) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::encoding::Preset;
+    use super::super::presets::Preset;
     use super::*;
     use crate::config::Config;
     use thermine_drivers::units::Model;

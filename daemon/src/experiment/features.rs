@@ -6,19 +6,14 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use thermine_drivers::clock::Nanos;
-use thermine_drivers::sim::Layout;
 use thermine_drivers::substrate::Observation;
 use thermine_drivers::unit::Telemetry;
 use thermine_drivers::units::{Model, s9};
 use thermine_reservoir::controls;
 use thermine_reservoir::state::{Feature, StateMatrix};
 
+use super::counts::{Counts, Waits, ZONES, places};
 use super::encoder::{node_numbers, node_prefix};
-
-/// Thirds of a board along the air flow, or of a single chip's cores, in which shares are counted: the air
-/// warms on its way, so a chip's place decides how hot it runs. Which *board* found a share cannot be told
-/// from its nonce.
-const ZONES: usize = 3;
 
 /// Groups of columns that a readout may be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
@@ -238,32 +233,6 @@ impl Source {
     }
 }
 
-/// Counts of one step's shares.
-struct Counts {
-    zones: [u32; ZONES],
-    chips: [u32; 256],
-    cores: [u32; 256],
-}
-
-impl Counts {
-    fn of(model: Model, observation: &Observation) -> Counts {
-        let mut counts = Counts {
-            zones: [0; ZONES],
-            chips: [0; 256],
-            cores: [0; 256],
-        };
-        for share in &observation.shares {
-            counts.zones[zone(model, share.nonce)] += 1;
-            if let Some(layout) = layout(model) {
-                let origin = layout.decode(share.nonce);
-                counts.chips[usize::from(origin.chip)] += 1;
-                counts.cores[usize::from(origin.core)] += 1;
-            }
-        }
-        counts
-    }
-}
-
 impl Features {
     /// No rows yet of what `plan` asks of a unit of `model`, read in so many virtual `nodes` a step.
     pub fn new(plan: &FeaturePlan, model: Model, nodes: usize) -> Features {
@@ -455,62 +424,6 @@ impl Features {
     }
 }
 
-/// Times from one answer of a step to the next, the first from the sending of its job.
-#[derive(Debug, Clone, Copy)]
-struct Waits {
-    mean: f64,
-    cv: f64,
-}
-
-impl Waits {
-    /// `None` of a step without answers.
-    fn of(seen: &Observation) -> Option<Waits> {
-        let first = seen.shares.first()?;
-        let mut waits = vec![first.since_job.as_secs_f64()];
-        let pairs = seen.shares.windows(2);
-        waits.extend(pairs.map(|pair| pair[1].arrived.since(pair[0].arrived).as_secs_f64()));
-        let n = waits.len() as f64;
-        // Two answers in one nanosecond have no logarithm.
-        let mean = (waits.iter().sum::<f64>() / n).max(1e-9);
-        let variance = waits.iter().map(|wait| (wait - mean).powi(2)).sum::<f64>() / n;
-        Some(Waits {
-            mean,
-            cv: variance.sqrt() / mean,
-        })
-    }
-}
-
-/// How a model's nonces are divided, if that is known.
-fn layout(model: Model) -> Option<Layout> {
-    match model {
-        Model::AntminerS9 | Model::Bm1387 => Some(Layout::Bm1387),
-        Model::LuckyMinerLv06 | Model::Bm1366 => Some(Layout::Bm1366),
-        Model::GoldshellLbBox => None,
-    }
-}
-
-/// Chips and cores that a model's nonces tell apart.
-fn places(model: Model) -> (u8, u8) {
-    match (model, layout(model)) {
-        (Model::AntminerS9 | Model::Bm1387, Some(layout)) => (s9::CHIPS_PER_BOARD, layout.cores()),
-        (_, Some(layout)) => (1, layout.cores()),
-        (_, None) => (0, 0),
-    }
-}
-
-/// Zone of what found a nonce.
-fn zone(model: Model, nonce: u32) -> usize {
-    let (place, places) = match (model, layout(model)) {
-        (Model::AntminerS9 | Model::Bm1387, Some(layout)) => {
-            (layout.decode(nonce).chip, s9::CHIPS_PER_BOARD)
-        }
-        (_, Some(layout)) => (layout.decode(nonce).core, layout.cores()),
-        // Nobody has published how its nonces are divided: by the upper bits, as chips of its age do.
-        (_, None) => ((nonce >> 24) as u8, u8::MAX),
-    };
-    (usize::from(place) * ZONES / usize::from(places)).min(ZONES - 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -563,15 +476,5 @@ mod tests {
             .map(|(name, _, values)| (name.as_str(), values[0]))
             .collect();
         assert_eq!(columns, [("power.mean3", 2.5), ("share_rate.mean3", 2.0)]);
-    }
-
-    #[test]
-    fn zones_follow_the_chip_number() {
-        let zone = |nonce| zone(Model::AntminerS9, nonce);
-        assert_eq!(zone(0x0000_0000), 0);
-        assert_eq!(zone(20 << 2), 0);
-        assert_eq!(zone(21 << 2), 1);
-        assert_eq!(zone(62 << 2), 2);
-        assert_eq!(zone(63 << 2), 2, "the one code that no chip has");
     }
 }

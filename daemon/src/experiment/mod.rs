@@ -1,10 +1,12 @@
 //! The one flow: a task's input drives a unit, and its states are judged.
 
 pub(crate) mod arms;
+mod counts;
 pub mod encoder;
 pub mod encoding;
 pub mod features;
 pub(crate) mod judge;
+pub mod presets;
 pub mod readouts;
 pub mod recipe;
 pub(crate) mod run;

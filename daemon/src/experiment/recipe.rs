@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use thermine_reservoir::split::Split;
 
 use super::Plan;
-use super::encoding::{Encoding, Preset};
+use super::encoding::Encoding;
 use super::features::FeaturePlan;
+use super::presets::Preset;
 use super::task::{Named, Task};
 use crate::config::Config;
 

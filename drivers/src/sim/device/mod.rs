@@ -6,24 +6,25 @@
 //! used up there is a share. Nothing is computed at the ends of [`Device::advance`], so the trajectory
 //! does not depend on how a span is cut into calls.
 
+mod finding;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 
-use super::ambient::Ambient;
-use super::fault::{Fault, Faults};
-use super::find::Find;
-use super::hashing::{Chips, Timeline, Work};
-use super::params::Params;
-use super::point::Point;
-use super::sensors::{Sampler, Sensors, Setting};
-use super::thermal::{Drive, Network};
 use crate::clock::Nanos;
 use crate::pow::difficulty::Difficulty;
 use crate::quantity::Celsius;
 use crate::seed::{self, Rng};
+use crate::sim::ambient::Ambient;
+use crate::sim::fault::{Fault, Faults};
+use crate::sim::find::Find;
+use crate::sim::hashing::{Chips, Timeline, Work};
+use crate::sim::params::Params;
+use crate::sim::point::Point;
+use crate::sim::sensors::{Sampler, Sensors, Setting};
+use crate::sim::thermal::{Drive, Network};
 use crate::unit::OperatingPoint;
 
 /// Time after which a unit at full duty is taken to be warm, s: over ten times its slowest time constant.
@@ -366,73 +367,6 @@ impl Device {
         } else {
             Nanos::MAX
         }
-    }
-
-    /// The share that falls on `now`.
-    fn find(&mut self) -> Option<Find> {
-        let work = self.work?;
-        self.settle(self.now);
-        self.budget = Exp1.sample(&mut self.shares);
-        self.plan();
-        let (board, chip) = self.chips.draw(&mut self.shares);
-        let layout = self.params.layout;
-        let core = layout.core(self.shares.random_range(0..layout.cores()));
-        let find = Find {
-            at: self.now,
-            job: work.job,
-            board: board as u8,
-            chip: chip as u8,
-            core,
-            copy: false,
-            wrong: false,
-        };
-        if self.timeline.newest() == Some(work.job) {
-            self.newest = Some(find);
-        }
-        Some(find)
-    }
-
-    /// A switch is interrupted by a further job: now and then the share that has set it off is sent once more.
-    fn copy_last(&mut self) {
-        let Some(newest) = self.newest.take() else {
-            return;
-        };
-        if !self.switches.random_bool(self.params.copy_probability) {
-            return;
-        }
-        let p = &self.params;
-        // A switch that waits for another to end is none that this share has just set off.
-        if self.now.since(newest.at).as_secs_f64() > p.copy_max_s {
-            return;
-        }
-        let delay = p.copy_min_s + (p.copy_max_s - p.copy_min_s) * self.switches.random::<f64>();
-        let copy = Find {
-            at: (newest.at + Duration::from_secs_f64(delay))
-                .max(self.now + Duration::from_nanos(1)),
-            copy: true,
-            ..newest
-        };
-        let place = self.copies.partition_point(|other| other.at <= copy.at);
-        self.copies.insert(place, copy);
-    }
-
-    /// The wrong answer that falls on `now`.
-    fn find_wrong(&mut self) -> Option<Find> {
-        let work = self.work?;
-        self.settle(self.now);
-        self.wrong_budget = Exp1.sample(&mut self.wrongs);
-        self.plan();
-        let (board, chip) = self.chips.draw_wrong(&mut self.wrongs);
-        let layout = self.params.layout;
-        Some(Find {
-            at: self.now,
-            job: work.job,
-            board: board as u8,
-            chip: chip as u8,
-            core: layout.core(self.wrongs.random_range(0..layout.cores())),
-            copy: false,
-            wrong: true,
-        })
     }
 
     /// Steps the thermal network over the tick that ends now.

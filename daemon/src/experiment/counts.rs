@@ -1,0 +1,107 @@
+//! What the shares of a step say by themselves: where they were found, and when.
+
+use thermine_drivers::sim::Layout;
+use thermine_drivers::substrate::Observation;
+use thermine_drivers::units::{Model, s9};
+
+/// Thirds of a board along the air flow, or of a single chip's cores, in which shares are counted: the air
+/// warms on its way, so a chip's place decides how hot it runs. Which *board* found a share cannot be told
+/// from its nonce.
+pub(super) const ZONES: usize = 3;
+
+/// Counts of one step's shares.
+pub(super) struct Counts {
+    pub(super) zones: [u32; ZONES],
+    pub(super) chips: [u32; 256],
+    pub(super) cores: [u32; 256],
+}
+
+impl Counts {
+    pub(super) fn of(model: Model, observation: &Observation) -> Counts {
+        let mut counts = Counts {
+            zones: [0; ZONES],
+            chips: [0; 256],
+            cores: [0; 256],
+        };
+        for share in &observation.shares {
+            counts.zones[zone(model, share.nonce)] += 1;
+            if let Some(layout) = layout(model) {
+                let origin = layout.decode(share.nonce);
+                counts.chips[usize::from(origin.chip)] += 1;
+                counts.cores[usize::from(origin.core)] += 1;
+            }
+        }
+        counts
+    }
+}
+
+/// Times from one answer of a step to the next, the first from the sending of its job.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waits {
+    pub(super) mean: f64,
+    pub(super) cv: f64,
+}
+
+impl Waits {
+    /// `None` of a step without answers.
+    pub(super) fn of(seen: &Observation) -> Option<Waits> {
+        let first = seen.shares.first()?;
+        let mut waits = vec![first.since_job.as_secs_f64()];
+        let pairs = seen.shares.windows(2);
+        waits.extend(pairs.map(|pair| pair[1].arrived.since(pair[0].arrived).as_secs_f64()));
+        let n = waits.len() as f64;
+        // Two answers in one nanosecond have no logarithm.
+        let mean = (waits.iter().sum::<f64>() / n).max(1e-9);
+        let variance = waits.iter().map(|wait| (wait - mean).powi(2)).sum::<f64>() / n;
+        Some(Waits {
+            mean,
+            cv: variance.sqrt() / mean,
+        })
+    }
+}
+
+/// How a model's nonces are divided, if that is known.
+fn layout(model: Model) -> Option<Layout> {
+    match model {
+        Model::AntminerS9 | Model::Bm1387 => Some(Layout::Bm1387),
+        Model::LuckyMinerLv06 | Model::Bm1366 => Some(Layout::Bm1366),
+        Model::GoldshellLbBox => None,
+    }
+}
+
+/// Chips and cores that a model's nonces tell apart.
+pub(super) fn places(model: Model) -> (u8, u8) {
+    match (model, layout(model)) {
+        (Model::AntminerS9 | Model::Bm1387, Some(layout)) => (s9::CHIPS_PER_BOARD, layout.cores()),
+        (_, Some(layout)) => (1, layout.cores()),
+        (_, None) => (0, 0),
+    }
+}
+
+/// Zone of what found a nonce.
+fn zone(model: Model, nonce: u32) -> usize {
+    let (place, places) = match (model, layout(model)) {
+        (Model::AntminerS9 | Model::Bm1387, Some(layout)) => {
+            (layout.decode(nonce).chip, s9::CHIPS_PER_BOARD)
+        }
+        (_, Some(layout)) => (layout.decode(nonce).core, layout.cores()),
+        // Nobody has published how its nonces are divided: by the upper bits, as chips of its age do.
+        (_, None) => ((nonce >> 24) as u8, u8::MAX),
+    };
+    (usize::from(place) * ZONES / usize::from(places)).min(ZONES - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_follow_the_chip_number() {
+        let zone = |nonce| zone(Model::AntminerS9, nonce);
+        assert_eq!(zone(0x0000_0000), 0);
+        assert_eq!(zone(20 << 2), 0);
+        assert_eq!(zone(21 << 2), 1);
+        assert_eq!(zone(62 << 2), 2);
+        assert_eq!(zone(63 << 2), 2, "the one code that no chip has");
+    }
+}
