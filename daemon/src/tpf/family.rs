@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use thermine_drivers::seed;
+use thermine_reservoir::describe::exact::clopper_pearson;
 use thermine_reservoir::describe::{Uniformity, holm};
-use thermine_reservoir::information::binomial::binomial_interval;
 use thermine_reservoir::information::discrimination::{Auc, Tvla};
 use thermine_reservoir::information::ksg::ksg_test;
 use thermine_reservoir::information::power::{Demand, Design};
@@ -124,7 +124,7 @@ impl Columns {
             Dropped {
                 dropped: part,
                 lost: lost as f64 / all as f64,
-                interval: binomial_interval(lost, all, 0.05),
+                interval: clopper_pearson(lost as u64, all as u64, 0.05).unwrap_or((0.0, 1.0)),
             }
         };
         parts.iter().map(|part| lost(*part)).collect()

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use comfy_table::Table;
+use thermine_reservoir::information::discrimination::Auc;
 use thermine_reservoir::tpf::account::{PerShare, UnitOfAccount};
-use thermine_reservoir::tpf::auc::Auc;
 use thermine_reservoir::tpf::exact::Proportion;
 use thermine_reservoir::tpf::published::{FIGURES, ROUND};
 use thermine_reservoir::tpf::theorems::{ACCOUNT, EARLY_EXIT, Proved};

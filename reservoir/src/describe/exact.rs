@@ -13,26 +13,32 @@ fn chi2(freedom: f64, p: f64) -> Option<f64> {
     Some(ChiSquared::new(freedom).ok()?.inverse_cdf(p))
 }
 
-/// Probability of what happened `hits` times in `n` trials (Clopper and Pearson, Biometrika 26(4), 1934);
-/// `None` of no trials.
-pub fn proportion(hits: u64, n: u64) -> Option<Estimate> {
-    if n == 0 || hits > n {
+/// Ends of the interval of a probability of which `hits` of `n` trials are known, missing it with a probability of at
+/// most `alpha`, half of it at each end (Clopper and Pearson, Biometrika 26(4), 1934); `None` of no trials.
+pub fn clopper_pearson(hits: u64, n: u64, alpha: f64) -> Option<(f64, f64)> {
+    if n == 0 || hits > n || !(alpha > 0.0 && alpha < 1.0) {
         return None;
     }
     let (k, m) = (hits as f64, (n - hits) as f64);
     let quantile = |a: f64, b: f64, p: f64| Beta::new(a, b).ok().map(|law| law.inverse_cdf(p));
+    let low = match hits {
+        0 => 0.0,
+        _ => quantile(k, m + 1.0, alpha / 2.0)?,
+    };
+    let high = match n - hits {
+        0 => 1.0,
+        _ => quantile(k + 1.0, m, 1.0 - alpha / 2.0)?,
+    };
+    Some((low, high))
+}
+
+/// Probability of what happened `hits` times in `n` trials, with its interval; `None` of no trials.
+pub fn proportion(hits: u64, n: u64) -> Option<Estimate> {
+    let (low, high) = clopper_pearson(hits, n, 2.0 * TAIL)?;
     Some(Estimate {
-        value: k / n as f64,
-        low: if hits == 0 {
-            0.0
-        } else {
-            quantile(k, m + 1.0, TAIL)?
-        },
-        high: if hits == n {
-            1.0
-        } else {
-            quantile(k + 1.0, m, 1.0 - TAIL)?
-        },
+        value: hits as f64 / n as f64,
+        low,
+        high,
     })
 }
 

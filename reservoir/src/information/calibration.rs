@@ -9,13 +9,13 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::binomial::binomial_interval;
 use super::discrimination::{Auc, TVLA_LIMIT, Tvla};
 use super::permutation;
 use super::power;
 use super::sequential::RateProcess;
 use super::table::{CountTable, quantile_labels};
 use crate::describe::Uniformity;
+use crate::describe::exact::clopper_pearson;
 use crate::random::{self, Rng};
 
 /// Classes a side.
@@ -164,7 +164,11 @@ pub fn rates(setting: &Setting, coupling: f64) -> Vec<Rate> {
                 stated_power(test, setting, coupling)
             };
             let bound = bound && coupling == 0.0;
-            let (low, high) = binomial_interval(rejected, setting.captures, compared);
+            let interval = |alpha| {
+                let all = clopper_pearson(rejected as u64, setting.captures as u64, alpha);
+                all.unwrap_or((0.0, 1.0))
+            };
+            let (low, high) = interval(compared);
             Rate {
                 test,
                 coupling,
@@ -172,7 +176,7 @@ pub fn rates(setting: &Setting, coupling: f64) -> Vec<Rate> {
                 bound,
                 rejected,
                 captures: setting.captures,
-                interval: binomial_interval(rejected, setting.captures, 0.05),
+                interval: interval(0.05),
                 agrees: stated.map(|rate| low <= rate && (bound || rate <= high)),
             }
         })

@@ -20,8 +20,11 @@ pub struct Auc {
     /// Upper end, cut at 1.
     pub high: f64,
     /// Two-sided probability of an area at least as far from ½ if the score tells nothing. By the standard error
-    /// under that hypothesis, that of the rank-sum, which DeLong's is not.
+    /// under that hypothesis, that of the rank-sum (Mann and Whitney, Ann. Math. Stat. 18(1), 1947), which DeLong's is
+    /// not.
     pub p: f64,
+    /// That error: the standard deviation of the area if the score tells nothing; 0 if all scores are equal.
+    pub null_sd: f64,
 }
 
 impl Auc {
@@ -74,7 +77,15 @@ impl Auc {
             } else {
                 1.0
             },
+            null_sd: null.max(0.0).sqrt(),
         })
+    }
+
+    /// The band that chance alone keeps to with 95 %, over `comparisons` areas at once (Šidák).
+    pub fn null_band(&self, comparisons: usize) -> (f64, f64) {
+        let inside = 0.95f64.powf(1.0 / comparisons.max(1) as f64);
+        let z = Normal::standard().inverse_cdf(0.5 + inside / 2.0);
+        (0.5 - z * self.null_sd, 0.5 + z * self.null_sd)
     }
 }
 
@@ -170,6 +181,54 @@ impl Tvla {
 mod tests {
     use super::*;
     use crate::random;
+
+    #[test]
+    fn by_hand() {
+        // Successes 3, 2, 2; failures 1, 2, 0: of nine pairs seven won, two tied.
+        let scores = [3.0, 1.0, 2.0, 2.0, 0.0, 2.0];
+        let labels = [true, false, true, true, false, false];
+        let auc = Auc::of(&scores, &labels).expect("both classes");
+        assert!((auc.value - 8.0 / 9.0).abs() < 1e-12);
+        // Ranks 6, 2, 4, 4, 1, 4; three tied: 24. (7 − 24/30) / 108.
+        assert!((auc.null_sd.powi(2) - 6.2 / 108.0).abs() < 1e-12);
+        let turned: Vec<f64> = scores.iter().map(|score| -score).collect();
+        let turned = Auc::of(&turned, &labels).expect("both classes");
+        assert!((turned.value - 1.0 / 9.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn equal_scores_say_nothing_and_perfect_ones_all() {
+        let labels: Vec<bool> = (0..50).map(|i| i % 5 == 0).collect();
+        let same = Auc::of(&[1.0; 50], &labels).expect("both classes");
+        assert_eq!((same.value, same.null_sd), (0.5, 0.0));
+        let scores: Vec<f64> = labels.iter().map(|l| f64::from(u8::from(*l))).collect();
+        let perfect = Auc::of(&scores, &labels).expect("both classes");
+        assert_eq!((perfect.value, perfect.low), (1.0, 1.0));
+        assert_eq!(Auc::of(&[1.0, f64::NAN], &[true, false]), None);
+        assert_eq!(Auc::of(&[1.0, 2.0, 3.0], &[true, false, false]), None);
+    }
+
+    #[test]
+    fn the_interval_covers_and_the_band_holds_as_often_as_they_say() {
+        // Two normals one apart: AUC = Φ(1/√2).
+        let truth = 0.760_249_9;
+        let mut rng = random::stream(2, 5);
+        let (mut covered, mut inside) = (0, 0);
+        for _ in 0..400 {
+            let labels: Vec<bool> = (0..200).map(|i| i % 4 == 0).collect();
+            let noise: Vec<f64> = labels.iter().map(|_| random::normal(&mut rng)).collect();
+            let shifted = noise.iter().zip(&labels);
+            let shifted: Vec<f64> = shifted.map(|(x, l)| x + f64::from(u8::from(*l))).collect();
+            let auc = Auc::of(&shifted, &labels).expect("both classes");
+            covered += u32::from(auc.low <= truth && truth <= auc.high);
+            let null = Auc::of(&noise, &labels).expect("both classes");
+            let (low, high) = null.null_band(1);
+            inside += u32::from(low <= null.value && null.value <= high);
+        }
+        // 380 expected of each, standard deviation 4.4.
+        assert!((362..=396).contains(&covered), "{covered}");
+        assert!((362..=396).contains(&inside), "{inside}");
+    }
 
     #[test]
     fn the_area_by_counting_pairs() {

@@ -10,12 +10,10 @@
 //! | [`discrimination`] | ROC area with its interval, Welch's t |
 //! | [`power`] | what a test could have found |
 //! | [`protocol`] | an estimate with what there is to be said against it |
-//! | [`binomial`] | the exact interval of a rate |
 //! | [`calibration`] | whether the tests keep their word, on simulated captures |
 //!
 //! Many tests at once are adjusted with [`crate::describe::holm`].
 
-pub mod binomial;
 pub mod calibration;
 pub mod discrimination;
 pub mod ksg;

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 use thermine_sha256::{Compression, Nonces, ROUNDS};
 
-use super::auc::Auc;
 use super::twin::{ones, round_twin, run, succeeds};
+use crate::information::discrimination::Auc;
 
 /// Both compressions.
 pub const COMPRESSIONS: [Compression; 2] = [Compression::First, Compression::Second];

@@ -8,10 +8,10 @@
 use serde::{Deserialize, Serialize};
 use thermine_sha256::{Compression, START};
 
-use super::auc::Auc;
 use super::network::{Network, Training};
 use super::tree::Tree;
 use super::twin::{round_twin, run, succeeds};
+use crate::information::discrimination::Auc;
 use crate::readout::Logistic;
 use crate::state::{Feature, StateMatrix};
 

@@ -1,7 +1,8 @@
 //! Exact binomial intervals (Clopper and Pearson, Biometrika 26(4), 1934).
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{Beta, ContinuousCDF};
+
+use crate::describe::exact::clopper_pearson;
 
 /// A share of a count, with an interval that covers the true one at least as often as it says.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -27,23 +28,13 @@ impl Proportion {
 
     /// The same, the interval missing with probability `alpha` at most, half of it at each end.
     pub fn at(hits: u64, trials: u64, alpha: f64) -> Option<Proportion> {
-        if trials == 0 || hits > trials || !(alpha > 0.0 && alpha < 1.0) {
-            return None;
-        }
-        let (x, n) = (hits as f64, trials as f64);
-        let quantile = |a: f64, b: f64, p: f64| Beta::new(a, b).ok().map(|law| law.inverse_cdf(p));
+        let (low, high) = clopper_pearson(hits, trials, alpha)?;
         Some(Proportion {
             hits,
             trials,
-            value: x / n,
-            low: match hits {
-                0 => 0.0,
-                _ => quantile(x, n - x + 1.0, alpha / 2.0)?,
-            },
-            high: match trials - hits {
-                0 => 1.0,
-                _ => quantile(x + 1.0, n - x, 1.0 - alpha / 2.0)?,
-            },
+            value: hits as f64 / trials as f64,
+            low,
+            high,
         })
     }
 }

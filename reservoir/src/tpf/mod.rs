@@ -11,14 +11,13 @@
 //! - [`account`]: what is kept, what is found, and the cost of a found share;
 //! - [`windows`]: features of windows of shares, with the label taken from the next window;
 //! - [`curve`]: from which round on success can be told at all;
-//! - [`auc`], [`exact`]: the statistics;
+//! - [`exact`]: proportions with exact intervals;
 //! - [`trial`]: two arms on a unit, block against block;
 //! - [`published`]: the paper's figures, by the paper's procedures;
 //! - [`theorems`]: which proofs stand behind which formula.
 
 pub mod account;
 pub mod activity;
-pub mod auc;
 pub mod curve;
 pub mod exact;
 pub mod filter;

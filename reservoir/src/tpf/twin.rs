@@ -175,7 +175,7 @@ pub(crate) fn ones(words: [u32; 8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tpf::auc::Auc;
+    use crate::information::discrimination::Auc;
 
     fn observer(observable: Observable) -> Observer {
         Observer {

@@ -7,8 +7,8 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::auc::Auc;
 use super::network::{Network, Training};
+use crate::information::discrimination::Auc;
 use crate::random;
 use crate::state::{Feature, StateError, StateMatrix};
 

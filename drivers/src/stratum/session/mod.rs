@@ -5,6 +5,8 @@
 //! task. `next_share` may be dropped at any await point: bytes to be written wait in a buffer, and a
 //! share is read only when there is a place to record it.
 
+mod error;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,15 +16,16 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::factory::Job;
-use super::line::{Line, LineError, LineStream, Plug};
-use super::notice::{Notice, Notify, Refusal};
-use super::request::{Call, Request, RequestError, Submit};
-use super::verifier::{Judgement, Verifier, job_id};
+pub use self::error::SessionError;
 use crate::clock::{Clock, Nanos};
 use crate::pow::Difficulty;
 use crate::pow::work::BIP320_MASK;
 use crate::record::{Durable, JobRecord, Record, Recorder, RecorderClosed, Slot, Verdict};
+use crate::stratum::factory::Job;
+use crate::stratum::line::{Line, LineError, LineStream, Plug};
+use crate::stratum::notice::{Notice, Notify, Refusal};
+use crate::stratum::request::{Call, Request, RequestError, Submit};
+use crate::stratum::verifier::{Judgement, Verifier, job_id};
 
 /// How a server treats its connections.
 #[derive(Debug, Clone)]
@@ -48,54 +51,6 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(600),
         }
     }
-}
-
-/// Why a session ended, or never began.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// The wire broke or carried what no miner sends.
-    #[error("{unit} at {peer}: {source}")]
-    Line {
-        /// Worker name, or `unauthorised unit`.
-        unit: String,
-        /// Its address.
-        peer: SocketAddr,
-        /// What happened.
-        source: LineError,
-    },
-    /// It did not subscribe and authorise in time.
-    #[error("{peer} connected but did not subscribe and authorise within {} s", .after.as_secs_f64())]
-    HandshakeTimeout {
-        /// Its address.
-        peer: SocketAddr,
-        /// Time that it was given.
-        after: Duration,
-    },
-    /// Nothing came from it for too long.
-    #[error("{unit} at {peer} has sent nothing for {} s: check that it is powered and hashing", .after.as_secs_f64())]
-    Idle {
-        /// Worker name.
-        unit: String,
-        /// Its address.
-        peer: SocketAddr,
-        /// Time without a line.
-        after: Duration,
-    },
-    /// It keeps sending lines that are not Stratum.
-    #[error("{unit} at {peer} sent {count} lines that are not Stratum, the last: {last}")]
-    Garbage {
-        /// Worker name.
-        unit: String,
-        /// Its address.
-        peer: SocketAddr,
-        /// How many.
-        count: u32,
-        /// The last one's error.
-        last: String,
-    },
-    /// The capture has failed, and a share that cannot be kept must not be acknowledged.
-    #[error(transparent)]
-    Recorder(#[from] RecorderClosed),
 }
 
 /// Lines that are not Stratum that a unit may send before it is given up. Some firmware emits the odd

@@ -1,38 +1,36 @@
 //! One unit's connection to the proxy, from accept to the end, in one task.
 
+mod greeting;
+mod work;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::account::Phase;
-use super::ban::{Ban, Conduct};
-use super::hub::{Hub, Member, lock};
-use super::journal::Stopped;
-use super::ledger::Ledger;
-use super::mailbox::{Hold, Mail};
-use super::queue::Feed;
-use super::space::Space;
-use super::template::Template;
-use super::vardiff::Vardiff;
+use self::greeting::{Greeting, configured, parse, subscription};
 use crate::clock::{Clock, Nanos};
 use crate::pow::Difficulty;
 use crate::record::Verdict;
 use crate::stratum::Session;
-use crate::stratum::line::{Line, LineError, LineStream};
+use crate::stratum::line::{LineError, LineStream};
 use crate::stratum::notice::{Notice, Refusal};
-use crate::stratum::request::{Call, Request, RequestError, Submit};
+use crate::stratum::request::{Call, Request, Submit};
 use crate::stratum::session::{self, Adopted};
-
-/// Lines that are not Stratum that a unit may send before it is given up.
-const MALFORMED_LINES: u32 = 8;
+use crate::vbm::account::Phase;
+use crate::vbm::ban::{Ban, Conduct};
+use crate::vbm::hub::{Hub, Member, lock};
+use crate::vbm::journal::Stopped;
+use crate::vbm::ledger::Ledger;
+use crate::vbm::mailbox::{Hold, Mail};
+use crate::vbm::queue::Feed;
+use crate::vbm::space::Space;
+use crate::vbm::template::Template;
+use crate::vbm::vardiff::Vardiff;
 
 /// Shares of one unit that may wait for the store; beyond that it is not read.
 const UNSTORED: usize = 256;
-
-/// Longest worker name.
-const MOST_WORKER: usize = 128;
 
 /// Silence towards a unit after which the difficulty is said again: an S9 leaves a pool from which it has
 /// heard nothing for 90 s.
@@ -229,81 +227,6 @@ impl Drop for Leave {
     }
 }
 
-/// The way from accept to authorised.
-struct Greeting<'a> {
-    hub: &'a Hub,
-    peer: SocketAddr,
-    space: Arc<Space>,
-    prefix: u32,
-    agent: Option<String>,
-    subscribed: bool,
-    worker: Option<String>,
-    rolls: Option<u32>,
-    extranonce: bool,
-    suggests: Option<f64>,
-    malformed: u32,
-}
-
-impl Greeting<'_> {
-    async fn run(&mut self, lines: &mut LineStream) -> Result<(), End> {
-        while !self.subscribed || self.worker.is_none() {
-            let broken = |source| End::Line {
-                worker: "a unit not yet authorised".into(),
-                source,
-            };
-            lines.flush().await.map_err(broken)?;
-            let line = lines.next().await.map_err(broken)?;
-            let request = parse(
-                &line,
-                lines,
-                &mut self.malformed,
-                "a unit not yet authorised",
-            )?;
-            if let Some(Request { id, call }) = request {
-                let outcome = self.answer(call)?;
-                reply(lines, id, outcome);
-            }
-        }
-        Ok(())
-    }
-
-    fn answer(&mut self, call: Call) -> Result<Result<Value, Refusal>, End> {
-        Ok(match call {
-            Call::Subscribe { agent, .. } => {
-                self.agent = agent;
-                self.subscribed = true;
-                Ok(subscription(&self.space, self.prefix))
-            }
-            Call::Authorize { user } if user.is_empty() || user.len() > MOST_WORKER => {
-                Err(Refusal::new(24, "unauthorized worker"))
-            }
-            Call::Authorize { user } => {
-                if let Some(ban) = self.hub.banned(self.peer, &user) {
-                    return Err(End::Banned(user, ban.reason));
-                }
-                self.worker = Some(user);
-                Ok(json!(true))
-            }
-            Call::Configure { version_rolling } => {
-                self.rolls = version_rolling;
-                Ok(configured(version_rolling, &self.space))
-            }
-            Call::ExtranonceSubscribe => {
-                self.extranonce = true;
-                Ok(json!(true))
-            }
-            Call::SuggestDifficulty(difficulty) => {
-                self.suggests = difficulty;
-                Ok(json!(true))
-            }
-            Call::Submit(_) if !self.subscribed => Err(Refusal::new(25, "not subscribed")),
-            Call::Submit(_) => Err(Refusal::new(24, "unauthorized worker")),
-            Call::Other(method) => Err(Refusal::new(20, format!("method {method} not found"))),
-            Call::Reply => Ok(Value::Null),
-        })
-    }
-}
-
 impl Unit {
     /// Mines until somebody wants the unit's job stream, and its shares so far are stored.
     async fn mine(&mut self, lines: &mut LineStream) -> Result<Hold, End> {
@@ -420,52 +343,6 @@ impl Unit {
         Ok(())
     }
 
-    /// Sends pieces ahead to a unit that would run dry.
-    fn top_up(&mut self, lines: &mut LineStream) {
-        let now = self.clock.now();
-        // Bounded, whatever the feed believes.
-        for _ in 0..super::queue::MOST {
-            let wants = self.feed.as_ref().is_some_and(|feed| feed.wants(now));
-            if !wants || self.hold.is_some() || self.pieces >= self.space.pieces() {
-                return;
-            }
-            self.piece(lines, false);
-        }
-    }
-
-    /// Sends the next piece of the present template.
-    fn piece(&mut self, lines: &mut LineStream, clean: bool) {
-        let now = self.clock.now();
-        let template = self.current.clone();
-        let own = self.vardiff.difficulty();
-        let difficulty = if own > template.difficulty {
-            template.difficulty
-        } else {
-            own
-        };
-        if self.told != Some(difficulty) {
-            self.told = Some(difficulty);
-            self.say(lines, &Notice::SetDifficulty(difficulty.get()));
-        }
-        let (prefix, piece) = (self.prefix, self.pieces);
-        self.pieces += 1;
-        lines.push(&template.notify(piece, clean));
-        self.said = now;
-        let mut account = lock(&self.member.account);
-        if let Some(feed) = &mut self.feed {
-            // Work was at hand all the while: if it ran dry, that was our doing.
-            if let Some(dry) = feed.dry().filter(|dry| *dry < now && !clean) {
-                account.enter(Phase::Stratum, dry);
-            }
-            feed.sent((template.serial, piece), clean, now);
-        }
-        account.enter(Phase::Hashing, now);
-        drop(account);
-        let scale = self.hub.scale();
-        self.ledger
-            .issue(template, prefix, piece, difficulty, scale, now, clean);
-    }
-
     fn timers(&mut self, lines: &mut LineStream) -> Result<(), End> {
         let now = self.clock.now();
         if now >= self.heard + self.hub.units().idle_timeout {
@@ -478,17 +355,6 @@ impl Unit {
             self.say(lines, &Notice::SetDifficulty(difficulty.get()));
         }
         Ok(())
-    }
-
-    /// Looks at its difficulty. A new one holds from the next job, so there is one at once.
-    fn retarget(&mut self, lines: &mut LineStream) {
-        let now = self.clock.now();
-        if self.vardiff.retarget(now).is_some()
-            && self.feed.is_none()
-            && self.pieces < self.space.pieces()
-        {
-            self.piece(lines, false);
-        }
     }
 
     async fn answer(
@@ -629,64 +495,6 @@ impl Unit {
         End::Line {
             worker: self.member.worker.to_string(),
             source,
-        }
-    }
-}
-
-/// Parses a line. One that is not Stratum is answered, counted and skipped, up to a limit.
-fn parse(
-    line: &Line,
-    lines: &mut LineStream,
-    malformed: &mut u32,
-    worker: &str,
-) -> Result<Option<Request>, End> {
-    let error = match Request::parse(&line.text) {
-        Ok(request) => return Ok(Some(request)),
-        Err(error) => error,
-    };
-    *malformed += 1;
-    if *malformed > MALFORMED_LINES {
-        return Err(End::Garbage {
-            worker: worker.to_owned(),
-            count: *malformed,
-            last: error.to_string(),
-        });
-    }
-    let id = match &error {
-        RequestError::Parameters { id, .. } => id.clone(),
-        RequestError::Malformed { .. } => Value::Null,
-    };
-    reply(lines, id, Err(Refusal::new(20, error.to_string())));
-    Ok(None)
-}
-
-fn reply(lines: &mut LineStream, id: Value, outcome: Result<Value, Refusal>) {
-    lines.push(&Notice::Reply { id, outcome }.to_line());
-}
-
-/// The result of `mining.subscribe`.
-fn subscription(space: &Space, prefix: u32) -> Value {
-    let extranonce1 = hex::encode(space.unit_extranonce1(prefix));
-    json!([
-        [
-            ["mining.set_difficulty", extranonce1],
-            ["mining.notify", extranonce1]
-        ],
-        extranonce1,
-        space.unit_extranonce2_len()
-    ])
-}
-
-/// The result of `mining.configure`: what the unit may roll is what the pool allows.
-fn configured(asked: Option<u32>, space: &Space) -> Value {
-    match asked {
-        None => json!({}),
-        Some(asked) => {
-            let mask = asked & space.version_mask();
-            json!({
-                "version-rolling": mask != 0,
-                "version-rolling.mask": format!("{mask:08x}")
-            })
         }
     }
 }

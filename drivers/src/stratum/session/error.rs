@@ -1,0 +1,55 @@
+//! Why a session ends.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::record::RecorderClosed;
+use crate::stratum::line::LineError;
+
+/// Why a session ended, or never began.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The wire broke or carried what no miner sends.
+    #[error("{unit} at {peer}: {source}")]
+    Line {
+        /// Worker name, or `unauthorised unit`.
+        unit: String,
+        /// Its address.
+        peer: SocketAddr,
+        /// What happened.
+        source: LineError,
+    },
+    /// It did not subscribe and authorise in time.
+    #[error("{peer} connected but did not subscribe and authorise within {} s", .after.as_secs_f64())]
+    HandshakeTimeout {
+        /// Its address.
+        peer: SocketAddr,
+        /// Time that it was given.
+        after: Duration,
+    },
+    /// Nothing came from it for too long.
+    #[error("{unit} at {peer} has sent nothing for {} s: check that it is powered and hashing", .after.as_secs_f64())]
+    Idle {
+        /// Worker name.
+        unit: String,
+        /// Its address.
+        peer: SocketAddr,
+        /// Time without a line.
+        after: Duration,
+    },
+    /// It keeps sending lines that are not Stratum.
+    #[error("{unit} at {peer} sent {count} lines that are not Stratum, the last: {last}")]
+    Garbage {
+        /// Worker name.
+        unit: String,
+        /// Its address.
+        peer: SocketAddr,
+        /// How many.
+        count: u32,
+        /// The last one's error.
+        last: String,
+    },
+    /// The capture has failed, and a share that cannot be kept must not be acknowledged.
+    #[error(transparent)]
+    Recorder(#[from] RecorderClosed),
+}
