@@ -121,6 +121,13 @@ pub(crate) fn plan(args: &cli::Train) -> Result<Plan> {
     if args.wall_meter && !twin {
         bail!("--wall-meter is for --substrate twin: no meter at the wall is on any wire yet");
     }
+    let off_steps = match (args.off_steps, model.is_bare()) {
+        (None | Some(0), true) => 0,
+        (Some(_), true) => {
+            bail!("--off-steps: bare chips tell nothing of themselves without work")
+        }
+        (asked, false) => asked.unwrap_or(OFF_STEPS),
+    };
     let encodings = encodings(args, &config)?;
     for encoding in &encodings {
         let checked = encoding.check(model, params.as_ref());
@@ -140,7 +147,7 @@ pub(crate) fn plan(args: &cli::Train) -> Result<Plan> {
         taps: args.taps,
         wall_meter: args.wall_meter,
         echo_steps: args.echo_steps.unwrap_or(ECHO_STEPS),
-        off_steps: args.off_steps.unwrap_or(OFF_STEPS),
+        off_steps,
         seed: args.seed.unwrap_or(1),
         split: split(args, defaults),
         capture: None,

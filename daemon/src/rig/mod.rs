@@ -104,7 +104,7 @@ impl Rig {
     ) -> Result<Unit> {
         let simulated = config.unit.simulated.as_ref();
         let scale = simulated.map_or(1.0, |simulated| simulated.difficulty_scale);
-        let (server, pool) = self.server(stratum.listen, scale).await?;
+        let (server, pool, unserved) = self.server(stratum.listen, scale).await?;
         let ports = match simulated {
             None => None,
             Some(_) => Some(simulated::listen(config.unit.model, api.address.ip(), false).await?),
@@ -117,6 +117,9 @@ impl Rig {
         // The order of these is that of the seats at the clock.
         let (latest, guard) = self.guarded(config, &api, &stratum.worker)?;
         let expected = server.expect(&stratum.worker);
+        if let Some(listener) = unserved {
+            self.serve(stratum.listen, scale, &server, listener)?;
+        }
         if let Some(ports) = ports {
             let mine = simulated::Mine {
                 model: config.unit.model,
@@ -162,15 +165,19 @@ impl Rig {
         Unit::serial(config, serial, port, self.clock.clone(), seed)
     }
 
-    /// The Stratum server on `listen` whose units hash at `scale` times the difficulty; made if it is not
-    /// there yet. Port 0 is always a new one.
-    async fn server(&mut self, listen: SocketAddr, scale: f64) -> Result<(Server, SocketAddr)> {
+    /// The Stratum server on `listen` whose units hash at `scale` times the difficulty. If it is not there yet it is
+    /// made, with a listener that nobody serves before its first unit is expected. Port 0 is always a new one.
+    async fn server(
+        &self,
+        listen: SocketAddr,
+        scale: f64,
+    ) -> Result<(Server, SocketAddr, Option<TcpListener>)> {
         let known = self
             .servers
             .iter()
             .find(|known| known.asked == listen && listen.port() != 0 && known.scale == scale);
         if let Some(known) = known {
-            return Ok((known.server.clone(), known.real));
+            return Ok((known.server.clone(), known.real, None));
         }
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!(
@@ -186,16 +193,28 @@ impl Rig {
             ..Settings::default()
         };
         let server = Server::new(settings, self.clock.clone());
+        Ok((server, real, Some(listener)))
+    }
+
+    /// Serves `listener` from now on.
+    fn serve(
+        &mut self,
+        asked: SocketAddr,
+        scale: f64,
+        server: &Server,
+        listener: TcpListener,
+    ) -> Result<()> {
+        let real = listener.local_addr()?;
         tracing::info!(stratum = %real, "listening for units");
         self.tasks
             .spawn(server.clone().serve(listener, self.shutdown.clone()));
         self.servers.push(Listening {
-            asked: listen,
+            asked,
             scale,
             real,
             server: server.clone(),
         });
-        Ok((server, real))
+        Ok(())
     }
 
     /// Ends all tasks and waits for them. Units are to be [ended](Unit::end) before.

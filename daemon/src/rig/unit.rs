@@ -327,15 +327,20 @@ impl Unit {
     /// more when it comes back.
     ///
     /// # Errors
-    /// If it does not come back.
+    /// If it does not come back, or is on a serial line.
     pub async fn idle(&mut self, recorder: Recorder) -> Result<Driven> {
-        self.hang_up().await;
         let session = match &mut self.wire {
             Wire::Network(network) => {
+                if let Some(mut session) = network.session.take() {
+                    session.hang_up().await;
+                }
                 network.connected().await?;
                 network.session.take()
             }
-            Wire::Serial(_) => None,
+            Wire::Serial(_) => bail!(
+                "{}: bare chips tell nothing of themselves without work",
+                self.name
+            ),
         };
         let idle = Idle::new(
             session,
@@ -364,7 +369,6 @@ impl Unit {
                 self.jobs = Some(jobs);
             }
             (Driven::Idle(idle), Wire::Network(network)) => network.session = idle.finish(),
-            (Driven::Idle(_), Wire::Serial(_)) => {}
             _ => bail!("{}: what was driven is another unit", self.name),
         }
         Ok(())
