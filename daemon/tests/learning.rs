@@ -115,7 +115,7 @@ fn a_pair_encoding_lets_the_device_multiply_and_the_ablation_does_not() {
         said.contains("the device adds computation beyond its input encoding"),
         "{said}"
     );
-    let (said, plain) = with("plain", &["--encode", "duty=0.2:1"]);
+    let (said, plain) = with("plain", &["--encode", "duty=0.31:1"]);
     assert!(
         score(&pair) < score(&plain) - 0.05,
         "{} {}",

@@ -40,9 +40,9 @@ pub enum Preset {
 /// Factor between the difficulties of the timing preset: 8 up and 8 down.
 const TIMING_SPAN: f64 = 64.0;
 
-/// Least duty of the pair preset, for a product as large as it can be: below, a unit does little but switch
-/// jobs.
-const PAIR_DUTY: f64 = 0.2;
+/// Least duty of the pair preset, for a product as large as it can be: below, an S9 queues its job switches, and its
+/// duty no longer follows the cadence.
+const PAIR_DUTY: f64 = 0.31;
 
 /// Lag of the second actuator in the pair presets: NARMA-10 multiplies u[t] and u[t−9].
 const PAIR_LAG: usize = 9;
