@@ -1,7 +1,7 @@
 //! What the input does to a unit: which actuators follow it, how far, and how many steps late.
 //!
 //! Several actuators may follow the input at once. One that follows it some steps *late* lets the unit's own
-//! physics combine two inputs: with the duty after u[t] and the clock after u[t−9], the power
+//! physics combine two inputs: with the duty after `u[t]` and the clock after `u[t−9]`, the power
 //! P ∝ V² · f · duty holds their product.
 
 use std::str::FromStr;

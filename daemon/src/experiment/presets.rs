@@ -29,9 +29,9 @@ pub enum Preset {
     Fan,
     /// Duty, clock and fan at once, all three cooler for a larger input.
     Wide,
-    /// Duty after u[t], clock after u[t−9]: the power holds their product.
+    /// Duty after the present input, clock after that of nine steps ago: the power holds their product.
     Pair,
-    /// Duty after u[t], fan after u[t−9]: the heat holds both, as the host remembers for it.
+    /// Duty after the present input, fan after that of nine steps ago: the host remembers for the heat.
     Late,
     /// Difficulty over a factor of 64, each step over with its answers: the handshake's time alone.
     Timing,
