@@ -1,5 +1,6 @@
 //! One unit's connection to the proxy, from accept to the end, in one task.
 
+mod end;
 mod greeting;
 mod work;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
+pub use self::end::End;
 use self::greeting::{Greeting, configured, parse, subscription};
 use crate::clock::{Clock, Nanos};
 use crate::pow::Difficulty;
@@ -21,7 +23,6 @@ use crate::stratum::session::{self, Adopted};
 use crate::vbm::account::Phase;
 use crate::vbm::ban::{Ban, Conduct};
 use crate::vbm::hub::{Hub, Member, lock};
-use crate::vbm::journal::Stopped;
 use crate::vbm::ledger::Ledger;
 use crate::vbm::mailbox::{Hold, Mail};
 use crate::vbm::queue::Feed;
@@ -35,53 +36,6 @@ const UNSTORED: usize = 256;
 /// Silence towards a unit after which the difficulty is said again: an S9 leaves a pool from which it has
 /// heard nothing for 90 s.
 const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(45);
-
-/// Why a unit's connection ended.
-#[derive(Debug, thiserror::Error)]
-pub enum End {
-    /// The wire broke or carried what no miner sends.
-    #[error("{worker}: {source}")]
-    Line {
-        /// Its worker name, as far as it is known.
-        worker: String,
-        /// What happened.
-        source: LineError,
-    },
-    /// It did not subscribe and authorise in time.
-    #[error("it did not subscribe and authorise within {0} s")]
-    Handshake(f64),
-    /// Nothing came from it for too long.
-    #[error("{0} has sent nothing for too long: check that it is powered and hashing")]
-    Idle(String),
-    /// It keeps sending lines that are not Stratum.
-    #[error("{worker} sent {count} lines that are not Stratum, the last: {last}")]
-    Garbage {
-        /// Its worker name, as far as it is known.
-        worker: String,
-        /// How many.
-        count: u32,
-        /// The last one's error.
-        last: String,
-    },
-    /// It was banned, or still is.
-    #[error("{0} is banned: {1}")]
-    Banned(String, String),
-    /// There is no pool to mine at.
-    #[error("no pool has given any work yet")]
-    NoPool,
-    /// All prefixes are taken.
-    #[error("the pool's extranonce2 has no room for another unit")]
-    Full,
-    /// The extranonces have changed and it cannot be told.
-    #[error("{0} has to subscribe again, since the pool's extranonce has changed")]
-    Moved(String),
-    /// It was hung up on.
-    #[error("{0}: {1}")]
-    Closed(String, &'static str),
-    /// The store is gone.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
-}
 
 /// A unit that has subscribed and authorised.
 struct Unit {

@@ -1,0 +1,51 @@
+//! Why a unit's connection ends.
+
+use crate::stratum::line::LineError;
+use crate::vbm::journal::Stopped;
+
+/// Why a unit's connection ended.
+#[derive(Debug, thiserror::Error)]
+pub enum End {
+    /// The wire broke or carried what no miner sends.
+    #[error("{worker}: {source}")]
+    Line {
+        /// Its worker name, as far as it is known.
+        worker: String,
+        /// What happened.
+        source: LineError,
+    },
+    /// It did not subscribe and authorise in time.
+    #[error("it did not subscribe and authorise within {0} s")]
+    Handshake(f64),
+    /// Nothing came from it for too long.
+    #[error("{0} has sent nothing for too long: check that it is powered and hashing")]
+    Idle(String),
+    /// It keeps sending lines that are not Stratum.
+    #[error("{worker} sent {count} lines that are not Stratum, the last: {last}")]
+    Garbage {
+        /// Its worker name, as far as it is known.
+        worker: String,
+        /// How many.
+        count: u32,
+        /// The last one's error.
+        last: String,
+    },
+    /// It was banned, or still is.
+    #[error("{0} is banned: {1}")]
+    Banned(String, String),
+    /// There is no pool to mine at.
+    #[error("no pool has given any work yet")]
+    NoPool,
+    /// All prefixes are taken.
+    #[error("the pool's extranonce2 has no room for another unit")]
+    Full,
+    /// The extranonces have changed and it cannot be told.
+    #[error("{0} has to subscribe again, since the pool's extranonce has changed")]
+    Moved(String),
+    /// It was hung up on.
+    #[error("{0}: {1}")]
+    Closed(String, &'static str),
+    /// The store is gone.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
