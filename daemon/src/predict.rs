@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
-use thermine_drivers::clock::Clock;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
 use thermine_drivers::sim::device::Device;
@@ -240,13 +239,7 @@ impl Drive<'_> {
 
     async fn unit(&self, said: &mut Said) -> Result<()> {
         let progress = Progress::default();
-        let clock = match &self.config.unit.simulated {
-            None => Clock::real(),
-            Some(simulated) => simulated
-                .speed
-                .map_or_else(Clock::virtual_time, Clock::scaled),
-        };
-        let mut rig = Rig::new(clock)?;
+        let mut rig = Rig::new(self.config.clock())?;
         let mut unit = rig.attach(self.config, self.args.seed).await?;
         progress.say(&format!("waiting for {}", unit.instructions()));
         let work = async {

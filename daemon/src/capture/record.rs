@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use thermine_drivers::clock::Clock;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::substrate::{Discipline, Drive, Pace, Provenance, Refused, Substrate};
 use thermine_drivers::unit::OperatingPoint;
@@ -119,13 +118,7 @@ fn configuration(args: &cli::Record) -> Result<Config> {
 /// Drives the unit at its wire.
 async fn on_wire(config: &Config, args: &cli::Record, recorder: Recorder) -> Result<Recorded> {
     let progress = Progress::default();
-    let clock = match &config.unit.simulated {
-        None => Clock::real(),
-        Some(simulated) => simulated
-            .speed
-            .map_or_else(Clock::virtual_time, Clock::scaled),
-    };
-    let mut rig = Rig::new(clock)?;
+    let mut rig = Rig::new(config.clock())?;
     let mut unit = rig.attach(config, args.seed).await?;
     if config.unit.simulated.is_none() {
         progress.say(&format!("waiting for {}", unit.instructions()));

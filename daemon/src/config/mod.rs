@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use thermine_drivers::clock::Clock;
 use thermine_drivers::interlock::Tightening;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::quantity::{MegaHertz, Volts};
@@ -269,6 +270,16 @@ impl Config {
     pub fn simulated(model: Model) -> Result<Config, ConfigError> {
         let (path, text) = simulated(model);
         Config::parse(Path::new(path), text)
+    }
+
+    /// The clock that the unit lives by: the wall's, or a simulated unit's own.
+    pub fn clock(&self) -> Clock {
+        match &self.unit.simulated {
+            None => Clock::real(),
+            Some(simulated) => simulated
+                .speed
+                .map_or_else(Clock::virtual_time, Clock::scaled),
+        }
     }
 
     /// The configuration as TOML, and the first 16 hex digits of its SHA-256.

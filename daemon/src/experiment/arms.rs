@@ -20,7 +20,7 @@ use super::encoder::Encoder;
 use super::encoding::Encoding;
 use super::task::Problem;
 use super::trace::Trace;
-use crate::config::{Config, Simulated};
+use crate::config::Config;
 use crate::report::progress::{Bar, Progress};
 use crate::rig::{Rig, Unit};
 use crate::store::{Capture, Store};
@@ -141,17 +141,11 @@ pub(crate) async fn on_wires(
     let parts = briefs(plan, problem)
         .into_iter()
         .map(|brief| Part::new(brief, plan, problem, Some(store), progress));
-    let Some(simulated) = &config.unit.simulated else {
+    if config.unit.simulated.is_none() {
         return real_unit(plan, progress, parts).await;
-    };
+    }
     let arms = parts.enumerate().map(|(i, part)| {
-        simulated_unit(
-            config.clone(),
-            simulated.clone(),
-            unit_seed(plan, i),
-            part,
-            progress.clone(),
-        )
+        simulated_unit(config.clone(), unit_seed(plan, i), part, progress.clone())
     });
     if config
         .stratum
@@ -170,15 +164,11 @@ pub(crate) async fn on_wires(
 /// One part on a simulated unit, with a clock, a rig and a port of its own.
 async fn simulated_unit(
     config: Config,
-    simulated: Simulated,
     unit_seed: u64,
     part: Part,
     progress: Progress,
 ) -> Result<(Role, Trace)> {
-    let clock = simulated
-        .speed
-        .map_or_else(Clock::virtual_time, Clock::scaled);
-    let mut rig = Rig::new(clock)?;
+    let mut rig = Rig::new(config.clock())?;
     let unit = rig.attach(&config, unit_seed).await?;
     let mut traces = drive(rig, unit, [part], &progress).await?;
     traces.pop().context("one part leaves one trace")

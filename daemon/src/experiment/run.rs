@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use sha2::{Digest, Sha256};
+use anyhow::{Result, bail};
 use thermine_drivers::substrate::Provenance;
 
 use super::arms::{self, Runs};
@@ -12,7 +11,7 @@ use super::judge::{self, Judged};
 use super::recipe::Recipe;
 use super::task::{Named, Problem, Task};
 use super::{Kind, Plan, saved};
-use crate::config::{Config, Simulated};
+use crate::config::Simulated;
 use crate::report::capacity::CapacityReport;
 use crate::report::folder;
 use crate::report::progress::Progress;
@@ -110,7 +109,7 @@ async fn record(
         return unless_interrupted(arms::replay(plan, problem, progress)).await;
     }
     let simulated = plan.config.unit.simulated.is_some();
-    let (config, config_hash) = fingerprint(&plan.config)?;
+    let (config, config_hash) = plan.config.fingerprint()?;
     let recipe = Recipe {
         task: plan.task.pinned()?,
         ..Recipe::of(plan)
@@ -176,7 +175,7 @@ fn head(plan: &Plan, wall_seconds: f64) -> Result<Head> {
         substrate: plan.kind.name(),
         time: time(plan),
         seed: plan.seed,
-        config_hash: fingerprint(&plan.config)?.1,
+        config_hash: plan.config.fingerprint()?.1,
         wall_seconds,
     })
 }
@@ -252,11 +251,4 @@ fn written(
     let title = format!("Δt on {unit} ({})", arm.provenance);
     folder::plot_waits(folder, &title, &waits)?;
     Ok(report)
-}
-
-/// The configuration as TOML, and the first 16 hex digits of its SHA-256.
-pub(crate) fn fingerprint(config: &Config) -> Result<(String, String)> {
-    let text = toml::to_string(config).context("the configuration cannot be written as TOML")?;
-    let hash = hex::encode(Sha256::digest(&text));
-    Ok((text, hash[..16].to_string()))
 }

@@ -9,7 +9,6 @@ use thermine_reservoir::readout::{Ridge, SavedReadout};
 use super::Plan;
 use super::judge::{Judged, readout_states};
 use super::recipe::Recipe;
-use super::run::fingerprint;
 use super::task::Problem;
 use crate::report::folder;
 
@@ -63,7 +62,7 @@ fn describe(plan: &Plan, judged: &Judged) -> Result<BTreeMap<String, String>> {
         .encodings
         .iter()
         .find(|encoding| encoding.name == judged.arm.name);
-    let (_, config_hash) = fingerprint(&plan.config)?;
+    let (_, config_hash) = plan.config.fingerprint()?;
     let mut map = BTreeMap::new();
     let mut say = |key: &str, value: String| map.insert(key.to_string(), value);
     say(PROVENANCE, judged.arm.provenance.to_string());

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use thermine_drivers::clock::Clock;
 use thermine_drivers::interlock::Enforced;
 use thermine_drivers::quantity::{MegaHertz, Volts};
 use thermine_drivers::record::Recorder;
@@ -167,13 +166,7 @@ async fn on_unit(
     journal: &mut Journal,
     (bar, progress): (&Bar, &Progress),
 ) -> Result<()> {
-    let clock = match &plan.config.unit.simulated {
-        None => Clock::real(),
-        Some(simulated) => simulated
-            .speed
-            .map_or_else(Clock::virtual_time, Clock::scaled),
-    };
-    let mut rig = Rig::new(clock)?;
+    let mut rig = Rig::new(plan.config.clock())?;
     let mut unit = rig.attach(&plan.config, plan.settings.seed).await?;
     if plan.config.unit.simulated.is_none() {
         progress.say(&format!("waiting for {}", unit.instructions()));

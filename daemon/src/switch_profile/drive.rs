@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use sha2::{Digest, Sha256};
-use thermine_drivers::clock::Clock;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
 use thermine_drivers::sim::device::Device;
@@ -56,10 +54,10 @@ pub(super) fn record(args: &Args, config: &Config, folder: &Path) -> Result<(Pat
         Some(_) => Provenance::Simulated,
         None => Provenance::Device,
     };
-    let text = toml::to_string(config)?;
+    let (text, config_hash) = config.fingerprint()?;
     let meta = RunMeta {
         seed: args.seed,
-        config_hash: hex::encode(Sha256::digest(&text))[..16].to_string(),
+        config_hash,
         config: text,
         task: serde_json::json!({ "switch_profile": args.jobs }),
         provenance: provenance.clone(),
@@ -107,13 +105,7 @@ async fn drive(args: &Args, config: &Config, recorder: Recorder) -> Result<()> {
         );
         return steps(&mut twin, args, config, &bar).await;
     }
-    let clock = match &config.unit.simulated {
-        None => Clock::real(),
-        Some(simulated) => simulated
-            .speed
-            .map_or_else(Clock::virtual_time, Clock::scaled),
-    };
-    let mut rig = Rig::new(clock)?;
+    let mut rig = Rig::new(config.clock())?;
     let mut unit = rig.attach(config, args.seed).await?;
     progress.say(&format!("waiting for {}", unit.instructions()));
     let driven = async {

@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
-use thermine_drivers::clock::Clock;
 use thermine_drivers::seed;
 use thermine_drivers::sim::device::Device;
 use thermine_drivers::substrate::{Discipline, Provenance, Refused, Substrate, Twin};
@@ -179,8 +177,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 }
 
 async fn record(args: &Args, config: &Config, folder: &Path) -> Result<Report> {
-    let text = toml::to_string(config)?;
-    let config_hash = hex::encode(Sha256::digest(&text))[..16].to_string();
+    let (text, config_hash) = config.fingerprint()?;
     let meta = RunMeta {
         seed: args.seed,
         config: text,
@@ -236,13 +233,7 @@ async fn drive(args: &Args, config: &Config, store: &Store, config_hash: String)
         let outcome = trial.run(&mut twin).await?;
         (outcome, twin.provenance())
     } else {
-        let clock = match &config.unit.simulated {
-            None => Clock::real(),
-            Some(simulated) => simulated
-                .speed
-                .map_or_else(Clock::virtual_time, Clock::scaled),
-        };
-        let mut rig = Rig::new(clock)?;
+        let mut rig = Rig::new(config.clock())?;
         let mut unit = rig.attach(config, args.seed).await?;
         if config.unit.simulated.is_none() {
             progress.say(&format!("waiting for {}", unit.instructions()));
