@@ -23,8 +23,15 @@ impl io::Write for Writer {
     }
 }
 
+/// What is logged from one moment on: what came before may be of a port that another test had then.
+#[derive(Clone, Copy)]
+pub(crate) struct Ear {
+    /// Bytes of `LINES` before that moment.
+    from: usize,
+}
+
 /// Begins to listen, at the level that the program shows by itself and the spans that say who it is about.
-pub(crate) fn listen() {
+pub(crate) fn listen() -> Ear {
     ONCE.get_or_init(|| {
         tracing_subscriber::fmt()
             .with_max_level(LevelFilter::INFO)
@@ -32,15 +39,19 @@ pub(crate) fn listen() {
             .with_writer(|| Writer)
             .init();
     });
+    let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    Ear { from: lines.len() }
 }
 
-/// The warnings and errors so far in which all of `words` stand.
-pub(crate) fn complaints(words: &[&str]) -> Vec<String> {
-    let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
-    lines
-        .lines()
-        .filter(|line| line.contains(" WARN ") || line.contains("ERROR "))
-        .filter(|line| words.iter().all(|word| line.contains(word)))
-        .map(str::to_owned)
-        .collect()
+impl Ear {
+    /// The warnings and errors since then in which all of `words` stand.
+    pub(crate) fn complaints(self, words: &[&str]) -> Vec<String> {
+        let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+        lines[self.from..]
+            .lines()
+            .filter(|line| line.contains(" WARN ") || line.contains("ERROR "))
+            .filter(|line| words.iter().all(|word| line.contains(word)))
+            .map(str::to_owned)
+            .collect()
+    }
 }

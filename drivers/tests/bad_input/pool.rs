@@ -42,7 +42,7 @@ async fn misuse(mut stream: TcpStream, abuse: Abuse) {
 
 #[tokio::test]
 async fn units_survive_a_pool_that_misbehaves() {
-    log::listen();
+    let _ear = log::listen();
     let (listener, pool) = loopback().await;
     let units = Units::start(pool).await;
     let mut calls = 0;

@@ -27,7 +27,7 @@ async fn ask(addr: SocketAddr, request: &[u8]) -> String {
 /// Every abuse of `request` at once, of a server that takes no more than `limit` bytes of one, while the same
 /// request made well is answered with `wanted` in it.
 async fn judge(addr: SocketAddr, request: &[u8], limit: usize, wanted: &str) {
-    log::listen();
+    let ear = log::listen();
     let mut vandals = JoinSet::new();
     for abuse in catalogue(&[request.to_vec()], limit) {
         vandals.spawn(async move { play(addr, &abuse).await });
@@ -44,7 +44,7 @@ async fn judge(addr: SocketAddr, request: &[u8], limit: usize, wanted: &str) {
     }
     assert!(answered > 0);
     assert!(ask(addr, request).await.contains(wanted), "afterwards too");
-    assert_eq!(log::complaints(&[&addr.to_string()]), [""; 0]);
+    assert_eq!(ear.complaints(&[&addr.to_string()]), [""; 0]);
     memory::check();
 }
 

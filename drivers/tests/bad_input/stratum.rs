@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::catalogue::{Abuse, Kind, PATIENCE, catalogue, play};
+use crate::log::Ear;
 use crate::units::loopback;
 use crate::{log, memory};
 
@@ -31,12 +32,13 @@ struct Bench {
     server: Server,
     /// Shares of the good unit that were accepted.
     accepted: Arc<AtomicU64>,
+    ear: Ear,
     _stop: DropGuard,
 }
 
 /// A server at which the unit `good` mines.
 async fn bench(handshake_timeout: Duration) -> Bench {
-    log::listen();
+    let ear = log::listen();
     let (listener, addr) = loopback().await;
     let settings = Settings {
         // Every hash is a share.
@@ -55,6 +57,7 @@ async fn bench(handshake_timeout: Duration) -> Bench {
         addr,
         server,
         accepted,
+        ear,
         _stop: stop.drop_guard(),
     };
     bench.goes_on("the good unit").await;
@@ -153,10 +156,12 @@ async fn strangers_are_turned_away_with_one_reason_each() {
         let what = format!("{:?}", abuse.kind);
         bench.goes_on(&what).await;
         bench.turned_away(n as u64 + 1).await;
-        let said = log::complaints(&["turned a connection away", &format!("peer={peer}")]);
+        let said = bench
+            .ear
+            .complaints(&["turned a connection away", &format!("peer={peer}")]);
         assert_eq!(said.len(), 1, "{what}: {said:?}");
         // And of its lines no more than the first that is none, and the first name that nobody knows.
-        let all = log::complaints(&[&format!("peer={peer}")]);
+        let all = bench.ear.complaints(&[&format!("peer={peer}")]);
         assert!(
             all.len() <= 3 && all.iter().all(|line| line.len() < 1000),
             "{what}: {all:?}"
@@ -199,7 +204,7 @@ async fn a_unit_that_has_signed_in_and_goes_wrong_ends_its_own_session_only() {
             "{what}: {end}"
         );
         assert!(end.len() < 1000, "{what}: {end}");
-        let all = log::complaints(&[&format!("peer={peer}")]);
+        let all = bench.ear.complaints(&[&format!("peer={peer}")]);
         assert!(all.len() <= 1, "{what}: {all:?}");
         bench.goes_on(&what).await;
     }
@@ -226,9 +231,11 @@ async fn one_that_drips_or_tries_names_for_ever_is_timed_out() {
         let (peer, _) = play(bench.addr, &abuse).await;
         bench.turned_away(count).await;
         let peer = format!("peer={peer}");
-        let said = log::complaints(&["did not subscribe and authorise", &peer]);
+        let said = bench
+            .ear
+            .complaints(&["did not subscribe and authorise", &peer]);
         assert_eq!(said.len(), 1, "{said:?}");
-        assert!(log::complaints(&[&peer]).len() <= 2);
+        assert!(bench.ear.complaints(&[&peer]).len() <= 2);
         bench.goes_on("a stranger").await;
     }
 }
@@ -252,7 +259,9 @@ async fn a_flood_is_not_kept() {
     bench.goes_on("a flood").await;
     bench.turned_away(3).await;
     for peer in [ends.0, ends.1, ends.2] {
-        let said = log::complaints(&["turned a connection away", &format!("peer={peer}")]);
+        let said = bench
+            .ear
+            .complaints(&["turned a connection away", &format!("peer={peer}")]);
         assert_eq!(said.len(), 1, "{said:?}");
     }
     memory::check();
