@@ -1,0 +1,293 @@
+//! The present state as plain data, in the form in which it is served. Times of the wall are in milliseconds since
+//! 1970; what is not known is absent (`null`), never zero.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Of this program.
+    pub version: String,
+    /// When the daemon was started, wall time in milliseconds.
+    pub started_ms: u64,
+    /// The units, in the order of the configuration.
+    pub units: Vec<Unit>,
+    /// The proxy, if one runs.
+    pub proxy: Option<Proxy>,
+    /// Experiments that run, wait or have lately ended, in the order of the queue.
+    pub jobs: Vec<Job>,
+}
+
+impl Snapshot {
+    /// Nothing yet.
+    pub fn new(started_ms: u64) -> Snapshot {
+        Snapshot {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_ms,
+            units: Vec::new(),
+            proxy: None,
+            jobs: Vec::new(),
+        }
+    }
+}
+
+/// Where a unit's numbers come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provenance {
+    /// Measured on hardware.
+    Device,
+    /// A simulator's.
+    Simulated,
+    /// Read from a capture.
+    Replayed,
+}
+
+/// How a unit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// Not reached yet.
+    Starting,
+    /// It works, and its readings are fresh.
+    Well,
+    /// Its last reading is too old to be trusted.
+    Stale,
+    /// It does not answer, or has hung up.
+    Lost,
+    /// The interlock has tripped.
+    Tripped,
+}
+
+/// A number with its interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The estimate.
+    pub value: f64,
+    /// Lower end of its 95 % interval.
+    pub low: f64,
+    /// Upper end of its 95 % interval.
+    pub high: f64,
+    /// Observations behind it.
+    pub n: u64,
+}
+
+/// A sensor or a fan of a unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Its name on the wire.
+    pub name: String,
+    /// What it says, in the unit of the list it stands in.
+    pub value: f64,
+}
+
+/// One unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unit {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its model's name.
+    pub model: String,
+    /// Where its numbers come from.
+    pub provenance: Provenance,
+    /// How it is.
+    pub health: Health,
+    /// Why it is not well: what, where and what to do.
+    pub why: Option<String>,
+    /// What it is doing, such as `narma10, live` or `proxied`.
+    pub activity: String,
+    /// When it was last read, wall time in milliseconds.
+    pub read_ms: Option<u64>,
+    /// Hash rate from its shares' difficulty over the last minute, in GH/s, with the interval of a Poisson count.
+    pub hash_rate_ghs: Option<Estimate>,
+    /// Hash rate that it claims itself, in GH/s.
+    pub claimed_ghs: Option<f64>,
+    /// Temperatures in °C.
+    pub temperatures: Vec<Reading>,
+    /// Fans in revolutions a minute.
+    pub fans: Vec<Reading>,
+    /// Power in watts, where the unit measures it.
+    pub watts: Option<f64>,
+    /// Its shares by what they were worth.
+    pub shares: Shares,
+    /// Hardware errors that it counts itself.
+    pub hardware_errors: Option<u64>,
+    /// The time between its last shares.
+    pub intervals: Option<Intervals>,
+    /// Which chip found how many of its last shares.
+    pub board: Option<Board>,
+    /// Target and prediction of the task it is driven with.
+    pub learning: Option<Learning>,
+    /// The verdict of the last experiment on it.
+    pub verdict: Option<Verdict>,
+    /// The account of the probability filter, where it ran.
+    pub tpf: Option<Filter>,
+}
+
+/// Shares by what they were worth.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shares {
+    /// Valid, new, and for a job that counts.
+    pub accepted: u64,
+    /// For a job that no longer counts.
+    pub stale: u64,
+    /// Sent before.
+    pub duplicate: u64,
+    /// Any other reason for refusal: below target, malformed, of an unknown job.
+    pub refused: u64,
+}
+
+/// Histogram of the time between shares, and the law that fits it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intervals {
+    /// Edges of the bins in milliseconds, one more than there are bins.
+    pub edges_ms: Vec<f64>,
+    /// Intervals in each bin.
+    pub counts: Vec<u64>,
+    /// Intervals that the fitted law expects in each bin.
+    pub expected: Vec<f64>,
+    /// The law in words, with its fitted parameters and units.
+    pub law: String,
+    /// Probability of a misfit as large by chance, by bootstrap or χ²; absent when too few.
+    pub p: Option<f64>,
+}
+
+/// Shares by the chip that found them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Board {
+    /// Shares of each chip, in the order along the chain.
+    pub counts: Vec<u64>,
+    /// Chips whose rate differs from the others' after control for looking at all of them.
+    pub marked: Vec<usize>,
+    /// What can be said, and how many shares it would take to say more.
+    pub verdict: String,
+}
+
+/// A task as it runs: the last steps of target and prediction, each prediction made before its target was seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Learning {
+    /// The task's name.
+    pub task: String,
+    /// Number of the last step.
+    pub step: u64,
+    /// Targets, the oldest first.
+    pub target: Vec<f64>,
+    /// Predictions for the same steps.
+    pub prediction: Vec<f64>,
+    /// Error of the predictions over the steps since the readout has settled, NRMSE.
+    pub nrmse: Option<Estimate>,
+    /// The same of a readout of the current input alone, trained in the same way.
+    pub control: Option<Estimate>,
+}
+
+/// The outcome of an experiment with its controls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Which experiment.
+    pub title: String,
+    /// One row a condition or control.
+    pub rows: Vec<Row>,
+    /// What it amounts to.
+    pub sentence: String,
+}
+
+/// A row of a verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Condition or control.
+    pub name: String,
+    /// NRMSE.
+    pub score: Estimate,
+    /// Features behind it.
+    pub features: u64,
+    /// Seed.
+    pub seed: u64,
+    /// Where its numbers come from; absent for what uses no unit.
+    pub provenance: Option<Provenance>,
+}
+
+/// What the probability filter kept and what it was worth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Filter {
+    /// Share of trials kept.
+    pub keep: f64,
+    /// Share of successes kept, with its exact interval; absent without successes.
+    pub recall: Option<Estimate>,
+    /// Cost of a found share, as a multiple of that without a filter; absent where recall is unidentified.
+    pub cost: Option<Estimate>,
+    /// What it amounts to.
+    pub sentence: String,
+}
+
+/// The proxy and its pools.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proxy {
+    /// Address it listens on.
+    pub listen: String,
+    /// The pool in use; absent while none answers.
+    pub pool: Option<String>,
+    /// Units that are connected.
+    pub units: u64,
+    /// Share of the connected time that units have waited for work, behind this proxy.
+    pub waiting: Option<f64>,
+    /// The same as it would have been without queued work: each job's latency to the pool spent waiting.
+    pub waiting_without: Option<f64>,
+    /// Shares.
+    pub shares: Shares,
+    /// Shares handed to the pool, and of them accepted and refused by it.
+    pub forwarded: (u64, u64, u64),
+}
+
+/// Where an experiment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Progress {
+    /// In the queue.
+    Waiting,
+    /// On its unit.
+    Running,
+    /// Ended well.
+    Done,
+    /// Ended with an error.
+    Failed,
+    /// Taken out.
+    Cancelled,
+}
+
+/// An experiment in the queue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its number, never used again.
+    pub id: u64,
+    /// The command, such as `train narma10 --steps 500`.
+    pub command: String,
+    /// The unit it is for.
+    pub unit: String,
+    /// Where it stands.
+    pub progress: Progress,
+    /// Steps done, of how many; absent until it runs.
+    pub steps: Option<(u64, u64)>,
+    /// When it is due, wall time in milliseconds; absent for at once.
+    pub due_ms: Option<u64>,
+    /// The folder with its report, or why it failed.
+    pub outcome: Option<String>,
+}
+
+/// A share as it came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// The unit's name.
+    pub unit: String,
+    /// When it arrived, wall time in milliseconds.
+    pub at_ms: f64,
+    /// Time since the share before, in milliseconds; absent for a unit's first.
+    pub interval_ms: Option<f64>,
+    /// Its nonce.
+    pub nonce: u32,
+    /// Difficulty that it was asked for.
+    pub difficulty: f64,
+    /// What it was worth: `accepted`, `stale`, `duplicate`, ...
+    pub verdict: String,
+    /// The chip that found it, where the nonce says so.
+    pub chip: Option<usize>,
+}
