@@ -16,6 +16,7 @@ mod bench;
 mod capture;
 mod devices;
 mod discover;
+mod manual;
 mod predict;
 mod sim;
 mod sweep;

@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::{
-    bench, capture, devices, discover, predict, proxy, sim, sweep, switch_profile, tpf, train, vbm,
+    bench, capture, devices, discover, manual, predict, proxy, sim, sweep, switch_profile, tpf,
+    train, vbm,
 };
 
 pub use self::learning::{Predict, Train};
@@ -57,6 +58,10 @@ pub enum Command {
     /// Measure what the proxy's queued work is worth.
     #[command(subcommand)]
     Vbm(Vbm),
+    /// Write the manual: one page for the program, and one for each of its subcommands.
+    Man(manual::Man),
+    /// Print what a shell needs to complete this program's arguments.
+    Completions(manual::Completions),
 }
 
 /// `thermine vbm`.
@@ -329,5 +334,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::SwitchProfile(args) => switch_profile::run(args),
         Command::Proxy(args) => proxy::run(args),
         Command::Vbm(Vbm::Bench(args)) => vbm::run(args),
+        Command::Man(args) => manual::pages(&args),
+        Command::Completions(args) => manual::completions(&args),
     }
 }

@@ -1,0 +1,48 @@
+//! `thermine man` and `thermine completions`: what the command line says of itself, for the manual and for shells.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{CommandFactory, ValueHint};
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+
+/// `thermine man`.
+#[derive(Debug, clap::Args)]
+pub struct Man {
+    /// Folder for the pages, such as `/usr/local/share/man/man1`; made if it is not there.
+    #[arg(value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    folder: PathBuf,
+}
+
+/// `thermine completions`.
+#[derive(Debug, clap::Args)]
+pub struct Completions {
+    /// Which shell.
+    shell: Shell,
+}
+
+/// Writes the pages.
+pub(crate) fn pages(args: &Man) -> Result<()> {
+    let folder = &args.folder;
+    let cannot = |what: &Path| format!("cannot write the manual to {}", what.display());
+    fs::create_dir_all(folder).with_context(|| cannot(folder))?;
+    clap_mangen::generate_to(Cli::command(), folder).with_context(|| cannot(folder))?;
+    Ok(())
+}
+
+/// Prints the script.
+pub(crate) fn completions(args: &Completions) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "thermine", &mut script);
+    // A reader that has seen enough is none of our concern.
+    match io::stdout().write_all(&script) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot print the completions")
+        }
+        _ => Ok(()),
+    }
+}

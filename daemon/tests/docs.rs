@@ -1,0 +1,127 @@
+//! What the documentation tells people to type is understood, and what it links to is there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Parser;
+use thermine::cli::Cli;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The pages: those at the top and all in `docs`.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = Vec::new();
+    let mut folders = vec![root().join("docs")];
+    let top = fs::read_dir(root()).expect("the repository");
+    pages.extend(top.map(|entry| entry.expect("an entry").path()));
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                pages.push(path);
+            }
+        }
+    }
+    pages.retain(|page| page.extension().is_some_and(|ending| ending == "md"));
+    assert!(pages.len() > 10, "{pages:?}");
+    pages
+}
+
+/// The command lines in the fenced blocks of a page, continued lines joined.
+fn commands(page: &str) -> Vec<Vec<String>> {
+    let mut commands = Vec::new();
+    let fenced = page.split("```").skip(1).step_by(2);
+    for line in fenced.flat_map(|block| {
+        let block = block.replace("\\\n", " ");
+        block.lines().map(str::to_owned).collect::<Vec<_>>()
+    }) {
+        // As a shell splits it, without comments. What is no command need not split.
+        let words = shlex::split(&line).unwrap_or_default();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let arguments = match words.as_slice() {
+            ["thermine", arguments @ ..] | ["cargo", "run", "--release", "--", arguments @ ..] => {
+                arguments
+            }
+            _ => continue,
+        };
+        commands.push(arguments.iter().map(|&word| word.to_owned()).collect());
+    }
+    commands
+}
+
+#[test]
+fn every_command_in_the_documentation_is_understood() {
+    let mut seen = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("text");
+        for command in commands(&text) {
+            let line = command.join(" ");
+            // Words in capitals stand for the reader's own.
+            let words = command.iter().map(|word| match word.as_str() {
+                "SHELL" => "bash".to_owned(),
+                _ => word.clone(),
+            });
+            let parsed = Cli::try_parse_from(["thermine".to_owned()].into_iter().chain(words));
+            if let Err(error) = parsed {
+                panic!("{}: thermine {line}: {error}", page.display());
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}
+
+#[test]
+fn every_link_in_the_documentation_leads_somewhere() {
+    let mut seen = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("text");
+        for link in text.split("](").skip(1) {
+            let target = link.split(')').next().unwrap_or_default();
+            let path = target.split('#').next().unwrap_or_default();
+            if path.is_empty() || target.contains("://") {
+                continue;
+            }
+            let there = page.parent().expect("a folder").join(path);
+            assert!(there.exists(), "{}: {target}", page.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}
+
+#[test]
+fn the_manual_has_a_page_for_each_subcommand_and_shells_take_the_completions() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = env!("CARGO_BIN_EXE_thermine");
+    let man = Command::new(program)
+        .arg("man")
+        .arg(folder.path().join("man1"))
+        .status();
+    assert!(man.expect("it runs").success());
+    for page in [
+        "thermine.1",
+        "thermine-train.1",
+        "thermine-capture-verify.1",
+    ] {
+        let text = fs::read_to_string(folder.path().join("man1").join(page));
+        let text = text.unwrap_or_else(|error| panic!("{page}: {error}"));
+        assert!(text.contains(".TH") && text.contains(".SH"), "{page}");
+    }
+    let script = Command::new(program)
+        .args(["completions", "bash"])
+        .output()
+        .expect("it runs");
+    assert!(script.status.success());
+    let file = folder.path().join("thermine.bash");
+    fs::write(&file, &script.stdout).expect("written");
+    // `-n` reads and does not run; the function that completes must be in it.
+    let read = Command::new("bash").arg("-n").arg(&file).status();
+    assert!(read.expect("bash").success());
+    assert!(String::from_utf8_lossy(&script.stdout).contains("_thermine"));
+}
