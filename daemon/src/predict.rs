@@ -207,7 +207,7 @@ impl Drive<'_> {
 
     async fn twin(&self, said: &mut Said) -> Result<()> {
         let model = self.readout.model;
-        let mut device = Device::warm(&arms::twin_of(model)?, self.args.seed);
+        let mut device = Device::warm(&arms::twin_params(self.config)?, self.args.seed);
         device.set_operating_point(&self.config.point.operating_point());
         let mut twin = Twin::new(
             device,

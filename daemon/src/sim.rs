@@ -21,11 +21,13 @@ pub(crate) fn run(args: cli::Sim) -> Result<()> {
         return Ok(());
     }
     let model = args.unit.context("which unit: --unit")?.model();
-    let configured = Config::simulated(model)?.unit.simulated;
-    let scale = args
-        .difficulty_scale
-        .or(configured.map(|simulated| simulated.difficulty_scale))
-        .unwrap_or(1.0);
+    let mut played = Config::simulated(model)?
+        .unit
+        .simulated
+        .context("the model has no simulated unit")?;
+    if let Some(scale) = args.difficulty_scale {
+        played.difficulty_scale = scale;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -34,7 +36,7 @@ pub(crate) fn run(args: cli::Sim) -> Result<()> {
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         if model.is_bare() {
             let parts = (&clock, &tasks, &shutdown);
-            let path = simulated::chips(model, usize::from(args.chips), scale, args.seed, parts)?;
+            let path = simulated::chips(model, usize::from(args.chips), &played, args.seed, parts)?;
             println!("{model}: {} chips on {}", args.chips, path.display());
         } else {
             let ports = simulated::listen(model, args.bind, args.default_ports).await?;
@@ -43,8 +45,8 @@ pub(crate) fn run(args: cli::Sim) -> Result<()> {
                 println!("{model}: cgminer API on {cgminer}");
             }
             println!(
-                "{model}: mines at stratum+tcp://{} as {}, {scale:e} of the difficulty asked",
-                args.pool, args.worker
+                "{model}: mines at stratum+tcp://{} as {}, {:e} of the difficulty asked",
+                args.pool, args.worker, played.difficulty_scale
             );
             if !args.bind.is_loopback() {
                 tracing::warn!(bind = %args.bind, "the simulated unit can be reached from the network");
@@ -53,10 +55,7 @@ pub(crate) fn run(args: cli::Sim) -> Result<()> {
                 model,
                 pool: args.pool,
                 worker: args.worker,
-                scale,
-                frequency_mhz: None,
-                voltage_v: None,
-                fan: None,
+                played,
                 seed: args.seed,
             };
             ports.start(mine, &clock, &tasks, &shutdown);

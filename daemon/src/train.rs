@@ -114,7 +114,7 @@ pub(crate) fn plan(args: &cli::Train) -> Result<Plan> {
     let model = config.unit.model;
     // Before a folder is made for a run that cannot be.
     let params = if twin {
-        Some(arms::twin_of(model)?)
+        Some(arms::twin_params(&config)?)
     } else {
         None
     };

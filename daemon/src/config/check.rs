@@ -4,6 +4,9 @@ use std::path::Path;
 
 use thermine_drivers::interlock::Enforced;
 
+use thermine_drivers::sim::{Layout, Params};
+use thermine_drivers::units::Model;
+
 use super::{Config, ConfigError, Serial, Wires};
 
 /// A key, its value, whether it may have it, and what it should be.
@@ -32,6 +35,13 @@ impl Config {
         }
         Enforced::new(self.unit.model.limits(), &self.interlock)
             .map_err(|error| wrong(format!("interlock: {error}")))?;
+        if let Some(simulated) = &self.unit.simulated {
+            let (chips, cores) = chips_and_cores(self.unit.model, &wires);
+            simulated
+                .silicon
+                .check(chips, cores)
+                .map_err(|error| wrong(format!("unit.simulated.{error}")))?;
+        }
         let rules = self.step_rules().into_iter();
         let rules = rules.chain(wire_rules(&wires, self.unit.model.limits()));
         match rules
@@ -122,6 +132,18 @@ impl Config {
                 "must be between 0.25 and 1",
             ),
         ]
+    }
+}
+
+/// Chips of a simulated unit, and cores of each.
+fn chips_and_cores(model: Model, wires: &Wires<'_>) -> (usize, u8) {
+    match (wires, Params::of(model)) {
+        (Wires::Network { .. }, Some(params)) => (params.chip_count(), params.layout.cores()),
+        (Wires::Serial(serial), _) if model == Model::Bm1366 => {
+            (usize::from(serial.chips), Layout::Bm1366.cores())
+        }
+        (Wires::Serial(serial), _) => (usize::from(serial.chips), Layout::Bm1387.cores()),
+        (Wires::Network { .. }, None) => (0, 0),
     }
 }
 

@@ -13,6 +13,7 @@ use thermine_drivers::clock::Clock;
 use thermine_drivers::interlock::Tightening;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::quantity::{MegaHertz, Volts};
+use thermine_drivers::sim::{Params, Silicon};
 use thermine_drivers::substrate::Pace;
 use thermine_drivers::unit::{OperatingPoint, PowerMode};
 use thermine_drivers::units::Model;
@@ -143,6 +144,22 @@ pub struct Simulated {
     /// Fan speed that it starts with, fraction of full speed; without it the model's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fan: Option<f64>,
+    /// Chips that are weak, dead or have dead cores; without it all are alike.
+    #[serde(default, skip_serializing_if = "Silicon::is_sound")]
+    pub silicon: Silicon,
+}
+
+impl Simulated {
+    /// The physics of this unit, one of `model`.
+    pub fn params(&self, model: Params) -> Params {
+        Params {
+            frequency_mhz: self.frequency_mhz.unwrap_or(model.frequency_mhz),
+            voltage_v: self.voltage_v.unwrap_or(model.voltage_v),
+            fan: self.fan.unwrap_or(model.fan),
+            silicon: self.silicon.clone(),
+            ..model
+        }
+    }
 }
 
 /// Our Stratum server.
@@ -356,6 +373,32 @@ mod tests {
             }
             rack::load(&path).unwrap_or_else(|error| panic!("{error}"));
         }
+    }
+
+    #[test]
+    fn silicon_is_read_and_kept_and_only_written_where_there_is_some() {
+        let (path, text) = simulated(Model::AntminerS9);
+        let sound = Config::parse(Path::new(path), text).expect("sound");
+        assert!(!sound.fingerprint().expect("toml").0.contains("silicon"));
+        let with = |silicon: &str| {
+            let text = text.replace("[stratum]", &format!("{silicon}\n\n[stratum]"));
+            Config::parse(Path::new("unit.toml"), &text)
+        };
+        let marred = with(
+            "[unit.simulated.silicon]\nweak = [[5, 0.9]]\ndead = [17]\ndead_cores = [[3, 113]]",
+        )
+        .expect("sound");
+        let again: Config = toml::from_str(&marred.fingerprint().expect("toml").0).expect("toml");
+        assert_eq!(again, marred);
+        let played = marred.unit.simulated.expect("simulated");
+        let silicon = played.params(Params::s9()).silicon;
+        assert_eq!((silicon.weak, silicon.dead), (vec![(5, 0.9)], vec![17]));
+        let refused = with("[unit.simulated.silicon]\ndead = [189]").expect_err("refused");
+        let said = refused.to_string();
+        assert!(
+            said.contains("unit.simulated.silicon.dead names chip 189"),
+            "{said}"
+        );
     }
 
     #[test]

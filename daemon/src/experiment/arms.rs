@@ -266,6 +266,18 @@ pub(crate) fn twin_of(model: Model) -> Result<Params> {
     })
 }
 
+/// The same of the unit of `config`: with its setting on start and its silicon, if it is simulated.
+///
+/// # Errors
+/// If its model has no twin.
+pub(crate) fn twin_params(config: &Config) -> Result<Params> {
+    let model = twin_of(config.unit.model)?;
+    Ok(match &config.unit.simulated {
+        Some(simulated) => simulated.params(model),
+        None => model,
+    })
+}
+
 /// All parts in virtual time, on as many threads as there are.
 pub(crate) async fn twins(
     plan: &Plan,
@@ -274,7 +286,7 @@ pub(crate) async fn twins(
     progress: &Progress,
 ) -> Result<Runs> {
     let model = plan.config.unit.model;
-    let params = twin_of(model)?;
+    let params = twin_params(&plan.config)?;
     let point = plan.config.point.operating_point();
     let wall_meter = plan.wall_meter;
     let parts = briefs(plan, problem).into_iter().enumerate();

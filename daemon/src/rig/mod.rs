@@ -107,11 +107,18 @@ impl Rig {
         let (server, pool, unserved) = self.server(stratum.listen, scale).await?;
         let ports = match simulated {
             None => None,
-            Some(_) => Some(simulated::listen(config.unit.model, api.address.ip(), false).await?),
+            Some(played) => {
+                let ports = simulated::listen(config.unit.model, api.address.ip(), false).await?;
+                Some((ports, played.clone()))
+            }
         };
         let api = Api {
-            address: ports.as_ref().map_or(api.address, |ports| ports.control),
-            cgminer: ports.as_ref().map_or(api.cgminer, |ports| ports.cgminer),
+            address: ports
+                .as_ref()
+                .map_or(api.address, |(ports, _)| ports.control),
+            cgminer: ports
+                .as_ref()
+                .map_or(api.cgminer, |(ports, _)| ports.cgminer),
             ..api.clone()
         };
         // The order of these is that of the seats at the clock.
@@ -120,15 +127,12 @@ impl Rig {
         if let Some(listener) = unserved {
             self.serve(stratum.listen, scale, &server, listener)?;
         }
-        if let Some(ports) = ports {
+        if let Some((ports, played)) = ports {
             let mine = simulated::Mine {
                 model: config.unit.model,
                 pool,
                 worker: stratum.worker.clone(),
-                scale,
-                frequency_mhz: simulated.and_then(|simulated| simulated.frequency_mhz),
-                voltage_v: simulated.and_then(|simulated| simulated.voltage_v),
-                fan: simulated.and_then(|simulated| simulated.fan),
+                played,
                 seed,
             };
             ports.start(mine, &self.clock, &self.tasks, &self.shutdown);
@@ -157,7 +161,7 @@ impl Rig {
             Some(simulated) => simulated::chips(
                 config.unit.model,
                 usize::from(serial.chips),
-                simulated.difficulty_scale,
+                simulated,
                 seed,
                 (&self.clock, &self.tasks, &self.shutdown),
             )?,

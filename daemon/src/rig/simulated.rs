@@ -14,6 +14,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config::Simulated;
+
 /// Port of a cgminer API.
 const CGMINER_PORT: u16 = 4028;
 /// Port of a web server.
@@ -39,14 +41,8 @@ pub struct Mine {
     pub pool: SocketAddr,
     /// As whom.
     pub worker: String,
-    /// Factor on the difficulty at which its shares are really hashed.
-    pub scale: f64,
-    /// Chip clock that it starts with, in MHz; `None` for the model's.
-    pub frequency_mhz: Option<f64>,
-    /// Core voltage that it starts with, in V; `None` for the model's.
-    pub voltage_v: Option<f64>,
-    /// Fan speed that it starts with, fraction of full speed; `None` for the model's.
-    pub fan: Option<f64>,
+    /// How it is played: difficulty scale, setting on start, silicon.
+    pub played: Simulated,
     /// Seed of its physics and of its nonces.
     pub seed: u64,
 }
@@ -93,15 +89,10 @@ impl Ports {
         let pool = PoolSettings {
             pool: mine.pool,
             worker: mine.worker,
-            difficulty_scale: mine.scale,
+            difficulty_scale: mine.played.difficulty_scale,
         };
         let (seed, clock) = (mine.seed, clock.clone());
-        let started = |model: Params| Params {
-            frequency_mhz: mine.frequency_mhz.unwrap_or(model.frequency_mhz),
-            voltage_v: mine.voltage_v.unwrap_or(model.voltage_v),
-            fan: mine.fan.unwrap_or(model.fan),
-            ..model
-        };
+        let started = |model: Params| mine.played.params(model);
         match (mine.model, self.second) {
             (Model::GoldshellLbBox, Some(api)) => {
                 let settings = lb_box::Settings {
@@ -152,11 +143,12 @@ pub fn family(model: Model) -> Result<Family> {
 pub fn chips(
     model: Model,
     chips: usize,
-    scale: f64,
+    played: &Simulated,
     seed: u64,
     (clock, tasks, shutdown): (&Clock, &TaskTracker, &CancellationToken),
 ) -> Result<PathBuf> {
-    let settings = line::Settings::new(family(model)?, chips, seed, scale);
+    let mut settings = line::Settings::new(family(model)?, chips, seed, played.difficulty_scale);
+    settings.params.silicon = played.silicon.clone();
     line::start(settings, clock.clone(), tasks, shutdown)
         .context("cannot start simulated chips on a pseudo-terminal")
 }

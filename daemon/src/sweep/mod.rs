@@ -146,6 +146,12 @@ fn plan(args: &Sweep) -> Result<Plan> {
             "{model}: a chain of bare chips has neither a twin nor a voltage: sweep a unit with a controller"
         );
     };
+    // A sweep sets clock and voltage itself; the chips are those of the configuration.
+    let silicon = config.unit.simulated.as_ref().map(|s| s.silicon.clone());
+    let params = Params {
+        silicon: silicon.unwrap_or_default(),
+        ..params
+    };
     for (name, value) in [("--window", args.window), ("--hold", args.hold)] {
         if !(1.0..=1e6).contains(&value) {
             bail!("{name} {value}: must be 1 to 1,000,000 s");

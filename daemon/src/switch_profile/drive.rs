@@ -13,7 +13,7 @@ use thermine_drivers::unit::OperatingPoint;
 
 use super::{Args, By};
 use crate::config::Config;
-use crate::experiment::arms::twin_of;
+use crate::experiment::arms::twin_params;
 use crate::report::progress::{Bar, Progress};
 use crate::rig::Rig;
 use crate::store::{RunMeta, Store};
@@ -40,7 +40,7 @@ pub(super) fn config(args: &Args) -> Result<Config> {
                 config.unit.name
             );
         }
-        twin_of(config.unit.model)?;
+        twin_params(&config)?;
     }
     Ok(config)
 }
@@ -96,7 +96,7 @@ async fn drive(args: &Args, config: &Config, recorder: Recorder) -> Result<()> {
     let bar = progress.bar("jobs", args.jobs as usize);
     if args.by == By::Twin {
         let mut twin = Twin::new(
-            Device::warm(&twin_of(config.unit.model)?, args.seed),
+            Device::warm(&twin_params(config)?, args.seed),
             config.unit.model,
             Discipline::Dialogue,
             config.unit.model.switch_dead_time(),

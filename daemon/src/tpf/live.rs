@@ -18,7 +18,7 @@ use super::live_report;
 use super::live_trial::Trial;
 use crate::cli::Unit;
 use crate::config::Config;
-use crate::experiment::arms::twin_of;
+use crate::experiment::arms::twin_params;
 use crate::report::folder;
 use crate::report::progress::Progress;
 use crate::rig::Rig;
@@ -161,7 +161,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
                 config.unit.name
             );
         }
-        twin_of(config.unit.model)?;
+        twin_params(&config)?;
     }
     let folder = folder::make(args.out.as_deref(), &format!("tpf-live-seed{}", args.seed))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -223,7 +223,7 @@ async fn drive(args: &Args, config: &Config, store: &Store, config_hash: String)
     let mut remarks = Vec::new();
     let outcome = if args.on == On::Twin {
         let mut twin = Twin::new(
-            Device::warm(&twin_of(model)?, args.seed),
+            Device::warm(&twin_params(config)?, args.seed),
             model,
             Discipline::Dialogue,
             model.switch_dead_time(),

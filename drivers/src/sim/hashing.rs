@@ -23,7 +23,11 @@ pub(crate) struct Chips {
     per_width: f64,
     /// fmax of each chip at 80 °C and nominal voltage, Hz; in the order of the thermal network.
     fmax: Vec<f64>,
-    /// Fraction of right answers of each chip, 1 − e.
+    /// What part of a sound chip's hashes each computes, see [`super::silicon`].
+    weight: Vec<f64>,
+    /// Sum of the weights of each board.
+    board_weight: Vec<f64>,
+    /// Right answers of each chip, as a fraction of a sound chip's hashes: its weight times 1 − e.
     right: Vec<f64>,
     best: f64,
     /// Hashes per second of each board that are right, and that are wrong.
@@ -42,7 +46,7 @@ impl Chips {
                 p.fmax_mhz * 1e6 * (1.0 + p.fmax_spread * deviation.clamp(-4.0, 4.0))
             })
             .collect();
-        Chips {
+        let mut all = Chips {
             columns_per_board: p.columns,
             boards: p.boards,
             hashes_per_cycle: p.hashes_per_cycle,
@@ -51,11 +55,21 @@ impl Chips {
             per_kelvin: p.fmax_per_k,
             per_width: 1.0 / p.error_width,
             fmax,
+            weight: vec![1.0; chips],
+            board_weight: vec![0.0; p.boards],
             right: vec![1.0; chips],
             best: 1.0,
             board_right: vec![0.0; p.boards],
             board_wrong: vec![0.0; p.boards],
+        };
+        for chip in 0..chips {
+            let (board, place) = all.position(chip);
+            let number = board * p.columns * p.chips + place;
+            let weight = p.silicon.weight(number, p.layout.cores());
+            all.weight[chip] = weight;
+            all.board_weight[board] += weight;
         }
+        all
     }
 
     /// Sets the rates for clock `frequency` (Hz), `voltage` set per column (V) and its `division` over the
@@ -70,14 +84,20 @@ impl Chips {
             .right
             .chunks_exact_mut(columns)
             .zip(self.fmax.chunks_exact(columns))
+            .zip(self.weight.chunks_exact(columns))
             .zip(die.chunks_exact(columns));
-        for ((right, fmax), die) in rows {
-            let chips = right.iter_mut().zip(fmax).zip(die).zip(division);
-            for (((right, fmax), die), division) in chips {
+        for (((right, fmax), weight), die) in rows {
+            let chips = right
+                .iter_mut()
+                .zip(fmax)
+                .zip(weight)
+                .zip(die)
+                .zip(division);
+            for ((((right, fmax), weight), die), division) in chips {
                 let scale = (1.0 + v * (relative * division - 1.0)) * (1.0 + t * (die - 80.0));
                 // A starved chip's limit may come out negative; then all it says is wrong.
                 let limit = (fmax * scale).max(1.0);
-                *right = 1.0 / (1.0 + exp((frequency / limit - 1.0) * self.per_width));
+                *right = weight / (1.0 + exp((frequency / limit - 1.0) * self.per_width));
             }
             self.best = right.iter().copied().fold(self.best, f64::max);
             let boards = right.chunks_exact(self.columns_per_board);
@@ -86,9 +106,9 @@ impl Chips {
             }
         }
         let rate = frequency * self.hashes_per_cycle;
-        let chips = (self.right.len() / self.boards) as f64;
-        for (right, wrong) in self.board_right.iter_mut().zip(&mut self.board_wrong) {
-            *wrong = (chips - *right) * rate;
+        let boards = self.board_right.iter_mut().zip(&mut self.board_wrong);
+        for ((right, wrong), weight) in boards.zip(&self.board_weight) {
+            *wrong = (weight - *right) * rate;
             *right *= rate;
         }
     }
@@ -127,13 +147,18 @@ impl Chips {
     /// The same in proportion to the rates of wrong answers.
     pub(crate) fn draw_wrong(&self, rng: &mut Rng) -> (usize, usize) {
         // Error rates differ by orders of magnitude, so no rejection here.
-        let wrong = |right: &f64| 1.0 - right;
-        let mut rest = rng.random::<f64>() * self.right.iter().map(wrong).sum::<f64>();
-        let chip = self.right.iter().position(|right| {
-            rest -= wrong(right);
+        let wrong = || {
+            let chips = self.weight.iter().zip(&self.right);
+            chips.map(|(weight, right)| weight - right)
+        };
+        let mut rest = rng.random::<f64>() * wrong().sum::<f64>();
+        let chip = wrong().position(|wrong| {
+            rest -= wrong;
             rest < 0.0
         });
-        self.position(chip.unwrap_or(self.right.len() - 1))
+        // Rounding alone gets here, and then the last chip that computes at all.
+        let last = || self.weight.iter().rposition(|weight| *weight > 0.0);
+        self.position(chip.or_else(last).unwrap_or(0))
     }
 
     /// Board, and place in its chain, of the chip that is number `chip` in the order of the thermal network.

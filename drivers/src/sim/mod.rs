@@ -6,7 +6,7 @@
 //!
 //! - [`params`]: the table, with the source of each number;
 //! - [`layout`]: where chip, core and counter stand in a nonce;
-//! - [`device`]: the state machine; `point`: where it runs;
+//! - [`device`]: the state machine; `point`: where it runs; [`silicon`]: chips unlike the others;
 //! - [`sensors`]: what its firmware would report; [`fault`]: what can break;
 //! - `thermal`: heat and current; `ambient`; `hashing`: error rates and which work is on the chips; `exp`;
 //! - `connection`: how a firmware opens its connection to a pool; `connections`: those to its own page;
@@ -46,6 +46,7 @@ pub mod pool;
 pub mod s9;
 pub mod s9_api;
 pub mod sensors;
+pub mod silicon;
 pub mod sources;
 #[cfg(test)]
 mod testing;
@@ -59,3 +60,4 @@ pub use find::Find;
 pub use layout::Layout;
 pub use params::Params;
 pub use sensors::{BoardSensors, Sensors};
+pub use silicon::Silicon;

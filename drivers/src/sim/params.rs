@@ -12,6 +12,7 @@ pub use check::BadParam;
 use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
+use super::silicon::Silicon;
 use crate::pow::Algorithm;
 use crate::units::Model;
 
@@ -183,6 +184,10 @@ pub struct Params {
     /// Difficulty of the answers by which the firmware counts its chips' work and errors. Assumed.
     pub answer_difficulty: f64,
 
+    // Defects.
+    /// Which chips compute less than others, and which of their cores nothing. Assumed: none.
+    pub silicon: Silicon,
+
     // Integration.
     /// Step of the thermal integration (explicit Euler), s; stable to 0.4 on the S9. Sheet: 0.1 for
     /// checks, 0.25 for sweeps.
@@ -287,6 +292,7 @@ impl Params {
             power_noise_w: 1.0,
             fan_step_rpm: 120.0,
             answer_difficulty: 64.0,
+            silicon: Silicon::default(),
             tick_s: 0.25,
         }
     }

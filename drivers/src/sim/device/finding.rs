@@ -6,7 +6,9 @@ use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 
 use super::Device;
+use crate::seed::Rng;
 use crate::sim::find::Find;
+use crate::sim::params::Params;
 
 impl Device {
     /// The share that falls on `now`.
@@ -16,8 +18,7 @@ impl Device {
         self.budget = Exp1.sample(&mut self.shares);
         self.plan();
         let (board, chip) = self.chips.draw(&mut self.shares);
-        let layout = self.params.layout;
-        let core = layout.core(self.shares.random_range(0..layout.cores()));
+        let core = live_core(&self.params, (board, chip), &mut self.shares);
         let find = Find {
             at: self.now,
             job: work.job,
@@ -64,15 +65,29 @@ impl Device {
         self.wrong_budget = Exp1.sample(&mut self.wrongs);
         self.plan();
         let (board, chip) = self.chips.draw_wrong(&mut self.wrongs);
-        let layout = self.params.layout;
+        let core = live_core(&self.params, (board, chip), &mut self.wrongs);
         Some(Find {
             at: self.now,
             job: work.job,
             board: board as u8,
             chip: chip as u8,
-            core: layout.core(self.wrongs.random_range(0..layout.cores())),
+            core,
             copy: false,
             wrong: true,
         })
+    }
+}
+
+/// A core, as written in a nonce, of the chip at `place` (board, and position in its chain): any that computes.
+fn live_core(params: &Params, place: (usize, usize), rng: &mut Rng) -> u8 {
+    let (board, position) = place;
+    let chip = board * params.columns * params.chips + position;
+    let layout = params.layout;
+    // A chip without a live core has no weight, and finds nothing.
+    loop {
+        let core = rng.random_range(0..layout.cores());
+        if !params.silicon.is_dead(chip, core) {
+            return layout.core(core);
+        }
     }
 }

@@ -1,14 +1,24 @@
 //! Whether a table of parameters describes a unit.
 
 use super::Params;
+use crate::sim::silicon::BadSilicon;
 
 /// A table that describes no unit.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("parameter {name}: {value} is not {wanted}")]
-pub struct BadParam {
-    name: &'static str,
-    value: f64,
-    wanted: &'static str,
+pub enum BadParam {
+    /// A number out of its range.
+    #[error("parameter {name}: {value} is not {wanted}")]
+    Value {
+        /// The parameter.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// Chips or cores that the unit has not.
+    #[error(transparent)]
+    Silicon(#[from] BadSilicon),
 }
 
 impl Params {
@@ -131,7 +141,8 @@ impl Params {
         let die_time = self.die_j_k * self.die_sink_k_w;
         require("tick_s", self.tick_s, "shorter than the die's time", |v| {
             v < 0.7 * die_time
-        })
+        })?;
+        Ok(self.silicon.check(self.chip_count(), self.layout.cores())?)
     }
 }
 
@@ -145,7 +156,7 @@ fn require(
     if fits(value) {
         Ok(())
     } else {
-        Err(BadParam {
+        Err(BadParam::Value {
             name,
             value,
             wanted,
