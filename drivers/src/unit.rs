@@ -89,6 +89,9 @@ pub struct Board {
     pub failed_sensors: u8,
 }
 
+/// Most boards of a unit that can be clocked apart.
+pub const BOARDS: usize = 3;
+
 /// Where a unit is asked to run. `None` leaves a setting as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct OperatingPoint {
@@ -101,6 +104,9 @@ pub struct OperatingPoint {
     /// Power plan, on models that have some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<PowerMode>,
+    /// Clock of each board as a fraction of `frequency`, 0 to 1. No stock firmware can set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boards: Option<[f64; BOARDS]>,
 }
 
 impl OperatingPoint {
@@ -110,6 +116,7 @@ impl OperatingPoint {
         voltage: None,
         fan: None,
         mode: None,
+        boards: None,
     };
 }
 

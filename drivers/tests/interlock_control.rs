@@ -207,7 +207,7 @@ fn hot_point() -> OperatingPoint {
         frequency: Some(MegaHertz(575.0)),
         voltage: Some(Volts(1.3)),
         fan: Some(0.3),
-        mode: None,
+        ..OperatingPoint::UNCHANGED
     }
 }
 
@@ -275,14 +275,14 @@ async fn the_experiment_cannot_set_the_unit_beyond_its_limits() {
         frequency: Some(MegaHertz(900.0)),
         voltage: Some(Volts(2.0)),
         fan: Some(0.0),
-        mode: None,
+        ..OperatingPoint::UNCHANGED
     };
     let applied = bench.guarded.set(asked).await.expect("clamped");
     let expected = OperatingPoint {
         frequency: Some(LIMITS.frequency.1),
         voltage: LIMITS.voltage.map(|(_, highest)| highest),
         fan: LIMITS.fan_min,
-        mode: None,
+        ..OperatingPoint::UNCHANGED
     };
     assert_eq!(applied.now, expected);
     assert_eq!(applied.remarks.len(), 3);

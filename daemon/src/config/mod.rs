@@ -219,6 +219,7 @@ impl Point {
             voltage: self.voltage_v.map(Volts),
             fan: self.fan,
             mode: self.mode,
+            boards: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use thermine_drivers::pow::Difficulty;
 use thermine_drivers::quantity::{MegaHertz, Volts};
 use thermine_drivers::seed;
 use thermine_drivers::substrate::{Drive, Pace};
-use thermine_drivers::unit::OperatingPoint;
+use thermine_drivers::unit::{BOARDS, OperatingPoint};
 use thermine_reservoir::state::Feature;
 
 use super::encoding::{Actuator, Channel, Encoding, Mask};
@@ -23,8 +23,8 @@ pub struct Encoder {
     step: config::Step,
     /// Smallest and largest input.
     range: (f64, f64),
-    /// Factor of each channel in each virtual node, −1 to 1.
-    masks: Vec<Vec<f64>>,
+    /// Factor of each channel in each virtual node, −1 to 1; of each board too where the channel is the boards'.
+    masks: Vec<Vec<[f64; BOARDS]>>,
 }
 
 impl Encoder {
@@ -41,7 +41,13 @@ impl Encoder {
         let masks = encoding
             .channels
             .iter()
-            .map(|_| (0..nodes).map(|_| factor()).collect())
+            .map(|channel| {
+                let factors = |_| match channel.actuator {
+                    Actuator::Boards => std::array::from_fn(|_| factor()),
+                    _ => [factor(); BOARDS],
+                };
+                (0..nodes).map(factors).collect()
+            })
             .collect();
         Encoder {
             encoding,
@@ -77,11 +83,13 @@ impl Encoder {
             let x = t
                 .checked_sub(channel.lag)
                 .map_or(0.0, |t| self.scaled(input[t]));
-            let x = match self.encoding.mask {
-                Mask::None => x,
-                Mask::Binary | Mask::Random => 0.5 + mask[node] * (x - 0.5),
-            };
-            let value = channel.value(x);
+            let values = mask[node].map(|factor| {
+                channel.value(match self.encoding.mask {
+                    Mask::None => x,
+                    Mask::Binary | Mask::Random => 0.5 + factor * (x - 0.5),
+                })
+            });
+            let value = values[0];
             match channel.actuator {
                 Actuator::Duty => drive.duty = value,
                 Actuator::Difficulty | Actuator::LogDifficulty => {
@@ -93,6 +101,7 @@ impl Encoder {
                 Actuator::Frequency => drive.point.frequency = Some(MegaHertz(value)),
                 Actuator::Voltage => drive.point.voltage = Some(Volts(value)),
                 Actuator::Fan => drive.point.fan = Some(value),
+                Actuator::Boards => drive.point.boards = Some(values),
             }
         }
         drive
@@ -131,6 +140,7 @@ impl Encoder {
             Actuator::Frequency => vec![("frequency", "MHz")],
             Actuator::Voltage => vec![("voltage", "V")],
             Actuator::BlockTime => vec![("block-time", "s")],
+            Actuator::Boards => vec![("board0", "1"), ("board1", "1"), ("board2", "1")],
             other => vec![(other.name(), "1")],
         });
         let names: Vec<(&str, &str)> = names.collect();
@@ -190,6 +200,7 @@ fn numbers(channel: &Channel, drive: &Drive) -> Vec<f64> {
         Actuator::Frequency => vec![point.frequency.map_or(0.0, |f| f.0)],
         Actuator::Voltage => vec![point.voltage.map_or(0.0, |v| v.0)],
         Actuator::Fan => vec![point.fan.unwrap_or(0.0)],
+        Actuator::Boards => point.boards.unwrap_or_default().to_vec(),
     }
 }
 
@@ -270,5 +281,43 @@ mod tests {
         assert_eq!(plus + minus, 8);
         assert!(plus > 0 && minus > 0);
         assert_eq!(encoder.columns()[7].name, "node7.drive.duty");
+    }
+
+    #[test]
+    fn a_mask_gives_each_board_a_factor_of_its_own() {
+        let step = Config::simulated(Model::AntminerS9)
+            .expect("the default")
+            .step;
+        let duty = Encoding::of(Preset::Duty, Model::AntminerS9, &step).remove(0);
+        let masked = |mask| Encoding {
+            channels: vec![Channel::new(Actuator::Boards, 0.2, 1.0)],
+            mask,
+            ..duty.clone()
+        };
+        let boards = |mask, u| {
+            let drives = Encoder::new(masked(mask), step.clone(), RANGE).drives(&[u], 0);
+            drives[0].point.boards.expect("set")
+        };
+        assert_eq!(boards(Mask::None, 0.0), [0.2; BOARDS]);
+        let (low, high) = (boards(Mask::Random, 0.0), boards(Mask::Random, 0.5));
+        assert!(low[0] != low[1] && low[1] != low[2], "{low:?}");
+        for (low, high) in low.into_iter().zip(high) {
+            assert!(
+                (low + high - 1.2).abs() < 1e-12,
+                "mirrored about the middle"
+            );
+        }
+        let encoder = Encoder::new(masked(Mask::Binary), step.clone(), RANGE);
+        let drives = encoder.drives(&[0.3], 0);
+        assert_eq!(encoder.encoded(&drives).len(), encoder.columns().len());
+        assert_eq!(encoder.columns()[2].name, "drive.board2");
+        let s9 = thermine_drivers::sim::Params::s9();
+        assert!(
+            masked(Mask::Random)
+                .check(Model::AntminerS9, Some(&s9))
+                .is_ok()
+        );
+        let refused = masked(Mask::Random).check(Model::AntminerS9, None);
+        assert!(refused.expect_err("a wire").contains("twin"));
     }
 }

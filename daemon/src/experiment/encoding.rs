@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use thermine_drivers::sim::params::Params;
 use thermine_drivers::substrate::Discipline;
+use thermine_drivers::unit::BOARDS;
 use thermine_drivers::units::Model;
 
 /// What can follow the input.
@@ -32,6 +33,8 @@ pub enum Actuator {
     Voltage,
     /// Fan speed, fraction of full speed.
     Fan,
+    /// Clock of the boards, fraction of the chip clock. A mask gives each board a factor of its own.
+    Boards,
 }
 
 impl Actuator {
@@ -46,6 +49,7 @@ impl Actuator {
             Actuator::Frequency => "frequency",
             Actuator::Voltage => "voltage",
             Actuator::Fan => "fan",
+            Actuator::Boards => "boards",
         }
     }
 }
@@ -109,6 +113,9 @@ impl Channel {
                 .fan_min
                 .or(twin.map(|p| p.fan_min))
                 .map(|low| (low, 1.0)),
+            Actuator::Boards => twin
+                .filter(|p| (2..=BOARDS).contains(&p.boards))
+                .map(|_| (0.0, 1.0)),
         }
     }
 }
@@ -213,7 +220,9 @@ impl Encoding {
             })
             .collect();
         let nodes = match (self.nodes, self.mask) {
-            (1, _) => String::new(),
+            (1, Mask::None) => String::new(),
+            (1, Mask::Binary) => ", by a binary mask".to_owned(),
+            (1, Mask::Random) => ", by a random mask".to_owned(),
             (n, Mask::None) => format!(", read {n} times a step"),
             (n, Mask::Binary) => format!(", {n} virtual nodes by a binary mask"),
             (n, Mask::Random) => format!(", {n} virtual nodes by a random mask"),
@@ -226,7 +235,7 @@ impl Encoding {
         self.channels.iter().any(|channel| {
             matches!(
                 channel.actuator,
-                Actuator::Frequency | Actuator::Voltage | Actuator::Fan
+                Actuator::Frequency | Actuator::Voltage | Actuator::Fan | Actuator::Boards
             )
         })
     }
@@ -292,6 +301,7 @@ fn on_the_wire(model: Model, actuator: Actuator) -> bool {
         Actuator::Frequency => model != Model::AntminerS9,
         Actuator::Voltage => matches!(model, Model::LuckyMinerLv06 | Model::GoldshellLbBox),
         Actuator::Fan => model == Model::LuckyMinerLv06,
+        Actuator::Boards => false,
         _ => true,
     }
 }

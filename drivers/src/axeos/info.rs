@@ -89,7 +89,7 @@ impl Info {
                     .number("fanspeed")
                     .filter(|percent| (0.0..=100.0).contains(percent))
                     .map(|percent| percent / 100.0),
-                mode: None,
+                ..OperatingPoint::UNCHANGED
             },
             automatic_fan: flag(row, "autofanspeed"),
             overheated: flag(row, "overheat_mode"),

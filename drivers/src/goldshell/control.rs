@@ -101,8 +101,8 @@ fn point(setting: &Setting) -> OperatingPoint {
     OperatingPoint {
         frequency: plan.as_ref().map(|plan| plan.frequency),
         voltage: plan.as_ref().map(|plan| plan.voltage),
-        fan: None,
         mode,
+        ..OperatingPoint::UNCHANGED
     }
 }
 

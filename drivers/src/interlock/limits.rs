@@ -248,7 +248,15 @@ impl Enforced {
             .map(Volts),
             fan: within("fan", asked.fan, limits.fan_min.map(|min| (min, 1.0)), ""),
             mode: asked.mode,
+            boards: None,
         };
+        if let Some(boards) = asked.boards {
+            remarks.push(Remark {
+                setting: "boards",
+                asked: format!("{boards:?}"),
+                what: Change::Unsupported,
+            });
+        }
         (point, remarks)
     }
 }
@@ -374,7 +382,7 @@ mod tests {
             frequency: Some(MegaHertz(550.0)),
             voltage: Some(Volts(f64::NAN)),
             fan: Some(0.0),
-            mode: None,
+            ..OperatingPoint::UNCHANGED
         });
         assert_eq!(sent.frequency, Some(MegaHertz(500.0)));
         assert_eq!((sent.voltage, sent.fan), (None, Some(0.25)));
@@ -386,10 +394,11 @@ mod tests {
         assert_eq!(remarks.len(), 3);
         let (sent, remarks) = Enforced::of(Model::AntminerS9.limits()).clamp(&OperatingPoint {
             fan: Some(0.5),
+            boards: Some([1.0, 0.5, 0.5]),
             ..OperatingPoint::UNCHANGED
         });
         assert_eq!(sent, OperatingPoint::UNCHANGED);
-        assert_eq!(remarks.len(), 1);
+        assert_eq!(remarks.len(), 2);
     }
 
     #[test]

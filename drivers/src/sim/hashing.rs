@@ -10,6 +10,7 @@ use super::params::Params;
 use crate::clock::Nanos;
 use crate::pow::difficulty::Difficulty;
 use crate::seed::Rng;
+use crate::unit::BOARDS;
 
 /// The chips' error rates, by the law of [`Params`]: e = logistic((f/fmax − 1)/w).
 #[derive(Debug, Clone)]
@@ -27,7 +28,10 @@ pub(crate) struct Chips {
     weight: Vec<f64>,
     /// Sum of the weights of each board.
     board_weight: Vec<f64>,
-    /// Right answers of each chip, as a fraction of a sound chip's hashes: its weight times 1 − e.
+    /// Clock of each column over that of the unit.
+    clock: Vec<f64>,
+    /// Right answers of each chip, as a fraction of a sound chip's hashes at the unit's clock: its weight times its
+    /// clock times 1 − e.
     right: Vec<f64>,
     best: f64,
     /// Hashes per second of each board that are right, and that are wrong.
@@ -57,6 +61,7 @@ impl Chips {
             fmax,
             weight: vec![1.0; chips],
             board_weight: vec![0.0; p.boards],
+            clock: vec![1.0; p.boards * p.columns],
             right: vec![1.0; chips],
             best: 1.0,
             board_right: vec![0.0; p.boards],
@@ -70,6 +75,15 @@ impl Chips {
             all.board_weight[board] += weight;
         }
         all
+    }
+
+    /// Sets how each board is clocked, as a fraction of the unit's clock; boards beyond these run at that. Takes effect
+    /// with the next [`update`](Chips::update).
+    pub(crate) fn clock(&mut self, boards: [f64; BOARDS]) {
+        let columns = self.clock.chunks_exact_mut(self.columns_per_board);
+        for (columns, part) in columns.zip(boards) {
+            columns.fill(part);
+        }
     }
 
     /// Sets the rates for clock `frequency` (Hz), `voltage` set per column (V) and its `division` over the
@@ -92,12 +106,14 @@ impl Chips {
                 .zip(fmax)
                 .zip(weight)
                 .zip(die)
-                .zip(division);
-            for ((((right, fmax), weight), die), division) in chips {
+                .zip(division)
+                .zip(&self.clock);
+            for (((((right, fmax), weight), die), division), clock) in chips {
                 let scale = (1.0 + v * (relative * division - 1.0)) * (1.0 + t * (die - 80.0));
                 // A starved chip's limit may come out negative; then all it says is wrong.
                 let limit = (fmax * scale).max(1.0);
-                *right = weight / (1.0 + exp((frequency / limit - 1.0) * self.per_width));
+                let error = exp((frequency * clock / limit - 1.0) * self.per_width);
+                *right = weight * clock / (1.0 + error);
             }
             self.best = right.iter().copied().fold(self.best, f64::max);
             let boards = right.chunks_exact(self.columns_per_board);
@@ -107,8 +123,9 @@ impl Chips {
         }
         let rate = frequency * self.hashes_per_cycle;
         let boards = self.board_right.iter_mut().zip(&mut self.board_wrong);
-        for ((right, wrong), weight) in boards.zip(&self.board_weight) {
-            *wrong = (weight - *right) * rate;
+        let clock = self.clock.chunks_exact(self.columns_per_board);
+        for (((right, wrong), weight), clock) in boards.zip(&self.board_weight).zip(clock) {
+            *wrong = (weight * clock[0] - *right) * rate;
             *right *= rate;
         }
     }
@@ -148,8 +165,9 @@ impl Chips {
     pub(crate) fn draw_wrong(&self, rng: &mut Rng) -> (usize, usize) {
         // Error rates differ by orders of magnitude, so no rejection here.
         let wrong = || {
-            let chips = self.weight.iter().zip(&self.right);
-            chips.map(|(weight, right)| weight - right)
+            let clock = self.clock.iter().cycle();
+            let chips = self.weight.iter().zip(clock).zip(&self.right);
+            chips.map(|((weight, clock), right)| weight * clock - right)
         };
         let mut rest = rng.random::<f64>() * wrong().sum::<f64>();
         let chip = wrong().position(|wrong| {

@@ -2,14 +2,15 @@
 
 use super::params::Params;
 use crate::quantity::{MegaHertz, Volts};
-use crate::unit::OperatingPoint;
+use crate::unit::{BOARDS, OperatingPoint};
 
-/// Clock, voltage and fan, all of which a unit always has.
+/// Clock, voltage, fan and the boards' parts of the clock, all of which a unit always has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Point {
     pub(super) frequency: MegaHertz,
     pub(super) voltage: Volts,
     pub(super) fan: f64,
+    pub(super) boards: [f64; BOARDS],
 }
 
 impl Point {
@@ -19,6 +20,7 @@ impl Point {
             frequency: MegaHertz(params.frequency_mhz),
             voltage: Volts(params.voltage_v),
             fan: params.fan,
+            boards: [1.0; BOARDS],
         }
     }
 
@@ -37,6 +39,15 @@ impl Point {
         if let Some(fan) = asked.fan.filter(|fan| !fan.is_nan()) {
             point.fan = fan.clamp(p.fan_min, 1.0);
         }
+        for (board, part) in point
+            .boards
+            .iter_mut()
+            .zip(asked.boards.into_iter().flatten())
+        {
+            if !part.is_nan() {
+                *board = part.clamp(0.0, 1.0);
+            }
+        }
         point
     }
 
@@ -47,6 +58,7 @@ impl Point {
             voltage: Some(self.voltage),
             fan: Some(self.fan),
             mode: None,
+            boards: Some(self.boards).filter(|boards| *boards != [1.0; BOARDS]),
         }
     }
 }

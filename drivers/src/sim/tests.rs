@@ -229,6 +229,38 @@ fn without_clean_the_next_work_follows_without_a_gap() {
     assert!(late < 20, "{late}");
 }
 
+/// One board at full clock, one at half, one standing: shares, and heat in the order of the clocks.
+#[test]
+fn boards_can_be_clocked_apart() {
+    let mut device = Device::warm(&Params::s9(), 9);
+    let set = device.set_operating_point(&OperatingPoint {
+        boards: Some([1.0, 0.5, 0.0]),
+        ..OperatingPoint::UNCHANGED
+    });
+    assert_eq!(set.boards, Some([1.0, 0.5, 0.0]));
+    device.take_job(1, difficulty(256.0), true);
+    run(&mut device, 120.0);
+    let mut shares = [0_u32; 3];
+    for find in run(&mut device, 600.0) {
+        shares[usize::from(find.board)] += 1;
+    }
+    assert_eq!(shares[2], 0);
+    // A board that runs at half its clock is right more often: half the shares within chance, and a little more.
+    let ratio = f64::from(shares[1]) / f64::from(shares[0]);
+    assert!((0.46..0.58).contains(&ratio), "{shares:?}");
+    let chips: Vec<f64> = device.sensors().boards.iter().map(|b| b.chip.0).collect();
+    assert!(
+        chips[0] > chips[1] + 5.0 && chips[1] > chips[2] + 5.0,
+        "{chips:?}"
+    );
+    // What is no number leaves a board as it was; all alike is what a unit has by itself.
+    let set = device.set_operating_point(&OperatingPoint {
+        boards: Some([f64::NAN, 2.0, 1.0]),
+        ..OperatingPoint::UNCHANGED
+    });
+    assert_eq!(set.boards, None);
+}
+
 #[test]
 fn settings_are_clamped_snapped_and_read_back() {
     let mut device = Device::new(&Params::s9(), 1);
@@ -236,7 +268,7 @@ fn settings_are_clamped_snapped_and_read_back() {
         frequency: Some(MegaHertz(601.0)),
         voltage: Some(Volts(5.0)),
         fan: Some(0.0),
-        mode: None,
+        ..OperatingPoint::UNCHANGED
     });
     assert_eq!(set.frequency, Some(MegaHertz(600.0)));
     assert_eq!(set.voltage, Some(Volts(9.2 / 21.0)));
@@ -276,7 +308,7 @@ fn a_starved_unit_trips_and_recovers() {
         frequency: Some(MegaHertz(750.0)),
         voltage: Some(Volts(0.44)),
         fan: Some(0.25),
-        mode: None,
+        ..OperatingPoint::UNCHANGED
     });
     let (mut tripped, mut recovered) = (false, false);
     for _ in 0..1800 {
@@ -334,7 +366,7 @@ fn play(commands: &[Command], cuts: &[f64]) -> (Vec<Find>, Device) {
                     frequency: Some(MegaHertz(mhz)),
                     voltage: Some(Volts(volts)),
                     fan: Some(fan),
-                    mode: None,
+                    ..OperatingPoint::UNCHANGED
                 });
             }
         }

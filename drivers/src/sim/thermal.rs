@@ -19,6 +19,7 @@
 
 use super::exp::exp;
 use super::params::{Params, RegulatorHeats};
+use crate::unit::BOARDS;
 
 /// What drives the network for one tick.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,8 @@ pub(crate) struct Drive {
     pub(crate) voltage: f64,
     /// Mean over the tick of clock rate times activity, Hz.
     pub(crate) clocking: f64,
+    /// Clock of each board as a fraction of that; boards beyond these have all of it.
+    pub(crate) boards: [f64; BOARDS],
     /// Fan speed that is asked for, fraction of full speed.
     pub(crate) fan: f64,
     /// Air that the fan moves over what it should at its speed.
@@ -86,6 +89,8 @@ struct Law {
 /// Intermediate rows, kept so that a step allocates nothing.
 #[derive(Debug, Clone)]
 struct Scratch {
+    /// Switched conductance of a chip of each column.
+    switched: Vec<f64>,
     leakage: Vec<f64>,
     conductance: Vec<f64>,
     voltage_squared: Vec<f64>,
@@ -115,6 +120,7 @@ impl Network {
             division: row(1.0),
             board_power: vec![0.0; p.boards],
             scratch: Scratch {
+                switched: row(0.0),
                 leakage: chips(),
                 conductance: row(0.0),
                 voltage_squared: row(0.0),
@@ -135,7 +141,7 @@ impl Network {
         self.currents(drive);
         self.regulators(drive.ambient);
         self.air(drive.ambient, h, flow);
-        self.nodes(drive.clocking, h);
+        self.nodes(h);
     }
 
     /// The dies of `board` together took `watts` more in the last tick. No such board, no effect.
@@ -200,8 +206,17 @@ impl Network {
             *leakage = law.leakage * exp((die - 80.0) * law.per_fold);
         }
         let columns = s.conductance.len();
-        let switched = law.switched * drive.clocking;
-        s.conductance.fill(self.chips_per_column as f64 * switched);
+        for (board, switched) in s
+            .switched
+            .chunks_exact_mut(self.columns_per_board)
+            .enumerate()
+        {
+            let part = drive.boards.get(board).unwrap_or(&1.0);
+            switched.fill(law.switched * drive.clocking * part);
+        }
+        for (sum, switched) in s.conductance.iter_mut().zip(&s.switched) {
+            *sum = self.chips_per_column as f64 * switched;
+        }
         for row in s.leakage.chunks_exact(columns) {
             for (sum, leakage) in s.conductance.iter_mut().zip(row) {
                 *sum += leakage;
@@ -274,11 +289,10 @@ impl Network {
     }
 
     /// The nodes' balances.
-    fn nodes(&mut self, clocking: f64, h: f64) {
+    fn nodes(&mut self, h: f64) {
         let (law, s) = (&self.law, &mut self.scratch);
         let columns = self.pcb.len();
         let (g_sink_air, g_pcb_air) = (law.sink_air * h, law.pcb_air * h);
-        let switched = law.switched * clocking;
 
         let rows = self
             .die
@@ -287,14 +301,15 @@ impl Network {
             .zip(s.leakage.chunks_exact(columns));
         for ((die, sink), leakage) in rows {
             flows(&mut s.sink_flow, &law.sink_links, sink);
-            let (air, pcb, squared) = (
+            let (air, pcb, squared, switched) = (
                 &s.air[..columns],
                 &self.pcb[..columns],
                 &s.voltage_squared[..columns],
+                &s.switched[..columns],
             );
             let flow = &s.sink_flow[..=columns];
             for c in 0..columns {
-                let power = squared[c] * (switched + leakage[c]);
+                let power = squared[c] * (switched[c] + leakage[c]);
                 let to_sink = (die[c] - sink[c]) * law.die_sink;
                 let to_air = (sink[c] - air[c]) * g_sink_air;
                 let to_pcb = (sink[c] - pcb[c]) * law.sink_pcb;

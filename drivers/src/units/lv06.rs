@@ -31,6 +31,6 @@ pub const LIMITS: Limits = Limits {
         frequency: Some(MegaHertz(50.0)),
         voltage: Some(Volts(1.0)),
         fan: Some(1.0),
-        mode: None,
+        ..OperatingPoint::UNCHANGED
     },
 };

@@ -18,7 +18,7 @@ fn point(mhz: f64, volts: f64, fan: f64) -> OperatingPoint {
         frequency: Some(MegaHertz(mhz)),
         voltage: Some(Volts(volts)),
         fan: Some(fan),
-        mode: None,
+        ..OperatingPoint::UNCHANGED
     }
 }
 

@@ -106,6 +106,7 @@ async fn what_cannot_be_is_clamped_or_refused_and_said_so() {
         voltage: Some(Volts(0.7)),
         fan: Some(0.5),
         mode: Some(PowerMode::LowPower),
+        boards: None,
     };
     let applied = control.set(&asked).await.expect("set");
     assert_eq!(applied.asked, asked);

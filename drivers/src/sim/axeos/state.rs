@@ -65,7 +65,7 @@ impl Stored {
             frequency: Some(MegaHertz(f64::from(self.frequency))),
             voltage: Some(Volts(f64::from(self.core_voltage) / 1000.0)),
             fan: Some(f64::from(self.fanspeed) / 100.0),
-            mode: None,
+            ..OperatingPoint::UNCHANGED
         }
     }
 }

@@ -184,6 +184,7 @@ impl Device {
         let faster = point.frequency.0 / self.point.frequency.0;
         self.timeline.hurry(self.now, faster);
         self.point = point;
+        self.chips.clock(point.boards);
         self.update_rates();
         self.plan();
         point.read_back()
@@ -408,6 +409,7 @@ impl Device {
         Drive {
             voltage,
             clocking: self.cycles / self.params.tick_s,
+            boards: self.point.boards,
             fan,
             flow: self.faults.flow(self.params.fans),
             ambient,

@@ -101,8 +101,7 @@ impl Setting {
         OperatingPoint {
             frequency: plan.as_ref().map(|plan| MegaHertz(plan.frequency.0)),
             voltage: plan.as_ref().map(|plan| Volts(plan.voltage.0)),
-            fan: None,
-            mode: None,
+            ..OperatingPoint::UNCHANGED
         }
     }
 }

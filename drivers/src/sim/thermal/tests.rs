@@ -4,6 +4,7 @@ use super::super::hashing::Chips;
 use super::super::testing::Table;
 use super::*;
 use crate::seed;
+use crate::unit::BOARDS;
 
 /// A network at ambient 25 °C that has run for `seconds` at `duty`.
 fn run(network: &mut Network, p: &Params, duty: f64, seconds: f64) {
@@ -16,6 +17,7 @@ fn drive(p: &Params, duty: f64) -> Drive {
     Drive {
         voltage: p.voltage_v,
         clocking: p.frequency_mhz * 1e6 * (p.idle + (1.0 - p.idle) * duty),
+        boards: [1.0; BOARDS],
         fan: p.fan,
         flow: 1.0,
         ambient: p.ambient_c,
