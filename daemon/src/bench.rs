@@ -68,7 +68,7 @@ const ROWS: [Row; 13] = [
     },
     Row {
         name: "S9, pair",
-        arguments: "--unit s9 --encoding pair --hold 60 --nodes 30 --average --features power --wall-meter --history 20 --taps 30",
+        arguments: "--unit s9 --encode duty=0.31:1 --encode frequency=100:700@9 --hold 60 --nodes 30 --average --features power --wall-meter --history 20 --taps 30",
         paper: None,
         goal: Some(0.11),
         remark: "50 features: a delay line of 30 and 20 powers, whose products are the device's",
@@ -82,7 +82,7 @@ const ROWS: [Row; 13] = [
     },
     Row {
         name: "S9, pair, wrong lag",
-        arguments: "--unit s9 --encode duty=0.31:1 --encode frequency=100:600@5 --hold 60 --nodes 30 --average --features power --wall-meter --history 20 --taps 30",
+        arguments: "--unit s9 --encode duty=0.31:1 --encode frequency=100:700@5 --hold 60 --nodes 30 --average --features power --wall-meter --history 20 --taps 30",
         paper: None,
         goal: None,
         remark: "ablation: products that the task does not ask for",
