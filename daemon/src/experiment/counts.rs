@@ -3,11 +3,15 @@
 use thermine_drivers::sim::Layout;
 use thermine_drivers::substrate::Observation;
 use thermine_drivers::units::{Model, s9};
+use thermine_reservoir::hierarchical::timescale::{Scale, Timescales};
 
 /// Thirds of a board along the air flow, or of a single chip's cores, in which shares are counted: the air
 /// warms on its way, so a chip's place decides how hot it runs. Which *board* found a share cannot be told
 /// from its nonce.
 pub(super) const ZONES: usize = 3;
+
+/// Octaves of averaging whose waits are features: over 1, 2, 4 and 8 answers.
+pub(super) const TIMESCALES: usize = 4;
 
 /// Counts of one step's shares.
 pub(super) struct Counts {
@@ -35,11 +39,13 @@ impl Counts {
     }
 }
 
-/// Times from one answer of a step to the next, the first from the sending of its job.
-#[derive(Debug, Clone, Copy)]
+/// Times from one answer of a step to the next, the first from the sending of its job, in seconds.
+#[derive(Debug, Clone)]
 pub(super) struct Waits {
     pub(super) mean: f64,
     pub(super) cv: f64,
+    /// By octaves of averaging, the finest first.
+    pub(super) scales: Vec<Scale>,
 }
 
 impl Waits {
@@ -56,6 +62,7 @@ impl Waits {
         Some(Waits {
             mean,
             cv: variance.sqrt() / mean,
+            scales: Timescales::of(&waits).scales(),
         })
     }
 }

@@ -10,9 +10,10 @@ use thermine_drivers::substrate::Observation;
 use thermine_drivers::unit::Telemetry;
 use thermine_drivers::units::{Model, s9};
 use thermine_reservoir::controls;
+use thermine_reservoir::hierarchical::timescale::Scale;
 use thermine_reservoir::state::{Feature, StateMatrix};
 
-use super::counts::{Counts, Waits, ZONES, places};
+use super::counts::{Counts, TIMESCALES, Waits, ZONES, places};
 use super::encoder::{node_numbers, node_prefix};
 
 /// Groups of columns that a readout may be given.
@@ -39,6 +40,9 @@ pub enum Group {
     Cores,
     /// Mean, logarithm of the mean and coefficient of variation of Δt, from one answer to the next.
     Waits,
+    /// Δt by octaves of averaging, over 1, 2, 4 and 8 answers: its Allan deviation, and the way it goes within twice
+    /// as many (mean Haar detail).
+    Timescales,
     /// Change of each temperature since the step before, per second.
     HeatRates,
 }
@@ -150,6 +154,8 @@ enum Source {
     MeanWait,
     LogWait,
     WaitCv,
+    Allan(usize),
+    Trend(usize),
 }
 
 /// Readings of one step that the next is compared with.
@@ -209,6 +215,8 @@ impl Source {
             Source::MeanWait => ("wait".into(), "s"),
             Source::LogWait => ("log_wait".into(), "1"),
             Source::WaitCv => ("wait_cv".into(), "1"),
+            Source::Allan(octave) => (format!("wait.allan{}", 1 << octave), "s"),
+            Source::Trend(octave) => (format!("wait.trend{}", 1 << octave), "s"),
         }
     }
 
@@ -229,6 +237,9 @@ impl Source {
             Group::Chips => (0..chips).map(Source::Chip).collect(),
             Group::Cores => (0..cores).map(Source::Core).collect(),
             Group::Waits => vec![Source::MeanWait, Source::LogWait, Source::WaitCv],
+            Group::Timescales => (0..TIMESCALES)
+                .flat_map(|octave| [Source::Allan(octave), Source::Trend(octave)])
+                .collect(),
         }
     }
 }
@@ -281,6 +292,8 @@ impl Features {
         let rate = |count: f64| (span > 0.0).then(|| count / span);
         let counts = Counts::of(self.model, seen);
         let waits = Waits::of(seen);
+        let waits = waits.as_ref();
+        let scale = |octave: usize| waits.and_then(|waits| waits.scales.get(octave));
         let telemetry = seen.telemetry.as_ref();
         let before = self.before.take();
         let change = |read: &dyn Fn(&Telemetry) -> Option<f64>| -> Option<f64> {
@@ -306,6 +319,9 @@ impl Features {
                 Source::MeanWait => waits.map(|w| w.mean),
                 Source::LogWait => waits.map(|w| w.mean.ln()),
                 Source::WaitCv => waits.map(|w| w.cv),
+                // Too few answers have no such scale: that is a missing reading.
+                Source::Allan(octave) => scale(octave).and_then(Scale::allan_deviation),
+                Source::Trend(octave) => scale(octave).and_then(|scale| scale.haar_trend),
             });
         }
         self.before = match telemetry {

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args as Arguments;
 use serde::Serialize;
 use thermine_drivers::substrate::Provenance;
+use thermine_reservoir::information::leakage::LeakageBounds;
 use thermine_reservoir::information::permutation::PERMUTATIONS;
 use thermine_reservoir::information::power::Design;
 
@@ -286,6 +287,9 @@ impl Study {
             self.permutations,
             self.seed
         );
+        if let Some(line) = exact_leakage(&self.tests) {
+            let _ = writeln!(text, "{line}");
+        }
         if !self.dropped.is_empty() {
             text.push_str("\na filter that drops the slowest shares drops of those with U < ¼:\n");
             let mut rows = table(&["dropped", "lost [95 %]"], &[0, 1]);
@@ -306,6 +310,31 @@ impl Study {
         let _ = writeln!(text, "\n{}", self.verdict);
         text
     }
+}
+
+/// What exact arithmetic says of the tables of classes: the largest Λ, and how far any printed G is from it.
+fn exact_leakage(tests: &[Row]) -> Option<String> {
+    let measured = tests.iter().filter_map(|row| {
+        let measurement = row.measurement.as_ref()?;
+        Some((row, measurement.test.g / 2.0, measurement.leakage?))
+    });
+    let measured: Vec<(&Row, f64, LeakageBounds)> = measured.collect();
+    let (row, _, most) = measured.iter().max_by(|a, b| a.2.low.total_cmp(&b.2.low))?;
+    let outside = measured
+        .iter()
+        .map(|(_, log, exact)| (exact.low - log).max(log - exact.high).max(0.0))
+        .fold(0.0, f64::max);
+    Some(format!(
+        "log Λ = G/2 in exact arithmetic, {} tables: the largest is that of {}, in [{:.12}, {:.12}] (a fraction of {} by \
+         {} bits); no printed G is more than {:.0e} outside its own",
+        measured.len(),
+        row.beside,
+        most.low,
+        most.high,
+        most.numerator_bits,
+        most.denominator_bits,
+        2.0 * outside
+    ))
 }
 
 fn is_nonce_bit(row: &Row) -> bool {

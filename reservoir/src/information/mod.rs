@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`table`] | counts, G and χ² |
+//! | [`leakage`] | the leakage ratio Λ of counts, exactly |
 //! | [`mutual`] | mutual information of counts: plug-in, Miller–Madow, shrinkage |
 //! | [`ksg`] | mutual information of continuous quantities |
 //! | [`permutation`] | tests of independence, also of series |
@@ -17,6 +18,7 @@
 pub mod calibration;
 pub mod discrimination;
 pub mod ksg;
+pub mod leakage;
 pub mod mutual;
 pub mod permutation;
 pub mod power;

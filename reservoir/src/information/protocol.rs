@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
 
+use super::leakage::{Leakage, LeakageBounds};
 use super::mutual::MutualInformation;
 use super::permutation::{self, Independence, PERMUTATIONS};
 use super::power::{self, Demand};
@@ -108,6 +109,10 @@ pub struct Measurement {
     pub columns: usize,
     /// The estimates.
     pub information: MutualInformation,
+    /// log Λ = n times the plug-in information, enclosed by exact arithmetic; `None` of more pairs than
+    /// [`MOST_EXACT`](super::leakage::MOST_EXACT).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leakage: Option<LeakageBounds>,
     /// The test.
     pub test: Independence,
     /// Mean of the plug-in estimate over the permutations: its bias when there is nothing.
@@ -168,6 +173,7 @@ impl Measurement {
             rows,
             columns,
             information,
+            leakage: Leakage::of(&table).map(|leakage| leakage.log_bounds()),
             test,
             null_mean: bits(test.null.mean_g),
             null_q95: bits(test.null.q95_g),

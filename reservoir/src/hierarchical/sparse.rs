@@ -1,0 +1,265 @@
+//! Sparse natural numbers: the exponents of their powers of two.
+
+use std::cmp::Ordering;
+
+use super::error::TooLarge;
+use super::heap::BinomialHeap;
+
+/// Most terms that an operation forms before it gives up: a difference of two terms can have 2⁶⁴.
+pub const MOST_TERMS: usize = 1 << 26;
+
+/// A natural number as the exponents of its powers of two, strictly increasing: the normal form is unique. Exponents are
+/// kept relative to the lowest, so that a shift only moves that one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct SparseNat {
+    /// The lowest exponent; 0 of nought.
+    offset: u64,
+    /// Exponents less the offset, the first of them 0.
+    relative: Vec<u64>,
+}
+
+impl SparseNat {
+    /// Nought.
+    pub fn zero() -> SparseNat {
+        SparseNat::default()
+    }
+
+    /// 2^exponent.
+    pub fn power_of_two(exponent: u64) -> SparseNat {
+        SparseNat {
+            offset: exponent,
+            relative: vec![0],
+        }
+    }
+
+    /// The sum of 2^e over `exponents`, in any order and as often as they come.
+    ///
+    /// # Errors
+    /// If a carry goes beyond 2^(2⁶⁴ − 1).
+    pub fn from_terms(exponents: impl IntoIterator<Item = u64>) -> Result<SparseNat, TooLarge> {
+        let mut terms: Vec<u64> = exponents.into_iter().collect();
+        terms.sort_unstable();
+        let mut carry = Carry::default();
+        for run in terms.chunk_by(|a, b| a == b) {
+            carry.add(run[0], run.len() as u64)?;
+        }
+        carry.finish()
+    }
+
+    /// Of exponents that are strictly increasing, as the caller knows.
+    pub(super) fn from_increasing(mut exponents: Vec<u64>) -> SparseNat {
+        let offset = exponents.first().copied().unwrap_or(0);
+        exponents.iter_mut().for_each(|e| *e -= offset);
+        SparseNat {
+            offset,
+            relative: exponents,
+        }
+    }
+
+    /// Exponents, the lowest first.
+    pub fn exponents(&self) -> impl DoubleEndedIterator<Item = u64> + Clone {
+        self.relative.iter().map(|e| e + self.offset)
+    }
+
+    /// Powers of two that it is the sum of.
+    pub fn terms(&self) -> usize {
+        self.relative.len()
+    }
+
+    /// Whether it is nought.
+    pub fn is_zero(&self) -> bool {
+        self.relative.is_empty()
+    }
+
+    /// The lowest exponent, `None` of nought.
+    pub fn lowest(&self) -> Option<u64> {
+        self.exponents().next()
+    }
+
+    /// The highest exponent, `None` of nought.
+    pub fn highest(&self) -> Option<u64> {
+        self.exponents().next_back()
+    }
+
+    /// The sum: a merge of both lists, 2^p + 2^p = 2^(p+1) carried on as far as need be.
+    ///
+    /// # Errors
+    /// If a carry goes beyond 2^(2⁶⁴ − 1).
+    pub fn add(&self, other: &SparseNat) -> Result<SparseNat, TooLarge> {
+        self.add_counted(other).map(|(sum, _)| sum)
+    }
+
+    /// The sum and how many exponents were looked at, carries included: at most twice the terms of both.
+    ///
+    /// # Errors
+    /// As [`add`](SparseNat::add).
+    pub fn add_counted(&self, other: &SparseNat) -> Result<(SparseNat, u64), TooLarge> {
+        let mut a = self.exponents().peekable();
+        let mut b = other.exponents().peekable();
+        let mut carry = Carry::default();
+        carry.out.reserve(self.terms() + other.terms());
+        while let Some(next) = match (a.peek(), b.peek()) {
+            (Some(a), Some(b)) => Some(*a.min(b)),
+            (a, b) => a.or(b).copied(),
+        } {
+            let of_a = u64::from(a.next_if_eq(&next).is_some());
+            let equal = of_a + u64::from(b.next_if_eq(&next).is_some());
+            carry.add(next, equal)?;
+        }
+        let steps = carry.steps;
+        let sum = carry.finish()?;
+        Ok((sum, steps))
+    }
+
+    /// The difference, `None` if it is below nought.
+    ///
+    /// # Errors
+    /// If it has more than [`MOST_TERMS`] terms; [`super::Naf`] holds those shortly.
+    pub fn checked_sub(&self, other: &SparseNat) -> Result<Option<SparseNat>, TooLarge> {
+        if self < other {
+            return Ok(None);
+        }
+        let mut a = self.exponents().peekable();
+        let mut b = other.exponents().peekable();
+        let mut out: Vec<u64> = Vec::new();
+        // The lowest place not yet dealt with that is lacking one.
+        let mut borrow: Option<u64> = None;
+        while let Some(next) = match (a.peek(), b.peek()) {
+            (Some(a), Some(b)) => Some(*a.min(b)),
+            (a, b) => a.or(b).copied(),
+        } {
+            if let Some(from) = borrow {
+                // 2^next − 2^from leaves a one at every place between.
+                let terms = u128::from(next - from) + out.len() as u128;
+                if terms > MOST_TERMS as u128 {
+                    return Err(TooLarge::Terms { terms });
+                }
+                out.extend(from..next);
+            }
+            let plus = i32::from(a.next_if_eq(&next).is_some());
+            let minus = i32::from(b.next_if_eq(&next).is_some()) + i32::from(borrow.is_some());
+            if (plus - minus) % 2 != 0 {
+                out.push(next);
+            }
+            borrow = (plus < minus).then(|| next.saturating_add(1));
+        }
+        Ok(Some(SparseNat::from_increasing(out)))
+    }
+
+    /// Times 2^by, without touching a term.
+    ///
+    /// # Errors
+    /// If an exponent goes beyond 2⁶⁴ − 1.
+    pub fn shl(mut self, by: u64) -> Result<SparseNat, TooLarge> {
+        if let Some(highest) = self.highest() {
+            highest.checked_add(by).ok_or(TooLarge::Exponent)?;
+            self.offset += by;
+        }
+        Ok(self)
+    }
+
+    /// ⌊self / 2^by⌋, without touching a term where none falls off.
+    pub fn shr(mut self, by: u64) -> SparseNat {
+        if self.is_zero() || self.offset >= by {
+            self.offset = self.offset.saturating_sub(by);
+            return self;
+        }
+        let kept = self.exponents().filter(|e| *e >= by).map(|e| e - by);
+        SparseNat::from_increasing(kept.collect())
+    }
+
+    /// The product, its terms formed in order through a [`BinomialHeap`] of one candidate for each term of the shorter
+    /// factor: s₁ s₂ products of terms, log₂ min(s₁, s₂) comparisons each, memory for min(s₁, s₂) candidates and the
+    /// result.
+    ///
+    /// # Errors
+    /// If there are more than [`MOST_TERMS`] products, or an exponent goes beyond 2⁶⁴ − 1.
+    pub fn mul(&self, other: &SparseNat) -> Result<SparseNat, TooLarge> {
+        let terms = self.terms() as u128 * other.terms() as u128;
+        if terms > MOST_TERMS as u128 {
+            return Err(TooLarge::Terms { terms });
+        }
+        let (long, short) = if self.terms() < other.terms() {
+            (other, self)
+        } else {
+            (self, other)
+        };
+        let (Some(a), Some(b)) = (long.highest(), short.highest()) else {
+            return Ok(SparseNat::zero());
+        };
+        a.checked_add(b).ok_or(TooLarge::Exponent)?;
+        let long: Vec<u64> = long.exponents().collect();
+        let rows = short.exponents().map(|e| (e + long[0], e, 0usize));
+        let mut candidates: BinomialHeap<(u64, u64, usize)> = rows.collect();
+        let mut carry = Carry::default();
+        let mut run = (0, 0);
+        while let Some((sum, row, place)) = candidates.extract_min() {
+            if let Some(next) = long.get(place + 1) {
+                candidates.insert((row + next, row, place + 1));
+            }
+            if run.0 != sum {
+                carry.add(run.0, run.1)?;
+                run = (sum, 0);
+            }
+            run.1 += 1;
+        }
+        carry.add(run.0, run.1)?;
+        carry.finish()
+    }
+}
+
+impl Ord for SparseNat {
+    /// From the top: the first exponent that differs decides.
+    fn cmp(&self, other: &SparseNat) -> Ordering {
+        self.exponents().rev().cmp(other.exponents().rev())
+    }
+}
+
+impl PartialOrd for SparseNat {
+    fn partial_cmp(&self, other: &SparseNat) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Powers of two added from the lowest upwards.
+#[derive(Default)]
+struct Carry {
+    out: Vec<u64>,
+    /// So many of 2^place are still to be added; none if 0.
+    pending: u64,
+    place: u64,
+    steps: u64,
+}
+
+impl Carry {
+    /// `times` 2^exponent, which must not be below what was added before.
+    fn add(&mut self, exponent: u64, times: u64) -> Result<(), TooLarge> {
+        while self.pending > 0 && self.place < exponent {
+            self.settle()?;
+        }
+        self.place = exponent;
+        self.pending += times;
+        self.steps += times;
+        Ok(())
+    }
+
+    /// Writes the lowest bit of what is pending and carries the rest one place up.
+    fn settle(&mut self) -> Result<(), TooLarge> {
+        if self.pending & 1 == 1 {
+            self.out.push(self.place);
+        }
+        self.pending >>= 1;
+        if self.pending > 0 {
+            self.place = self.place.checked_add(1).ok_or(TooLarge::Exponent)?;
+            self.steps += 1;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<SparseNat, TooLarge> {
+        while self.pending > 0 {
+            self.settle()?;
+        }
+        Ok(SparseNat::from_increasing(self.out))
+    }
+}
