@@ -3,6 +3,7 @@
 //! `config` and `experiment` bring a task and a unit together, `store` keeps what happened, `report` says
 //! it; one file per subcommand calls them.
 
+pub mod chips;
 pub mod cli;
 pub mod config;
 pub mod experiment;

@@ -110,7 +110,17 @@ fn work_clock(of: &Answers, layout: Layout) -> Option<Estimate> {
         .filter(|answer| answer.kind == Kind::First && answer.wait > STEADY_MS)
         .filter_map(|answer| Some((answer.wait, answer.work? as f64)))
         .collect();
-    if points.len() < 30 || layout != Layout::Bm1387 {
+    if layout != Layout::Bm1387 {
+        return None;
+    }
+    let cycles = of.unit.work_cycles / of.unit.boards as f64;
+    work_rate(&points).map(|rate| scaled(rate, cycles * 1e-6))
+}
+
+/// Work items per second from `points`: ms since the job was sent, and the number of the work item of a share found
+/// then. `None` of fewer than 30.
+pub(crate) fn work_rate(points: &[(f64, f64)]) -> Option<Estimate> {
+    if points.len() < 30 {
         return None;
     }
     let resampling = Resampling {
@@ -118,10 +128,7 @@ fn work_clock(of: &Answers, layout: Layout) -> Option<Estimate> {
         resamples: 400,
         seed: 1,
     };
-    let cycles = of.unit.work_cycles / of.unit.boards as f64;
-    resampling.estimate(points.len(), |places| {
-        slope(places, &points) * 1e3 * cycles * 1e-6
-    })
+    resampling.estimate(points.len(), |places| slope(places, points) * 1e3)
 }
 
 /// Least-squares slope of the second coordinate on the first, over `places`, without what lies more than three

@@ -6,9 +6,9 @@
 //! - [`compare`]: the same of two captures, side by side.
 
 mod compare;
-mod layout;
+pub(crate) mod layout;
 mod quantities;
-mod record;
+pub(crate) mod record;
 mod stream;
 
 use std::path::Path;

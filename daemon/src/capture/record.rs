@@ -6,21 +6,37 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use thermine_drivers::record::Recorder;
-use thermine_drivers::substrate::{Discipline, Drive, Pace, Provenance, Refused, Substrate};
+use thermine_drivers::seed;
+use thermine_drivers::sim::Device;
+use thermine_drivers::substrate::{Discipline, Drive, Pace, Provenance, Refused, Substrate, Twin};
 use thermine_drivers::unit::OperatingPoint;
 
 use crate::cli;
 use crate::config::{Config, Simulated};
+use crate::experiment::arms::twin_params;
 use crate::report::progress::{Bar, Progress};
-use crate::rig::{Rig, Unit};
+use crate::rig::Rig;
 use crate::store::{RunMeta, Store};
 
 /// Most shares: a capture of them takes some 4 GB.
 const MOST_SHARES: u64 = 10_000_000;
 
+/// What is to be recorded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    /// The unit.
+    pub(crate) config: &'a Config,
+    /// Answers.
+    pub(crate) shares: u64,
+    /// Seed of the simulated unit and of the jobs.
+    pub(crate) seed: u64,
+    /// Whether its twin is driven, in process, and not the unit on its wire.
+    pub(crate) on_twin: bool,
+}
+
 /// What was recorded.
-#[derive(Debug, Clone, Copy, Default)]
-struct Recorded {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recorded {
     accepted: u64,
     refused: Refused,
 }
@@ -28,22 +44,6 @@ struct Recorded {
 /// Records a capture, and returns its path and a sentence about it.
 pub(super) fn record(args: &cli::Record) -> Result<(PathBuf, String)> {
     let config = configuration(args)?;
-    if !(1..=MOST_SHARES).contains(&args.shares) {
-        bail!("--shares {}: must be 1 to {MOST_SHARES}", args.shares);
-    }
-    let (text, config_hash) = config.fingerprint()?;
-    let simulated = config.unit.simulated.is_some();
-    let meta = RunMeta {
-        seed: args.seed,
-        config: text,
-        config_hash,
-        task: serde_json::json!({ "record": { "shares": args.shares } }),
-        provenance: if simulated {
-            Provenance::Simulated
-        } else {
-            Provenance::Device
-        },
-    };
     let out = args.out.clone().unwrap_or_else(|| {
         let name = format!("{}-shares-seed{}.sqlite", config.unit.name, args.seed);
         Path::new("runs").join(name)
@@ -52,21 +52,13 @@ pub(super) fn record(args: &cli::Record) -> Result<(PathBuf, String)> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
-    let store = Store::create(&out, &meta)?;
-    let recorder = store.stream("relay");
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let recorded = runtime.block_on(on_wire(&config, args, recorder));
-    runtime.shutdown_timeout(Duration::from_secs(2));
-    let state = match &recorded {
-        Ok(_) => "finished".to_string(),
-        Err(error) => format!("failed: {error:#}"),
+    let plan = Plan {
+        config: &config,
+        shares: args.shares,
+        seed: args.seed,
+        on_twin: false,
     };
-    store.finish(&state)?;
-    let recorded = recorded
-        .with_context(|| format!("what was recorded until then is in {}", out.display()))?;
-    let Recorded { accepted, refused } = recorded;
+    let (Recorded { accepted, refused }, provenance) = to_file(&plan, &out)?;
     Ok((
         out,
         format!(
@@ -76,10 +68,53 @@ pub(super) fn record(args: &cli::Record) -> Result<(PathBuf, String)> {
             refused.stale,
             refused.duplicate,
             refused.invalid,
-            meta.provenance,
+            provenance,
             args.seed,
         ),
     ))
+}
+
+/// Records `plan` in a new capture at `out`: what came, and where it is from.
+///
+/// # Errors
+/// If the unit or the capture fails; what was recorded until then is kept.
+pub(crate) fn to_file(plan: &Plan<'_>, out: &Path) -> Result<(Recorded, Provenance)> {
+    if !(1..=MOST_SHARES).contains(&plan.shares) {
+        bail!("--shares {}: must be 1 to {MOST_SHARES}", plan.shares);
+    }
+    let (text, config_hash) = plan.config.fingerprint()?;
+    let provenance = match plan.config.unit.simulated {
+        Some(_) => Provenance::Simulated,
+        None => Provenance::Device,
+    };
+    let meta = RunMeta {
+        seed: plan.seed,
+        config: text,
+        config_hash,
+        task: serde_json::json!({ "record": { "shares": plan.shares } }),
+        provenance: provenance.clone(),
+    };
+    let store = Store::create(out, &meta)?;
+    let recorder = store.stream("relay");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let recorded = runtime.block_on(async {
+        if plan.on_twin {
+            on_twin(plan, recorder).await
+        } else {
+            on_wire(plan, recorder).await
+        }
+    });
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    let state = match &recorded {
+        Ok(_) => "finished".to_string(),
+        Err(error) => format!("failed: {error:#}"),
+    };
+    store.finish(&state)?;
+    let recorded = recorded
+        .with_context(|| format!("what was recorded until then is in {}", out.display()))?;
+    Ok((recorded, provenance))
 }
 
 /// The unit's configuration, with what the command line sets.
@@ -115,17 +150,46 @@ fn configuration(args: &cli::Record) -> Result<Config> {
     Ok(config)
 }
 
-/// Drives the unit at its wire.
-async fn on_wire(config: &Config, args: &cli::Record, recorder: Recorder) -> Result<Recorded> {
+/// Drives the unit's twin.
+async fn on_twin(plan: &Plan<'_>, recorder: Recorder) -> Result<Recorded> {
+    let model = plan.config.unit.model;
+    let mut device = Device::warm(&twin_params(plan.config)?, plan.seed);
+    device.set_operating_point(&plan.config.point.operating_point());
+    let mut twin = Twin::new(
+        device,
+        model,
+        Discipline::Relay,
+        model.switch_dead_time(),
+        seed::stream(plan.seed, "twin"),
+        recorder,
+    );
     let progress = Progress::default();
-    let mut rig = Rig::new(config.clock())?;
-    let mut unit = rig.attach(config, args.seed).await?;
-    if config.unit.simulated.is_none() {
+    tokio::select! {
+        done = drive(&mut twin, plan, &progress) => done,
+        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+    }
+}
+
+/// Drives the unit at its wire.
+async fn on_wire(plan: &Plan<'_>, recorder: Recorder) -> Result<Recorded> {
+    let progress = Progress::default();
+    let mut rig = Rig::new(plan.config.clock())?;
+    let mut unit = rig.attach(plan.config, plan.seed).await?;
+    if plan.config.unit.simulated.is_none() {
         progress.say(&format!("waiting for {}", unit.instructions()));
     }
+    let driven = async {
+        for remark in unit.ready().await? {
+            progress.say(&remark);
+        }
+        let mut driven = unit.drive(Discipline::Relay, recorder)?;
+        let recorded = drive(&mut driven, plan, &progress).await?;
+        unit.release(driven).await?;
+        anyhow::Ok(recorded)
+    };
     // An interruption ends the drive, and not what follows: the unit is left at its safe point all the same.
     let recorded = tokio::select! {
-        done = drive(&mut unit, config, args.shares, recorder, &progress) => done,
+        done = driven => done,
         _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
     };
     if !unit.end().await {
@@ -136,18 +200,13 @@ async fn on_wire(config: &Config, args: &cli::Record, recorder: Recorder) -> Res
     Ok(recorded)
 }
 
-async fn drive(
-    unit: &mut Unit,
-    config: &Config,
-    shares: u64,
-    recorder: Recorder,
+async fn drive<S: Substrate>(
+    driven: &mut S,
+    plan: &Plan<'_>,
     progress: &Progress,
 ) -> Result<Recorded> {
-    for remark in unit.ready().await? {
-        progress.say(&remark);
-    }
+    let (config, shares) = (plan.config, plan.shares);
     let bar: Bar = progress.bar("shares", usize::try_from(shares)?);
-    let mut driven = unit.drive(Discipline::Relay, recorder)?;
     let drive = Drive {
         word: 0,
         later: 0,
@@ -173,6 +232,5 @@ async fn drive(
             + u64::from(refused.stale + refused.duplicate + refused.invalid);
         bar.step();
     }
-    unit.release(driven).await?;
     Ok(recorded)
 }

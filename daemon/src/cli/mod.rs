@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::{
-    bench, capture, devices, discover, manual, predict, proxy, sim, sweep, switch_profile, tpf,
-    train, vbm,
+    bench, capture, chips, devices, discover, manual, predict, proxy, sim, sweep, switch_profile,
+    tpf, train, vbm,
 };
 
 pub use self::learning::{Predict, Train};
@@ -53,6 +53,8 @@ pub enum Command {
     Tpf(tpf::Tpf),
     /// What hashing is lost to each change of jobs, in a capture or on a unit.
     SwitchProfile(switch_profile::Args),
+    /// Which chips and cores found the shares of a capture or of a unit: rates, a map, dead, weak and hot ones.
+    Chips(chips::Args),
     /// Put a rack of units on one connection to a pool, with work queued for each so that none ever waits.
     Proxy(Proxy),
     /// Measure what the proxy's queued work is worth.
@@ -332,6 +334,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Discover(args) => discover::run(args),
         Command::Tpf(command) => tpf::run(command),
         Command::SwitchProfile(args) => switch_profile::run(args),
+        Command::Chips(args) => chips::run(&args),
         Command::Proxy(args) => proxy::run(args),
         Command::Vbm(Vbm::Bench(args)) => vbm::run(args),
         Command::Man(args) => manual::pages(&args),

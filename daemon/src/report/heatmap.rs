@@ -32,6 +32,11 @@ pub struct HeatMap<'a> {
 impl HeatMap<'_> {
     /// As an SVG document.
     pub fn render(&self) -> String {
+        self.render_marked(&[])
+    }
+
+    /// The same with `marks`: the cell of each, by its place among the values, is outlined and bears its word.
+    pub fn render_marked(&self, marks: &[(usize, &str)]) -> String {
         let (columns, rows) = (self.x.1.len().max(1), self.y.1.len().max(1));
         let (w, h) = (WIDTH / columns as f64, HEIGHT / rows as f64);
         let mut svg = format!(
@@ -60,6 +65,17 @@ impl HeatMap<'_> {
                     short(value)
                 );
             }
+        }
+        for (index, word) in marks.iter().filter(|(index, _)| *index < columns * rows) {
+            let x = LEFT + w * (index % columns) as f64;
+            let y = TOP + HEIGHT - h * (index / columns + 1) as f64;
+            let _ = writeln!(
+                svg,
+                r#"<rect x="{x:.1}" y="{y:.1}" width="{w:.1}" height="{h:.1}" fill="none" stroke="black" stroke-width="2"/><text x="{:.1}" y="{:.1}" text-anchor="middle" font-weight="bold">{}</text>"#,
+                x + w / 2.0,
+                y + h / 4.0 + 4.0,
+                escaped(word)
+            );
         }
         for (i, value) in self.x.1.iter().enumerate() {
             let x = LEFT + w * (i as f64 + 0.5);

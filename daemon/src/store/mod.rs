@@ -2,9 +2,10 @@
 //!
 //! - [`schema`]: the tables, and how a file is told to be a capture;
 //! - [`writer`]: one thread that commits what the drivers record, and tells them how far it has come;
-//! - [`reader`]: what a capture holds, share by share and step by step;
+//! - [`reader`]: what a capture holds, share by share and step by step; [`answers`]: its nonces alone, fast;
 //! - [`verify`]: every share hashed again; [`import`]: captures from other programs' CSV files.
 
+pub mod answers;
 pub mod import;
 pub mod reader;
 pub mod schema;

@@ -20,7 +20,7 @@ const PAGE: i64 = 4096;
 #[derive(Debug)]
 pub struct Capture {
     path: PathBuf,
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 /// The run that a capture is of.
@@ -263,7 +263,7 @@ impl Capture {
         Ok(steps.into_iter().map(|(_, recorded)| recorded).collect())
     }
 
-    fn rows<T>(
+    pub(super) fn rows<T>(
         &self,
         query: &str,
         params: impl rusqlite::Params,
@@ -276,7 +276,7 @@ impl Capture {
         read().map_err(self.fail())
     }
 
-    fn fail(&self) -> impl Fn(rusqlite::Error) -> StoreError + use<'_> {
+    pub(super) fn fail(&self) -> impl Fn(rusqlite::Error) -> StoreError + use<'_> {
         database("cannot read", &self.path)
     }
 }

@@ -6,6 +6,8 @@ mod evenness;
 pub mod exact;
 mod multiplicity;
 mod resampling;
+pub mod tails;
+mod unlike;
 mod waits;
 
 pub use counting::{DeadTime, DeadTimeTest, Dispersion, FEWEST_WAITS, two_sided};
@@ -13,6 +15,7 @@ pub use entropy::{Entropy, MOST_BINS};
 pub use evenness::Evenness;
 pub use multiplicity::{benjamini_hochberg, holm};
 pub use resampling::Resampling;
+pub use unlike::{Place, Places, Search, Unlike};
 pub use waits::{SameLaw, ShiftedExponential, WaitTest, autocorrelation};
 
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,189 @@
+//! The clock of a unit's chips by two routes that share nothing but the time: from the work that was accepted, and
+//! from how fast its chips go through their counters.
+
+use serde::Serialize;
+use thermine_drivers::pow::Difficulty;
+use thermine_reservoir::bootstrap::Estimate;
+use thermine_reservoir::describe::exact;
+use thermine_reservoir::switching::{Binning, SharePoint, SwitchProfile};
+
+use super::counts::Tally;
+use super::layout::Layout;
+use crate::capture::layout::work_rate;
+use crate::store::answers::TimedAnswer;
+use thermine_drivers::clock::Nanos;
+use thermine_drivers::record::Verdict;
+
+/// Answers that the fit of the work counter is made of: it is known to a part in a thousand then.
+const MOST_POINTS: usize = 4_000;
+
+/// Times that are one, in seconds: captures keep at least microseconds.
+const SAME: f64 = 1e-6;
+
+/// The clock, in MHz, and what it is taken from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChipClock {
+    /// Hash rate over the hashes of a cycle: that of right answers of live chips, so too low by what is wrong or dead.
+    pub by_work: Option<Estimate>,
+    /// What the shares' rate is, per second: that of steady hashing, or of all time where switches are not seen.
+    pub share_rate: Option<Estimate>,
+    /// Whether that rate is of steady hashing.
+    pub is_steady: bool,
+    /// Why it is not known, if so.
+    pub by_work_missing: Option<String>,
+    /// Coverage of the counter times its range times the rate of work items, over the boards.
+    pub by_counter: Option<Estimate>,
+    /// Why it is not known, if so.
+    pub by_counter_missing: Option<String>,
+    /// Part of hashes that do not come back right: 1 − first/second, the ends from the ends of both.
+    pub not_right: Option<Estimate>,
+}
+
+/// When jobs were sent and shares came.
+#[derive(Debug)]
+pub struct Times {
+    /// When jobs were sent, in seconds, rising.
+    pub sent: Vec<f64>,
+    /// The shares.
+    pub shares: Vec<SharePoint>,
+    /// Of shares of the newest job found late enough: ms since the job was sent, and the number of the work item.
+    pub work: Vec<(f64, f64)>,
+}
+
+impl Times {
+    /// Of the `answers` of a stream whose jobs were `sent` then. A `foreign` log, of another program, counts time from
+    /// the newest job whichever is answered, and does not tell of jobs that nobody answered.
+    pub fn of(answers: &[TimedAnswer], sent: &[Nanos], foreign: bool) -> Times {
+        let seconds = |time: Nanos| time.0 as f64 * 1e-9;
+        let mut sent: Vec<f64> = sent.iter().map(|time| seconds(*time)).collect();
+        let began = |timed: &TimedAnswer| {
+            let since = timed.answer.since_job?;
+            Some(seconds(timed.answer.arrived - since))
+        };
+        if foreign {
+            sent.extend(answers.iter().filter_map(began));
+        }
+        sent.sort_by(f64::total_cmp);
+        let (mut shares, mut work) = (Vec::new(), Vec::new());
+        let steady = Binning::default().steady_after;
+        for timed in answers {
+            let timely = matches!(timed.answer.verdict, Verdict::Accepted | Verdict::Stale);
+            let Some(began) = began(timed).filter(|_| timely) else {
+                continue;
+            };
+            let point = SharePoint {
+                arrived: seconds(timed.answer.arrived),
+                job_sent: timed.job_sent.map_or(began, seconds),
+            };
+            shares.push(point);
+            let newest = sent.partition_point(|time| *time < point.arrived);
+            let newest = newest.checked_sub(1).map(|i| sent[i]);
+            if let (Some(newest), Some(number)) = (newest, timed.extranonce2)
+                && point.job_sent >= newest - SAME
+                && point.arrived - newest > steady
+                && work.len() < MOST_POINTS
+            {
+                work.push((1e3 * (point.arrived - newest), number as f64));
+            }
+        }
+        Times { sent, shares, work }
+    }
+}
+
+impl ChipClock {
+    /// Of the shares counted in `tally`, found at `difficulties`, with the `profile` of their job switches if there
+    /// is one, the `coverage` of the counter and the work items of `times`.
+    pub fn of(
+        tally: &Tally,
+        difficulties: &[f64],
+        profile: Option<&SwitchProfile>,
+        coverage: Option<Estimate>,
+        times: &Times,
+    ) -> ChipClock {
+        let layout = tally.layout();
+        let share_rate = match profile {
+            Some(profile) => Some(profile.steady_rate),
+            None => exact::rate(tally.n, tally.seconds()),
+        };
+        let (by_work, by_work_missing) = told(by_work(layout, difficulties, share_rate));
+        let (by_counter, by_counter_missing) = told(by_counter(layout, coverage, times));
+        let not_right = by_work.zip(by_counter).map(|(work, counter)| Estimate {
+            value: 1.0 - work.value / counter.value,
+            low: 1.0 - work.high / counter.low,
+            high: 1.0 - work.low / counter.high,
+        });
+        ChipClock {
+            by_work,
+            share_rate,
+            is_steady: profile.is_some(),
+            by_work_missing,
+            by_counter,
+            by_counter_missing,
+            not_right,
+        }
+    }
+}
+
+fn told(found: Result<Estimate, String>) -> (Option<Estimate>, Option<String>) {
+    match found {
+        Ok(estimate) => (Some(estimate), None),
+        Err(why) => (None, Some(why)),
+    }
+}
+
+/// f = share rate · hashes of a share / (boards · chips · hashes of a chip and cycle).
+fn by_work(
+    layout: &Layout,
+    difficulties: &[f64],
+    share_rate: Option<Estimate>,
+) -> Result<Estimate, String> {
+    let of_chip = layout
+        .hashes_per_cycle
+        .ok_or("hashes of a chip and cycle are not known")?;
+    if layout.chips == 0 {
+        return Err("the number of chips is not known".into());
+    }
+    let [difficulty] = difficulties else {
+        return Err(match difficulties.len() {
+            0 => "the capture does not tell its difficulty".into(),
+            n => format!("its jobs ask for {n} difficulties"),
+        });
+    };
+    let hashes = Difficulty::new(*difficulty).map_err(|error| error.to_string())?;
+    let rate = share_rate.ok_or("no time passed between its shares")?;
+    let cycle = (layout.boards * layout.chips) as f64 * of_chip;
+    Ok(times(rate, hashes.hashes() / cycle * 1e-6))
+}
+
+/// f = coverage · 2^bits · work items a second / boards: a core tries one value of its counter in a cycle, and each
+/// board goes through one work item at a time.
+fn by_counter(
+    layout: &Layout,
+    coverage: Option<Estimate>,
+    seen: &Times,
+) -> Result<Estimate, String> {
+    if !layout.work_in_extranonce2 {
+        return Err("these chips' work items are not counted in extranonce2".into());
+    }
+    let coverage = coverage.ok_or("no counter was seen")?;
+    let rate = work_rate(&seen.work).ok_or_else(|| {
+        format!(
+            "{} shares tell the number of their work item, 30 are needed",
+            seen.work.len()
+        )
+    })?;
+    let range = f64::from(layout.counter_bits()).exp2() / layout.boards as f64 * 1e-6;
+    Ok(Estimate {
+        value: coverage.value * rate.value * range,
+        low: coverage.low * rate.low * range,
+        high: coverage.high.min(1.0) * rate.high * range,
+    })
+}
+
+fn times(estimate: Estimate, by: f64) -> Estimate {
+    Estimate {
+        value: estimate.value * by,
+        low: estimate.low * by,
+        high: estimate.high * by,
+    }
+}
