@@ -16,6 +16,7 @@ mod capture;
 mod devices;
 mod discover;
 mod predict;
+mod puf;
 mod sim;
 mod sweep;
 mod switch_profile;

@@ -14,6 +14,7 @@ mod dense;
 pub mod describe;
 pub mod esn;
 pub mod evaluate;
+pub mod identity;
 pub mod information;
 pub mod metrics;
 pub mod multi_seed;

@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::{
-    bench, capture, devices, discover, predict, proxy, sim, sweep, switch_profile, tpf, train, vbm,
+    bench, capture, devices, discover, predict, proxy, puf, sim, sweep, switch_profile, tpf, train,
+    vbm,
 };
 
 pub use self::learning::{Predict, Train};
@@ -54,6 +55,9 @@ pub enum Command {
     SwitchProfile(switch_profile::Args),
     /// Put a rack of units on one connection to a pool, with work queued for each so that none ever waits.
     Proxy(Proxy),
+    /// Tell units of one model apart by how they answer: enrol a unit, verify it, and measure what that is worth.
+    #[command(subcommand)]
+    Puf(puf::Puf),
     /// Measure what the proxy's queued work is worth.
     #[command(subcommand)]
     Vbm(Vbm),
@@ -328,6 +332,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Tpf(command) => tpf::run(command),
         Command::SwitchProfile(args) => switch_profile::run(args),
         Command::Proxy(args) => proxy::run(args),
+        Command::Puf(command) => puf::run(command),
         Command::Vbm(Vbm::Bench(args)) => vbm::run(args),
     }
 }
