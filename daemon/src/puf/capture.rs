@@ -18,6 +18,9 @@ use crate::report::table::table;
 use crate::store::Capture;
 use crate::tpf::evidence::{self, Evidence};
 
+/// Level of the four tests together, of evenness and of halves, for chips and for cores (Bonferroni).
+const LEVEL: f64 = 0.05;
+
 #[derive(Debug, Serialize)]
 struct Found {
     version: &'static str,
@@ -173,7 +176,7 @@ impl Found {
         let prints = [("chips", &self.chips), ("cores", &self.cores)];
         let found: Vec<&str> = prints
             .iter()
-            .filter(|(_, print)| print.as_ref().is_some_and(Fingerprint::found))
+            .filter(|(_, print)| print.as_ref().is_some_and(|p| p.found(LEVEL / 4.0)))
             .map(|(name, _)| *name)
             .collect();
         match found.as_slice() {

@@ -72,7 +72,8 @@ impl Plan {
         let places = if settable {
             let (low, high) = model.limits().frequency;
             let rated = params.frequency_mhz;
-            let edge = (rated * EDGE).clamp(low.0, high.0);
+            // To a tenth of a MHz, as it stands in files and tables.
+            let edge = ((rated * EDGE * 10.0).round() / 10.0).clamp(low.0, high.0);
             vec![
                 place("rated", Some(rated), 1.0),
                 place("edge", Some(edge), 1.0),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use thermine_drivers::pow::Difficulty;
+use thermine_reservoir::identity::promptness::latest;
 use thermine_reservoir::identity::{Population, Profile};
 
 use super::challenge::{Plan, Size};
@@ -18,19 +19,12 @@ use crate::config::Config;
 use crate::report::folder;
 use crate::report::progress::Progress;
 
-/// Standard deviations above the mean of the enrolment's soonest answers at which the time bound lies. They have an
-/// exponential tail: one in 150 sessions lies beyond.
-const BOUND_DEVIATIONS: f64 = 4.0;
+/// How often a unit's own soonest answer may miss the time bound.
+const MISSED: f64 = 0.01;
 
 /// The latest that a challenge's soonest answer may come, from those of the enrolment; `None` of fewer than two.
 pub(crate) fn bound(soonest: &[f64]) -> Option<f64> {
-    if soonest.len() < 2 {
-        return None;
-    }
-    let n = soonest.len() as f64;
-    let mean = soonest.iter().sum::<f64>() / n;
-    let variance = soonest.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    Some(mean + BOUND_DEVIATIONS * variance.sqrt())
+    latest(soonest, MISSED)
 }
 
 /// Runs the subcommand.

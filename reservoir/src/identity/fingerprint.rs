@@ -72,13 +72,12 @@ impl Fingerprint {
         })
     }
 
-    /// Whether anything was found: uneven beyond chance, or lasting from one half to the other, at 5 % over both
-    /// tests together (Bonferroni).
-    pub fn found(&self) -> bool {
+    /// Whether anything was found: uneven beyond chance, or lasting from one half to the other, either at `level`.
+    pub fn found(&self, level: f64) -> bool {
         let lasting = self
             .halves
-            .is_some_and(|halves| halves.r.value > 0.0 && halves.p < 0.025);
-        self.evenness.p < 0.025 || lasting
+            .is_some_and(|halves| halves.r.value > 0.0 && halves.p < level);
+        self.evenness.p < level || lasting
     }
 }
 
@@ -146,9 +145,9 @@ mod tests {
     #[test]
     fn a_real_difference_is_found_and_none_is_not() {
         let even = Fingerprint::of(&shares(2_500, 63, 0.0, 1), 63).expect("shares");
-        assert!(!even.found(), "{even:?}");
+        assert!(!even.found(0.025), "{even:?}");
         let uneven = Fingerprint::of(&shares(2_500, 63, 0.4, 2), 63).expect("shares");
-        assert!(uneven.found() && uneven.halves.expect("halves").r.low > 0.0);
+        assert!(uneven.found(0.025) && uneven.halves.expect("halves").r.low > 0.0);
         assert!(uneven.alternate.expect("alternate").p < 0.001);
     }
 
@@ -157,7 +156,11 @@ mod tests {
         let found = |spread: f64, seed: u64| {
             let places = shares(2_546, 63, spread, seed);
             let seen = Fingerprint::of(&places, 63).expect("shares");
-            (seen.found(), seen.evenness.p < 0.05, seen.smallest_spread)
+            (
+                seen.found(0.025),
+                seen.evenness.p < 0.05,
+                seen.smallest_spread,
+            )
         };
         let false_alarms = (0..200).filter(|seed| found(0.0, *seed).0).count();
         // 5 % of 200 is 10, or less, as the two tests are not independent.

@@ -252,7 +252,7 @@ impl Trials {
     }
 
     /// One claim of each unit: its own profile, or that of the next unit it was held against, going round. Of several
-    /// answers the one with the median score.
+    /// answers one whose rank goes round with the unit's number, so that all ranks come equally often.
     fn one_per_unit(&self, genuine: bool) -> Vec<Score> {
         (0..self.units)
             .filter_map(|unit| {
@@ -264,7 +264,7 @@ impl Trials {
                 let ahead = |score: &Score| (score.claimed + self.units - unit) % self.units;
                 let claimed = own().min_by_key(|score| ahead(score))?.claimed;
                 let answers: Vec<&Score> = own().filter(|s| s.claimed == claimed).collect();
-                answers.get(answers.len() / 2).map(|score| **score)
+                answers.get(unit % answers.len()).map(|score| **score)
             })
             .collect()
     }
