@@ -19,6 +19,7 @@ mod devices;
 mod discover;
 mod manual;
 mod predict;
+mod puf;
 mod sim;
 mod sweep;
 mod switch_profile;

@@ -15,6 +15,7 @@ pub mod describe;
 pub mod esn;
 pub mod evaluate;
 pub mod hierarchical;
+pub mod identity;
 pub mod information;
 pub mod metrics;
 pub mod multi_seed;

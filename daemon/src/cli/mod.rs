@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::{
-    bench, capture, chips, devices, discover, manual, predict, proxy, sim, sweep, switch_profile,
-    tpf, train, vbm,
+    bench, capture, chips, devices, discover, manual, predict, proxy, puf, sim, sweep,
+    switch_profile, tpf, train, vbm,
 };
 
 pub use self::learning::{Predict, Train};
@@ -57,6 +57,9 @@ pub enum Command {
     Chips(chips::Args),
     /// Put a rack of units on one connection to a pool, with work queued for each so that none ever waits.
     Proxy(Proxy),
+    /// Tell units of one model apart by how they answer: enrol a unit, verify it, and measure what that is worth.
+    #[command(subcommand)]
+    Puf(puf::Puf),
     /// Measure what the proxy's queued work is worth.
     #[command(subcommand)]
     Vbm(Vbm),
@@ -336,6 +339,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::SwitchProfile(args) => switch_profile::run(args),
         Command::Chips(args) => chips::run(&args),
         Command::Proxy(args) => proxy::run(args),
+        Command::Puf(command) => puf::run(command),
         Command::Vbm(Vbm::Bench(args)) => vbm::run(args),
         Command::Man(args) => manual::pages(&args),
         Command::Completions(args) => manual::completions(&args),

@@ -41,6 +41,13 @@ impl Config {
                 .silicon
                 .check(chips, cores)
                 .map_err(|error| wrong(format!("unit.simulated.{error}")))?;
+            let spread = Params {
+                spread: simulated.spread.clone(),
+                ..Params::s9()
+            };
+            spread
+                .check()
+                .map_err(|error| wrong(format!("unit.simulated: {error}")))?;
         }
         let rules = self.step_rules().into_iter();
         let rules = rules.chain(wire_rules(&wires, self.unit.model.limits()));

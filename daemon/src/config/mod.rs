@@ -13,7 +13,7 @@ use thermine_drivers::clock::Clock;
 use thermine_drivers::interlock::Tightening;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::quantity::{MegaHertz, Volts};
-use thermine_drivers::sim::{Params, Silicon};
+use thermine_drivers::sim::{Params, Silicon, Spread};
 use thermine_drivers::substrate::Pace;
 use thermine_drivers::unit::{OperatingPoint, PowerMode};
 use thermine_drivers::units::Model;
@@ -147,6 +147,13 @@ pub struct Simulated {
     /// Chips that are weak, dead or have dead cores; without it all are alike.
     #[serde(default, skip_serializing_if = "Silicon::is_sound")]
     pub silicon: Silicon,
+    /// Which unit of its model it is and how those differ; without it all are the same but for their chips' speeds.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub spread: Spread,
+}
+
+fn is_none(spread: &Spread) -> bool {
+    *spread == Spread::default()
 }
 
 impl Simulated {
@@ -157,6 +164,7 @@ impl Simulated {
             voltage_v: self.voltage_v.unwrap_or(model.voltage_v),
             fan: self.fan.unwrap_or(model.fan),
             silicon: self.silicon.clone(),
+            spread: self.spread.clone(),
             ..model
         }
     }

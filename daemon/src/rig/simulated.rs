@@ -149,6 +149,7 @@ pub fn chips(
 ) -> Result<PathBuf> {
     let mut settings = line::Settings::new(family(model)?, chips, seed, played.difficulty_scale);
     settings.params.silicon = played.silicon.clone();
+    settings.params.spread = played.spread.clone();
     line::start(settings, clock.clone(), tasks, shutdown)
         .context("cannot start simulated chips on a pseudo-terminal")
 }

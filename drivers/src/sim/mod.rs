@@ -6,7 +6,8 @@
 //!
 //! - [`params`]: the table, with the source of each number;
 //! - [`layout`]: where chip, core and counter stand in a nonce;
-//! - [`device`]: the state machine; `point`: where it runs; [`silicon`]: chips unlike the others;
+//! - [`device`]: the state machine; `point`: where it runs; [`silicon`]: chips unlike the others; [`spread`]: units
+//!   unlike the others;
 //! - [`sensors`]: what its firmware would report; [`fault`]: what can break;
 //! - `thermal`: heat and current; `ambient`; `hashing`: error rates and which work is on the chips; `exp`;
 //! - `connection`: how a firmware opens its connection to a pool; `connections`: those to its own page;
@@ -48,6 +49,7 @@ pub mod s9_api;
 pub mod sensors;
 pub mod silicon;
 pub mod sources;
+pub mod spread;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -61,3 +63,4 @@ pub use layout::Layout;
 pub use params::Params;
 pub use sensors::{BoardSensors, Sensors};
 pub use silicon::Silicon;
+pub use spread::Spread;

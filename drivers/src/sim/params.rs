@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
 use super::silicon::Silicon;
+use super::spread::Spread;
 use crate::pow::Algorithm;
 use crate::units::Model;
 
@@ -187,6 +188,9 @@ pub struct Params {
     // Defects.
     /// Which chips compute less than others, and which of their cores nothing. Assumed: none.
     pub silicon: Silicon,
+    /// How the units of the model differ in leakage, speed, sensors and dead cores, and which of them this is.
+    /// Assumed: not at all.
+    pub spread: Spread,
 
     // Integration.
     /// Step of the thermal integration (explicit Euler), s; stable to 0.4 on the S9. Sheet: 0.1 for
@@ -293,6 +297,7 @@ impl Params {
             fan_step_rpm: 120.0,
             answer_difficulty: 64.0,
             silicon: Silicon::default(),
+            spread: Spread::default(),
             tick_s: 0.25,
         }
     }

@@ -130,6 +130,8 @@ pub(crate) struct Sampler {
     power: Scale,
     fan: Scale,
     full_rpm: f64,
+    /// Constant errors of each board's sensors, K: circuit board, chip, regulator.
+    offsets: Vec<[f64; 3]>,
     answer: f64,
     /// Expected right and wrong hashes of each board since the last sample.
     pending: Vec<(f64, f64)>,
@@ -159,6 +161,11 @@ impl Sampler {
         self.rng = rng;
     }
 
+    /// With sensors whose errors are `offsets`, see the field.
+    pub(crate) fn with_offsets(self, offsets: Vec<[f64; 3]>) -> Sampler {
+        Sampler { offsets, ..self }
+    }
+
     pub(crate) fn new(p: &Params, rng: Rng) -> Sampler {
         let cold = BoardSensors {
             pcb: Celsius(p.ambient_c),
@@ -183,6 +190,7 @@ impl Sampler {
                 step: p.fan_step_rpm,
             },
             full_rpm: p.fan_full_rpm,
+            offsets: vec![[0.0; 3]; p.boards],
             answer: Difficulty::ONE.scaled(p.answer_difficulty).hashes(),
             pending: vec![(0.0, 0.0); p.boards],
             counted: vec![0.0; p.boards],
@@ -228,9 +236,11 @@ impl Sampler {
         let uptime = now.since(Nanos::ZERO).as_secs_f64();
         let gain = 1.0 - (-period / SHORT_WINDOW_S).exp();
         for (b, board) in self.last.boards.iter_mut().enumerate() {
-            board.pcb = Celsius(self.temperature.read(network.sensed_pcb(b), &mut self.rng));
-            board.chip = Celsius(self.temperature.read(network.sensed_die(b), &mut self.rng));
-            board.regulator = Celsius(self.temperature.read(network.regulator(b), &mut self.rng));
+            let [pcb, chip, regulator] = self.offsets[b];
+            let mut read = |celsius| Celsius(self.temperature.read(celsius, &mut self.rng));
+            board.pcb = read(network.sensed_pcb(b) + pcb);
+            board.chip = read(network.sensed_die(b) + chip);
+            board.regulator = read(network.regulator(b) + regulator);
             if period > 0.0 {
                 let (right, wrong) = std::mem::take(&mut self.pending[b]);
                 let right = count(right / self.answer, &mut self.rng) * self.answer;

@@ -49,6 +49,8 @@ pub(crate) struct Network {
     boards: usize,
     columns_per_board: usize,
     chips_per_column: usize,
+    /// Leakage of each chip over the model's.
+    leakage: Vec<f64>,
     die: Vec<f64>,
     sink: Vec<f64>,
     pcb: Vec<f64>,
@@ -112,6 +114,7 @@ impl Network {
             boards: p.boards,
             columns_per_board: p.columns,
             chips_per_column: p.chips,
+            leakage: vec![1.0; columns * p.chips],
             die: chips(),
             sink: chips(),
             pcb: row(ambient),
@@ -131,6 +134,11 @@ impl Network {
                 pcb_flow: vec![0.0; columns + 1],
             },
         }
+    }
+
+    /// With chips that leak so many times as much as the model's, in the order of the dies.
+    pub(crate) fn with_leakage(self, leakage: Vec<f64>) -> Network {
+        Network { leakage, ..self }
     }
 
     /// Advances by one tick.
@@ -202,8 +210,8 @@ impl Network {
     /// Leakage conductances, the voltage that each column gets, and the boards' power.
     fn currents(&mut self, drive: Drive) {
         let (law, s) = (&self.law, &mut self.scratch);
-        for (leakage, die) in s.leakage.iter_mut().zip(&self.die) {
-            *leakage = law.leakage * exp((die - 80.0) * law.per_fold);
+        for ((leakage, die), own) in s.leakage.iter_mut().zip(&self.die).zip(&self.leakage) {
+            *leakage = law.leakage * own * exp((die - 80.0) * law.per_fold);
         }
         let columns = s.conductance.len();
         for (board, switched) in s

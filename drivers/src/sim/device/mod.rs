@@ -24,6 +24,7 @@ use crate::sim::hashing::{Chips, Timeline, Work};
 use crate::sim::params::Params;
 use crate::sim::point::Point;
 use crate::sim::sensors::{Sampler, Sensors, Setting};
+use crate::sim::spread::Individual;
 use crate::sim::thermal::{Drive, Network};
 use crate::unit::OperatingPoint;
 
@@ -79,18 +80,24 @@ impl Device {
         if let Err(error) = params.check() {
             panic!("{error}");
         }
+        let Individual {
+            params,
+            leakage,
+            offsets,
+            serial,
+        } = Individual::of(params, seed);
         let ticks_per_sample = (params.sensor_period_s / params.tick_s).round().max(1.0);
         let mut device = Device {
             now: Nanos::ZERO,
             tick: Duration::from_secs_f64(params.tick_s),
             ticks: 0,
             ticks_per_sample: ticks_per_sample as u64,
-            point: Point::nominal(params),
-            network: Network::new(params, params.ambient_c),
-            chips: Chips::new(params, &mut seed::stream(seed, "sim/spread")),
+            point: Point::nominal(&params),
+            network: Network::new(&params, params.ambient_c).with_leakage(leakage),
+            chips: Chips::new(&params, &mut seed::stream(serial, "sim/spread")),
             timeline: Timeline::default(),
-            sampler: Sampler::new(params, seed::stream(seed, "sim/sensors")),
-            ambient: Ambient::new(params, seed::stream(seed, "sim/ambient")),
+            sampler: Sampler::new(&params, seed::stream(seed, "sim/sensors")).with_offsets(offsets),
+            ambient: Ambient::new(&params, seed::stream(seed, "sim/ambient")),
             tripped: false,
             faults: Faults::default(),
             shares: seed::stream(seed, "sim/shares"),
@@ -107,7 +114,7 @@ impl Device {
             cycles: 0.0,
             copies: VecDeque::new(),
             newest: None,
-            params: params.clone(),
+            params,
         };
         device.tick_end = Nanos::ZERO + device.tick;
         device.budget = Exp1.sample(&mut device.shares);

@@ -137,6 +137,11 @@ impl Params {
                 (low..=high).contains(&v)
             })?;
         }
+        for (name, value, most) in self.spread.figures() {
+            require(name, value, "within its limits", |v| {
+                (0.0..=most).contains(&v)
+            })?;
+        }
         // The die is the fastest node: beyond its time constant an Euler step overshoots.
         let die_time = self.die_j_k * self.die_sink_k_w;
         require("tick_s", self.tick_s, "shorter than the die's time", |v| {

@@ -1,0 +1,365 @@
+//! Three ways to pass for a unit that one has not, each tried: with a copy of its profile, with an old answer, and
+//! with the unit itself further away.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use rand_distr::{Distribution, Exp1};
+use thermine_drivers::clock::Nanos;
+use thermine_drivers::pow::Difficulty;
+use thermine_drivers::quantity::{Celsius, HashRate, Volts, Watts};
+use thermine_drivers::record::Verdict;
+use thermine_drivers::seed::{self, Rng};
+use thermine_drivers::sim::Params;
+use thermine_drivers::sim::layout::Origin;
+use thermine_drivers::stratum::factory::JobFactory;
+use thermine_drivers::stratum::request::Submit;
+use thermine_drivers::stratum::verifier::{Verifier, job_id};
+use thermine_drivers::substrate::{
+    Drive, Observation, Outcome, Provenance, Refused, Sample, Substrate, SubstrateError,
+};
+use thermine_drivers::unit::{Board, Telemetry};
+
+use super::challenge::{Challenge, Plan};
+use super::features::Features;
+
+/// Time from a job to the first hash on it that the emulator pretends, s: the middle of what an S9 takes.
+const PRETENDED_SWITCH_S: f64 = 0.022;
+
+/// Hashes that a share of the replay takes on average: the scale at which simulated units hash.
+pub(crate) const HASHES_PER_SHARE: f64 = 64.0;
+
+/// A program that has no such unit but knows its profile: what each feature is on average.
+pub(crate) struct Emulator<'a> {
+    plan: &'a Plan,
+    params: Params,
+    features: &'a Features,
+    /// Mean of each feature; `None` of what the unit does not say.
+    known: Vec<Option<f64>>,
+    now: Nanos,
+    job: u64,
+    rng: Rng,
+}
+
+impl<'a> Emulator<'a> {
+    /// One that knows `known`, the mean of each of `features`. `None` of a model whose nonces it cannot form.
+    pub(crate) fn new(
+        plan: &'a Plan,
+        features: &'a Features,
+        known: Vec<Option<f64>>,
+        seed: u64,
+    ) -> Option<Emulator<'a>> {
+        Some(Emulator {
+            plan,
+            params: Params::of(plan.model)?,
+            features,
+            known,
+            now: Nanos::ZERO,
+            job: 0,
+            rng: seed::stream(seed, "puf/emulator"),
+        })
+    }
+
+    fn value(&self, name: &str) -> Option<f64> {
+        let place = self.features.list.iter().position(|f| f.name == name)?;
+        *self.known.get(place)?
+    }
+
+    /// The values of all features whose name begins so, in order.
+    fn values(&self, prefix: &str) -> Vec<f64> {
+        let list = self.features.list.iter().zip(&self.known);
+        list.filter(|(feature, _)| feature.name.starts_with(prefix))
+            .filter_map(|(_, known)| *known)
+            .collect()
+    }
+
+    /// Draws an index in proportion to `weights`; any of `n` if there are none.
+    fn draw(&mut self, weights: &[f64], n: u8) -> u8 {
+        let total: f64 = weights.iter().map(|w| w.max(0.0)).sum();
+        if total <= 0.0 {
+            return self.rng.random_range(0..n.max(1));
+        }
+        let mut rest = self.rng.random::<f64>() * total;
+        let found = weights.iter().position(|weight| {
+            rest -= weight.max(0.0);
+            rest < 0.0
+        });
+        found.unwrap_or(0) as u8
+    }
+
+    fn telemetry(&self, place: &str) -> Telemetry {
+        let boards = (0..self.params.boards).map(|board| {
+            let of = |what: &str| self.value(&format!("{place}: board {board} {what}"));
+            let errors = of("wrong answers/s");
+            Board {
+                slot: board as u8,
+                pcb_temp: of("circuit board °C").map(Celsius),
+                chip_temp: of("chip °C").map(Celsius),
+                regulator_temp: of("regulator °C").map(Celsius),
+                hash_rate: of("GH/s").map(|rate| HashRate(rate * 1e9)),
+                hardware_errors: errors
+                    .map(|rate| (rate * self.now.since(Nanos::ZERO).as_secs_f64()) as u64),
+                ..Board::default()
+            }
+        });
+        Telemetry {
+            taken: self.now,
+            boards: boards.collect(),
+            power: self.value(&format!("{place}: power W")).map(Watts),
+            core_voltage: self.value(&format!("{place}: core V")).map(Volts),
+            ..Telemetry::default()
+        }
+    }
+}
+
+impl Substrate for Emulator<'_> {
+    async fn step(&mut self, drive: &Drive) -> Result<Observation, SubstrateError> {
+        let place = self.plan.places.iter().find(|place| {
+            place.frequency_mhz == drive.point.frequency.map(|f| f.0) && place.duty == drive.duty
+        });
+        let place = place.map_or("", |place| place.name.as_str()).to_string();
+        let started = self.now;
+        self.job += 1;
+        let rate = self
+            .value(&format!("{place}: ln shares/s"))
+            .map_or(1.0, f64::exp);
+        let shares = drive.pace.shares;
+        let each = ((f64::from(shares) / rate - PRETENDED_SWITCH_S) / f64::from(shares)).max(1e-4);
+        let (chips, cores) = (
+            self.values(&format!("{place}: chip ")),
+            self.values("core "),
+        );
+        let layout = self.params.layout;
+        let mut at = PRETENDED_SWITCH_S;
+        let mut samples = Vec::new();
+        for _ in 0..shares {
+            let wait: f64 = Exp1.sample(&mut self.rng);
+            at += wait * each;
+            let chip = self.draw(&chips, (self.params.columns * self.params.chips) as u8);
+            let core = layout.core(self.draw(&cores, layout.cores()));
+            let counter = self.rng.random_range(0..layout.counters());
+            let origin = Origin {
+                chip,
+                core,
+                counter,
+            };
+            samples.push(Sample {
+                job: self.job,
+                arrived: started + Duration::from_secs_f64(at),
+                since_job: Duration::from_secs_f64(at),
+                nonce: layout.encode(origin),
+                difficulty: drive.difficulty.get() / (1.0 - self.rng.random::<f64>()),
+            });
+        }
+        self.now = started + Duration::from_secs_f64(at).max(drive.pace.hold);
+        Ok(Observation {
+            started,
+            ended: self.now,
+            outcome: Outcome::Answered,
+            jobs: 1,
+            shares: samples,
+            refused: Refused::default(),
+            telemetry: Some(self.telemetry(&place)),
+        })
+    }
+
+    fn provenance(&self) -> Provenance {
+        Provenance::Simulated
+    }
+}
+
+/// A unit at the far end of a longer way: each job and the answers to it take `delay` longer, both ways together.
+pub(crate) struct Relayed<S> {
+    unit: S,
+    delay: Duration,
+    /// What all delays so far add up to.
+    late: Duration,
+}
+
+impl<S> Relayed<S> {
+    pub(crate) fn new(unit: S, delay: Duration) -> Relayed<S> {
+        Relayed {
+            unit,
+            delay,
+            late: Duration::ZERO,
+        }
+    }
+}
+
+impl<S: Substrate> Substrate for Relayed<S> {
+    async fn step(&mut self, drive: &Drive) -> Result<Observation, SubstrateError> {
+        let mut seen = self.unit.step(drive).await?;
+        seen.started = seen.started + self.late;
+        self.late += self.delay;
+        for share in &mut seen.shares {
+            share.arrived = share.arrived + self.late;
+            share.since_job += self.delay;
+        }
+        seen.ended = seen.ended + self.late;
+        if let Some(reading) = &mut seen.telemetry {
+            reading.taken = reading.taken + self.late;
+        }
+        Ok(seen)
+    }
+
+    fn provenance(&self) -> Provenance {
+        self.unit.provenance()
+    }
+}
+
+/// Shares of one challenge sent as answers to another: found by hashing, and judged as a server judges them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Replayed {
+    /// Shares that were found, all valid for the challenge that they were found for.
+    pub(crate) shares: u64,
+    /// Of these, accepted as answers to the other.
+    pub(crate) accepted: u64,
+    /// Accepted when sent a second time for the challenge that they were found for.
+    pub(crate) twice: u64,
+}
+
+/// Finds a share for each counting step of `old`, and sends it for the step of `new` in the same place.
+pub(crate) fn replay(old: &Challenge, new: &Challenge) -> Replayed {
+    let mut sums = Replayed {
+        shares: 0,
+        accepted: 0,
+        twice: 0,
+    };
+    let difficulty = Difficulty::new(old.plan.difficulty).unwrap_or(Difficulty::ONE);
+    let scale = HASHES_PER_SHARE / difficulty.hashes();
+    let extranonce1 = vec![0, 0, 0, 7];
+    let verifier = || Verifier::new(extranonce1.clone(), 4, scale);
+    let (mut at_old, mut at_new) = (verifier(), verifier());
+    let algorithm = old.plan.model.algorithm();
+    let factory = |challenge: &Challenge| {
+        JobFactory::new(seed::stream(challenge.seed, "jobs")).with_algorithm(algorithm)
+    };
+    let (mut old_jobs, mut new_jobs) = (factory(old), factory(new));
+    for (step, other) in old.steps().iter().zip(new.steps()) {
+        let job = old_jobs.next(step.drive.word, 1_700_000_000, 8);
+        let next = new_jobs.next(other.drive.word, 1_700_000_000, 8);
+        let serial = job.serial;
+        let ntime = job.work.ntime;
+        at_old.issue(serial, job.work, difficulty, Nanos::ZERO, true);
+        at_new.issue(next.serial, next.work, difficulty, Nanos::ZERO, true);
+        let mut share = Submit {
+            user: String::new(),
+            job_id: job_id(serial),
+            extranonce2: vec![0; 4],
+            ntime,
+            nonce: 0,
+            version_bits: None,
+        };
+        // A thousand times as many hashes as a share takes: it is found but for one time in e^1000.
+        let most = (1000.0 * HASHES_PER_SHARE) as u32;
+        let found = (0..most).find(|nonce| {
+            share.nonce = *nonce;
+            at_old.judge(&share).verdict == Verdict::Accepted
+        });
+        if found.is_some() {
+            sums.shares += 1;
+            sums.accepted += u64::from(at_new.judge(&share).verdict == Verdict::Accepted);
+            sums.twice += u64::from(at_old.judge(&share).verdict == Verdict::Accepted);
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::challenge::tests::plan;
+    use super::super::response;
+    use super::*;
+    use thermine_drivers::record::Recorder;
+    use thermine_drivers::sim::Device;
+    use thermine_drivers::substrate::{Discipline, Replay, Twin};
+    use thermine_drivers::units::Model;
+
+    fn twin(seed: u64) -> Twin {
+        let model = Model::AntminerS9;
+        Twin::new(
+            Device::warm(&Params::s9(), seed),
+            model,
+            Discipline::Dialogue,
+            model.switch_dead_time(),
+            seed::stream(seed, "twin"),
+            Recorder::discard(),
+        )
+    }
+
+    #[tokio::test]
+    async fn old_shares_do_not_answer_new_jobs() {
+        let plan = plan(40, 3);
+        let (old, new) = (Challenge::new(&plan, 1), Challenge::new(&plan, 2));
+        let sums = replay(&old, &new);
+        assert_eq!(sums.shares, 82);
+        // 1.3 expected by chance at the simulation's scale; 10 has a probability of 10⁻⁶.
+        assert!(sums.accepted < 10 && sums.twice == 0, "{sums:?}");
+        assert_eq!(
+            replay(&old, &old).accepted,
+            82,
+            "the attack works where nothing is fresh"
+        );
+
+        // And the program's own replay refuses to answer another challenge.
+        let mut unit = Replay::new(std::iter::empty(), Provenance::Simulated);
+        assert!(response::put(&new, &mut unit, || ()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_relay_delays_every_answer_and_changes_nothing_else() {
+        let plan = plan(4, 5);
+        let challenge = Challenge::new(&plan, 1);
+        let near = response::put(&challenge, &mut twin(1), || ()).await;
+        let near = near.expect("answered");
+        let mut far = Relayed::new(twin(1), Duration::from_millis(30));
+        let far = response::put(&challenge, &mut far, || ()).await;
+        let far = far.expect("answered");
+        let soonest = |r: &response::Response| r.soonest(&plan).expect("answers");
+        assert!((soonest(&far) - soonest(&near) - 0.03).abs() < 1e-9);
+        let nonces = |r: &response::Response| -> Vec<u32> {
+            let steps = r.places.iter().flatten();
+            steps.flat_map(|s| &s.shares).map(|s| s.nonce).collect()
+        };
+        assert_eq!(nonces(&near), nonces(&far));
+        for step in far.places.iter().flatten() {
+            assert!(
+                step.shares
+                    .iter()
+                    .all(|s| s.arrived > step.started && s.arrived <= step.ended)
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_emulator_shows_what_it_knows() {
+        let plan = plan(40, 50);
+        let features = Features::of(&plan);
+        let mut known: Vec<Option<f64>> = vec![None; features.list.len()];
+        let mut set = |name: &str, value: f64| {
+            let place = features.list.iter().position(|f| f.name == name);
+            known[place.expect(name)] = Some(value);
+        };
+        for chip in 0..63 {
+            for place in ["rated", "edge"] {
+                let rate = if chip == 9 { 5.0 } else { 58.0 / 62.0 };
+                set(&format!("{place}: chip {chip}"), rate);
+            }
+        }
+        set("rated: ln shares/s", 10f64.ln());
+        set("rated: board 1 chip °C", 71.5);
+        let mut emulator = Emulator::new(&plan, &features, known, 1).expect("an S9");
+        let challenge = Challenge::new(&plan, 3);
+        let response = response::put(&challenge, &mut emulator, || ()).await;
+        let values = features.values(&plan, &response.expect("answered"), 40);
+        let value = |name: &str| {
+            let place = features.list.iter().position(|f| f.name == name);
+            values[place.expect(name)]
+        };
+        // 2,000 shares, 159 of chip 9: standard deviation 0.38.
+        assert!((value("rated: chip 9").expect("seen") - 5.0).abs() < 1.6);
+        assert!((value("rated: ln shares/s").expect("seen") - 10f64.ln()).abs() < 0.1);
+        assert_eq!(value("rated: board 1 chip °C"), Some(71.5));
+        assert_eq!(value("rated: board 0 chip °C"), None);
+    }
+}

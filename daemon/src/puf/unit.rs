@@ -1,0 +1,216 @@
+//! The unit that is asked: over its wire or in process, its answers recorded in a capture.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rand::RngExt;
+use thermine_drivers::record::Recorder;
+use thermine_drivers::seed;
+use thermine_drivers::sim::{Device, Params, Spread};
+use thermine_drivers::substrate::{Discipline, Provenance, Twin};
+use thermine_drivers::units::Model;
+
+use super::challenge::{Challenge, Plan};
+use super::response::{self, Response};
+use super::{Asked, By};
+use crate::config::Config;
+use crate::experiment::arms::twin_params;
+use crate::report::progress::Progress;
+use crate::rig::Rig;
+use crate::store::{RunMeta, Store};
+
+/// Name of the capture in the report folder.
+const CAPTURE: &str = "capture.sqlite";
+
+/// Name of its stream.
+const STREAM: &str = "puf";
+
+/// The unit of `asked`, as configured.
+///
+/// # Errors
+/// If it cannot be used, or cannot be asked in this way.
+pub(crate) fn config(asked: &Asked) -> Result<Config> {
+    let mut config = match &asked.config {
+        Some(path) => Config::load(path)?,
+        None => Config::simulated(asked.unit.model())?,
+    };
+    match &mut config.unit.simulated {
+        Some(simulated) => {
+            if let Some(serial) = asked.serial {
+                simulated.spread = Spread::assumed(serial);
+            }
+        }
+        None if asked.serial.is_some() || asked.by == By::Twin => bail!(
+            "--serial and --by twin are for simulated units, but {} is not configured as one",
+            config.unit.name
+        ),
+        None => {}
+    }
+    twin_params(&config)
+        .context("a unit without a twin has no simulated others to be held against")?;
+    Ok(config)
+}
+
+/// Physics of the unit's model as it is configured, but for what is its own.
+pub(crate) fn model_params(config: &Config) -> Result<Params> {
+    let params = twin_params(config)?;
+    let point = config.point.operating_point();
+    Ok(Params {
+        silicon: Params::default().silicon,
+        spread: Spread::default(),
+        frequency_mhz: point.frequency.map_or(params.frequency_mhz, |f| f.0),
+        voltage_v: point.voltage.map_or(params.voltage_v, |v| v.0),
+        fan: point.fan.unwrap_or(params.fan),
+        ..params
+    })
+}
+
+/// Whether the unit's clock can be set in the way that it is asked.
+pub(crate) fn settable(model: Model, by: By) -> bool {
+    by == By::Twin || model == Model::LuckyMinerLv06
+}
+
+/// `seed`, or one from the system that nobody can know.
+pub(crate) fn fresh(seed: Option<u64>) -> Result<u64> {
+    match seed {
+        Some(seed) => Ok(seed),
+        None => {
+            let mut bytes = [0; 8];
+            getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
+            // A capture keeps its seed as a signed number.
+            Ok(u64::from_le_bytes(bytes) >> 1)
+        }
+    }
+}
+
+/// What a unit answered, and where that is recorded.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) responses: Vec<Response>,
+    pub(crate) challenges: Vec<u64>,
+    pub(crate) capture: PathBuf,
+    pub(crate) provenance: Provenance,
+    pub(crate) config_hash: String,
+}
+
+/// Puts `blocks` challenges of `plan`, one after another, to the unit of `config`.
+///
+/// # Errors
+/// If the unit or the capture fails; what was recorded until then is kept.
+pub(crate) fn ask(
+    asked: &Asked,
+    config: &Config,
+    plan: &Plan,
+    (purpose, blocks, seed): (&str, u32, u64),
+    folder: &Path,
+) -> Result<Answered> {
+    let provenance = match config.unit.simulated {
+        Some(_) => Provenance::Simulated,
+        None => Provenance::Device,
+    };
+    let mut rng = seed::stream(seed, "puf/challenges");
+    let challenges: Vec<u64> = (0..blocks).map(|_| rng.random()).collect();
+    let (text, config_hash) = config.fingerprint()?;
+    let meta = RunMeta {
+        seed,
+        config: text,
+        config_hash: config_hash.clone(),
+        task: serde_json::json!({ "puf": { purpose: { "plan": plan, "challenges": challenges } } }),
+        provenance: provenance.clone(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let capture = folder.join(CAPTURE);
+    let store = Store::create(&capture, &meta)?;
+    let recorder = store.stream(STREAM);
+    let put = runtime.block_on(async {
+        tokio::select! {
+            put = drive(asked, config, plan, &challenges, seed, recorder) => put,
+            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        }
+    });
+    let state = match &put {
+        Ok(_) => "finished".to_string(),
+        Err(error) => format!("failed: {error:#}"),
+    };
+    let finished = store.finish(&state);
+    // Waits for the tasks that hold sockets, but not for ever.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    let responses = put.with_context(|| {
+        format!(
+            "the unit did not answer to the end; what was recorded until then is in {}",
+            capture.display()
+        )
+    })?;
+    finished?;
+    Ok(Answered {
+        responses,
+        challenges,
+        capture,
+        provenance,
+        config_hash,
+    })
+}
+
+async fn drive(
+    asked: &Asked,
+    config: &Config,
+    plan: &Plan,
+    challenges: &[u64],
+    seed: u64,
+    recorder: Recorder,
+) -> Result<Vec<Response>> {
+    let progress = Progress::default();
+    let steps = plan.places.len() * (plan.jobs as usize + 1) * challenges.len();
+    let bar = progress.bar("challenge", steps);
+    let model = config.unit.model;
+    if asked.by == By::Twin {
+        let mut device = Device::warm(&twin_params(config)?, seed);
+        device.set_operating_point(&config.point.operating_point());
+        let mut twin = Twin::new(
+            device,
+            model,
+            Discipline::Dialogue,
+            model.switch_dead_time(),
+            seed::stream(seed, "twin"),
+            recorder,
+        );
+        return all(&mut twin, plan, challenges, || bar.step()).await;
+    }
+    let mut rig = Rig::new(config.clock())?;
+    let mut unit = rig.attach(config, seed).await?;
+    progress.say(&format!("waiting for {}", unit.instructions()));
+    let answered = async {
+        for remark in unit.ready().await? {
+            progress.say(&remark);
+        }
+        let mut driven = unit.drive(Discipline::Dialogue, recorder)?;
+        let responses = all(&mut driven, plan, challenges, || bar.step()).await?;
+        unit.release(driven).await?;
+        Ok(responses)
+    }
+    .await;
+    if !unit.end().await {
+        progress.say("the unit has NOT confirmed its safe operating point: look after it");
+    }
+    if answered.is_ok() {
+        rig.close().await;
+    }
+    answered
+}
+
+async fn all<S: thermine_drivers::substrate::Substrate>(
+    unit: &mut S,
+    plan: &Plan,
+    challenges: &[u64],
+    progress: impl Fn(),
+) -> Result<Vec<Response>> {
+    let mut responses = Vec::new();
+    for seed in challenges {
+        let challenge = Challenge::new(plan, *seed);
+        responses.push(response::put(&challenge, unit, &progress).await?);
+    }
+    Ok(responses)
+}

@@ -1,0 +1,219 @@
+//! Units told apart by how they answer: enrolled and verified over real sockets, and what must be refused.
+
+#![expect(clippy::print_stdout, reason = "a skipped test says why")]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn thermine(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_thermine"))
+        .env("RUST_BACKTRACE", "0")
+        .env_remove("THERMINE_PUF_KEY")
+        .arg("puf")
+        .args(args)
+        .output()
+        .expect("started")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What it says if it goes well.
+fn success(args: &[&str]) -> String {
+    let output = thermine(args);
+    assert!(
+        output.status.success(),
+        "{args:?}: {}",
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+}
+
+/// What it says, to either side, if it must not go well.
+fn failure(args: &[&str]) -> String {
+    let output = thermine(args);
+    assert!(!output.status.success(), "{args:?} succeeded");
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+fn path(dir: &Path, name: &str) -> String {
+    dir.join(name).to_str().expect("UTF-8").to_string()
+}
+
+fn key(dir: &Path, name: &str, byte: &str) -> String {
+    let file: PathBuf = dir.join(name);
+    std::fs::write(&file, byte.repeat(32)).expect("written");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("set");
+    path(dir, name)
+}
+
+/// An LV06 on real sockets, of which a challenge takes some 200 s of its own time.
+const UNIT: [&str; 2] = ["--unit", "lv06"];
+const SMALL: [&str; 10] = [
+    "--blocks",
+    "3",
+    "--jobs",
+    "12",
+    "--shares",
+    "4",
+    "--others",
+    "16",
+    "--other-sessions",
+    "4",
+];
+
+#[test]
+fn a_unit_is_known_again_on_its_wire_and_another_is_not() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mine, other) = (
+        key(dir.path(), "mine.key", "5e"),
+        key(dir.path(), "other.key", "a7"),
+    );
+    let profile = path(dir.path(), "unit-1.json");
+    let out = path(dir.path(), "enrol");
+    let mut args = vec!["enroll", "--serial", "1", "--seed", "1", "--key", &mine];
+    args.extend(["--profile", &profile, "--out", &out]);
+    args.extend(UNIT);
+    args.extend(SMALL);
+    let said = success(&args);
+    assert!(
+        said.contains("simulated") && said.contains("288 shares that count"),
+        "{said}"
+    );
+    assert!(!said.contains("5e5e"), "the key is never shown: {said}");
+    let stored = std::fs::read_to_string(&profile).expect("a profile");
+    assert!(!stored.contains("5e5e"));
+
+    let verify = |serial: &str, key: &str, file: &str, out: &str| -> Vec<String> {
+        let out = path(dir.path(), out);
+        let mut args = vec!["verify", file, "--serial", serial, "--seed", "2"];
+        args.extend(["--key", key, "--out", &out, "--false-accept", "0.1"]);
+        args.extend(UNIT);
+        args.iter().map(ToString::to_string).collect()
+    };
+    let borrowed = |args: &[String], judged: &dyn Fn(&[&str]) -> String| {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        judged(&args)
+    };
+    let said = borrowed(&verify("1", &mine, &profile, "same"), &success);
+    assert!(said.contains("ACCEPTED"), "{said}");
+    let decision = std::fs::read_to_string(dir.path().join("same/decision.json"));
+    let decision: Value = serde_json::from_str(&decision.expect("written")).expect("JSON");
+    assert_eq!(
+        (&decision["provenance"], &decision["fresh"]),
+        (&"simulated".into(), &false.into())
+    );
+    assert!(dir.path().join("same/capture.sqlite").exists());
+    let said = borrowed(&verify("2", &mine, &profile, "another"), &failure);
+    assert!(said.contains("REJECTED"), "{said}");
+
+    // Profiles that are not as they were signed are refused before any unit is asked.
+    let said = borrowed(&verify("1", &other, &profile, "no"), &failure);
+    assert!(said.contains("signed with another key"), "{said}");
+    let changed = path(dir.path(), "changed.json");
+    let text = stored.replacen("\"blocks\":3", "\"blocks\":4", 1);
+    assert_ne!(text, stored);
+    std::fs::write(&changed, text).expect("written");
+    let said = borrowed(&verify("1", &mine, &changed, "no"), &failure);
+    assert!(said.contains("changed after it was signed"), "{said}");
+    assert!(!dir.path().join("no").exists(), "nobody was asked");
+}
+
+#[test]
+fn a_key_is_asked_for_and_must_be_ones_own() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let said = failure(&["enroll", "--out", &path(dir.path(), "a")]);
+    assert!(
+        said.contains("--key") && said.contains("openssl rand"),
+        "{said}"
+    );
+    let open = key(dir.path(), "open.key", "5e");
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).expect("set");
+    let said = failure(&["verify", "none.json", "--key", &open]);
+    assert!(
+        said.contains("mode is 644") && !said.contains("5e5e"),
+        "{said}"
+    );
+    let fine = key(dir.path(), "fine.key", "5e");
+    let said = failure(&["verify", "none.json", "--key", &fine]);
+    assert!(said.contains("none.json"), "{said}");
+}
+
+#[test]
+fn a_real_capture_holds_no_fingerprint_that_its_shares_could_show() {
+    let csv =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/antminer-s9-shares.csv");
+    if !csv.exists() {
+        println!("skipped: {} is not there", csv.display());
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = path(dir.path(), "real");
+    let said = success(&["report", csv.to_str().expect("UTF-8"), "--out", &out]);
+    assert!(said.contains("No fingerprint"), "{said}");
+    let report = std::fs::read_to_string(dir.path().join("real/report.json")).expect("a report");
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let number = |pointer: &str| -> f64 {
+        let value = report.pointer(pointer).and_then(Value::as_f64);
+        value.unwrap_or_else(|| panic!("{pointer}"))
+    };
+    let near = |pointer: &str, expected: f64| {
+        let value = number(pointer);
+        assert!((value - expected).abs() < 5e-4, "{pointer}: {value}");
+    };
+    // Counted apart from this program, with a few lines of Python, over the file's 1,572 different shares of 1,600.
+    assert_eq!(number("/shares"), 1572.0);
+    assert_eq!(number("/strange"), 0.0);
+    near("/chips/evenness/chi2", 73.4542);
+    near("/cores/evenness/chi2", 106.8168);
+    near("/chips/halves/r/value", 0.2456);
+    near("/chips/alternate/r/value", 0.2259);
+    near("/cores/halves/r/value", 0.0164);
+    near("/cores/alternate/r/value", 0.0233);
+    near("/chips/smallest_weakness", 3.2 / (1572f64 / 63.0).sqrt());
+    assert_eq!(report["provenance"]["replayed"], "device");
+}
+
+#[test]
+fn a_fleet_is_reported_with_its_plots() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = path(dir.path(), "fleet");
+    let said = success(&[
+        "report",
+        "--unit",
+        "lv06",
+        "--fleet",
+        "8",
+        "--sessions",
+        "4",
+        "--jobs",
+        "4",
+        "--shares",
+        "4",
+        "--seed",
+        "5",
+        "--out",
+        &out,
+    ]);
+    for part in [
+        "simulated",
+        "seed 5",
+        "units all alike",
+        "cloned",
+        "replayed",
+        "relayed",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    for file in ["report.json", "roc.svg", "shares.svg"] {
+        assert!(dir.path().join("fleet").join(file).exists(), "{file}");
+    }
+    let said = failure(&["report", "--unit", "bm1387", "--out", &out]);
+    assert!(said.contains("no twin"), "{said}");
+}

@@ -1,0 +1,165 @@
+//! An enrolled unit, and how much likelier further blocks are if they are its own.
+
+use serde::{Deserialize, Serialize};
+
+use super::population::{Population, mean};
+
+/// Weight of the population's variance within a unit beside a unit's own, in blocks. Ten blocks alone would know
+/// a variance to half of it, and the error would add up over all components.
+pub const PRIOR_BLOCKS: f64 = 100.0;
+
+/// A unit's mean and covariance, in the components of its population, where the pooled covariance is the identity:
+/// the unit's own is shrunk to its diagonal and, with weight [`PRIOR_BLOCKS`], to that.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Blocks that it was enrolled from.
+    pub blocks: usize,
+    /// Mean of each component over them.
+    pub mean: Vec<f64>,
+    /// Variance of each component within the unit, shrunk.
+    pub variance: Vec<f64>,
+}
+
+/// Blocks that are to be judged, in the population's components.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    blocks: usize,
+    mean: Vec<f64>,
+}
+
+impl Profile {
+    /// The unit that gave `blocks` of features; `None` of no blocks, or of ones that are not of `population`.
+    pub fn enrol(population: &Population, blocks: &[Vec<f64>]) -> Option<Profile> {
+        let components = of(population, blocks)?;
+        let mean = mean(&components);
+        let variance = (0..mean.len())
+            .map(|j| {
+                let squares: f64 = components.iter().map(|z| (z[j] - mean[j]).powi(2)).sum();
+                (PRIOR_BLOCKS + squares) / (PRIOR_BLOCKS + (components.len() - 1) as f64)
+            })
+            .collect();
+        Some(Profile {
+            blocks: components.len(),
+            mean,
+            variance,
+        })
+    }
+
+    /// Logarithm (natural) of the likelihood of `answer` if it is this unit's, over that if it is another unit's of
+    /// the population. Above 0 speaks for this unit.
+    ///
+    /// What is known of the unit's true mean is normal: b/(b + s/n) · z̄, with variance b·(s/n)/(b + s/n), of n
+    /// blocks with mean z̄ and variance s, where b is the variance between units.
+    pub fn log_ratio(&self, population: &Population, answer: &Answer) -> f64 {
+        let (n, k) = (self.blocks as f64, answer.blocks as f64);
+        let own = self.mean.iter().zip(&self.variance);
+        let terms = own.zip(&population.between).zip(&answer.mean);
+        terms
+            .map(|(((mean, s), b), x)| {
+                let known = s / n;
+                let expected = b / (b + known) * mean;
+                let variance = b * known / (b + known) + s / k;
+                log_normal(x - expected, variance) - log_normal(*x, b + 1.0 / k)
+            })
+            .sum()
+    }
+
+    /// Distance of `answer` from the unit in standard deviations within a unit, the root of the mean square over all
+    /// components: about 1 for the unit itself. `None` without components.
+    pub fn distance(&self, answer: &Answer) -> Option<f64> {
+        if answer.mean.is_empty() {
+            return None;
+        }
+        let scatter = 1.0 / self.blocks as f64 + 1.0 / answer.blocks as f64;
+        let squares: f64 = answer
+            .mean
+            .iter()
+            .zip(&self.mean)
+            .map(|(x, mean)| (x - mean).powi(2) / scatter)
+            .sum();
+        Some((squares / answer.mean.len() as f64).sqrt())
+    }
+
+    /// Whether it can be one of `population`: a file may hold anything.
+    pub fn is_sound(&self, population: &Population) -> bool {
+        let p = population.between.len();
+        self.blocks > 0
+            && self.mean.len() == p
+            && self.variance.len() == p
+            && self.mean.iter().all(|x| x.is_finite())
+            && self.variance.iter().all(|s| s.is_finite() && *s > 0.0)
+    }
+}
+
+impl Answer {
+    /// Of `blocks` of features; `None` of no blocks, or of ones that are not of `population`.
+    pub fn of(population: &Population, blocks: &[Vec<f64>]) -> Option<Answer> {
+        let components = of(population, blocks)?;
+        Some(Answer {
+            blocks: components.len(),
+            mean: mean(&components),
+        })
+    }
+}
+
+fn of(population: &Population, blocks: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
+    let components: Option<Vec<_>> = blocks.iter().map(|b| population.components(b)).collect();
+    components.filter(|components| !components.is_empty())
+}
+
+/// Logarithm of a normal density at `x` off its mean, without its constant.
+fn log_normal(x: f64, variance: f64) -> f64 {
+    -0.5 * (variance.ln() + x * x / variance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::population::tests::fleet;
+    use super::*;
+
+    #[test]
+    fn by_hand_in_one_dimension() {
+        let population: Population = serde_json::from_str(
+            r#"{"units": 9, "blocks": 90, "mean": [5.0], "basis": [2.0], "between": [4.0],
+                "within_lambda": 0.0, "between_lambda": 0.0}"#,
+        )
+        .expect("a population");
+        // 5.5 and 6.5 are the components 1 and 3: mean 2, squares 2.
+        let profile = Profile::enrol(&population, &[vec![5.5], vec![6.5]]).expect("enrolled");
+        let s = (PRIOR_BLOCKS + 2.0) / (PRIOR_BLOCKS + 1.0);
+        assert_eq!((profile.mean[0], profile.variance[0]), (2.0, s));
+        let answer = Answer::of(&population, &[vec![6.0]]).expect("a block");
+        let ratio = profile.log_ratio(&population, &answer);
+        let expected = 4.0 / (4.0 + s / 2.0) * 2.0;
+        let variance = 4.0 * (s / 2.0) / (4.0 + s / 2.0) + s;
+        let by_hand = -0.5 * (variance.ln() + (2.0f64 - expected).powi(2) / variance)
+            + 0.5 * (5.0f64.ln() + 4.0 / 5.0);
+        assert!((ratio - by_hand).abs() < 1e-12 && ratio > 0.0);
+        assert_eq!(profile.distance(&answer), Some(0.0));
+        assert_eq!(Answer::of(&population, &[]), None);
+        assert_eq!(Answer::of(&population, &[vec![f64::NAN]]), None);
+    }
+
+    #[test]
+    fn the_ratio_means_what_it_says() {
+        // The expectation of exp(ratio) over other units is 1 (Turing): checked where it has a variance.
+        let all = fleet(400, 6, 1, 0.3, 1);
+        let population = Population::fit(&all[..200], &[0]).expect("fitted");
+        let rest = &all[200..];
+        let (mut sum, mut own, mut n) = (0.0, 0.0, 0.0);
+        for (i, unit) in rest.iter().enumerate() {
+            let profile = Profile::enrol(&population, &unit[..3]).expect("enrolled");
+            let ratio = |blocks| {
+                let answer = Answer::of(&population, blocks).expect("blocks");
+                profile.log_ratio(&population, &answer)
+            };
+            own += ratio(&unit[3..]);
+            for other in rest.iter().skip(i + 1).step_by(7) {
+                sum += ratio(&other[3..]).exp();
+                n += 1.0;
+            }
+        }
+        assert!((sum / n - 1.0).abs() < 0.1, "{}", sum / n);
+        assert!(own / 200.0 > 0.05, "own units are likelier");
+    }
+}

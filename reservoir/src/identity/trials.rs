@@ -1,0 +1,476 @@
+//! Scores of many units against many profiles: false accepts, false rejects, and where both are equal.
+//!
+//! A claim is accepted if its score is at least the threshold. Intervals are of two kinds. A bootstrap draws whole
+//! units, so that a claim of unit i to be unit j counts as often as i and j were drawn together; where nothing went
+//! wrong it has no width. Beside it stands an exact interval (Clopper and Pearson) of one claim per unit, which are
+//! nearly independent, as no two of them share both unit and profile.
+
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use crate::bootstrap::Estimate;
+use crate::describe::exact;
+use crate::random;
+
+/// Points of a curve at the most.
+const MOST_POINTS: usize = 400;
+
+/// One claim and what came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Unit that answered.
+    pub unit: usize,
+    /// Unit that it claimed to be; the claim is genuine if it is the same.
+    pub claimed: usize,
+    /// The score, a logarithm of a likelihood ratio; infinite if a claim was refused before it was weighed.
+    pub value: f64,
+    /// Distance of the answer from the profile.
+    pub distance: f64,
+}
+
+impl Score {
+    /// Whether the unit is the one that it claimed to be.
+    pub fn genuine(&self) -> bool {
+        self.unit == self.claimed
+    }
+}
+
+/// How intervals are resampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resampling {
+    /// Resamples.
+    pub resamples: usize,
+    /// Seed.
+    pub seed: u64,
+}
+
+/// A point of the receiver's operating characteristic.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Operating {
+    /// Claims are accepted from this score on.
+    pub threshold: f64,
+    /// Part of the false claims that are accepted.
+    pub false_accept: f64,
+    /// Part of the genuine claims that are rejected.
+    pub false_reject: f64,
+}
+
+/// A rate of errors with both intervals.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rate {
+    /// Claims.
+    pub claims: usize,
+    /// Those of them that went wrong.
+    pub wrong: usize,
+    /// The rate, with its interval by bootstrap over units.
+    pub over_units: Estimate,
+    /// The rate of one claim per unit, with its exact interval.
+    pub one_per_unit: Estimate,
+}
+
+/// All claims of an experiment.
+#[derive(Debug, Clone)]
+pub struct Trials {
+    units: usize,
+    /// In rising order of their value.
+    scores: Vec<Score>,
+}
+
+impl Trials {
+    /// Of `scores` in any order; those that are not a number are dropped. `None` without a genuine or without a
+    /// false claim.
+    pub fn new(mut scores: Vec<Score>) -> Option<Trials> {
+        scores.retain(|score| !score.value.is_nan());
+        // A stable order, so that equal scores keep theirs.
+        scores.sort_by(|a, b| a.value.total_cmp(&b.value));
+        let units = 1 + scores.iter().map(|s| s.unit.max(s.claimed)).max()?;
+        let genuine = scores.iter().filter(|score| score.genuine()).count();
+        (genuine > 0 && genuine < scores.len()).then_some(Trials { units, scores })
+    }
+
+    /// Genuine claims, and false ones.
+    pub fn counts(&self) -> (usize, usize) {
+        let genuine = self.scores.iter().filter(|score| score.genuine()).count();
+        (genuine, self.scores.len() - genuine)
+    }
+
+    /// The scores in rising order.
+    pub fn scores(&self) -> &[Score] {
+        &self.scores
+    }
+
+    /// The rate at which as many false claims are accepted as genuine ones rejected, interpolated between the
+    /// thresholds on either side; 2.5 % and 97.5 % quantiles over resamples of units.
+    pub fn equal_error(&self, resampling: Resampling) -> Estimate {
+        self.estimate(resampling, |weights| self.equal_at(weights).map(|(e, _)| e))
+    }
+
+    /// The threshold at which both rates are nearest to equal.
+    pub fn equal_threshold(&self) -> f64 {
+        self.equal_at(&vec![1.0; self.units])
+            .map_or(0.0, |(_, threshold)| threshold)
+    }
+
+    /// False accepts and false rejects at `threshold`.
+    pub fn rates(&self, threshold: f64, resampling: Resampling) -> (Rate, Rate) {
+        (
+            self.rate(false, resampling, |score| score.value >= threshold),
+            self.rate(true, resampling, |score| score.value < threshold),
+        )
+    }
+
+    /// Mean of `quantity` over the genuine or the false claims, with its interval over units.
+    pub fn mean_of(
+        &self,
+        genuine: bool,
+        resampling: Resampling,
+        quantity: impl Fn(&Score) -> f64,
+    ) -> Estimate {
+        self.estimate(resampling, |weights| {
+            self.weighted(weights, genuine, &quantity)
+        })
+    }
+
+    /// The characteristic, from the lowest threshold to the highest, thinned to a few hundred points.
+    pub fn characteristic(&self) -> Vec<Operating> {
+        let weights = vec![1.0; self.units];
+        let mut points = vec![Operating {
+            threshold: f64::NEG_INFINITY,
+            false_accept: 1.0,
+            false_reject: 0.0,
+        }];
+        self.sweep(&weights, |point| {
+            points.push(point);
+            true
+        });
+        let every = points.len().div_ceil(MOST_POINTS).max(1);
+        let last = points.len() - 1;
+        // Corners at the left end matter most: keep all with few false accepts.
+        let kept = |(i, point): (usize, Operating)| {
+            (i % every == 0 || i == last || point.false_accept < 0.001).then_some(point)
+        };
+        let mut points: Vec<Operating> = points.into_iter().enumerate().filter_map(kept).collect();
+        points
+            .dedup_by(|b, a| a.false_accept == b.false_accept && a.false_reject == b.false_reject);
+        points
+    }
+
+    /// Area under the characteristic: how often a genuine claim scores above a false one, equal scores counting half.
+    pub fn area(&self, resampling: Resampling) -> Estimate {
+        self.estimate(resampling, |weights| {
+            let (mut area, mut from) = (0.0, (1.0, 0.0));
+            self.sweep(weights, |point| {
+                let to = (point.false_accept, point.false_reject);
+                area += (from.0 - to.0) * (1.0 - 0.5 * (from.1 + to.1));
+                from = to;
+                true
+            })
+            .then_some(area)
+        })
+    }
+
+    /// Calls `visit` with the rates at each threshold that tells scores apart, rising, until it says to stop.
+    /// `false` if one kind of claims has no weight.
+    fn sweep(&self, weights: &[f64], mut visit: impl FnMut(Operating) -> bool) -> bool {
+        let (mut genuine, mut false_claims) = (0.0, 0.0);
+        for score in &self.scores {
+            *if score.genuine() {
+                &mut genuine
+            } else {
+                &mut false_claims
+            } += weight(weights, score);
+        }
+        if genuine <= 0.0 || false_claims <= 0.0 {
+            return false;
+        }
+        let (mut rejected, mut fallen) = (0.0, 0.0);
+        for (i, score) in self.scores.iter().enumerate() {
+            let weight = weight(weights, score);
+            if score.genuine() {
+                rejected += weight;
+            } else {
+                fallen += weight;
+            }
+            let next = self.scores.get(i + 1).map(|next| next.value);
+            if next == Some(score.value) {
+                continue;
+            }
+            let point = Operating {
+                threshold: next.unwrap_or(f64::INFINITY),
+                false_accept: (1.0 - fallen / false_claims).max(0.0),
+                false_reject: rejected / genuine,
+            };
+            if !visit(point) {
+                break;
+            }
+        }
+        true
+    }
+
+    /// Equal error rate and its threshold, of units that count so much; `None` if one kind of claims has none.
+    fn equal_at(&self, weights: &[f64]) -> Option<(f64, f64)> {
+        let (mut before, mut found) = ((1.0, 0.0), None);
+        let possible = self.sweep(weights, |point| {
+            let (accept, reject) = (point.false_accept, point.false_reject);
+            if reject >= accept {
+                // Where the straight line from the point before crosses the diagonal.
+                let (gap, over) = (before.0 - before.1, reject - accept);
+                let part = if gap + over > 0.0 {
+                    gap / (gap + over)
+                } else {
+                    0.0
+                };
+                found = Some((before.1 + part * (reject - before.1), point.threshold));
+                return false;
+            }
+            before = (accept, reject);
+            true
+        });
+        found.filter(|_| possible)
+    }
+
+    fn rate(&self, genuine: bool, resampling: Resampling, wrong: impl Fn(&Score) -> bool) -> Rate {
+        let of_kind = || {
+            self.scores
+                .iter()
+                .filter(|score| score.genuine() == genuine)
+        };
+        let single = self.one_per_unit(genuine);
+        let hits = single.iter().filter(|score| wrong(score)).count();
+        Rate {
+            claims: of_kind().count(),
+            wrong: of_kind().filter(|score| wrong(score)).count(),
+            over_units: self.mean_of(genuine, resampling, |score| {
+                f64::from(u8::from(wrong(score)))
+            }),
+            one_per_unit: exact::proportion(hits as u64, single.len() as u64).unwrap_or(Estimate {
+                value: 0.0,
+                low: 0.0,
+                high: 1.0,
+            }),
+        }
+    }
+
+    /// One claim of each unit: its own profile, or that of the next unit it was held against, going round. Of several
+    /// answers one whose rank goes round with the unit's number, so that all ranks come equally often.
+    fn one_per_unit(&self, genuine: bool) -> Vec<Score> {
+        (0..self.units)
+            .filter_map(|unit| {
+                let own = || {
+                    self.scores
+                        .iter()
+                        .filter(|s| s.unit == unit && s.genuine() == genuine)
+                };
+                let ahead = |score: &Score| (score.claimed + self.units - unit) % self.units;
+                let claimed = own().min_by_key(|score| ahead(score))?.claimed;
+                let answers: Vec<&Score> = own().filter(|s| s.claimed == claimed).collect();
+                answers.get(unit % answers.len()).map(|score| **score)
+            })
+            .collect()
+    }
+
+    fn weighted(
+        &self,
+        weights: &[f64],
+        genuine: bool,
+        quantity: impl Fn(&Score) -> f64,
+    ) -> Option<f64> {
+        let (mut sum, mut total) = (0.0, 0.0);
+        for score in self.scores.iter().filter(|s| s.genuine() == genuine) {
+            let weight = weight(weights, score);
+            if weight > 0.0 {
+                sum += weight * quantity(score);
+                total += weight;
+            }
+        }
+        (total > 0.0).then(|| sum / total)
+    }
+
+    /// `statistic` with all units counting once, and its quantiles over resamples of units.
+    fn estimate(
+        &self,
+        resampling: Resampling,
+        statistic: impl Fn(&[f64]) -> Option<f64>,
+    ) -> Estimate {
+        // Claims may concern only some of the units.
+        let mut present = vec![false; self.units];
+        for score in &self.scores {
+            present[score.unit] = true;
+            present[score.claimed] = true;
+        }
+        let present: Vec<usize> = (0..self.units).filter(|unit| present[*unit]).collect();
+        let mut rng = random::stream(resampling.seed, 14);
+        let mut values = Vec::with_capacity(resampling.resamples);
+        let mut weights = vec![0.0; self.units];
+        for _ in 0..resampling.resamples {
+            weights.fill(0.0);
+            for _ in &present {
+                weights[present[rng.random_range(0..present.len())]] += 1.0;
+            }
+            values.extend(statistic(&weights));
+        }
+        let value = statistic(&vec![1.0; self.units]).unwrap_or(f64::NAN);
+        values.sort_by(f64::total_cmp);
+        let quantile = |q: f64| match values.len() {
+            0 => value,
+            n => values[(q * (n - 1) as f64).round() as usize],
+        };
+        Estimate {
+            value,
+            low: quantile(0.025),
+            high: quantile(0.975),
+        }
+    }
+}
+
+fn weight(weights: &[f64], score: &Score) -> f64 {
+    if score.genuine() {
+        weights[score.unit]
+    } else {
+        weights[score.unit] * weights[score.claimed]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use statrs::distribution::{ContinuousCDF, Normal};
+
+    const FAST: Resampling = Resampling {
+        resamples: 200,
+        seed: 1,
+    };
+
+    fn score(unit: usize, claimed: usize, value: f64) -> Score {
+        Score {
+            unit,
+            claimed,
+            value,
+            distance: value,
+        }
+    }
+
+    /// Every one of `units` claims to be each, `repeats` times: scores N(0, 1), genuine ones `gap` higher, and
+    /// `own` of a standard deviation common to all claims of a unit.
+    fn normal(units: usize, repeats: usize, gap: f64, own: f64, seed: u64) -> Trials {
+        let mut rng = random::stream(seed, 7);
+        let mut scores = Vec::new();
+        for unit in 0..units {
+            let common = own * random::normal(&mut rng);
+            for claimed in 0..units {
+                for _ in 0..repeats {
+                    let shift = if unit == claimed { gap } else { 0.0 };
+                    let value = common + (1.0 - own * own).sqrt() * random::normal(&mut rng);
+                    scores.push(score(unit, claimed, shift + value));
+                }
+            }
+        }
+        Trials::new(scores).expect("both kinds")
+    }
+
+    #[test]
+    fn gaussians_give_the_closed_form() {
+        // Two normals of unit variance, d apart: EER = Φ(−d/2), area = Φ(d/√2).
+        let law = Normal::standard();
+        for (d, seed) in [(0.0, 1), (1.0, 2), (2.0, 3), (3.0, 4)] {
+            let trials = normal(60, 20, d, 0.0, seed);
+            let eer = trials.equal_error(FAST);
+            let exact = law.cdf(-d / 2.0);
+            // 1,200 genuine claims: a standard error of 0.014 at the most.
+            assert!((eer.value - exact).abs() < 0.04, "{d}: {eer:?} for {exact}");
+            assert!(
+                eer.low - 0.01 <= exact && exact <= eer.high + 0.01,
+                "{eer:?}"
+            );
+            let area = trials.area(FAST).value;
+            assert!((area - law.cdf(d / 2f64.sqrt())).abs() < 0.03, "{area}");
+        }
+    }
+
+    #[test]
+    fn the_interval_over_units_covers_what_one_over_claims_would_not() {
+        // Each unit has a score of its own in common: 400 claims of a unit are far from 400 claims.
+        let inside = (0..60)
+            .filter(|seed| {
+                let trials = normal(20, 2, 1.0, 0.7, 100 + seed);
+                let eer = trials.equal_error(FAST);
+                let exact = Normal::standard().cdf(-0.5);
+                eer.low <= exact && exact <= eer.high
+            })
+            .count();
+        // 57 expected; a bootstrap of 20 units covers somewhat less.
+        assert!(inside >= 49, "{inside} of 60");
+    }
+
+    #[test]
+    fn by_hand() {
+        let trials = Trials::new(vec![
+            score(0, 0, 3.0),
+            score(1, 1, 1.0),
+            score(0, 1, 2.0),
+            score(1, 0, 0.0),
+            score(1, 0, f64::NAN),
+        ])
+        .expect("both kinds");
+        assert_eq!(trials.counts(), (2, 2));
+        // At a threshold of 2 one of two is rejected and one of two accepted.
+        assert_eq!(trials.equal_error(FAST).value, 0.5);
+        assert_eq!(trials.equal_threshold(), 2.0);
+        let (accept, reject) = trials.rates(1.5, FAST);
+        assert_eq!((accept.wrong, accept.claims), (1, 2));
+        assert_eq!((reject.wrong, reject.claims), (1, 2));
+        assert_eq!(accept.one_per_unit.value, 0.5);
+        // Of four pairs of a genuine and a false score, three are in order.
+        assert_eq!(trials.area(FAST).value, 0.75);
+        assert!(Trials::new(vec![score(0, 0, 1.0)]).is_none());
+    }
+
+    #[test]
+    fn without_an_error_the_exact_interval_still_has_width() {
+        let trials = normal(30, 1, 100.0, 0.0, 5);
+        let (accept, reject) = trials.rates(50.0, FAST);
+        assert_eq!((accept.wrong, reject.wrong), (0, 0));
+        assert_eq!(reject.over_units.high, 0.0);
+        let most = 1.0 - 0.025f64.powf(1.0 / 30.0);
+        assert!((reject.one_per_unit.high - most).abs() < 1e-3);
+        assert_eq!(trials.equal_error(FAST).value, 0.0);
+    }
+
+    #[test]
+    fn equal_scores_are_half_right() {
+        let same = (0..10).flat_map(|i| (0..10).map(move |j| score(i, j, 0.0)));
+        let trials = Trials::new(same.collect()).expect("both kinds");
+        assert_eq!(trials.equal_error(FAST).value, 0.5);
+        assert_eq!(trials.area(FAST).value, 0.5);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn rates_move_against_each_other_and_ends_are_ends(
+            values in proptest::collection::vec((0usize..5, 0usize..5, -20i8..20), 2..80)
+        ) {
+            let scores: Vec<Score> = values.iter().map(|(u, c, v)| score(*u, *c, f64::from(*v))).collect();
+            let Some(trials) = Trials::new(scores) else { return Ok(()) };
+            let curve = trials.characteristic();
+            for pair in curve.windows(2) {
+                prop_assert!(pair[1].false_accept <= pair[0].false_accept);
+                prop_assert!(pair[1].false_reject >= pair[0].false_reject);
+            }
+            let eer = trials.equal_error(Resampling { resamples: 20, seed: 1 });
+            prop_assert!((0.0..=1.0).contains(&eer.value));
+            let (accept, reject) = trials.rates(trials.equal_threshold(), FAST);
+            // No threshold can make both errors rarer than the equal rate.
+            prop_assert!(accept.over_units.value.max(reject.over_units.value) >= eer.value - 1e-9);
+        }
+
+        #[test]
+        fn a_rising_transformation_of_scores_changes_nothing(seed in 0u64..50) {
+            let plain = normal(8, 3, 1.0, 0.3, seed);
+            let bent = plain.scores().iter().map(|s| Score { value: s.value.exp(), ..*s });
+            let bent = Trials::new(bent.collect()).expect("both kinds");
+            prop_assert!((plain.equal_error(FAST).value - bent.equal_error(FAST).value).abs() < 1e-9);
+        }
+    }
+}
