@@ -15,10 +15,23 @@ use super::error::Problem;
 use super::{Command, Web};
 use crate::live::snapshot::{Health, Job, Snapshot, Unit};
 
+/// The present state as it is served.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Present {
+    /// The daemon's time when it was looked at, wall time in milliseconds since 1970: ages are counted from it.
+    pub(crate) at_ms: u64,
+    /// What is known.
+    #[serde(flatten)]
+    pub(crate) known: Snapshot,
+}
+
 /// Everything that is known now.
-#[utoipa::path(get, path = "/api/v1/snapshot", responses((status = 200, description = "The present state.", body = Snapshot)))]
-pub(super) async fn snapshot(State(web): State<Arc<Web>>) -> Json<Snapshot> {
-    Json(web.live.snapshot())
+#[utoipa::path(get, path = "/api/v1/snapshot", responses((status = 200, description = "The present state.", body = Present)))]
+pub(super) async fn snapshot(State(web): State<Arc<Web>>) -> Json<Present> {
+    Json(Present {
+        at_ms: web.now_ms(),
+        known: web.live.snapshot(),
+    })
 }
 
 /// One unit.

@@ -8,10 +8,11 @@ use serde_json::Value;
 use crate::live::snapshot::Unit;
 
 /// What the numbers of a row are, in their order, after the unit's place in the list.
-pub(super) const COLUMNS: [&str; 13] = [
+pub(super) const COLUMNS: [&str; 14] = [
     "hash_rate_ghs",
     "hash_rate_low_ghs",
     "hash_rate_high_ghs",
+    "hash_rate_n",
     "claimed_ghs",
     "hottest_celsius",
     "slowest_fan_rpm",
@@ -40,6 +41,7 @@ pub(super) fn numbers(unit: &Unit) -> Numbers {
         rate.map(|rate| rate.value),
         rate.map(|rate| rate.low),
         rate.map(|rate| rate.high),
+        rate.and_then(|rate| count(rate.n)),
         unit.claimed_ghs,
         fold(&unit.temperatures, f64::max),
         fold(&unit.fans, f64::min),

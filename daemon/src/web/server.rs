@@ -8,6 +8,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -22,6 +23,8 @@ pub(super) const CONNECTIONS: usize = 128;
 const HEAD: Duration = Duration::from_secs(10);
 /// Largest head of a request, in bytes.
 const HEAD_BYTES: usize = 32 * 1024;
+/// What may be under way to a client, in bytes: a few frames of the largest racks.
+const SEND_BYTES: usize = 128 * 1024;
 /// Time for requests under way when the server ends.
 const LAST: Duration = Duration::from_secs(3);
 /// Wait after the listener has failed, as it does when the process has no more descriptors.
@@ -75,8 +78,10 @@ pub(super) async fn run(
 }
 
 async fn converse(stream: TcpStream, router: Router, shutdown: CancellationToken) {
-    // A frame is small and is wanted now.
+    // A frame is small and is wanted now; what has not been sent soon is old, and is better skipped. Where the system
+    // does not grant it, frames are older on a slow line, and that is all.
     let _ = stream.set_nodelay(true);
+    let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BYTES);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)

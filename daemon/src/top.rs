@@ -1,1 +1,0 @@
-//! `thermine top`: a running daemon at a glance, in a terminal.
