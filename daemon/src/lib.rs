@@ -4,6 +4,10 @@
 //! it; one file per subcommand calls them.
 
 pub mod chips;
+// What tests fill a rack with is shared with the tests outside, which know this crate by its name.
+#[cfg(test)]
+extern crate self as thermine;
+
 pub mod cli;
 pub mod config;
 pub mod experiment;
@@ -23,6 +27,8 @@ mod puf;
 mod sim;
 mod sweep;
 mod switch_profile;
+mod top;
 mod tpf;
 mod train;
 pub mod vbm;
+pub mod web;

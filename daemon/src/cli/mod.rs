@@ -10,7 +10,7 @@ use thermine_drivers::units::Model;
 
 use crate::{
     bench, capture, chips, devices, discover, manual, predict, proxy, puf, sim, sweep,
-    switch_profile, tpf, train, vbm,
+    switch_profile, top, tpf, train, vbm,
 };
 
 pub use self::learning::{Predict, Train};
@@ -39,6 +39,8 @@ pub enum Command {
     Sim(Sim),
     /// Show all units of a rack in one table.
     Devices(Devices),
+    /// Watch a running daemon in the terminal: all units at a glance.
+    Top(top::Args),
     /// Measure share times and reservoir over voltage, clock and difficulty.
     Sweep(sweep::Sweep),
     /// Work with captures: the files in which every run is recorded.
@@ -333,6 +335,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sim(args) => sim::run(args),
         Command::Sweep(args) => sweep::run(args),
         Command::Devices(args) => devices::run(args),
+        Command::Top(args) => top::run(&args),
         Command::Capture(command) => capture::run(command),
         Command::Discover(args) => discover::run(args),
         Command::Tpf(command) => tpf::run(command),

@@ -1,0 +1,251 @@
+//! Headless Chromium, spoken to over the Chrome DevTools Protocol.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
+
+/// Longest wait for anything. Generous: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The browser that is installed, by the names that Debian and others give it; `THERMINE_CHROMIUM` names another.
+pub(crate) fn installed() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("THERMINE_CHROMIUM") {
+        return Some(path.into());
+    }
+    let names = [
+        "chromium",
+        "chromium-headless-shell",
+        "chromium-browser",
+        "google-chrome",
+    ];
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .flat_map(|folder| names.map(|name| folder.join(name)))
+        .find(|path| path.is_file())
+}
+
+/// A browser with one page.
+pub(crate) struct Browser {
+    child: Child,
+    socket: WebSocket<TcpStream>,
+    session: Option<String>,
+    last: u64,
+    /// What the browser has said by itself.
+    pub(crate) events: VecDeque<Value>,
+    _profile: tempfile::TempDir,
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Browser {
+    /// Starts it.
+    pub(crate) fn start(program: &Path) -> Browser {
+        let profile = tempfile::tempdir().expect("a folder");
+        let mut child = Command::new(program)
+            .args([
+                "--headless=new",
+                "--remote-debugging-port=0",
+                // The page is our own, and containers have no user namespaces.
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--disable-gpu",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--hide-scrollbars",
+                "--force-color-profile=srgb",
+            ])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("about:blank")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("Chromium starts");
+        let lines = BufReader::new(child.stderr.take().expect("its stderr")).lines();
+        let (url, rest) = {
+            let mut lines = lines;
+            let url = lines
+                .by_ref()
+                .map_while(Result::ok)
+                .find_map(|line| {
+                    line.strip_prefix("DevTools listening on ")
+                        .map(str::to_owned)
+                })
+                .expect("Chromium says where it listens");
+            (url, lines)
+        };
+        // A pipe that nobody reads would stop it in the end.
+        std::thread::spawn(move || rest.map_while(Result::ok).for_each(drop));
+        let host = url
+            .trim_start_matches("ws://")
+            .split('/')
+            .next()
+            .expect("a host");
+        let stream = TcpStream::connect(host).expect("connected");
+        stream.set_read_timeout(Some(PATIENCE)).expect("set");
+        let (socket, _) = client(&url, stream).expect("a web socket");
+        let mut browser = Browser {
+            child,
+            socket,
+            session: None,
+            last: 0,
+            events: VecDeque::new(),
+            _profile: profile,
+        };
+        let page = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let session = browser.call(
+            "Target.attachToTarget",
+            json!({ "targetId": page["targetId"], "flatten": true }),
+        );
+        browser.session = session["sessionId"].as_str().map(str::to_owned);
+        for domain in ["Page", "Runtime", "Network", "Log"] {
+            browser.call(&format!("{domain}.enable"), json!({}));
+        }
+        browser
+    }
+
+    fn read(&mut self) -> Value {
+        loop {
+            match self.socket.read().expect("Chromium speaks") {
+                Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
+                _ => continue,
+            }
+        }
+    }
+
+    /// Calls a method and waits for its answer.
+    pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
+        self.last += 1;
+        let mut message = json!({ "id": self.last, "method": method, "params": params });
+        if let Some(session) = &self.session {
+            message["sessionId"] = json!(session);
+        }
+        self.socket
+            .send(Message::text(message.to_string()))
+            .expect("sent");
+        loop {
+            let mut said = self.read();
+            if said["id"] == json!(self.last) {
+                assert!(said["error"].is_null(), "{method}: {}", said["error"]);
+                return said["result"].take();
+            }
+            // The stream's own data come several times a second, and are looked at by nobody.
+            if said["method"] != "Network.dataReceived"
+                && said["method"] != "Network.eventSourceMessageReceived"
+            {
+                self.events.push_back(said);
+            }
+        }
+    }
+
+    /// What an expression comes to; a promise is waited for.
+    pub(crate) fn eval(&mut self, expression: &str) -> Value {
+        let mut answer = self.call(
+            "Runtime.evaluate",
+            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true }),
+        );
+        assert!(
+            answer["exceptionDetails"].is_null(),
+            "{expression}: {}",
+            answer["exceptionDetails"]
+        );
+        answer["result"]["value"].take()
+    }
+
+    /// Waits until an expression is true.
+    pub(crate) fn until(&mut self, expression: &str) {
+        let began = Instant::now();
+        while self.eval(&format!("Boolean({expression})")) != json!(true) {
+            assert!(began.elapsed() < PATIENCE, "never true: {expression}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Goes to a page.
+    pub(crate) fn go(&mut self, url: &str) {
+        self.call("Page.navigate", json!({ "url": url }));
+    }
+
+    /// The size of the window, in CSS pixels; a phone's has three device pixels each.
+    pub(crate) fn window(&mut self, width: u32, height: u32, phone: bool) {
+        let scale = if phone { 2 } else { 1 };
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": phone }),
+        );
+    }
+
+    /// What the page is told its user prefers.
+    pub(crate) fn prefer(&mut self, feature: &str, value: &str) {
+        self.call(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": [{ "name": feature, "value": value }] }),
+        );
+    }
+
+    /// Presses a key.
+    pub(crate) fn key(&mut self, key: &str) {
+        let code = match key {
+            "Tab" => 9,
+            "Enter" => 13,
+            "End" => 35,
+            "Home" => 36,
+            "ArrowUp" => 38,
+            "ArrowDown" => 40,
+            _ => panic!("unknown key {key}"),
+        };
+        let text = if key == "Enter" { "\r" } else { "" };
+        for kind in ["keyDown", "keyUp"] {
+            let mut event =
+                json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code });
+            if kind == "keyDown" && !text.is_empty() {
+                event["text"] = json!(text);
+            }
+            self.call("Input.dispatchKeyEvent", event);
+        }
+    }
+
+    /// Keeps a picture of the page, or of all of it when `whole`.
+    pub(crate) fn picture(&mut self, file: &Path, whole: bool) {
+        let shot = self.call(
+            "Page.captureScreenshot",
+            json!({ "format": "png", "captureBeyondViewport": whole }),
+        );
+        let data = shot["data"].as_str().expect("a picture");
+        std::fs::write(file, base64(data)).expect("written");
+    }
+}
+
+/// Decodes base 64 (RFC 4648).
+fn base64(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut held, mut bits) = (0_u32, 0);
+    for letter in text.bytes() {
+        let six = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => break,
+        };
+        held = (held << 6) | u32::from(six);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits) as u8);
+        }
+    }
+    bytes
+}
