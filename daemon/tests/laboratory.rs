@@ -81,6 +81,15 @@ fn a_simulated_unit_is_profiled_and_its_capture_studied() {
         assert!(number(&test["adjusted"]) >= number(&test["p"]));
     }
     assert!(said.contains("after Holm's correction"), "{said}");
+    assert!(said.contains("log Λ = G/2 in exact arithmetic"), "{said}");
+    let measured = tests
+        .iter()
+        .filter_map(|test| test["measurement"].as_object());
+    for measurement in measured {
+        let (exact, g) = (&measurement["leakage"], number(&measurement["test"]["g"]));
+        let (low, high) = (2.0 * number(&exact["low"]), 2.0 * number(&exact["high"]));
+        assert!(low - 1e-7 < g && g < high + 1e-7, "{g} in [{low}, {high}]");
+    }
     // The same question again has the same answer.
     let (_, again) = reported(&["tpf", "study", capture], &dir.path().join("again"));
     assert_eq!(study["tests"], again["tests"]);

@@ -270,7 +270,7 @@ fn a_file_of_ones_own_several_seeds_and_a_capacity() {
 fn a_clock_follows_the_input_over_the_wire_where_the_wire_can() {
     let dir = tempfile::tempdir().expect("a folder");
     let out = dir.path().join("lv06");
-    let args = "train narma10 --unit lv06 --encode frequency=500:200 --hold 6 --features power,fan,waits \
+    let args = "train narma10 --unit lv06 --encode frequency=500:200 --hold 6 --features power,fan,waits,timescales \
                 --washout 20 --train 60 --test 60 --echo-steps 0 --off-steps 0 --out";
     let mut args: Vec<&str> = args.split_whitespace().collect();
     args.push(out.to_str().expect("UTF-8"));
@@ -281,6 +281,8 @@ fn a_clock_follows_the_input_over_the_wire_where_the_wire_can() {
         &column(&states, "power"),
     );
     assert!(r > 0.9, "the power follows the clock: {r}");
+    let jitter = column(&states, "wait.allan1");
+    assert!(jitter.iter().all(|deviation| *deviation >= 0.0) && jitter.iter().any(|d| *d > 0.0));
 
     let said = failure(&["train", "narma10", "--encoding", "pair"]);
     assert!(said.contains("cannot be set so over its wire"), "{said}");

@@ -442,6 +442,10 @@ impl Features {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use thermine_drivers::substrate::{Outcome, Refused, Sample};
+
     use super::*;
 
     #[test]
@@ -467,6 +471,50 @@ mod tests {
         assert_eq!(filled.columns[0].2, [1.0, 1.0, 1.0, 2.0]);
         assert_eq!(filled.carried, 2);
         assert_eq!(filled.absent, ["b"]);
+    }
+
+    #[test]
+    fn scales_that_a_step_is_too_short_for_are_missing() {
+        let plan = FeaturePlan {
+            groups: vec![Group::Timescales],
+            ..FeaturePlan::of(Model::AntminerS9)
+        };
+        let mut features = Features::new(&plan, Model::AntminerS9, 1);
+        // Waits of 1, 3, 2 and 6 s.
+        let arrivals = [1.0, 4.0, 6.0, 12.0];
+        let shares = arrivals.map(|seconds| Sample {
+            job: 0,
+            arrived: Nanos::from_seconds(seconds),
+            since_job: Duration::from_secs_f64(seconds),
+            nonce: 0,
+            difficulty: 1.0,
+        });
+        features.push(&[Observation {
+            started: Nanos::ZERO,
+            ended: Nanos::from_seconds(15.0),
+            outcome: Outcome::TimedOut,
+            jobs: 1,
+            shares: shares.to_vec(),
+            refused: Refused::default(),
+            telemetry: None,
+        }]);
+        let read: Vec<(&str, Option<f64>)> = features
+            .columns
+            .iter()
+            .map(|column| (column.name.as_str(), column.values[0]))
+            .collect();
+        // Steps 2, −1, 4: ½ (4 + 1 + 16)/3; of the means 2 and 4: ½ · 4.
+        let expected = [
+            ("wait.allan1", Some(3.5f64.sqrt())),
+            ("wait.trend1", Some(3.0)),
+            ("wait.allan2", Some(2f64.sqrt())),
+            ("wait.trend2", Some(2.0)),
+            ("wait.allan4", None),
+            ("wait.trend4", None),
+            ("wait.allan8", None),
+            ("wait.trend8", None),
+        ];
+        assert_eq!(read, expected);
     }
 
     #[test]

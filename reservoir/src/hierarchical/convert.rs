@@ -54,11 +54,11 @@ impl SparseNat {
             return Ok(Some((SparseNat::zero(), self.clone())));
         }
         let common = self.lowest().unwrap_or(0).min(lowest);
-        let dense = |number: &SparseNat| HierNat::try_from(&number.clone().shr(common));
+        let dense = |number: &SparseNat| HierNat::try_from(&number.clone().shift_down(common));
         let Some((quotient, rest)) = dense(self)?.div_rem(&dense(divisor)?) else {
             return Ok(None);
         };
-        let rest = SparseNat::from(&rest).shl(common)?;
+        let rest = SparseNat::from(&rest).shift_up(common)?;
         Ok(Some((SparseNat::from(&quotient), rest)))
     }
 

@@ -35,7 +35,7 @@ impl HierNat {
     /// # Errors
     /// If that has more than [`MOST_BITS`] bits.
     pub fn power_of_two(exponent: u64) -> Result<HierNat, TooLarge> {
-        HierNat::from(1u64).shl(exponent)
+        HierNat::from(1u64).shift_up(exponent)
     }
 
     /// Limbs of 64 bits, the lowest first, no zero on top.
@@ -97,7 +97,7 @@ impl HierNat {
     ///
     /// # Errors
     /// If the result has more than [`MOST_BITS`] bits.
-    pub fn shl(&self, by: u64) -> Result<HierNat, TooLarge> {
+    pub fn shift_up(&self, by: u64) -> Result<HierNat, TooLarge> {
         if self.is_zero() {
             return Ok(HierNat::zero());
         }
@@ -110,12 +110,12 @@ impl HierNat {
     }
 
     /// ⌊self / 2^by⌋.
-    pub fn shr(&self, by: u64) -> HierNat {
+    pub fn shift_down(&self, by: u64) -> HierNat {
         let limbs = usize::try_from(by / LIMB_BITS).unwrap_or(usize::MAX);
         HierNat::from_limbs(shifted_down(&self.limbs, limbs, (by % LIMB_BITS) as u32))
     }
 
-    /// The product, and how many products of two limbs it took: by rows up to 32 limbs, by halves up to 2,048, then
+    /// The product, and how many products of two limbs it took: by rows up to 32 limbs, by halves up to 3,072, then
     /// by a number-theoretic transform.
     pub fn mul_counted(&self, other: &HierNat) -> (HierNat, u64) {
         let mut count = 0;
@@ -181,7 +181,7 @@ impl HierNat {
     /// Natural logarithm, between two bounds that certainly enclose it; `None` of nought.
     pub fn ln_bounds(&self) -> Option<(f64, f64)> {
         let shift = self.bits().saturating_sub(53);
-        let mantissa = *self.shr(shift).limbs.first()? as f64;
+        let mantissa = *self.shift_down(shift).limbs.first()? as f64;
         // The mantissa is exact and short of the number by less than one unit if anything was cut off.
         let cut = if shift > 0 { 1.0 } else { 0.0 };
         let ln = |mantissa: f64| mantissa.ln() + shift as f64 * std::f64::consts::LN_2;

@@ -12,8 +12,8 @@
 //! | [`octave`] | how durations spread over octaves, and how concentrated they are |
 //!
 //! What an operation costs: adding n bits is work O(n/64), of which a look-ahead circuit makes a *depth* of O(log n);
-//! sparse sums O(s₁ + s₂); shifts of sparse numbers O(1); products of n limbs by rows, from 32 limbs by Karatsuba's
-//! halves and from 2,048 by a number-theoretic transform; quotients and decimal digits by halves of these. Nothing here
+//! sparse sums O(s₁ + s₂), sparse products O(s₁ s₂ log s₂), shifts of sparse numbers O(1); products of n limbs by rows, from 32 limbs by Karatsuba's
+//! halves and from 3,072 by a number-theoretic transform; quotients and decimal digits by halves of these. Nothing here
 //! takes work, or energy, that is logarithmic in n.
 
 mod convert;

@@ -145,7 +145,7 @@ impl Naf {
     ///
     /// # Errors
     /// If an exponent goes beyond 2⁶⁴ − 1.
-    pub fn shl(mut self, by: u64) -> Result<Naf, TooLarge> {
+    pub fn shift_up(mut self, by: u64) -> Result<Naf, TooLarge> {
         let top = self.digits().next_back().map(|digit| digit.exponent);
         if let Some(top) = top {
             top.checked_add(by).ok_or(TooLarge::Exponent)?;
@@ -158,7 +158,7 @@ impl Naf {
     ///
     /// # Errors
     /// Never in effect: a number is not made larger.
-    pub fn shr(mut self, by: u64) -> Result<Naf, TooLarge> {
+    pub fn shift_down(mut self, by: u64) -> Result<Naf, TooLarge> {
         if self.is_zero() || self.offset >= by {
             self.offset = self.offset.saturating_sub(by);
             return Ok(self);
@@ -198,7 +198,7 @@ impl Naf {
         match digits {
             [] => Ok(Naf::zero()),
             [digit] => {
-                let shifted = self.clone().shl(digit.exponent)?;
+                let shifted = self.clone().shift_up(digit.exponent)?;
                 Ok(if digit.negative { -shifted } else { shifted })
             }
             _ => {

@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 
+use super::dense::HierNat;
 use super::error::TooLarge;
-use super::heap::BinomialHeap;
+use super::levels::LIMB_BITS;
 
 /// Most terms that an operation forms before it gives up: a difference of two terms can have 2⁶⁴.
-pub const MOST_TERMS: usize = 1 << 26;
+pub const MOST_TERMS: usize = 1 << 24;
 
 /// A natural number as the exponents of its powers of two, strictly increasing: the normal form is unique. Exponents are
 /// kept relative to the lowest, so that a shift only moves that one.
@@ -150,7 +151,7 @@ impl SparseNat {
     ///
     /// # Errors
     /// If an exponent goes beyond 2⁶⁴ − 1.
-    pub fn shl(mut self, by: u64) -> Result<SparseNat, TooLarge> {
+    pub fn shift_up(mut self, by: u64) -> Result<SparseNat, TooLarge> {
         if let Some(highest) = self.highest() {
             highest.checked_add(by).ok_or(TooLarge::Exponent)?;
             self.offset += by;
@@ -159,7 +160,7 @@ impl SparseNat {
     }
 
     /// ⌊self / 2^by⌋, without touching a term where none falls off.
-    pub fn shr(mut self, by: u64) -> SparseNat {
+    pub fn shift_down(mut self, by: u64) -> SparseNat {
         if self.is_zero() || self.offset >= by {
             self.offset = self.offset.saturating_sub(by);
             return self;
@@ -168,12 +169,11 @@ impl SparseNat {
         SparseNat::from_increasing(kept.collect())
     }
 
-    /// The product, its terms formed in order through a [`BinomialHeap`] of one candidate for each term of the shorter
-    /// factor: s₁ s₂ products of terms, log₂ min(s₁, s₂) comparisons each, memory for min(s₁, s₂) candidates and the
-    /// result.
+    /// The product. Where the terms lie so close that limbs are fewer, densely; else as the sum of s₂ shifted copies of
+    /// the longer factor, by halves: s₁ s₂ terms, each looked at in log₂ s₂ sums.
     ///
     /// # Errors
-    /// If there are more than [`MOST_TERMS`] products, or an exponent goes beyond 2⁶⁴ − 1.
+    /// If there are more than [`MOST_TERMS`] products of terms, or an exponent goes beyond 2⁶⁴ − 1.
     pub fn mul(&self, other: &SparseNat) -> Result<SparseNat, TooLarge> {
         let terms = self.terms() as u128 * other.terms() as u128;
         if terms > MOST_TERMS as u128 {
@@ -184,27 +184,31 @@ impl SparseNat {
         } else {
             (self, other)
         };
-        let (Some(a), Some(b)) = (long.highest(), short.highest()) else {
+        let (Some(a), Some(b)) = (long.relative.last(), short.relative.last()) else {
             return Ok(SparseNat::zero());
         };
-        a.checked_add(b).ok_or(TooLarge::Exponent)?;
-        let long: Vec<u64> = long.exponents().collect();
-        let rows = short.exponents().map(|e| (e + long[0], e, 0usize));
-        let mut candidates: BinomialHeap<(u64, u64, usize)> = rows.collect();
-        let mut carry = Carry::default();
-        let mut run = (0, 0);
-        while let Some((sum, row, place)) = candidates.extract_min() {
-            if let Some(next) = long.get(place + 1) {
-                candidates.insert((row + next, row, place + 1));
-            }
-            if run.0 != sum {
-                carry.add(run.0, run.1)?;
-                run = (sum, 0);
-            }
-            run.1 += 1;
+        let limbs = |span: &u64| u128::from(span / LIMB_BITS + 1);
+        if limbs(a) * limbs(b) <= terms {
+            let dense =
+                |number: &SparseNat| HierNat::try_from(&number.clone().shift_down(number.offset));
+            let product = &dense(long)? * &dense(short)?;
+            let offset = long.offset.checked_add(short.offset);
+            return SparseNat::from(&product).shift_up(offset.ok_or(TooLarge::Exponent)?);
         }
-        carry.add(run.0, run.1)?;
-        carry.finish()
+        let shifts: Vec<u64> = short.exponents().collect();
+        long.times(&shifts)
+    }
+
+    /// The sum of copies shifted by each of `shifts`, by halves, so that sums are of numbers of like length.
+    fn times(&self, shifts: &[u64]) -> Result<SparseNat, TooLarge> {
+        match shifts {
+            [] => Ok(SparseNat::zero()),
+            [by] => self.clone().shift_up(*by),
+            _ => {
+                let (low, high) = shifts.split_at(shifts.len() / 2);
+                self.times(low)?.add(&self.times(high)?)
+            }
+        }
     }
 }
 

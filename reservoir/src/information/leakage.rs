@@ -118,7 +118,12 @@ impl Leakage {
 /// The 53 leading bits, and how many follow; an exponent of fewer than 2³¹ bits for any table that is worked out.
 fn leading(number: &HierNat) -> (f64, u64) {
     let below = number.bits().saturating_sub(53);
-    let top = number.shr(below).limbs().first().copied().unwrap_or(0);
+    let top = number
+        .shift_down(below)
+        .limbs()
+        .first()
+        .copied()
+        .unwrap_or(0);
     (top as f64, below)
 }
 

@@ -93,11 +93,15 @@ fn by_blocks(a: &[u64], b: &[u64]) -> (Vec<u64>, Vec<u64>) {
     let mut divisor = shifted_up(b, limbs, bits);
     divisor.truncate(n);
     let mut dividend = shifted_up(a, limbs, bits);
-    // One block more than needed, as the topmost must be less than the divisor.
-    let blocks = dividend.len() / n + 1;
+    let blocks = significant(&dividend).len().div_ceil(n);
     dividend.resize(blocks * n, 0);
     let mut quotient = vec![0; (blocks - 1) * n];
     let mut rest = dividend[(blocks - 1) * n..].to_vec();
+    // The divisor's top bit is set, so the topmost block holds it once or not at all.
+    if compare(&rest, &divisor).is_ge() {
+        sub_assign(&mut rest, &divisor);
+        quotient.push(1);
+    }
     for block in (0..blocks - 1).rev() {
         let part = [&dividend[block * n..(block + 1) * n], &rest].concat();
         let digit;
@@ -110,6 +114,9 @@ fn by_blocks(a: &[u64], b: &[u64]) -> (Vec<u64>, Vec<u64>) {
 /// 2n limbs by n, the quotient less than n limbs can hold: both results have n limbs.
 fn two_by_one(a: &[u64], b: &[u64]) -> (Vec<u64>, Vec<u64>) {
     let n = b.len();
+    if compare(a, b).is_lt() {
+        return (vec![0; n], a[..n].to_vec());
+    }
     if n < HALVES_FROM || n % 2 == 1 {
         let (mut quotient, mut rest) = on_paper(a, b);
         quotient.resize(n, 0);
@@ -140,7 +147,7 @@ fn three_by_two(a: &[u64], b: &[u64]) -> (Vec<u64>, Vec<u64>) {
     };
     rest.splice(0..0, a[..h].iter().copied());
     rest.resize(3 * h + 1, 0);
-    let excess = product(&quotient, b0, &mut ());
+    let excess = product(significant(&quotient), b0, &mut ());
     if sub_assign(&mut rest, &excess) {
         // At most twice: b is normalised.
         loop {

@@ -7,6 +7,9 @@ mod transform;
 
 use std::cmp::Ordering;
 
+/// Limbs that are added at a time.
+const BLOCK: usize = 8;
+
 /// What an operation costs, in products of two limbs of 64 bits each. `()` counts nothing and costs nothing.
 pub(super) trait Count {
     /// So many more.
@@ -49,7 +52,15 @@ pub(super) fn compare(a: &[u64], b: &[u64]) -> Ordering {
 pub(super) fn add_assign(a: &mut [u64], b: &[u64]) -> bool {
     let (low, high) = a.split_at_mut(b.len());
     let mut carry = false;
-    for (a, b) in low.iter_mut().zip(b) {
+    // Within a block of fixed length the carry stays in the processor's flag.
+    let (a_blocks, a_rest) = low.as_chunks_mut::<BLOCK>();
+    let (b_blocks, b_rest) = b.as_chunks::<BLOCK>();
+    for (a, b) in a_blocks.iter_mut().zip(b_blocks) {
+        for (a, b) in a.iter_mut().zip(b) {
+            (*a, carry) = a.carrying_add(*b, carry);
+        }
+    }
+    for (a, b) in a_rest.iter_mut().zip(b_rest) {
         (*a, carry) = a.carrying_add(*b, carry);
     }
     carry && increment(high)
@@ -71,7 +82,14 @@ pub(super) fn increment(a: &mut [u64]) -> bool {
 pub(super) fn sub_assign(a: &mut [u64], b: &[u64]) -> bool {
     let (low, high) = a.split_at_mut(b.len());
     let mut borrow = false;
-    for (a, b) in low.iter_mut().zip(b) {
+    let (a_blocks, a_rest) = low.as_chunks_mut::<BLOCK>();
+    let (b_blocks, b_rest) = b.as_chunks::<BLOCK>();
+    for (a, b) in a_blocks.iter_mut().zip(b_blocks) {
+        for (a, b) in a.iter_mut().zip(b) {
+            (*a, borrow) = a.borrowing_sub(*b, borrow);
+        }
+    }
+    for (a, b) in a_rest.iter_mut().zip(b_rest) {
         (*a, borrow) = a.borrowing_sub(*b, borrow);
     }
     borrow && decrement(high)

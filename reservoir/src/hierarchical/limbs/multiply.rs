@@ -7,9 +7,9 @@ use super::{Count, add_assign, compare, sub_assign};
 const KARATSUBA_FROM: usize = 32;
 
 /// Limbs of the shorter factor from which the transform is faster; measured.
-const TRANSFORM_FROM: usize = 2_048;
+const TRANSFORM_FROM: usize = 3_072;
 
-/// a · b, `a.len() + b.len()` limbs.
+/// a · b, `a.len() + b.len()` limbs; either may be empty.
 pub(in super::super) fn product(a: &[u64], b: &[u64], count: &mut impl Count) -> Vec<u64> {
     let (long, short) = if a.len() < b.len() { (b, a) } else { (a, b) };
     if short.len() >= TRANSFORM_FROM {
