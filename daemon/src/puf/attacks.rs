@@ -189,15 +189,15 @@ impl<S> Relayed<S> {
 impl<S: Substrate> Substrate for Relayed<S> {
     async fn step(&mut self, drive: &Drive) -> Result<Observation, SubstrateError> {
         let mut seen = self.unit.step(drive).await?;
-        seen.started = seen.started + self.late;
+        seen.started += self.late;
         self.late += self.delay;
         for share in &mut seen.shares {
-            share.arrived = share.arrived + self.late;
+            share.arrived += self.late;
             share.since_job += self.delay;
         }
-        seen.ended = seen.ended + self.late;
+        seen.ended += self.late;
         if let Some(reading) = &mut seen.telemetry {
-            reading.taken = reading.taken + self.late;
+            reading.taken += self.late;
         }
         Ok(seen)
     }
