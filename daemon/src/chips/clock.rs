@@ -163,7 +163,7 @@ fn by_counter(
     seen: &Times,
 ) -> Result<Estimate, String> {
     if !layout.work_in_extranonce2 {
-        return Err("these chips' work items are not counted in extranonce2".into());
+        return Err("this unit does not count its work items in extranonce2".into());
     }
     let coverage = coverage.ok_or("no counter was seen")?;
     let rate = work_rate(&seen.work).ok_or_else(|| {

@@ -51,9 +51,6 @@ struct ChipKind {
     counter: Vec<(u32, u32)>,
     /// Hashes of a chip per clock cycle.
     hashes_per_cycle: Option<f64>,
-    /// Whether extranonce2, lowest byte first, counts the work items of a job.
-    #[serde(default)]
-    work_in_extranonce2: bool,
     /// Where this is known from.
     source: String,
 }
@@ -73,6 +70,9 @@ struct UnitKind {
     rows: usize,
     /// Where it differs from the chip's own.
     hashes_per_cycle: Option<f64>,
+    /// Whether its firmware counts the work items of a job in extranonce2, lowest byte first.
+    #[serde(default)]
+    work_in_extranonce2: bool,
 }
 
 fn one() -> usize {
@@ -187,7 +187,7 @@ impl Table {
             rows: unit.rows.min(chips.max(1)),
             cores: told(&core_of),
             hashes_per_cycle: unit.hashes_per_cycle.or(kind.hashes_per_cycle),
-            work_in_extranonce2: kind.work_in_extranonce2,
+            work_in_extranonce2: unit.work_in_extranonce2,
             reversed: kind.reversed,
             chip: Field::of(&kind.chip),
             core: Field::of(&kind.core),

@@ -120,7 +120,7 @@ pub fn text(group: &Group, grid: Grid, colour: bool) -> String {
         text.push('\n');
     }
     text.push_str(
-        "       X dead, W weak, H hot; - + low, high on its own (p < 0.05), as chance alone makes one in twenty\n",
+        "       X dead, W weak, H hot (finds more); - + low, high on its own (p < 0.05), as chance alone makes one in twenty\n",
     );
     text
 }

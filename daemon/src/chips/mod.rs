@@ -120,23 +120,12 @@ struct Report<'a> {
 #[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: &Args) -> Result<()> {
     let table = Table::load(args.layouts.as_deref())?;
-    let inputs = inputs(args)?;
+    let inputs = inputs(args, &table)?;
     let folder = folder::make(args.out.as_deref(), "chips")?;
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let alone = inputs.len() == 1;
-    let mut units = Vec::new();
-    for (number, input) in inputs.iter().enumerate() {
-        let own = match alone {
-            true => folder.clone(),
-            false => folder.join(format!("{}-{}", number + 1, input.name())),
-        };
-        std::fs::create_dir_all(&own)
-            .with_context(|| format!("cannot make the folder {}", own.display()))?;
-        let measured = input.measure(args, &table, &own)?;
-        files::write(&measured, &own)?;
-        print!("{}", render::text(&measured, colour));
-        units.push(measured);
-    }
+    let units = reported(&inputs, args, &table, &folder).inspect_err(|_| {
+        // Goes only if nothing is in it: what a unit was driven for is kept.
+        let _ = std::fs::remove_dir(&folder);
+    })?;
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         units: &units,
@@ -146,8 +135,30 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Measures each of `inputs`, prints it and leaves its maps and tables in `folder`, or in a folder of its own there if
+/// there are several.
+#[expect(clippy::print_stdout, reason = "its output is what it is for")]
+fn reported(inputs: &[Input], args: &Args, table: &Table, folder: &Path) -> Result<Vec<Measured>> {
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let alone = inputs.len() == 1;
+    let mut units = Vec::new();
+    for (number, input) in inputs.iter().enumerate() {
+        let own = match alone {
+            true => folder.to_path_buf(),
+            false => folder.join(format!("{}-{}", number + 1, input.name())),
+        };
+        std::fs::create_dir_all(&own)
+            .with_context(|| format!("cannot make the folder {}", own.display()))?;
+        let measured = input.measure(args, table, &own)?;
+        files::write(&measured, &own)?;
+        print!("{}", render::text(&measured, colour));
+        units.push(measured);
+    }
+    Ok(units)
+}
+
 /// What the arguments name, each of which can be looked at.
-fn inputs(args: &Args) -> Result<Vec<Input>> {
+fn inputs(args: &Args, table: &Table) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for path in &args.inputs {
         ensure!(
@@ -159,6 +170,9 @@ fn inputs(args: &Args) -> Result<Vec<Input>> {
             let units = rack::load(path)?.into_iter().map(Box::new);
             inputs.extend(units.map(Input::Unit));
         } else {
+            if !has_extension(path, "csv") {
+                Capture::open(path)?;
+            }
             inputs.push(Input::Capture(path.clone()));
         }
     }
@@ -172,7 +186,10 @@ fn inputs(args: &Args) -> Result<Vec<Input>> {
         inputs.len()
     );
     for input in &inputs {
-        if let (Input::Unit(config), By::Twin) = (input, args.substrate) {
+        let Input::Unit(config) = input else { continue };
+        // Before it is driven for hours.
+        table.layout(config.unit.model, None, args.layout.as_deref())?;
+        if args.substrate == By::Twin {
             ensure!(
                 config.unit.simulated.is_some(),
                 "--substrate twin is a simulation, but {} is not configured as a simulated unit",
@@ -223,8 +240,12 @@ impl Input {
     }
 }
 
-/// Measures the capture at `path`, of a unit that was just driven if so.
-fn of_capture(
+/// Measures the capture at `path`, whose nonces are read by `table`; `driven` says where its numbers are from if its
+/// unit was just driven.
+///
+/// # Errors
+/// If it cannot be read, or holds no nonce that could be.
+pub fn of_capture(
     path: &Path,
     args: &Args,
     table: &Table,
@@ -237,7 +258,7 @@ fn of_capture(
         None => {
             let streams = capture.streams()?.into_iter();
             let most = streams.max_by_key(|stream| stream.shares);
-            most.context("holds no stream")?
+            most.context("holds no stream: nothing was recorded")?
         }
     };
     ensure!(

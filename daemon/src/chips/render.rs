@@ -62,9 +62,14 @@ fn head(of: &Measured) -> String {
     let layout = &of.layout;
     let _ = writeln!(
         text,
-        "layout {}: {} boards × {} chips × {} cores told apart; from {}",
+        "layout {}: {} board(s) × {} chip(s) × {} core(s) told apart; source: {}",
         layout.name, layout.boards, layout.chips, layout.cores, layout.source
     );
+    let answers = of.verdicts.iter();
+    let answers: Vec<String> = answers
+        .map(|(verdict, count, _)| format!("{} {}", grouped(*count), verdict.replace('_', " ")))
+        .collect();
+    let _ = writeln!(text, "answers: {}", answers.join(", "));
     for note in &source.notes {
         let _ = writeln!(text, "note: {note}");
     }

@@ -17,6 +17,7 @@ pub(super) const TIMESCALES: usize = 4;
 pub(super) struct Counts {
     pub(super) zones: [u32; ZONES],
     pub(super) chips: [u32; 256],
+    /// By the core's number, counted without the gaps that its codes have.
     pub(super) cores: [u32; 256],
 }
 
@@ -32,7 +33,9 @@ impl Counts {
             if let Some(layout) = layout(model) {
                 let origin = layout.decode(share.nonce);
                 counts.chips[usize::from(origin.chip)] += 1;
-                counts.cores[usize::from(origin.core)] += 1;
+                if let Some(core) = layout.core_index(origin.core) {
+                    counts.cores[usize::from(core)] += 1;
+                }
             }
         }
         counts

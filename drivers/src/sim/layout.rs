@@ -72,6 +72,16 @@ impl Layout {
         }
     }
 
+    /// The number, counted from 0 without gaps, of the core that is written as `core` in a nonce; `None` if none is.
+    pub fn core_index(self, core: u8) -> Option<u8> {
+        let index = match self {
+            Layout::Bm1387 if (57..64).contains(&core) => return None,
+            Layout::Bm1387 if core >= 64 => core - 7,
+            _ => core,
+        };
+        (index < self.cores()).then_some(index)
+    }
+
     /// The nonce of `origin`. Values beyond their field's width lose their upper bits.
     ///
     /// ```
@@ -151,5 +161,11 @@ mod tests {
         let layout = Layout::Bm1387;
         let written: Vec<u8> = (0..layout.cores()).map(|i| layout.core(i)).collect();
         assert_eq!(written, (0..57).chain(64..121).collect::<Vec<u8>>());
+        for layout in [Layout::Bm1387, Layout::Bm1366, Layout::LbBox] {
+            let read: Vec<u8> = (0..=255)
+                .filter_map(|code| layout.core_index(code))
+                .collect();
+            assert_eq!(read, (0..layout.cores()).collect::<Vec<u8>>(), "{layout:?}");
+        }
     }
 }

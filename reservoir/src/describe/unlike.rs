@@ -171,7 +171,7 @@ impl Search {
     /// Probability that a place at `rate` times the rate of the others is found among `n` events, by the binomial
     /// test of its own count alone. `None` if the search makes no sense.
     pub fn power_at(&self, rate: f64, n: u64) -> Option<f64> {
-        if !self.is_possible() || !(rate >= 0.0 && rate.is_finite()) {
+        if !(self.is_possible() && rate >= 0.0 && rate.is_finite()) {
             return None;
         }
         let null = 1.0 / self.places as f64;

@@ -1,0 +1,442 @@
+//! `thermine chips` as a user meets it: simulated units on their wires, a real capture, and what is none.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use thermine::store::{RunMeta, Store};
+use thermine_drivers::clock::Nanos;
+use thermine_drivers::pow::Difficulty;
+use thermine_drivers::record::{Record, ShareRecord, Verdict};
+use thermine_drivers::sim::{Device, Params, Silicon};
+use thermine_drivers::substrate::Provenance;
+use thermine_drivers::unit::Identity;
+use thermine_reservoir::describe::{Places, Search, Unlike};
+
+fn run(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_thermine"))
+        .env("RUST_BACKTRACE", "0")
+        .args(args)
+        .output()
+        .expect("started")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn utf8(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// Runs `thermine chips` with a report in `folder`: what it prints, and the report.
+fn reported(args: &[&str], folder: &Path) -> (String, Value) {
+    let output = run(&[&["chips"], args, &["--out", utf8(folder)]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report = std::fs::read_to_string(folder.join("report.json")).expect("a report");
+    (
+        text(&output.stdout),
+        serde_json::from_str(&report).expect("JSON"),
+    )
+}
+
+/// What `thermine chips` says when it fails.
+fn failure(args: &[&str]) -> String {
+    let output = run(&[&["chips"], args].concat());
+    assert!(!output.status.success(), "{args:?} succeeded");
+    let said = text(&output.stderr);
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+fn example(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../configs")
+        .join(name);
+    std::fs::read_to_string(path).expect("an example")
+}
+
+/// The simulated S9 with this silicon.
+fn s9_with(dir: &Path, silicon: &str) -> PathBuf {
+    let text = example("sim-s9.toml");
+    let section = format!("[unit.simulated.silicon]\n{silicon}\n\n[stratum]");
+    let path = dir.join("marred-s9.toml");
+    std::fs::write(&path, text.replace("\n[stratum]", &format!("\n{section}"))).expect("written");
+    path
+}
+
+/// Numbers of the chips that are said to be `kind`.
+fn numbers(unit: &Value, group: &str, kind: &str) -> Vec<usize> {
+    let places = unit[group]["places"]["places"].as_array().expect("places");
+    let places = places.iter().enumerate();
+    let found = places.filter(|(_, place)| place["unlike"] == kind);
+    found.map(|(number, _)| number).collect()
+}
+
+#[test]
+fn a_simulated_s9_is_decoded_over_its_wire() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path().join("out");
+    let (said, report) = reported(&["--unit", "s9", "-n", "400", "--seed", "3"], &out);
+    let unit = &report["units"][0];
+    assert_eq!(unit["source"]["provenance"], "simulated");
+    assert_eq!(unit["layout"]["name"], "bm1387");
+    assert_eq!(unit["strange"][0], 0);
+    let counts = unit["chips"]["places"]["places"].as_array().expect("chips");
+    assert_eq!(counts.len(), 63);
+    let count = |place: &Value| place["count"].as_u64().expect("a count");
+    let shares = unit["shares"].as_u64().expect("a count");
+    assert_eq!(counts.iter().map(count).sum::<u64>(), shares);
+    assert!((350..=401).contains(&shares), "{shares}");
+    // Garwood's interval of the first chip's rate holds its value.
+    let rate = &unit["chips"]["rates"][0];
+    let end = |end: &str| rate[end].as_f64().expect("a number");
+    assert!(end("low") <= end("value") && end("value") < end("high"));
+    let clock = unit["clock"]["by_counter"]["value"].as_f64().expect("MHz");
+    assert!(
+        (clock / 600.0 - 1.0).abs() < 0.05,
+        "{clock} MHz, set to 600"
+    );
+    assert!(said.contains("a chip 10 % weak would need 152,"), "{said}");
+    assert!(said.contains("simulated, antminer-s9; n = "), "{said}");
+    assert!(!said.contains('\x1b'), "no colour but on a terminal");
+    for file in [
+        "chips.svg",
+        "chips.csv",
+        "cores.svg",
+        "cores.csv",
+        "capture.sqlite",
+    ] {
+        assert!(out.join(file).exists(), "{file}");
+    }
+    let rows = std::fs::read_to_string(out.join("cores.csv")).expect("cores.csv");
+    assert_eq!(rows.lines().count(), 115);
+
+    // The capture, read again, says the same and where it is from.
+    let capture = out.join("capture.sqlite");
+    let (_, again) = reported(&[utf8(&capture)], &dir.path().join("again"));
+    let again = &again["units"][0];
+    assert_eq!(again["chips"], unit["chips"]);
+    assert_eq!(
+        again["source"]["provenance"],
+        json!({"replayed": "simulated"})
+    );
+    let other = failure(&[utf8(&capture), "--unit", "lv06"]);
+    assert!(
+        other.contains("the capture is of a unit of model antminer-s9"),
+        "{other}"
+    );
+}
+
+#[test]
+fn a_dead_chip_is_found_on_the_wire_and_on_the_twin() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = s9_with(
+        dir.path(),
+        "dead = [17, 80, 143]\nweak = [[5, 0.3], [68, 0.3], [131, 0.3]]",
+    );
+    for (substrate, shares) in [("handshake", "1500"), ("twin", "6000")] {
+        let args = [utf8(&config), "--substrate", substrate, "-n", shares];
+        let (said, report) = reported(&args, &dir.path().join(substrate));
+        let unit = &report["units"][0];
+        assert_eq!(numbers(unit, "chips", "dead"), [17], "{substrate}: {said}");
+        assert!(said.contains("17 is dead"), "{said}");
+        if substrate == "twin" {
+            assert!(numbers(unit, "chips", "weak").contains(&5), "{said}");
+            assert!(said.contains("drawn by a twin"), "{said}");
+        }
+        let svg = dir.path().join(substrate).join("chips.svg");
+        let svg = std::fs::read_to_string(svg).expect("a map");
+        assert!(svg.contains(">dead<"));
+    }
+}
+
+#[test]
+fn other_units_are_read_as_far_as_their_nonces_are_known() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (said, report) = reported(&["--unit", "lb-box", "-n", "120"], &dir.path().join("lb"));
+    let unit = &report["units"][0];
+    assert_eq!(unit["layout"]["name"], "unknown");
+    assert!(unit["chips"].is_null() && unit["cores"].is_null());
+    assert!(
+        said.contains("Nothing can be said of single chips or cores"),
+        "{said}"
+    );
+
+    // A table that says more.
+    let layouts = dir.path().join("layouts.toml");
+    let table = "[[chip]]\nname = \"guess\"\nchip = [[28, 4]]\nchip_codes = [[0, 15]]\ncounter = [[0, 28]]\n\
+                 source = \"a guess\"\n[[unit]]\nmodel = \"goldshell-lb-box\"\nchip = \"guess\"\nboards = 1\nchips = 16\n";
+    std::fs::write(&layouts, table).expect("written");
+    let capture = dir.path().join("lb").join("capture.sqlite");
+    let args = [utf8(&capture), "--layouts", utf8(&layouts)];
+    let (_, report) = reported(&args, &dir.path().join("guess"));
+    let chips = report["units"][0]["chips"]["places"]["places"].as_array();
+    assert_eq!(chips.map(Vec::len), Some(16));
+
+    // Several at once, each in a folder of its own: one chip has a map of its cores only.
+    let both = dir.path().join("both");
+    let lv06 = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/sim-lv06.toml");
+    let (_, report) = reported(&[utf8(&capture), utf8(&lv06), "-n", "150"], &both);
+    assert_eq!(report["units"].as_array().map(Vec::len), Some(2));
+    let lv06 = &report["units"][1];
+    assert_eq!(lv06["layout"]["name"], "bm1366");
+    assert!(lv06["chips"].is_null());
+    assert_eq!(lv06["strange"][0], 0);
+    assert!(both.join("2-sim-lv06/cores.svg").exists());
+}
+
+#[test]
+fn the_real_capture_has_its_chips_its_cores_and_one_clock() {
+    let csv =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/antminer-s9-shares.csv");
+    if !csv.exists() {
+        #[expect(clippy::print_stdout, reason = "a skipped test says why")]
+        {
+            println!(
+                "skipped: the real capture, {}, is not on this machine",
+                csv.display()
+            );
+        }
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let (said, report) = reported(&[utf8(&csv)], &dir.path().join("out"));
+    let unit = &report["units"][0];
+    assert_eq!(unit["source"]["provenance"], json!({"replayed": "device"}));
+    assert_eq!(unit["strange"][0], 0);
+    for (group, wanted) in [("chips", 63), ("cores", 114)] {
+        let places = unit[group]["places"]["places"].as_array().expect("places");
+        let found = places.iter().filter(|place| place["count"] != 0).count();
+        assert_eq!((places.len(), found), (wanted, wanted), "{group}");
+        for kind in ["dead", "weak", "hot"] {
+            assert!(numbers(unit, group, kind).is_empty(), "{group}: {said}");
+        }
+    }
+    let clock = |route: &str| {
+        let of = |part: &str| unit["clock"][route][part].as_f64().expect("MHz");
+        (of("low"), of("value"), of("high"))
+    };
+    let (work, counter) = (clock("by_work"), clock("by_counter"));
+    for (low, value, high) in [work, counter] {
+        assert!(
+            (value / 650.0 - 1.0).abs() < 0.05,
+            "{value} [{low}, {high}]"
+        );
+    }
+    assert!(
+        work.0 < counter.2 && counter.0 < work.2,
+        "{work:?} {counter:?}"
+    );
+    let coverage = unit["coverage"]["value"].as_f64().expect("a part");
+    assert!((coverage - 0.8973).abs() < 0.001, "{coverage}");
+    assert!(
+        said.contains("No chip differs at this number of shares (1,5"),
+        "{said}"
+    );
+}
+
+/// A capture with one stream of the `records`.
+fn captured(path: &Path, records: &[Record]) {
+    let meta = RunMeta {
+        seed: 1,
+        config: "a = 1".into(),
+        config_hash: "0123456789abcdef".into(),
+        task: json!({"test": true}),
+        provenance: Provenance::Simulated,
+    };
+    let store = Store::create(path, &meta).expect("a capture");
+    let recorder = store.stream("twin");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    for record in records {
+        let sent = runtime.block_on(recorder.record(record.clone()));
+        sent.expect("recorded");
+    }
+    drop(recorder);
+    store.finish("finished").expect("finished");
+}
+
+#[test]
+fn what_cannot_be_read_is_said() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name);
+    let missing = failure(&[utf8(&at("nowhere.sqlite"))]);
+    assert!(
+        missing.contains("there is no file") && missing.contains("--unit"),
+        "{missing}"
+    );
+    std::fs::write(
+        at("text.sqlite"),
+        "no capture, and longer than a page header is: ".repeat(40),
+    )
+    .expect("written");
+    let out = at("text-out");
+    let none = failure(&[utf8(&at("text.sqlite")), "--out", utf8(&out)]);
+    assert!(
+        none.contains("text.sqlite") && none.contains("not a thermine capture"),
+        "{none}"
+    );
+
+    captured(&at("empty.sqlite"), &[]);
+    let empty = failure(&[utf8(&at("empty.sqlite")), "--out", utf8(&at("empty-out"))]);
+    assert!(empty.contains("holds no stream"), "{empty}");
+    assert!(!at("empty-out").exists(), "a folder without a report");
+    let named = Record::Identity(Identity {
+        model: None,
+        firmware: None,
+        api: None,
+        serial: None,
+    });
+    captured(&at("silent.sqlite"), &[named]);
+    let silent = failure(&[utf8(&at("silent.sqlite")), "--out", utf8(&at("silent-out"))]);
+    assert!(
+        silent.contains("stream `twin` holds 0 steps and no share"),
+        "{silent}"
+    );
+
+    let share = |ticket: u64, nonce: u32, verdict| {
+        Record::Share(ShareRecord {
+            ticket,
+            job_id: format!("{ticket:x}"),
+            arrived: Nanos(ticket * 100_000_000),
+            since_job: Some(Duration::from_millis(50)),
+            nonce,
+            proof: None,
+            verdict,
+            difficulty: Some(300.0),
+        })
+    };
+    let zeros: Vec<Record> = (1..50).map(|i| share(i, 0, Verdict::Accepted)).collect();
+    captured(&at("zeros.sqlite"), &zeros);
+    let zeros = failure(&[utf8(&at("zeros.sqlite")), "--out", utf8(&at("zeros-out"))]);
+    assert!(zeros.contains("all have one nonce"), "{zeros}");
+
+    let wrong: Vec<Record> = (1..50)
+        .map(|i| share(i, i as u32, Verdict::LowDifficulty))
+        .collect();
+    captured(&at("wrong.sqlite"), &wrong);
+    let wrong = failure(&[utf8(&at("wrong.sqlite")), "--out", utf8(&at("wrong-out"))]);
+    assert!(wrong.contains("none of the 49 answers"), "{wrong}");
+
+    let few: Vec<Record> = (1..5)
+        .map(|i| share(i, i as u32 * 4, Verdict::Accepted))
+        .collect();
+    captured(&at("few.sqlite"), &few);
+    let stream = failure(&[
+        utf8(&at("few.sqlite")),
+        "--stream",
+        "other",
+        "--out",
+        utf8(&at("few-out")),
+    ]);
+    assert!(stream.contains("no stream `other`, only: twin"), "{stream}");
+    // Four shares say little, but that they say.
+    let (said, _) = reported(&[utf8(&at("few.sqlite"))], &at("few-report"));
+    assert!(said.contains("does not say of which unit it is"), "{said}");
+    assert!(said.contains("not even a dead one"), "{said}");
+
+    let level = failure(&["--unit", "s9", "--level", "1.5"]);
+    assert!(level.contains("between 0 and 1"), "{level}");
+    let bare = failure(&["--unit", "bm1387", "--substrate", "twin"]);
+    assert!(bare.contains("no twin of bare chips"), "{bare}");
+    let layout = failure(&[
+        utf8(&at("few.sqlite")),
+        "--layout",
+        "bm9",
+        "--out",
+        utf8(&at("layout-out")),
+    ]);
+    assert!(layout.contains("there is no layout `bm9`"), "{layout}");
+    let config = s9_with(dir.path(), "dead = [189]");
+    let dead = failure(&[utf8(&config)]);
+    assert!(dead.contains("silicon.dead names chip 189"), "{dead}");
+}
+
+/// A twin of an S9 whose position 5 is 10 % weak on all boards, cool enough that no chip errs. At a floor of
+/// difficulty 1 it finds thousands of shares a second.
+#[test]
+fn a_weak_chip_of_the_twin_is_found_among_as_many_shares_as_theory_says() {
+    const SEEDS: u64 = 40;
+    let params = Params {
+        frequency_mhz: 500.0,
+        difficulty_floor: 1.0,
+        silicon: Silicon {
+            weak: vec![(5, 0.9), (68, 0.9), (131, 0.9)],
+            ..Silicon::default()
+        },
+        ..Params::s9()
+    };
+    let search = Search {
+        places: 63,
+        level: 0.05,
+        power: 0.95,
+    };
+    let needed = search.events_needed(0.9).expect("some") as usize;
+    let warm = Device::warm(&params, 1);
+    let mut hits = [0; 2];
+    for seed in 0..SEEDS {
+        let mut device = warm.clone().reseeded(seed);
+        device.take_job(1, Difficulty::ONE, true);
+        let mut found = Vec::new();
+        while found.len() < needed {
+            device.advance(device.now() + Duration::from_secs(1), &mut found);
+        }
+        for (hits, part) in hits.iter_mut().zip([needed / 2, needed]) {
+            let mut counts = [0; 63];
+            for find in &found[..part] {
+                counts[usize::from(find.chip)] += 1;
+            }
+            let places = Places::of(&counts, search.level).expect("shares");
+            *hits += u64::from(places.places[5].unlike == Some(Unlike::Weak));
+        }
+    }
+    // 38 of 40 are expected, with a standard deviation of 1.4; of half as many shares some 22.
+    assert!(hits[1] >= 33, "{hits:?} of {SEEDS} among {needed} shares");
+    assert!(hits[0] < hits[1] && hits[0] <= 32, "{hits:?} of {SEEDS}");
+}
+
+#[test]
+fn shares_by_chip_and_core_are_features_of_a_run() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let args = "train narma10 --substrate twin --unit s9 --features chips,cores --washout 20 --train 150 --test 60";
+    let args: Vec<&str> = args.split(' ').chain(["--out", utf8(dir.path())]).collect();
+    let output = run(&args);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let mut reader =
+        csv::Reader::from_path(dir.path().join("states-dialogue.csv")).expect("states");
+    let headers = reader.headers().expect("headers").clone();
+    let (mut chips, mut cores) = (vec![0.0; 63], vec![0.0; 114]);
+    for row in reader.records() {
+        let row = row.expect("a row");
+        for (name, value) in headers.iter().zip(row.iter()) {
+            let value = || value.parse::<f64>().expect("a rate");
+            let number = |prefix: &str| {
+                let name = name.strip_prefix(prefix)?;
+                name.strip_suffix(".share_rate [1/s]")?
+                    .parse::<usize>()
+                    .ok()
+            };
+            if let Some(chip) = number("chip") {
+                chips[chip] += value();
+            }
+            if let Some(core) = number("core") {
+                cores[core] += value();
+            }
+        }
+    }
+    let total: f64 = chips.iter().sum();
+    assert!(total > 0.0);
+    // Each share is of one chip and of one core.
+    assert!(
+        (cores.iter().sum::<f64>() / total - 1.0).abs() < 1e-9,
+        "{total}"
+    );
+    assert!(chips.iter().all(|rate| *rate > 0.0), "{chips:?}");
+    assert!(
+        cores.iter().filter(|rate| **rate > 0.0).count() > 110,
+        "{cores:?}"
+    );
+}
