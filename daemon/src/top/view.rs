@@ -98,7 +98,10 @@ impl View {
         }
         let quiet = Style::new().add_modifier(Modifier::DIM);
         frame.render_widget(
-            Line::styled("q quit   ↑ ↓ PgUp PgDn Home End choose a unit   from: dev device, sim simulated, rep replayed", quiet),
+            Line::styled(
+                "q quit  ↑↓ PgUp PgDn Home End: unit  from: dev(ice), sim(ulated), rep(layed)",
+                quiet,
+            ),
             keys,
         );
     }

@@ -26,7 +26,7 @@ pub(super) const COLUMNS: [&str; 14] = [
 ];
 
 /// The parts of a unit that are large and that one looks at of one unit at a time.
-pub(super) const DETAILS: [&str; 5] = ["intervals", "board", "learning", "verdict", "tpf"];
+const DETAILS: [&str; 5] = ["intervals", "board", "learning", "verdict", "tpf"];
 
 /// The numbers of one unit, in the order of [`COLUMNS`].
 pub(super) type Numbers = [Option<f64>; COLUMNS.len()];
@@ -76,14 +76,23 @@ pub(super) fn row(text: &mut String, i: usize, numbers: &Numbers) {
     text.push(']');
 }
 
-/// The unit as it is served in a stream whose client looks at `looked_at` more closely, and a fingerprint of what of it
-/// is not in the [`numbers`].
-pub(super) fn rest(unit: &Unit, closely: bool) -> Result<(u64, Value), serde_json::Error> {
+/// The unit as it is served in a stream, with its details only when it is looked at `closely`, and a fingerprint of what of
+/// it is not in the [`numbers`].
+pub(super) fn rest(mut unit: Unit, closely: bool) -> Result<(u64, Value), serde_json::Error> {
+    if !closely {
+        // Before they are written out, which costs most.
+        unit.intervals = None;
+        unit.board = None;
+        unit.learning = None;
+        unit.verdict = None;
+        unit.tpf = None;
+    }
     let mut value = serde_json::to_value(unit)?;
     let Value::Object(fields) = &mut value else {
         return Ok((0, value));
     };
     if !closely {
+        // Null would say that they are not known.
         for name in DETAILS {
             fields.remove(name);
         }

@@ -11,7 +11,7 @@ use super::Web;
 use crate::live::snapshot::{Health, Progress, Provenance, Shares, Snapshot, Unit};
 
 /// Metrics for Prometheus.
-#[utoipa::path(get, path = "/metrics", responses((status = 200, description = "Text format 0.0.4.", content_type = "text/plain", body = String)))]
+#[utoipa::path(get, operation_id = "metrics", path = "/metrics", responses((status = 200, description = "Text format 0.0.4.", content_type = "text/plain", body = String)))]
 pub(super) async fn serve(State(web): State<Arc<Web>>) -> Response {
     let text = text(&web.live.snapshot(), web.now_ms());
     (

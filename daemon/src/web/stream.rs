@@ -172,8 +172,9 @@ impl Client {
             self.revision += 1;
         }
         let mut changed = Vec::new();
-        for (unit, told) in now.units.iter().zip(&mut self.rests) {
+        for (unit, told) in now.units.into_iter().zip(&mut self.rests) {
             let closely = self.detail.as_ref().is_none_or(|name| *name == unit.name);
+            let name = unit.name.clone();
             match frame::rest(unit, closely) {
                 Ok((print, value)) => {
                     if *told != Some(print) {
@@ -181,7 +182,7 @@ impl Client {
                         changed.push(value);
                     }
                 }
-                Err(error) => tracing::warn!(%error, unit = unit.name, "cannot be served"),
+                Err(error) => tracing::warn!(%error, unit = name, "cannot be served"),
             }
         }
         let others = json!({ "proxy": now.proxy, "jobs": now.jobs });

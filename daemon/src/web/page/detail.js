@@ -210,7 +210,7 @@ function board(info) {
   chips.counts.forEach((n, i) => {
     const cell = map.children[i];
     put(cell, whole(n));
-    const heat = String(Math.round((n / most) * 62));
+    const heat = String(Math.round((n / most) * 46));
     if (cell.heat !== heat) { cell.heat = heat; cell.style.setProperty("--heat", heat); }
     cell.classList.toggle("marked", marked.has(i));
     const title = `chip ${i}: ${counted(n, "share")}`;
@@ -240,7 +240,7 @@ function verdict(info) {
     const line = make("tr");
     const name = make("th", "", row.name);
     name.scope = "row";
-    name.style.cssText = "font-weight:500;color:inherit;font-size:inherit;white-space:normal;border-color:var(--line)";
+    name.append(make("small", "narrow", `${counted(row.features, "feature")}, n = ${whole(row.score.n)}, seed ${row.seed}`));
     const bar = make("td", "spare");
     bar.append(whisker(row.score, high));
     line.append(name, make("td", "n", estimate(row.score)), bar, make("td", "n spare", whole(row.features)), make("td", "n spare", whole(row.score.n)), make("td", "n spare", String(row.seed)), make("td", "", row.provenance ?? "computed"));
