@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config;
 pub mod experiment;
+pub mod export;
 pub mod proxy;
 pub mod report;
 pub mod rig;

@@ -44,15 +44,20 @@ pub(super) fn record(args: &cli::Record) -> Result<(PathBuf, String)> {
             Provenance::Device
         },
     };
-    let out = args.out.clone().unwrap_or_else(|| {
+    let named = args.out.as_ref().or(args.store.as_ref());
+    let out = named.cloned().unwrap_or_else(|| {
         let name = format!("{}-shares-seed{}.sqlite", config.unit.name, args.seed);
         Path::new("runs").join(name)
     });
-    if let Some(folder) = out.parent() {
+    // A database has no folder.
+    if (args.out.is_some() || args.store.is_none())
+        && let Some(folder) = out.parent()
+    {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
     let store = Store::create(&out, &meta)?;
+    let out = store.path().to_path_buf();
     let recorder = store.stream("relay");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -78,9 +78,8 @@ impl Database {
     pub(super) fn insert(&self, table: &Table, rows: &[Vec<Value>]) -> Result<(), DatabaseError> {
         match self {
             Database::Sqlite(connection) => {
-                let places: Vec<String> = (1..=table.columns.len())
-                    .map(|i| format!("${i}"))
-                    .collect();
+                let places: Vec<String> =
+                    (1..=table.columns.len()).map(|i| format!("${i}")).collect();
                 let mut statement = connection.prepare_cached(&format!(
                     "INSERT INTO {} VALUES ({})",
                     table.name,

@@ -190,7 +190,9 @@ impl Capture {
     /// If they cannot be read.
     pub fn streams(&self) -> Result<Vec<Stream>, StoreError> {
         let count = |table: &str| {
-            format!("(SELECT count(*) FROM {table} WHERE {table}.run = s.run AND {table}.stream = s.id)")
+            format!(
+                "(SELECT count(*) FROM {table} WHERE {table}.run = s.run AND {table}.stream = s.id)"
+            )
         };
         let (some, params) = match self.run {
             Some(run) => (" WHERE s.run = $1", vec![run.into()]),

@@ -138,8 +138,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, DatabaseError> {
-    let connection =
-        Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
@@ -157,7 +156,8 @@ fn as_of_today(found: i64) -> String {
             } else {
                 ""
             };
-            sql += &format!("CREATE TEMP VIEW {name} AS SELECT 1 AS run, *{more} FROM main.{name};");
+            sql +=
+                &format!("CREATE TEMP VIEW {name} AS SELECT 1 AS run, *{more} FROM main.{name};");
         }
     }
     sql

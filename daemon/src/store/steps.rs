@@ -5,8 +5,8 @@ use thermine_drivers::stratum::swh::Outcome;
 use thermine_drivers::substrate::{Drive, Observation, Recorded, Refused, Sample};
 use thermine_drivers::unit::Telemetry;
 
-use super::reader::{Capture, Stream, share};
 use super::StoreError;
+use super::reader::{Capture, Stream, share};
 
 impl Capture {
     /// The steps of a stream as recorded, for a replay. A stream without steps is one that another
@@ -26,7 +26,11 @@ impl Capture {
                 last_share: 0,
             })
         } else {
-            Box::new(self.answered_jobs((stream.run, stream.id))?.into_iter().map(Ok))
+            Box::new(
+                self.answered_jobs((stream.run, stream.id))?
+                    .into_iter()
+                    .map(Ok),
+            )
         };
         Ok(steps)
     }

@@ -274,7 +274,10 @@ impl Table {
     pub(super) fn key_of(&self, row: &[Value]) -> Vec<Value> {
         let key = self.key[1..].iter();
         key.filter_map(|name| {
-            let place = self.columns.iter().position(|column| column.name == *name)?;
+            let place = self
+                .columns
+                .iter()
+                .position(|column| column.name == *name)?;
             row.get(place).cloned()
         })
         .collect()

@@ -104,7 +104,8 @@ impl Tally {
         if let Some(since) = share.since_job {
             let waits = self
                 .since_job_ms
-                .entry((stored.run, stored.stream)).or_default();
+                .entry((stored.run, stored.stream))
+                .or_default();
             waits.push(since.as_secs_f64() * 1e3);
         }
         let (Some(proof), Some(job)) = (&share.proof, &stored.job) else {

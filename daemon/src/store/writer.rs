@@ -316,7 +316,11 @@ impl Writer {
         newest.share = id;
         newest.ticket = newest.ticket.max(share.ticket);
         let (extranonce2, ntime, version_bits) = match share.proof {
-            Some(proof) => (Some(proof.extranonce2), Some(proof.ntime), proof.version_bits),
+            Some(proof) => (
+                Some(proof.extranonce2),
+                Some(proof.ntime),
+                proof.version_bits,
+            ),
             None => (None, None, None),
         };
         self.rows.shares.push(vec![

@@ -91,8 +91,8 @@ fn tls(root: Option<String>) -> Result<ClientConfig, String> {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         Some(file) => {
             let wrong = |what: String| format!("PGSSLROOTCERT names {file}: {what}");
-            let certificates = CertificateDer::pem_file_iter(&file)
-                .map_err(|error| wrong(error.to_string()))?;
+            let certificates =
+                CertificateDer::pem_file_iter(&file).map_err(|error| wrong(error.to_string()))?;
             for certificate in certificates {
                 let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
                 roots
@@ -165,7 +165,10 @@ fn matching(line: &str, config: &Config) -> Option<String> {
     let addresses = config.get_hostaddrs().iter();
     let known = hosts || addresses.into_iter().any(|a| is(&host, &a.to_string()));
     let at = config.get_ports().first().copied().unwrap_or(5432);
-    let name = config.get_dbname().or(config.get_user()).unwrap_or_default();
+    let name = config
+        .get_dbname()
+        .or(config.get_user())
+        .unwrap_or_default();
     (known
         && is(&port, &at.to_string())
         && is(&database, name)
