@@ -32,16 +32,23 @@ const fn slot(n: u16) -> u16 {
     4 + 2 * n
 }
 
-/// The schema of `columns`, each with its unit under `unit`.
-pub(super) fn schema(columns: &[Column]) -> String {
+/// The schema of `columns`, each with its unit under `unit`. Readers that find it look nowhere else for what is said of
+/// the file, so that stands in it too.
+pub(super) fn schema(columns: &[Column], of_the_file: &[(&str, String)]) -> String {
     let mut builder = Builder::new();
     let fields: Vec<Table> = columns
         .iter()
         .map(|column| field(&mut builder, column))
         .collect();
     let fields = builder.create_vector(&fields);
+    let metadata: Vec<Table> = of_the_file
+        .iter()
+        .map(|(key, value)| pair(&mut builder, key, value))
+        .collect();
+    let metadata = builder.create_vector(&metadata);
     let start = builder.start_table();
     builder.push_slot_always(slot(1), fields);
+    builder.push_slot_always(slot(2), metadata);
     let schema = builder.end_table(start);
 
     let start = builder.start_table();
@@ -60,15 +67,19 @@ pub(super) fn schema(columns: &[Column]) -> String {
     STANDARD.encode(message)
 }
 
+fn pair(builder: &mut Builder<'_>, key: &str, value: &str) -> Table {
+    let key = builder.create_string(key);
+    let value = builder.create_string(value);
+    let start = builder.start_table();
+    builder.push_slot_always(slot(0), key);
+    builder.push_slot_always(slot(1), value);
+    builder.end_table(start)
+}
+
 fn field(builder: &mut Builder<'_>, column: &Column) -> Table {
     let name = builder.create_string(&column.name);
     let metadata = (!column.unit.is_empty()).then(|| {
-        let key = builder.create_string("unit");
-        let value = builder.create_string(&column.unit);
-        let start = builder.start_table();
-        builder.push_slot_always(slot(0), key);
-        builder.push_slot_always(slot(1), value);
-        let pair = builder.end_table(start);
+        let pair = pair(builder, "unit", &column.unit);
         builder.create_vector(&[pair])
     });
     let children = builder.create_vector::<ForwardsUOffset<TableFinishedWIPOffset>>(&[]);

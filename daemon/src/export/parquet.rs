@@ -16,8 +16,8 @@ use rusqlite::types::Value;
 use super::{About, Column, Sink, arrow};
 use crate::store::tables::Kind;
 
-/// Rows of a row group: some 10 MB of shares in memory.
-const GROUP: usize = 65_536;
+/// Rows of a row group: some 20 MB of shares in memory.
+const GROUP: usize = 32_768;
 
 /// A Parquet file being written.
 pub(super) struct Parquet {
@@ -33,26 +33,27 @@ impl Parquet {
         let schema = Type::group_type_builder("schema")
             .with_fields(fields?)
             .build()?;
-        let entry = |key: &str, value: String| KeyValue::new(key.to_string(), value);
-        let metadata = vec![
-            entry("ARROW:schema", arrow::schema(columns)),
-            entry("thermine.version", about.thermine.into()),
-            entry(
+        let said = [
+            ("thermine.version", about.thermine.to_string()),
+            (
                 "thermine.provenance",
                 about.of_runs(|run| run.provenance.clone()),
             ),
-            entry("thermine.seed", about.of_runs(|run| run.seed.to_string())),
-            entry(
+            ("thermine.seed", about.of_runs(|run| run.seed.to_string())),
+            (
                 "thermine.configuration",
                 about.of_runs(|run| run.configuration.clone()),
             ),
-            entry("thermine.units", serde_json::to_string(&about.units)?),
-            entry("thermine.about", serde_json::to_string(about)?),
+            ("thermine.units", serde_json::to_string(&about.units)?),
+            ("thermine.about", serde_json::to_string(about)?),
         ];
+        let schema_entry = ("ARROW:schema", arrow::schema(columns, &said));
+        let metadata = std::iter::once(schema_entry).chain(said);
+        let metadata = metadata.map(|(key, value)| KeyValue::new(key.to_string(), value));
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_created_by(format!("thermine {}", about.thermine))
-            .set_key_value_metadata(Some(metadata))
+            .set_key_value_metadata(Some(metadata.collect()))
             .build();
         let writer = SerializedFileWriter::new(
             BufWriter::new(file),

@@ -2,11 +2,15 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use thermine::export::{Format, What, export};
+use thermine::store::Store;
+use thermine_drivers::record::Record;
 
-use super::records::a_bit_of_everything;
+use super::records::{a_bit_of_everything, durable, job, meta, share};
 
 #[test]
 fn every_table_goes_into_every_format() {
@@ -78,4 +82,71 @@ fn every_table_goes_into_every_format() {
         error.to_string().contains("no input and target"),
         "{error:#}"
     );
+}
+
+/// Writes `shares` shares, a job for each hundred.
+async fn many(path: &Path, shares: u64) {
+    let store = Store::create(path, &meta(1)).expect("created");
+    let recorder = store.stream("a");
+    let mut asked = job(0);
+    for ticket in 1..=shares {
+        if ticket % 100 == 1 {
+            asked.job_id = format!("{ticket:x}");
+            let record = Record::Job(asked.clone());
+            recorder.record(record).await.expect("taken");
+        }
+        let record = Record::Share(share(ticket, &asked));
+        recorder.record(record).await.expect("taken");
+    }
+    assert_eq!(durable(&recorder, shares).await.failure, None);
+    drop(recorder);
+    tokio::task::spawn_blocking(move || store.finish("finished"))
+        .await
+        .expect("joined")
+        .expect("finished");
+}
+
+/// Most memory that the program had resident while it exported `path`, in MB.
+fn peak(path: &Path, format: &str) -> f64 {
+    let out = path.with_extension(format);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_thermine"))
+        .args(["capture", "export", "-f", format, "-o"])
+        .arg(&out)
+        .arg(path)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("started");
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0.0_f64;
+    while child.try_wait().expect("waited").is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
+        peak = peak.max(kilobytes.unwrap_or(0.0));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(child.wait().expect("reaped").success());
+    peak / 1024.0
+}
+
+/// `benches/store.rs` does the same with ten million.
+#[test]
+fn ten_times_the_shares_do_not_take_ten_times_the_memory() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (few, more) = (
+        dir.path().join("few.sqlite"),
+        dir.path().join("more.sqlite"),
+    );
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(many(&few, 15_000));
+    runtime.block_on(many(&more, 150_000));
+    for format in ["parquet", "csv", "npz"] {
+        let (few, more) = (peak(&few, format), peak(&more, format));
+        println!("{format}: at most {few:.0} MB for 15,000 shares, {more:.0} MB for 150,000");
+        // All rows in memory would be more than 80 MB.
+        assert!(
+            few > 1.0 && more < few + 40.0,
+            "{format}: {few} MB, {more} MB"
+        );
+    }
 }

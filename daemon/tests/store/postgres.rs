@@ -83,6 +83,21 @@ impl Postgres {
         self.port
     }
 
+    /// Makes it speak TLS by this certificate and key, both PEM.
+    pub(crate) fn secure(&self, certificate: &str, key: &str) {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let file = self.folder.path().join("data").join(name);
+            std::fs::write(&file, text).expect("written");
+            let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&file, private).expect("set");
+            if let Some((user, group)) = self.user {
+                chown(&file, Some(user), Some(group)).expect("given");
+            }
+        }
+        self.sql("postgres", "ALTER SYSTEM SET ssl TO on");
+        self.sql("postgres", "SELECT pg_reload_conf()");
+    }
+
     /// Runs statements in a database, as a program of its own would.
     pub(crate) fn sql(&self, database: &str, statements: &str) -> String {
         let output = Command::new(self.programs.join("psql"))

@@ -264,6 +264,26 @@ fn who_has_no_password_is_not_let_in_and_no_password_is_told() {
         server.sql("thermine", "SELECT count(*) FROM thermine.run"),
         "1"
     );
+
+    // By TLS, whose certificate is checked.
+    let of_tls = |name: &str| rcgen::generate_simple_self_signed(vec![name.into()]).expect("made");
+    let (ours, other) = (of_tls("127.0.0.1"), of_tls("127.0.0.1"));
+    server.secure(&ours.cert.pem(), &ours.signing_key.serialize_pem());
+    let secret = format!("postgres://rack@{at}?sslmode=require");
+    let root = dir.path().join("root.pem");
+    let mut found = (false, String::new());
+    for certificate in [&other, &ours] {
+        assert!(!found.0, "a server that nobody vouches for");
+        std::fs::write(&root, certificate.cert.pem()).expect("written");
+        let output = Command::new(env!("CARGO_BIN_EXE_thermine"))
+            .args(["capture", "info", &secret])
+            .env("PGPASSFILE", &file)
+            .env("PGSSLROOTCERT", &root)
+            .output()
+            .expect("runs");
+        found = (output.status.success(), said(&output));
+    }
+    assert!(found.0, "{}", found.1);
 }
 
 #[tokio::test]
