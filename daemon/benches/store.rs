@@ -19,7 +19,11 @@ use thermine_drivers::seed;
 use thermine_drivers::stratum::factory::JobFactory;
 use thermine_drivers::substrate::Provenance;
 
-#[expect(dead_code, reason = "the tests crash and question their servers too")]
+#[expect(
+    dead_code,
+    clippy::print_stdout,
+    reason = "the tests crash and question their servers too; where none is installed it says so"
+)]
 #[path = "../tests/store/postgres.rs"]
 mod postgres;
 

@@ -1,8 +1,8 @@
 //! Captures for other programs: tables with units, as Parquet, CSV or NPZ.
 //!
-//! - [`source`]: what a capture holds, as pages of rows; [`readings`]: the same of its telemetry and steps;
-//! - [`states`]: the state matrix of an arm, as a replay of the capture gives it;
-//! - [`parquet`], [`csv`], [`npz`]: a page at a time into a file; [`arrow`]: what Parquet files say of their columns.
+//! - `source`: what a capture holds, as pages of rows; `readings`: the same of its telemetry and steps;
+//! - `states`: the state matrix of an arm, as a replay of the capture gives it;
+//! - `parquet`, `csv`, `npz`: a page at a time into a file; `arrow`: what Parquet files say of their columns.
 
 mod arrow;
 mod csv;
@@ -268,7 +268,7 @@ fn write(
     let mut sink: Box<dyn Sink> = match format {
         Format::Parquet => Box::new(parquet::Parquet::new(file, about, columns)?),
         Format::Csv => Box::new(csv::Csv::new(file, out, about, columns)?),
-        Format::Npz => Box::new(npz::Npz::new(file, about, columns)?),
+        Format::Npz => Box::new(npz::Npz::new(file, out, about, columns)?),
     };
     let mut rows = 0;
     for page in pages {

@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use rusqlite::types::Value;
@@ -38,8 +39,15 @@ struct Spool {
 }
 
 impl Npz {
-    pub(super) fn new(file: File, about: &About, columns: &[Column]) -> Result<Npz> {
-        let columns: Result<Vec<Spool>> = columns.iter().map(Spool::new).collect();
+    /// `out` is the name that the file will have.
+    pub(super) fn new(file: File, out: &Path, about: &About, columns: &[Column]) -> Result<Npz> {
+        // Beside the file and not in /tmp, which may be in memory.
+        let folder = match out.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let columns = columns.iter().map(|column| Spool::new(column, folder));
+        let columns: Result<Vec<Spool>> = columns.collect();
         Ok(Npz {
             archive: ZipWriter::new(BufWriter::new(file)),
             about: serde_json::to_string(about)?,
@@ -51,9 +59,10 @@ impl Npz {
 }
 
 impl Spool {
-    fn new(column: &Column) -> Result<Spool> {
+    fn new(column: &Column, folder: &Path) -> Result<Spool> {
         let file = || -> Result<BufWriter<File>> {
-            let file = tempfile::tempfile().context("cannot make a temporary file")?;
+            let file = tempfile::tempfile_in(folder)
+                .with_context(|| format!("cannot make a temporary file in {}", folder.display()))?;
             Ok(BufWriter::new(file))
         };
         // A real that is missing says so itself.

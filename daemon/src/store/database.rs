@@ -30,7 +30,7 @@ pub(crate) enum Database {
     /// A file.
     Sqlite(rusqlite::Connection),
     /// A server.
-    Postgres(Server),
+    Postgres(Box<Server>),
 }
 
 /// A row of a result.
@@ -54,11 +54,7 @@ impl Database {
         match self {
             Database::Sqlite(connection) => {
                 let mut statement = connection.prepare_cached(sql)?;
-                let columns: Arc<[String]> = statement
-                    .column_names()
-                    .into_iter()
-                    .map(str::to_string)
-                    .collect();
+                let columns: Arc<[String]> = statement.column_names().map(str::to_string).collect();
                 let width = columns.len();
                 let rows = statement.query_map(rusqlite::params_from_iter(params), |row| {
                     let values: rusqlite::Result<Vec<Value>> =

@@ -71,7 +71,7 @@ pub fn merge(sources: &[PathBuf], out: &Path) -> Result<Vec<Merged>, StoreError>
             what: "the database numbers its runs itself: leave the # and what follows away".into(),
         }),
         Place::Server { url, .. } => {
-            let database = Database::Postgres(Server::for_writing(&url)?);
+            let database = Database::Postgres(Box::new(Server::for_writing(&url)?));
             let fail = super::database("cannot write to", out);
             database.batch("BEGIN").map_err(&fail)?;
             // Whatever fails, the connection ends without a commit, and the server forgets it all.

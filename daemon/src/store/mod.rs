@@ -1,9 +1,9 @@
 //! Captures: what happened in a run, in a SQLite file of its own or beside others in a PostgreSQL database.
 //!
-//! - [`tables`]: what both hold; [`place`]: how a user names either;
-//! - [`mod@database`]: the seam between a capture and what holds it: [`sqlite`], [`server`];
+//! - `tables`: what both hold; `place`: how a user names either;
+//! - `database`: the seam between a capture and what holds it: `sqlite`, `server`;
 //! - [`writer`]: one thread that commits what the drivers record, and tells them how far it has come;
-//! - [`reader`]: what a capture holds, share by share; [`steps`]: step by step, for a replay;
+//! - [`reader`]: what a capture holds, share by share; `steps`: step by step, for a replay;
 //! - [`verify`]: every share hashed again; [`import`]: captures from other programs' CSV files; [`merge`]: several
 //!   captures in one.
 

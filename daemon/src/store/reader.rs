@@ -97,7 +97,10 @@ impl Capture {
     pub fn open(path: &Path) -> Result<Capture, StoreError> {
         let (database, run) = match Place::of(path)? {
             Place::File { path, run } => (Database::Sqlite(sqlite::open(&path)?), run),
-            Place::Server { url, run } => (Database::Postgres(Server::for_reading(&url)?), run),
+            Place::Server { url, run } => (
+                Database::Postgres(Box::new(Server::for_reading(&url)?)),
+                run,
+            ),
         };
         let capture = Capture {
             path: path.to_path_buf(),

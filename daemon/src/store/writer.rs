@@ -93,7 +93,7 @@ impl Store {
                 });
             }
             Place::Server { url, .. } => {
-                let database = Database::Postgres(Server::for_writing(url)?);
+                let database = Database::Postgres(Box::new(Server::for_writing(url)?));
                 let run = add(&database).map_err(super::database("cannot write to", path))?;
                 (database, run)
             }

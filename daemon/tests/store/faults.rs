@@ -39,7 +39,7 @@ fn kill(moments: usize, seed: u64, name: impl Fn(usize) -> std::path::PathBuf) {
         std::thread::sleep(Duration::from_micros(rng.random_range(0..200_000)));
         writing.child.kill().expect("killed");
         killed += 1;
-        let said = writing.to_the_end();
+        let said = writing.until_it_ends();
         let found = tickets(Path::new(&run));
         assert!(
             found >= said.safe,
@@ -91,7 +91,7 @@ fn writers_to_a_server_and_the_server_itself_may_be_killed() {
         .collect();
     server.crash();
     for (writer, run) in writers.iter_mut().zip(runs) {
-        let said = writer.to_the_end();
+        let said = writer.until_it_ends();
         let found = tickets(Path::new(&run));
         println!(
             "injected: crash of the PostgreSQL server under load; acknowledged {} shares, kept {found}, lost 0; {}",
@@ -111,7 +111,7 @@ fn a_disk_that_is_full_is_told_and_has_lost_nothing() {
     let path = dir.path().join("c.sqlite");
     // A limit on the size of files stands for the end of the disk: root's own disk cannot be filled in a test. 1 MB.
     let mut writing = writing(&path, None, "trap '' XFSZ; ulimit -f 2048;");
-    let said = writing.to_the_end();
+    let said = writing.until_it_ends();
     let failure = said.failure.expect("it was told");
     let found = tickets(&path);
     println!(

@@ -218,7 +218,7 @@ impl Writing {
     }
 
     /// Reads what it says to the end, and waits for it.
-    pub(crate) fn to_the_end(&mut self) -> Said {
+    pub(crate) fn until_it_ends(&mut self) -> Said {
         let mut said = Said::default();
         for line in &mut self.lines {
             match line.split_once(' ') {

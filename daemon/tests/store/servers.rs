@@ -148,7 +148,7 @@ fn a_server_holds_what_files_hold_and_takes_many_writers_at_once() {
     let runs: Vec<String> = writers
         .iter_mut()
         .map(|writer| {
-            let said = writer.to_the_end();
+            let said = writer.until_it_ends();
             assert_eq!((said.safe, said.failure), (400, None));
             said.run.expect("a run")
         })
