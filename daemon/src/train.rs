@@ -151,6 +151,7 @@ pub(crate) fn plan(args: &cli::Train) -> Result<Plan> {
         seed: args.seed.unwrap_or(1),
         split: split(args, defaults),
         capture: None,
+        store: args.store.clone(),
         undriven: false,
         config,
     };
@@ -188,6 +189,7 @@ fn replayed(args: &cli::Train, path: &Path) -> Result<Plan> {
             seed: args.seed.unwrap_or(run.seed),
             split: split(args, recipe.split),
             capture: Some(path.to_path_buf()),
+            store: None,
             undriven: false,
             config,
         },
@@ -216,6 +218,7 @@ fn replayed(args: &cli::Train, path: &Path) -> Result<Plan> {
                 seed: args.seed.unwrap_or(run.seed),
                 split: split(args, proportion(usize::try_from(steps)?)),
                 capture: Some(path.to_path_buf()),
+                store: None,
                 undriven: true,
                 config,
             }
@@ -226,7 +229,7 @@ fn replayed(args: &cli::Train, path: &Path) -> Result<Plan> {
 }
 
 /// Whether a capture's task is not of this program.
-fn is_foreign(task: &serde_json::Value) -> bool {
+pub(crate) fn is_foreign(task: &serde_json::Value) -> bool {
     task.get("split").is_none()
 }
 

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use thermine::store::verify::verify;
-use thermine::store::{Capture, RunMeta, Store, import};
+use thermine::store::verify::{VerifyReport, verify};
+use thermine::store::{Capture, RunMeta, Store, import, merge};
 use thermine_drivers::clock::{Clock, Nanos};
 use thermine_drivers::pow::{Difficulty, Work};
 use thermine_drivers::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
@@ -357,19 +357,66 @@ async fn a_capture_that_has_been_tampered_with_is_found_out() {
     }
 }
 
-/// Captures of version 1 had no column for the claim trie.
+/// The tables of version 2, as far as an import fills them: a file held one run, and no row said of which it was.
+const VERSION_2: &str = "
+CREATE TABLE old.run (created_unix_s INTEGER NOT NULL, version TEXT NOT NULL, seed INTEGER NOT NULL,
+    config TEXT NOT NULL, config_hash TEXT NOT NULL, task TEXT NOT NULL, provenance TEXT NOT NULL, state TEXT NOT NULL);
+CREATE TABLE old.stream (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, identity TEXT);
+CREATE TABLE old.job (id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES stream, job_id TEXT NOT NULL,
+    sent_ns INTEGER NOT NULL, step INTEGER, difficulty REAL NOT NULL, scale REAL NOT NULL, version INTEGER NOT NULL,
+    prevhash BLOB NOT NULL, claim_trie BLOB, coinb1 BLOB NOT NULL, coinb2 BLOB NOT NULL, branch BLOB NOT NULL,
+    ntime INTEGER NOT NULL, nbits INTEGER NOT NULL, version_mask INTEGER NOT NULL, extranonce1 BLOB NOT NULL,
+    clean INTEGER NOT NULL);
+CREATE TABLE old.share (id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES stream, ticket INTEGER NOT NULL,
+    job INTEGER REFERENCES job, job_id TEXT NOT NULL, arrived_ns INTEGER NOT NULL, since_job_ns INTEGER,
+    nonce INTEGER NOT NULL, extranonce2 BLOB, ntime INTEGER, version_bits INTEGER, verdict TEXT NOT NULL,
+    difficulty REAL);
+CREATE TABLE old.telemetry (id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES stream,
+    taken_ns INTEGER NOT NULL, reading TEXT NOT NULL);
+CREATE TABLE old.step (stream INTEGER NOT NULL REFERENCES stream, step INTEGER NOT NULL, started_ns INTEGER NOT NULL,
+    ended_ns INTEGER NOT NULL, drive TEXT NOT NULL, observation TEXT NOT NULL, last_share INTEGER NOT NULL,
+    last_telemetry INTEGER NOT NULL, PRIMARY KEY (stream, step)) WITHOUT ROWID;
+INSERT INTO old.run SELECT created_unix_s, version, seed, config, config_hash, task, provenance, state FROM main.run;
+INSERT INTO old.stream SELECT id, name, identity FROM main.stream;
+INSERT INTO old.job SELECT id, stream, job_id, sent_ns, step, difficulty, scale, version, prevhash, claim_trie, coinb1,
+    coinb2, branch, ntime, nbits, version_mask, extranonce1, clean FROM main.job;
+INSERT INTO old.share SELECT id, stream, ticket, job, job_id, arrived_ns, since_job_ns, nonce, extranonce2, ntime,
+    version_bits, verdict, difficulty FROM main.share;
+PRAGMA old.application_id = 1416131181; PRAGMA old.user_version = 2;";
+
 #[tokio::test]
-async fn a_capture_of_version_1_is_read_as_one_of_today() {
+async fn captures_of_older_versions_are_read_as_ones_of_today_and_merge_into_one() {
     let dir = tempfile::tempdir().expect("a folder");
-    let path = dir.path().join("old.sqlite");
+    let path = dir.path().join("today.sqlite");
     imported(&fixture(), &path).await.expect("imported");
     let today = verify(&path).expect("verified");
-    let old = rusqlite::Connection::open(&path).expect("opened");
-    old.execute_batch("ALTER TABLE job DROP COLUMN claim_trie; PRAGMA user_version = 1")
-        .expect("made old");
-    drop(old);
-    assert_eq!(verify(&path).expect("verified"), today);
     assert!(today.hashed > 0);
+    let old = dir.path().join("old.sqlite");
+    let connection = Connection::open(&path).expect("opened");
+    connection
+        .execute("ATTACH ?1 AS old", [old.to_str()])
+        .and_then(|_| connection.execute_batch(VERSION_2))
+        .expect("made old");
+    drop(connection);
+    let as_today = |path: &Path| VerifyReport {
+        capture: today.capture.clone(),
+        ..verify(path).expect("verified")
+    };
+    assert_eq!(as_today(&old), today);
+    let connection = Connection::open(&old).expect("opened");
+    connection
+        .execute_batch("ALTER TABLE job DROP COLUMN claim_trie; PRAGMA user_version = 1")
+        .expect("made older");
+    drop(connection);
+    let before = std::fs::read(&old).expect("read");
+    assert_eq!(as_today(&old), today);
+    assert!(
+        before == std::fs::read(&old).expect("read"),
+        "left as it was"
+    );
+    let new = dir.path().join("new.sqlite");
+    merge::merge(&[old], &new).expect("merged");
+    assert_eq!(as_today(&new), today);
 }
 
 #[tokio::test]

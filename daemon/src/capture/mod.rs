@@ -1,24 +1,27 @@
-//! `thermine capture`: verify, import, info, record, compare.
+//! `thermine capture`: verify, import, info, record, compare, merge, export, replay.
 //!
+//! - [`info`]: what a capture holds; [`replay`]: its experiment judged again;
 //! - [`mod@record`]: a share log at a constant drive;
 //! - [`stream`]: the answers of a capture, each as new, late or a copy; [`quantities`] and [`layout`]: what they
 //!   measure;
 //! - [`compare`]: the same of two captures, side by side.
 
 mod compare;
+mod info;
 pub(crate) mod layout;
 mod quantities;
 pub(crate) mod record;
+pub(crate) mod replay;
 mod stream;
-
-use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use thermine_drivers::pow::Difficulty;
 
 use crate::cli;
-use crate::report::table::table;
-use crate::store::{Capture, import, verify};
+use crate::export;
+use crate::store::{import, merge, verify};
+
+pub(crate) use self::replay::Replay;
 
 /// Runs the subcommand.
 #[expect(clippy::print_stdout, reason = "its output is what it is for")]
@@ -67,41 +70,31 @@ pub(crate) fn run(command: cli::Capture) -> Result<()> {
                 print!("{}", comparison.render());
             }
         }
-        cli::Capture::Info { file } => print!("{}", info(&file)?),
+        cli::Capture::Info { file } => print!("{}", info::info(&file)?),
+        cli::Capture::Merge { files, out } => {
+            for run in merge::merge(&files, &out)? {
+                println!(
+                    "run {} of {}: {} records, now run {}",
+                    run.was,
+                    run.source.display(),
+                    run.rows,
+                    run.is
+                );
+            }
+            println!("{}", out.display());
+        }
+        cli::Capture::Export {
+            file,
+            format,
+            what,
+            stream,
+            out,
+        } => {
+            let exported = export::export(&file, what, format, stream.as_deref(), out.as_deref())?;
+            println!("{} rows of {} columns", exported.rows, exported.columns);
+            println!("{}", exported.file.display());
+        }
+        cli::Capture::Replay(args) => replay::run(&args)?,
     }
     Ok(())
-}
-
-fn info(file: &Path) -> Result<String> {
-    let capture = Capture::open(file)?;
-    let run = capture.run()?;
-    let created = jiff::Timestamp::from_second(run.created_unix_s)?;
-    let mut streams = table(
-        &["stream", "unit", "jobs", "shares", "readings", "steps"],
-        &[2, 3, 4, 5],
-    );
-    for stream in capture.streams()? {
-        let model = stream.identity.and_then(|identity| identity.model);
-        streams.add_row([
-            stream.name,
-            model.unwrap_or_else(|| "not reported".into()),
-            stream.jobs.to_string(),
-            stream.shares.to_string(),
-            stream.readings.to_string(),
-            stream.steps.to_string(),
-        ]);
-    }
-    let state = match run.state.as_str() {
-        "running" => "not finished: still running, or killed",
-        state => state,
-    };
-    Ok(format!(
-        "{}: {}, {state}\nbegun {created} by version {}, seed {}, configuration {}\ntask {}\n{streams}\n",
-        file.display(),
-        run.provenance,
-        run.version,
-        run.seed,
-        run.config_hash,
-        run.task,
-    ))
 }

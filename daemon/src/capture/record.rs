@@ -44,11 +44,15 @@ pub(crate) struct Recorded {
 /// Records a capture, and returns its path and a sentence about it.
 pub(super) fn record(args: &cli::Record) -> Result<(PathBuf, String)> {
     let config = configuration(args)?;
-    let out = args.out.clone().unwrap_or_else(|| {
+    let named = args.out.as_ref().or(args.store.as_ref());
+    let out = named.cloned().unwrap_or_else(|| {
         let name = format!("{}-shares-seed{}.sqlite", config.unit.name, args.seed);
         Path::new("runs").join(name)
     });
-    if let Some(folder) = out.parent() {
+    // A database has no folder.
+    if (args.out.is_some() || args.store.is_none())
+        && let Some(folder) = out.parent()
+    {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
@@ -58,7 +62,7 @@ pub(super) fn record(args: &cli::Record) -> Result<(PathBuf, String)> {
         seed: args.seed,
         on_twin: false,
     };
-    let (Recorded { accepted, refused }, provenance) = to_file(&plan, &out)?;
+    let (out, Recorded { accepted, refused }, provenance) = to_file(&plan, &out)?;
     Ok((
         out,
         format!(
@@ -74,11 +78,11 @@ pub(super) fn record(args: &cli::Record) -> Result<(PathBuf, String)> {
     ))
 }
 
-/// Records `plan` in a new capture at `out`: what came, and where it is from.
+/// Records `plan` in a new capture at `out`: where that is by its full name, what came, and where it is from.
 ///
 /// # Errors
 /// If the unit or the capture fails; what was recorded until then is kept.
-pub(crate) fn to_file(plan: &Plan<'_>, out: &Path) -> Result<(Recorded, Provenance)> {
+pub(crate) fn to_file(plan: &Plan<'_>, out: &Path) -> Result<(PathBuf, Recorded, Provenance)> {
     if !(1..=MOST_SHARES).contains(&plan.shares) {
         bail!("--shares {}: must be 1 to {MOST_SHARES}", plan.shares);
     }
@@ -95,6 +99,7 @@ pub(crate) fn to_file(plan: &Plan<'_>, out: &Path) -> Result<(Recorded, Provenan
         provenance: provenance.clone(),
     };
     let store = Store::create(out, &meta)?;
+    let out = store.path().to_path_buf();
     let recorder = store.stream("relay");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -114,7 +119,7 @@ pub(crate) fn to_file(plan: &Plan<'_>, out: &Path) -> Result<(Recorded, Provenan
     store.finish(&state)?;
     let recorded = recorded
         .with_context(|| format!("what was recorded until then is in {}", out.display()))?;
-    Ok((recorded, provenance))
+    Ok((out, recorded, provenance))
 }
 
 /// The unit's configuration, with what the command line sets.

@@ -232,7 +232,7 @@ impl Input {
                     seed: args.seed,
                     on_twin: args.substrate == By::Twin,
                 };
-                let (_, provenance) = record::to_file(&plan, &path)?;
+                let (_, _, provenance) = record::to_file(&plan, &path)?;
                 (path, Some(provenance))
             }
         };

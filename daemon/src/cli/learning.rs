@@ -46,6 +46,9 @@ pub struct Train {
     /// Capture to replay, with `--substrate replay`.
     #[arg(long, value_name = "FILE", required_if_eq("substrate", "replay"))]
     pub capture: Option<PathBuf>,
+    /// Database to record to, as postgres://USER@HOST/DATABASE, instead of a file in the report's folder.
+    #[arg(long, value_name = "URL", env = "THERMINE_STORE")]
+    pub store: Option<PathBuf>,
     /// How the input drives the unit.
     #[arg(long, value_enum, default_value = "paper", help_heading = "Encoding")]
     pub encoding: Preset,

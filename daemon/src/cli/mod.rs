@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::{
-    bench, capture, chips, devices, discover, manual, predict, proxy, puf, sim, sweep,
+    bench, capture, chips, devices, discover, export, manual, predict, proxy, puf, sim, sweep,
     switch_profile, top, tpf, train, vbm,
 };
 
@@ -262,6 +262,34 @@ pub enum Capture {
         /// The capture.
         file: PathBuf,
     },
+    /// Put several captures into one, each run as it was recorded; also moves runs to a database and back.
+    Merge {
+        /// The captures: files, or URLs of databases, with `#` and a number for one run.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The capture to write: a new file, or the URL of a database.
+        #[arg(short, long, value_name = "FILE|URL")]
+        out: PathBuf,
+    },
+    /// Write what a capture holds as a table with units, for other programs.
+    Export {
+        /// The capture: a file, or the URL of a database.
+        file: PathBuf,
+        /// The format.
+        #[arg(short, long, value_enum)]
+        format: export::Format,
+        /// What of it.
+        #[arg(short, long, value_enum, default_value = "shares")]
+        what: export::What,
+        /// Stream whose states are exported [default: the first].
+        #[arg(long, value_name = "NAME")]
+        stream: Option<String>,
+        /// The file to write [default: beside the capture, by its name].
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Judge the experiment of a capture again, from what was recorded.
+    Replay(capture::Replay),
 }
 
 /// `thermine capture record`.
@@ -294,6 +322,9 @@ pub struct Record {
     /// The capture to write [default: one in `runs`].
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Database to record to, as postgres://USER@HOST/DATABASE, unless a file is named.
+    #[arg(long, value_name = "URL", env = "THERMINE_STORE")]
+    pub store: Option<PathBuf>,
 }
 
 /// Most addresses at once, as the parser wants it.

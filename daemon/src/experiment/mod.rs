@@ -75,6 +75,8 @@ pub struct Plan {
     pub split: Split,
     /// Capture to replay.
     pub capture: Option<PathBuf>,
+    /// Database to record to; `None` for a file in the report's folder.
+    pub store: Option<PathBuf>,
     /// Whether that capture was recorded without this program's drives.
     pub undriven: bool,
 }

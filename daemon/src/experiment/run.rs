@@ -61,14 +61,7 @@ pub(crate) fn run(plan: &Plan, folder: &Path, progress: &Progress) -> Result<Rep
     let runs = runtime.block_on(record(plan, &problem, folder, progress));
     // Waits for the tasks that hold sockets, but not for ever.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
-    let capture = folder.join(CAPTURE);
-    let runs = match runs {
-        Err(error) if capture.exists() => Err(error.context(format!(
-            "the run failed; what was recorded until then is in {}",
-            capture.display()
-        ))),
-        runs => runs,
-    }?;
+    let runs = runs?;
     let wall_seconds = began.elapsed().as_secs_f64();
     if plan.task.is_capacity() {
         let full = plan.task == Task::Named(Named::ProcessingCapacity);
@@ -93,7 +86,7 @@ pub(crate) async fn on_twins(plan: &Plan, progress: &Progress) -> Result<Vec<Jud
 }
 
 /// The task of `plan`, as long as its steps.
-fn problem(plan: &Plan) -> Result<Problem> {
+pub(crate) fn problem(plan: &Plan) -> Result<Problem> {
     let known = plan.split.washout + plan.split.train;
     plan.task.problem(plan.split.total(), known, plan.seed)
 }
@@ -125,7 +118,15 @@ async fn record(
             Provenance::Device
         },
     };
-    let store = Store::create(&folder.join(CAPTURE), &meta)?;
+    let capture = match &plan.store {
+        Some(store) => store.clone(),
+        None => folder.join(CAPTURE),
+    };
+    let store = Store::create(&capture, &meta)?;
+    let capture = store.path().to_path_buf();
+    if plan.store.is_some() {
+        progress.say(&format!("recorded to {}", capture.display()));
+    }
     let runs = match plan.kind {
         Kind::Twin => unless_interrupted(arms::twins(plan, problem, Some(&store), progress)).await,
         _ => unless_interrupted(arms::on_wires(plan, problem, &store, progress)).await,
@@ -136,7 +137,12 @@ async fn record(
         Err(error) => format!("failed: {error:#}"),
     };
     let finished = tokio::task::spawn_blocking(move || store.finish(&state)).await?;
-    let runs = runs?;
+    let runs = runs.map_err(|error| {
+        error.context(format!(
+            "the run failed; what was recorded until then is in {}",
+            capture.display()
+        ))
+    })?;
     finished?;
     Ok(runs)
 }

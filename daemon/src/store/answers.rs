@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use rusqlite::Row;
 use thermine_drivers::clock::Nanos;
 use thermine_drivers::record::Verdict;
 use thermine_drivers::unit::Telemetry;
 
-use super::reader::{Capture, Stream};
-use super::{StoreError, database};
+use super::StoreError;
+use super::database::{DatabaseError, Row};
+use super::reader::{Capture, PAGE, Stream};
 
 /// Nonce, time and verdict of a share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,17 +44,25 @@ impl Capture {
         stream: &Stream,
         mut visit: impl FnMut(Answer),
     ) -> Result<(), StoreError> {
-        let mut read = || -> rusqlite::Result<()> {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT nonce, arrived_ns, since_job_ns, verdict FROM share WHERE stream = ?1 ORDER BY id",
+        let mut after = 0;
+        loop {
+            let page = self.rows(
+                "SELECT id, nonce, arrived_ns, since_job_ns, verdict FROM share \
+                 WHERE run = $1 AND stream = $2 AND id > $3 ORDER BY id LIMIT $4",
+                &[
+                    stream.run.into(),
+                    stream.id.into(),
+                    after.into(),
+                    PAGE.into(),
+                ],
+                |row| Ok((row.integer("id")?, answer(row)?)),
             )?;
-            let mut rows = statement.query([stream.id])?;
-            while let Some(row) = rows.next()? {
-                visit(answer(row)?);
-            }
-            Ok(())
-        };
-        read().map_err(database("cannot read", self.path()))
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = *last;
+            page.into_iter().for_each(|(_, answer)| visit(answer));
+        }
     }
 
     /// The first shares of `stream`, at the most so many, with their jobs.
@@ -68,18 +76,21 @@ impl Capture {
     ) -> Result<Vec<TimedAnswer>, StoreError> {
         self.rows(
             "SELECT share.nonce, share.arrived_ns, share.since_job_ns, share.verdict, share.extranonce2, job.sent_ns \
-             FROM share LEFT JOIN job ON job.id = share.job WHERE share.stream = ?1 ORDER BY share.id LIMIT ?2",
-            rusqlite::params![stream.id, most],
+             FROM share LEFT JOIN job ON job.run = share.run AND job.id = share.job \
+             WHERE share.run = $1 AND share.stream = $2 ORDER BY share.id LIMIT $3",
+            &[stream.run.into(), stream.id.into(), i64::from(most).into()],
             |row| {
-                let extranonce2 = row.get_ref(4)?.as_blob_or_null()?;
-                let number = |bytes: &[u8]| {
-                    let bytes = bytes.iter().rev();
-                    bytes.fold(0, |number, byte| number << 8 | u64::from(*byte))
+                let number = |bytes: Vec<u8>| {
+                    let bytes = bytes.into_iter().rev();
+                    bytes.fold(0, |number, byte| number << 8 | u64::from(byte))
                 };
                 Ok(TimedAnswer {
                     answer: answer(row)?,
-                    job_sent: row.get::<_, Option<i64>>(5)?.map(|ns| Nanos(ns as u64)),
-                    extranonce2: extranonce2.filter(|bytes| bytes.len() <= 8).map(number),
+                    job_sent: row.optional_integer("sent_ns")?.map(|ns| Nanos(ns as u64)),
+                    extranonce2: row
+                        .optional_blob("extranonce2")?
+                        .filter(|bytes| bytes.len() <= 8)
+                        .map(number),
                 })
             },
         )
@@ -97,14 +108,21 @@ impl Capture {
         most: u32,
     ) -> Result<Vec<Nanos>, StoreError> {
         let query = if stream.jobs > 0 {
-            "SELECT sent_ns FROM job WHERE stream = ?1 AND sent_ns <= ?2 ORDER BY id LIMIT ?3"
+            "SELECT sent_ns AS ns FROM job WHERE run = $1 AND stream = $2 AND sent_ns <= $3 ORDER BY id LIMIT $4"
         } else {
-            "SELECT started_ns FROM step WHERE stream = ?1 AND started_ns <= ?2 ORDER BY step LIMIT ?3"
+            "SELECT started_ns AS ns FROM step WHERE run = $1 AND stream = $2 AND started_ns <= $3 ORDER BY step LIMIT $4"
         };
         let until = i64::try_from(until.0).unwrap_or(i64::MAX);
-        self.rows(query, rusqlite::params![stream.id, until, most], |row| {
-            Ok(Nanos(row.get::<_, i64>(0)? as u64))
-        })
+        self.rows(
+            query,
+            &[
+                stream.run.into(),
+                stream.id.into(),
+                until.into(),
+                i64::from(most).into(),
+            ],
+            |row| Ok(Nanos(row.integer("ns")? as u64)),
+        )
     }
 
     /// The difficulties that the jobs of `stream` ask for, each once and rising.
@@ -113,9 +131,9 @@ impl Capture {
     /// If they cannot be read.
     pub fn difficulties(&self, stream: &Stream) -> Result<Vec<f64>, StoreError> {
         self.rows(
-            "SELECT DISTINCT difficulty FROM job WHERE stream = ?1 ORDER BY difficulty LIMIT 1000",
-            [stream.id],
-            |row| row.get(0),
+            "SELECT DISTINCT difficulty FROM job WHERE run = $1 AND stream = $2 ORDER BY difficulty LIMIT 1000",
+            &[stream.run.into(), stream.id.into()],
+            |row| row.real("difficulty"),
         )
     }
 
@@ -129,34 +147,28 @@ impl Capture {
     ) -> Result<Option<(Telemetry, Telemetry)>, StoreError> {
         let one = |order: &str| {
             let query = format!(
-                "SELECT reading FROM telemetry WHERE stream = ?1 ORDER BY id {order} LIMIT 1"
+                "SELECT reading FROM telemetry WHERE run = $1 AND stream = $2 ORDER BY id {order} LIMIT 1"
             );
-            let text = self.rows(&query, [stream.id], |row| row.get::<_, String>(0))?;
-            let reading = text.first().map(|text| serde_json::from_str(text));
-            reading.transpose().map_err(|error| StoreError::Content {
-                path: self.path().to_path_buf(),
-                what: format!("holds a reading that is none: {error}"),
-            })
+            let mut readings =
+                self.rows(&query, &[stream.run.into(), stream.id.into()], |row| {
+                    row.json("reading")
+                })?;
+            Ok::<Option<Telemetry>, StoreError>(readings.pop())
         };
         Ok(one("ASC")?.zip(one("DESC")?))
     }
 }
 
-/// From the columns nonce, arrived_ns, since_job_ns and verdict, in this order.
-fn answer(row: &Row<'_>) -> rusqlite::Result<Answer> {
-    let verdict = row.get_ref(3)?.as_str()?;
+/// From the columns nonce, arrived_ns, since_job_ns and verdict.
+fn answer(row: &Row) -> Result<Answer, DatabaseError> {
+    let verdict = row.text("verdict")?;
     Ok(Answer {
-        nonce: row.get(0)?,
-        arrived: Nanos(row.get::<_, i64>(1)? as u64),
+        nonce: row.word("nonce")?,
+        arrived: Nanos(row.integer("arrived_ns")? as u64),
         since_job: row
-            .get::<_, Option<i64>>(2)?
+            .optional_integer("since_job_ns")?
             .map(|ns| Duration::from_nanos(ns as u64)),
-        verdict: Verdict::from_name(verdict).ok_or_else(|| {
-            rusqlite::Error::FromSqlConversionFailure(
-                3,
-                rusqlite::types::Type::Text,
-                format!("verdict `{verdict}`").into(),
-            )
-        })?,
+        verdict: Verdict::from_name(&verdict)
+            .ok_or_else(|| DatabaseError::Content(format!("verdict `{verdict}` is not known")))?,
     })
 }

@@ -20,6 +20,7 @@ use thermine_drivers::pow::work::swap_words;
 use thermine_drivers::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
 use thermine_drivers::substrate::Provenance;
 
+use super::place::Place;
 use super::{RunMeta, Store, StoreError};
 
 /// Columns that must be there.
@@ -65,6 +66,12 @@ pub async fn import(
     out: &Path,
     difficulty: Difficulty,
 ) -> Result<Imported, StoreError> {
+    if Place::of(out)?.is_server() {
+        return Err(StoreError::Content {
+            path: out.to_path_buf(),
+            what: "an import that fails would leave half a run there: import to a file, and merge that".into(),
+        });
+    }
     if out.exists() {
         return Err(StoreError::Exists(out.to_path_buf()));
     }

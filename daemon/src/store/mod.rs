@@ -1,19 +1,29 @@
-//! Captures: what happened in a run, in one SQLite file.
+//! Captures: what happened in a run, in a SQLite file of its own or beside others in a PostgreSQL database.
 //!
-//! - [`schema`]: the tables, and how a file is told to be a capture;
+//! - `tables`: what both hold; `place`: how a user names either;
+//! - `database`: the seam between a capture and what holds it: `sqlite`, `server`;
 //! - [`writer`]: one thread that commits what the drivers record, and tells them how far it has come;
-//! - [`reader`]: what a capture holds, share by share and step by step; [`answers`]: its nonces alone, fast;
-//! - [`verify`]: every share hashed again; [`import`]: captures from other programs' CSV files.
+//! - [`reader`]: what a capture holds, share by share; [`answers`]: its nonces alone, fast; `steps`: step by step, for
+//!   a replay;
+//! - [`verify`]: every share hashed again; [`import`]: captures from other programs' CSV files; [`merge`]: several
+//!   captures in one.
 
 pub mod answers;
+pub(crate) mod database;
 pub mod import;
+pub mod merge;
+pub(crate) mod place;
 pub mod reader;
-pub mod schema;
+mod server;
+mod sqlite;
+mod steps;
+pub(crate) mod tables;
 pub mod verify;
 pub mod writer;
 
 use std::path::{Path, PathBuf};
 
+pub use database::DatabaseError;
 pub use reader::Capture;
 pub use writer::{RunMeta, Store};
 
@@ -51,8 +61,8 @@ pub enum StoreError {
         doing: &'static str,
         /// The file.
         path: PathBuf,
-        /// What SQLite says.
-        source: rusqlite::Error,
+        /// What it says.
+        source: DatabaseError,
     },
     /// It holds something that this program would not have written.
     #[error("{}: {what}", .path.display())]
@@ -74,14 +84,14 @@ pub enum StoreError {
     },
 }
 
-/// Makes a [`StoreError::Database`] of whatever SQLite says while `doing` something to `path`.
-fn database<'a>(
+/// Makes a [`StoreError::Database`] of whatever a database says while `doing` something to `path`.
+fn database<'a, E: Into<DatabaseError>>(
     doing: &'static str,
     path: &'a Path,
-) -> impl Fn(rusqlite::Error) -> StoreError + use<'a> {
+) -> impl Fn(E) -> StoreError + use<'a, E> {
     move |source| StoreError::Database {
         doing,
         path: path.to_path_buf(),
-        source,
+        source: source.into(),
     }
 }

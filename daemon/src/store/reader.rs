@@ -1,31 +1,37 @@
-//! The reading side: what a capture holds.
+//! The reading side.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, Row};
+use rusqlite::types::Value;
 use thermine_drivers::clock::Nanos;
 use thermine_drivers::pow::Work;
 use thermine_drivers::record::{JobRecord, Proof, ShareRecord, Verdict};
-use thermine_drivers::stratum::swh::Outcome;
-use thermine_drivers::substrate::{Drive, Observation, Provenance, Recorded, Refused, Sample};
-use thermine_drivers::unit::{Identity, Telemetry};
+use thermine_drivers::substrate::Provenance;
+use thermine_drivers::unit::Identity;
 
-use super::{StoreError, database, schema};
+use super::database::{Database, DatabaseError, Row};
+use super::place::Place;
+use super::server::Server;
+use super::{StoreError, database, sqlite};
 
 /// Rows fetched at a time: bounds memory, and keeps no statement open between calls.
-const PAGE: i64 = 4096;
+pub(crate) const PAGE: i64 = 4096;
 
-/// A capture, opened for reading.
+/// A capture, opened for reading: one run or several.
 #[derive(Debug)]
 pub struct Capture {
     path: PathBuf,
-    pub(super) connection: Connection,
+    database: Database,
+    run: Option<i64>,
 }
 
-/// The run that a capture is of.
+/// A run that a capture holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
+    /// Its number in this capture.
+    pub id: i64,
     /// When it began, seconds since the Unix epoch.
     pub created_unix_s: i64,
     /// Version of the program.
@@ -42,12 +48,16 @@ pub struct Run {
     pub provenance: Provenance,
     /// `running` (or killed), `finished`, or why it failed.
     pub state: String,
+    /// The capture that it was merged from, if it was.
+    pub origin: Option<String>,
 }
 
 /// A stream and how much it holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stream {
-    /// Its number.
+    /// Number of its run.
+    pub run: i64,
+    /// Its number in the run.
     pub id: i64,
     /// Its name.
     pub name: String,
@@ -66,9 +76,11 @@ pub struct Stream {
 /// A share with its job, as far as that is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredShare {
-    /// Row of the share, rising in order of arrival.
+    /// Number of the run.
+    pub run: i64,
+    /// Number of the share in the run, rising in order of arrival.
     pub id: i64,
-    /// Number of its stream.
+    /// Number of its stream in the run.
     pub stream: i64,
     /// The share.
     pub share: ShareRecord,
@@ -77,66 +89,136 @@ pub struct StoredShare {
 }
 
 impl Capture {
-    /// Opens `path`.
+    /// Opens `path`: a file, or the URL of a database, and in either case all of its runs, or with `#` and a number
+    /// one.
     ///
     /// # Errors
     /// If it is not a capture that this program can read.
     pub fn open(path: &Path) -> Result<Capture, StoreError> {
-        Ok(Capture {
+        let (database, run) = match Place::of(path)? {
+            Place::File { path, run } => (Database::Sqlite(sqlite::open(&path)?), run),
+            Place::Server { url, run } => (
+                Database::Postgres(Box::new(Server::for_reading(&url)?)),
+                run,
+            ),
+        };
+        let capture = Capture {
             path: path.to_path_buf(),
-            connection: schema::open(path)?,
-        })
+            database,
+            run,
+        };
+        if let Some(run) = run
+            && capture.runs()?.is_empty()
+        {
+            return Err(StoreError::Content {
+                path: capture.path,
+                what: format!("holds no run {run}: `thermine capture info` lists those it holds"),
+            });
+        }
+        Ok(capture)
     }
 
-    /// The file.
+    /// The file, or the URL of the database.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// From here on until the capture is closed, sees it as it is now, whoever writes meanwhile.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub(crate) fn freeze(&self) -> Result<(), StoreError> {
+        self.database.freeze().map_err(self.fail())
+    }
+
+    /// The runs, by number.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn runs(&self) -> Result<Vec<Run>, StoreError> {
+        let (some, params) = match self.run {
+            Some(run) => (" WHERE id = $1", vec![run.into()]),
+            None => ("", Vec::new()),
+        };
+        self.rows(
+            &format!("SELECT * FROM run{some} ORDER BY id"),
+            &params,
+            |row| {
+                Ok(Run {
+                    id: row.integer("id")?,
+                    created_unix_s: row.integer("created_unix_s")?,
+                    version: row.text("version")?,
+                    seed: row.integer("seed")? as u64,
+                    config: row.text("config")?,
+                    config_hash: row.text("config_hash")?,
+                    task: row.json("task")?,
+                    provenance: row.json("provenance")?,
+                    state: row.text("state")?,
+                    origin: row.optional_text("origin")?,
+                })
+            },
+        )
     }
 
     /// The run.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If it cannot be read, or there are several.
     pub fn run(&self) -> Result<Run, StoreError> {
-        self.connection
-            .query_row("SELECT * FROM run", [], |row| {
-                Ok(Run {
-                    created_unix_s: row.get("created_unix_s")?,
-                    version: row.get("version")?,
-                    seed: row.get::<_, i64>("seed")? as u64,
-                    config: row.get("config")?,
-                    config_hash: row.get("config_hash")?,
-                    task: json(row, "task")?,
-                    provenance: json(row, "provenance")?,
-                    state: row.get("state")?,
-                })
-            })
-            .map_err(self.fail())
+        let mut runs = self.runs()?;
+        let count = runs.len();
+        match runs.pop() {
+            Some(run) if count == 1 => Ok(run),
+            last => Err(StoreError::Content {
+                path: self.path.clone(),
+                what: match last {
+                    Some(last) => format!(
+                        "holds {count} runs: name one, as in {}#{}",
+                        self.path.display(),
+                        last.id
+                    ),
+                    None => "holds no run".into(),
+                },
+            }),
+        }
     }
 
-    /// The streams.
+    /// The streams of all runs, by run and number.
     ///
     /// # Errors
     /// If they cannot be read.
     pub fn streams(&self) -> Result<Vec<Stream>, StoreError> {
-        let count =
-            |table: &str| format!("(SELECT count(*) FROM {table} WHERE stream = stream.id)");
+        let count = |table: &str| {
+            format!(
+                "(SELECT count(*) FROM {table} WHERE {table}.run = s.run AND {table}.stream = s.id)"
+            )
+        };
+        let (some, params) = match self.run {
+            Some(run) => (" WHERE s.run = $1", vec![run.into()]),
+            None => ("", Vec::new()),
+        };
         let query = format!(
-            "SELECT id, name, identity, {} AS jobs, {} AS shares, {} AS readings, {} AS steps FROM stream ORDER BY id",
+            "SELECT s.run, s.id, s.name, s.identity, {} AS jobs, {} AS shares, {} AS readings, {} AS steps \
+             FROM stream AS s{some} ORDER BY s.run, s.id",
             count("job"),
             count("share"),
             count("telemetry"),
             count("step"),
         );
-        self.rows(&query, [], |row| {
+        self.rows(&query, &params, |row| {
             Ok(Stream {
-                id: row.get("id")?,
-                name: row.get("name")?,
-                identity: optional_json(row, "identity")?,
-                jobs: row.get::<_, i64>("jobs")? as u64,
-                shares: row.get::<_, i64>("shares")? as u64,
-                readings: row.get::<_, i64>("readings")? as u64,
-                steps: row.get::<_, i64>("steps")? as u64,
+                run: row.integer("run")?,
+                id: row.integer("id")?,
+                name: row.text("name")?,
+                identity: row.optional_json("identity")?,
+                jobs: row.integer("jobs")? as u64,
+                shares: row.integer("shares")? as u64,
+                readings: row.integer("readings")? as u64,
+                steps: row.integer("steps")? as u64,
             })
         })
     }
@@ -157,27 +239,61 @@ impl Capture {
             })
     }
 
-    /// Calls `visit` with every share of every stream, in order of arrival. Bounded memory.
+    /// Calls `visit` with every share of every stream, run by run, in order of arrival. Bounded memory.
     ///
     /// # Errors
     /// If they cannot be read.
     pub fn for_each_share(&self, mut visit: impl FnMut(StoredShare)) -> Result<(), StoreError> {
-        let mut after = 0;
-        loop {
-            let page = self.rows(
-                "SELECT share.*, job.sent_ns, job.step, job.difficulty AS asked, job.scale, job.version, \
-                 job.prevhash, job.claim_trie, job.coinb1, job.coinb2, job.branch, job.ntime AS job_ntime, job.nbits, \
-                 job.version_mask, job.extranonce1, job.clean \
-                 FROM share LEFT JOIN job ON job.id = share.job WHERE share.id > ?1 ORDER BY share.id LIMIT ?2",
-                [after, PAGE],
-                stored_share,
-            )?;
-            let Some(last) = page.last() else {
-                return Ok(());
-            };
-            after = last.id;
-            page.into_iter().for_each(&mut visit);
+        for run in self.runs()? {
+            let mut after = 0;
+            loop {
+                let page = self.rows(
+                    "SELECT share.*, job.sent_ns, job.step, job.difficulty AS asked, job.scale, job.version, \
+                     job.prevhash, job.claim_trie, job.coinb1, job.coinb2, job.branch, job.ntime AS job_ntime, \
+                     job.nbits, job.version_mask, job.extranonce1, job.clean \
+                     FROM share LEFT JOIN job ON job.run = share.run AND job.id = share.job \
+                     WHERE share.run = $1 AND share.id > $2 ORDER BY share.id LIMIT $3",
+                    &[run.id.into(), after.into(), PAGE.into()],
+                    stored_share,
+                )?;
+                let Some(last) = page.last() else {
+                    break;
+                };
+                after = last.id;
+                page.into_iter().for_each(&mut visit);
+            }
         }
+        Ok(())
+    }
+
+    /// When the first record of each run was made and the last, by number of the run, on the run's clock.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn spans(&self) -> Result<BTreeMap<i64, (Nanos, Nanos)>, StoreError> {
+        let mut spans = BTreeMap::new();
+        for run in self.runs()? {
+            for (table, column) in [
+                ("job", "sent_ns"),
+                ("share", "arrived_ns"),
+                ("telemetry", "taken_ns"),
+                ("step", "started_ns"),
+                ("step", "ended_ns"),
+            ] {
+                let query = format!(
+                    "SELECT min({column}) AS low, max({column}) AS high FROM {table} WHERE run = $1"
+                );
+                let found = self.rows(&query, &[run.id.into()], |row| {
+                    Ok((row.optional_integer("low")?, row.optional_integer("high")?))
+                })?;
+                if let Some((Some(low), Some(high))) = found.first() {
+                    let (low, high) = (Nanos(*low as u64), Nanos(*high as u64));
+                    let span = spans.entry(run.id).or_insert((low, high));
+                    *span = (span.0.min(low), span.1.max(high));
+                }
+            }
+        }
+        Ok(spans)
     }
 
     /// When the jobs of a stream were sent, in order. A stream that holds no jobs, as a twin's, says it by its
@@ -187,247 +303,97 @@ impl Capture {
     /// If they cannot be read.
     pub fn sendings(&self, stream: &Stream) -> Result<Vec<Nanos>, StoreError> {
         let query = if stream.jobs > 0 {
-            "SELECT sent_ns AS ns FROM job WHERE stream = ?1 ORDER BY sent_ns"
+            "SELECT sent_ns AS ns FROM job WHERE run = $1 AND stream = $2 ORDER BY sent_ns"
         } else {
-            "SELECT started_ns AS ns FROM step WHERE stream = ?1 ORDER BY started_ns"
+            "SELECT started_ns AS ns FROM step WHERE run = $1 AND stream = $2 ORDER BY started_ns"
         };
-        self.rows(query, [stream.id], |row| nanos(row, "ns"))
+        self.rows(query, &[stream.run.into(), stream.id.into()], |row| {
+            nanos(row, "ns")
+        })
     }
 
-    /// The steps of a stream as recorded, for a replay. A stream without steps is one that another
-    /// program recorded: each of its answered jobs is then served as a step without a drive.
-    ///
-    /// # Errors
-    /// If the stream cannot be read; errors further on end the iteration with a text.
-    pub fn steps(
-        self,
-        stream: &Stream,
-    ) -> Result<impl Iterator<Item = Result<Recorded, String>> + Send + use<>, StoreError> {
-        let steps: Box<dyn Iterator<Item = Result<Recorded, String>> + Send> = if stream.steps > 0 {
-            Box::new(Steps {
-                capture: self,
-                stream: stream.id,
-                next: 0,
-                last_share: 0,
-            })
-        } else {
-            Box::new(self.answered_jobs(stream.id)?.into_iter().map(Ok))
-        };
-        Ok(steps)
-    }
-
-    /// One pseudo-step per job that was answered, in order of first answer: from the sending of the job
-    /// to its last answer. Holds all shares of the stream in memory.
-    fn answered_jobs(&self, stream: i64) -> Result<Vec<Recorded>, StoreError> {
-        let shares = self.rows(
-            "SELECT * FROM share WHERE stream = ?1 ORDER BY id",
-            [stream],
-            share,
-        )?;
-        let mut steps: Vec<(String, Recorded)> = Vec::new();
-        for share in shares {
-            // A late answer comes a few jobs later at the most.
-            let known = steps
-                .iter_mut()
-                .rev()
-                .take(64)
-                .find(|(id, _)| *id == share.job_id);
-            let recorded = match known {
-                Some((_, recorded)) => recorded,
-                None => {
-                    let since = share.since_job.unwrap_or_default();
-                    let recorded = Recorded {
-                        drive: None,
-                        observation: Observation {
-                            started: share.arrived - since,
-                            ended: share.arrived,
-                            outcome: Outcome::Answered,
-                            jobs: 1,
-                            shares: Vec::new(),
-                            refused: Refused::default(),
-                            telemetry: None,
-                        },
-                    };
-                    steps.push((share.job_id.clone(), recorded));
-                    let last = steps.len() - 1;
-                    &mut steps[last].1
-                }
-            };
-            let observation = &mut recorded.observation;
-            observation.ended = observation.ended.max(share.arrived);
-            match sample(&share) {
-                Some(sample) => observation.shares.push(sample),
-                None => observation.refused.count(share.verdict),
-            }
-        }
-        Ok(steps.into_iter().map(|(_, recorded)| recorded).collect())
-    }
-
-    pub(super) fn rows<T>(
+    pub(crate) fn rows<T>(
         &self,
         query: &str,
-        params: impl rusqlite::Params,
-        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+        params: &[Value],
+        map: impl Fn(&Row) -> Result<T, DatabaseError>,
     ) -> Result<Vec<T>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<T>> {
-            let mut statement = self.connection.prepare_cached(query)?;
-            statement.query_map(params, map)?.collect()
-        };
-        read().map_err(self.fail())
+        let rows = self.database.query(query, params).map_err(self.fail())?;
+        let mapped: Result<Vec<T>, DatabaseError> = rows.iter().map(map).collect();
+        mapped.map_err(self.fail())
     }
 
-    pub(super) fn fail(&self) -> impl Fn(rusqlite::Error) -> StoreError + use<'_> {
+    fn fail(&self) -> impl Fn(DatabaseError) -> StoreError + use<'_> {
         database("cannot read", &self.path)
     }
 }
 
-/// The steps of one stream, one at a time.
-struct Steps {
-    capture: Capture,
-    stream: i64,
-    next: i64,
-    last_share: i64,
-}
-
-impl Steps {
-    fn read(&mut self) -> Result<Option<Recorded>, StoreError> {
-        let step = self.capture.rows(
-            "SELECT drive, observation, last_share, last_telemetry FROM step WHERE stream = ?1 AND step = ?2",
-            [self.stream, self.next],
-            |row| {
-                Ok((
-                    json::<Drive>(row, "drive")?,
-                    json::<Observation>(row, "observation")?,
-                    row.get::<_, i64>("last_share")?,
-                    row.get::<_, i64>("last_telemetry")?,
-                ))
-            },
-        )?;
-        let Some((drive, mut observation, last_share, last_telemetry)) = step.into_iter().next()
-        else {
-            return Ok(None);
-        };
-        let shares = self.capture.rows(
-            "SELECT * FROM share WHERE stream = ?1 AND id > ?2 AND id <= ?3 ORDER BY id",
-            [self.stream, self.last_share, last_share],
-            share,
-        )?;
-        observation.shares = shares.iter().filter_map(sample).collect();
-        observation.telemetry = self
-            .capture
-            .rows(
-                "SELECT reading FROM telemetry WHERE id = ?1",
-                [last_telemetry],
-                |row| json::<Telemetry>(row, "reading"),
-            )?
-            .pop();
-        self.next += 1;
-        self.last_share = last_share;
-        Ok(Some(Recorded {
-            drive: Some(drive),
-            observation,
-        }))
-    }
-}
-
-impl Iterator for Steps {
-    type Item = Result<Recorded, String>;
-    fn next(&mut self) -> Option<Self::Item> {
-        self.read().map_err(|error| error.to_string()).transpose()
-    }
-}
-
-/// The sample that a recorded share is; `None` if it was not accepted.
-fn sample(share: &ShareRecord) -> Option<Sample> {
-    (share.verdict == Verdict::Accepted).then(|| Sample {
-        job: u64::from_str_radix(&share.job_id, 16).unwrap_or_default(),
-        arrived: share.arrived,
-        since_job: share.since_job.unwrap_or_default(),
-        nonce: share.nonce,
-        difficulty: share.difficulty.unwrap_or_default(),
-    })
-}
-
-fn stored_share(row: &Row<'_>) -> rusqlite::Result<StoredShare> {
-    let job = match row.get::<_, Option<i64>>("job")? {
+fn stored_share(row: &Row) -> Result<StoredShare, DatabaseError> {
+    let job = match row.optional_integer("job")? {
         None => None,
+        // A job that a share points to and that is not there is a job that is not known.
+        Some(_) if row.optional_integer("sent_ns")?.is_none() => None,
         Some(_) => Some(JobRecord {
-            job_id: row.get("job_id")?,
+            job_id: row.text("job_id")?,
             sent: nanos(row, "sent_ns")?,
-            step: row.get::<_, Option<i64>>("step")?.map(|step| step as u64),
-            difficulty: row.get("asked")?,
-            difficulty_scale: row.get("scale")?,
+            step: row.optional_integer("step")?.map(|step| step as u64),
+            difficulty: row.real("asked")?,
+            difficulty_scale: row.real("scale")?,
             work: Work {
-                version: row.get("version")?,
-                prevhash: row.get("prevhash")?,
-                claim_trie: row.get("claim_trie")?,
-                coinb1: row.get("coinb1")?,
-                coinb2: row.get("coinb2")?,
+                version: row.word("version")?,
+                prevhash: row
+                    .optional_hash("prevhash")?
+                    .ok_or_else(|| DatabaseError::Content("prevhash is missing".into()))?,
+                claim_trie: row.optional_hash("claim_trie")?,
+                coinb1: row.blob("coinb1")?,
+                coinb2: row.blob("coinb2")?,
                 merkle_branch: row
-                    .get::<_, Vec<u8>>("branch")?
+                    .blob("branch")?
                     .chunks_exact(32)
                     .filter_map(|branch| branch.try_into().ok())
                     .collect(),
-                ntime: row.get("job_ntime")?,
-                nbits: row.get("nbits")?,
+                ntime: row.word("job_ntime")?,
+                nbits: row.word("nbits")?,
             },
-            version_mask: row.get("version_mask")?,
-            extranonce1: row.get("extranonce1")?,
-            clean: row.get("clean")?,
+            version_mask: row.word("version_mask")?,
+            extranonce1: row.blob("extranonce1")?,
+            clean: row.integer("clean")? != 0,
         }),
     };
     Ok(StoredShare {
-        id: row.get("id")?,
-        stream: row.get("stream")?,
+        run: row.integer("run")?,
+        id: row.integer("id")?,
+        stream: row.integer("stream")?,
         share: share(row)?,
         job,
     })
 }
 
-fn share(row: &Row<'_>) -> rusqlite::Result<ShareRecord> {
-    let verdict: String = row.get("verdict")?;
-    let proof = match row.get::<_, Option<Vec<u8>>>("extranonce2")? {
+pub(super) fn share(row: &Row) -> Result<ShareRecord, DatabaseError> {
+    let verdict = row.text("verdict")?;
+    let proof = match row.optional_blob("extranonce2")? {
         None => None,
         Some(extranonce2) => Some(Proof {
             extranonce2,
-            ntime: row.get("ntime")?,
-            version_bits: row.get("version_bits")?,
+            ntime: row.word("ntime")?,
+            version_bits: row.optional_word("version_bits")?,
         }),
     };
     Ok(ShareRecord {
-        ticket: row.get::<_, i64>("ticket")? as u64,
-        job_id: row.get("job_id")?,
+        ticket: row.integer("ticket")? as u64,
+        job_id: row.text("job_id")?,
         arrived: nanos(row, "arrived_ns")?,
         since_job: row
-            .get::<_, Option<i64>>("since_job_ns")?
+            .optional_integer("since_job_ns")?
             .map(|ns| Duration::from_nanos(ns as u64)),
-        nonce: row.get("nonce")?,
+        nonce: row.word("nonce")?,
         proof,
         verdict: Verdict::from_name(&verdict)
-            .ok_or_else(|| invalid(format!("verdict `{verdict}`")))?,
-        difficulty: row.get("difficulty")?,
+            .ok_or_else(|| DatabaseError::Content(format!("verdict `{verdict}` is not known")))?,
+        difficulty: row.optional_real("difficulty")?,
     })
 }
 
-fn nanos(row: &Row<'_>, column: &str) -> rusqlite::Result<Nanos> {
-    Ok(Nanos(row.get::<_, i64>(column)? as u64))
-}
-
-fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
-    let text: String = row.get(column)?;
-    serde_json::from_str(&text).map_err(|error| invalid(format!("{column}: {error}")))
-}
-
-fn optional_json<T: serde::de::DeserializeOwned>(
-    row: &Row<'_>,
-    column: &str,
-) -> rusqlite::Result<Option<T>> {
-    match row.get::<_, Option<String>>(column)? {
-        None => Ok(None),
-        Some(_) => json(row, column).map(Some),
-    }
-}
-
-fn invalid(what: String) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, what.into())
+fn nanos(row: &Row, column: &str) -> Result<Nanos, DatabaseError> {
+    Ok(Nanos(row.integer(column)? as u64))
 }

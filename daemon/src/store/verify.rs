@@ -4,7 +4,7 @@
 //! alone, must meet the difficulty that was asked for times the capture's scale. Costs two to three
 //! hashes a share; memory grows by 16 bytes a share, for the distributions.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -67,10 +67,15 @@ pub struct VerifyReport {
 /// If it cannot be read.
 pub fn verify(path: &Path) -> Result<VerifyReport, StoreError> {
     let capture = Capture::open(path)?;
-    let run = capture.run()?;
+    let provenance: BTreeSet<String> = capture
+        .runs()?
+        .iter()
+        .map(|run| run.provenance.to_string())
+        .collect();
+    let provenance = Vec::from_iter(provenance).join(", ");
     let mut tally = Tally::default();
     capture.for_each_share(|share| tally.add(share))?;
-    Ok(tally.report(path, run.provenance.to_string(), &capture.streams()?))
+    Ok(tally.report(path, provenance, &capture.streams()?))
 }
 
 #[derive(Default)]
@@ -87,7 +92,7 @@ struct Tally {
     scales: BTreeMap<u64, u64>,
     difficulties: Vec<f64>,
     uniforms: Vec<f64>,
-    since_job_ms: BTreeMap<i64, Vec<f64>>,
+    since_job_ms: BTreeMap<(i64, i64), Vec<f64>>,
     examples: Vec<String>,
 }
 
@@ -97,7 +102,10 @@ impl Tally {
         self.shares += 1;
         *self.verdicts.entry(share.verdict.name()).or_default() += 1;
         if let Some(since) = share.since_job {
-            let waits = self.since_job_ms.entry(stored.stream).or_default();
+            let waits = self
+                .since_job_ms
+                .entry((stored.run, stored.stream))
+                .or_default();
             waits.push(since.as_secs_f64() * 1e3);
         }
         let (Some(proof), Some(job)) = (&share.proof, &stored.job) else {
@@ -180,8 +188,14 @@ impl Tally {
             since_job_ms: streams
                 .iter()
                 .filter_map(|stream| {
-                    let waits = self.since_job_ms.get(&stream.id)?;
-                    Some((stream.name.clone(), Summary::of(waits)?))
+                    let waits = self.since_job_ms.get(&(stream.run, stream.id))?;
+                    // Runs that were merged may have streams of one name.
+                    let twice = streams.iter().filter(|s| s.name == stream.name).count() > 1;
+                    let name = match twice {
+                        true => format!("{} of run {}", stream.name, stream.run),
+                        false => stream.name.clone(),
+                    };
+                    Some((name, Summary::of(waits)?))
                 })
                 .collect(),
             examples: self.examples,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, params};
+use rusqlite::types::Value;
 use thermine_drivers::clock::Nanos;
 use thermine_drivers::record::{
     Durable, Entry, JobRecord, Record, Recorder, ShareRecord, StepRecord,
@@ -14,9 +14,14 @@ use thermine_drivers::record::{
 use thermine_drivers::substrate::Provenance;
 use tokio::sync::{mpsc, watch};
 
-use super::{StoreError, database, schema};
+use super::database::{Database, DatabaseError};
+use super::place::Place;
+use super::server::Server;
+use super::sqlite::{self, Promise};
+use super::tables::{self, Table};
+use super::{StoreError, database};
 
-/// Records that may wait for the disk. Beyond that the drivers wait too.
+/// Records that may wait for the disk, and most that one commit takes. Beyond that the drivers wait too.
 const QUEUE: usize = 4096;
 
 /// Jobs of a stream whose row is remembered, so that a share can point to it. As many as the Stratum
@@ -42,9 +47,10 @@ pub struct RunMeta {
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
+    run: i64,
     queue: mpsc::Sender<Entry>,
     streams: Arc<Mutex<Streams>>,
-    thread: JoinHandle<Result<Connection, StoreError>>,
+    thread: JoinHandle<Result<Database, StoreError>>,
 }
 
 /// Streams by number, shared between whoever opens them and the writer.
@@ -55,53 +61,73 @@ struct Streams {
 }
 
 impl Store {
-    /// Makes the capture `path` and starts its writer.
+    /// Makes the capture `path` and starts its writer. `path` is a file, or the URL of a database, in which the
+    /// run gets a number of its own.
+    ///
+    /// What hardware did cannot be had again: its commits wait for the disk and survive a power cut. A simulated
+    /// run can, from its seed: in a file its commits survive the end of the program, and are not waited for
+    /// further.
     ///
     /// # Errors
-    /// If the file exists or cannot be written.
+    /// If the file exists or cannot be written, or the database cannot.
     pub fn create(path: &Path, meta: &RunMeta) -> Result<Store, StoreError> {
-        let created = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let connection = schema::create(path, |connection| {
-            let row = params![
-                created.as_secs() as i64,
-                env!("CARGO_PKG_VERSION"),
-                meta.seed as i64,
-                meta.config,
-                meta.config_hash,
-                meta.task.to_string(),
-                serde_json::to_string(&meta.provenance).unwrap_or_default(),
-            ];
-            let insert = "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'running')";
-            connection.execute(insert, row).map(drop)
-        })?;
+        let place = Place::of(path)?;
+        let values = row(meta);
+        let add = |database: &Database| database.add_run(&values);
+        let (database, run) = match &place {
+            Place::File { path, .. } => {
+                let promise = match meta.provenance {
+                    Provenance::Simulated => Promise::Program,
+                    _ => Promise::Power,
+                };
+                let fail = super::database("cannot make the capture", path);
+                let (connection, run) =
+                    sqlite::create(path, promise, |database| add(database).map_err(&fail))?;
+                (Database::Sqlite(connection), run)
+            }
+            Place::Server { run: Some(_), .. } => {
+                return Err(StoreError::Content {
+                    path: path.to_path_buf(),
+                    what: "the database numbers its runs itself: leave the # and what follows away"
+                        .into(),
+                });
+            }
+            Place::Server { url, .. } => {
+                let database = Database::Postgres(Box::new(Server::for_writing(url)?));
+                let run = add(&database).map_err(super::database("cannot write to", path))?;
+                (database, run)
+            }
+        };
+        let path = place.name(place.is_server().then_some(run));
         let (queue, records) = mpsc::channel(QUEUE);
         let streams = Arc::new(Mutex::new(Streams::default()));
         let writer = Writer {
-            path: path.to_path_buf(),
-            connection,
+            path: path.clone(),
+            run,
+            database,
             streams: streams.clone(),
             opened: 0,
             jobs: HashMap::new(),
             newest: BTreeMap::new(),
+            rows: Rows::default(),
         };
         let thread = std::thread::Builder::new()
             .name("capture".into())
             .spawn(move || writer.run(records))
             .map_err(|source| StoreError::Open {
-                path: path.to_path_buf(),
+                path: path.clone(),
                 source,
             })?;
         Ok(Store {
-            path: path.to_path_buf(),
+            path,
+            run,
             queue,
             streams,
             thread,
         })
     }
 
-    /// The file.
+    /// The file, or the URL of the database with the number of the run.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -115,14 +141,14 @@ impl Store {
         Recorder::open(streams.names.len() - 1, self.queue.clone(), durable)
     }
 
-    /// Commits what is queued, notes how the run ended and folds the log into the file. All recorders
+    /// Commits what is queued, notes how the run ended and, of a file, folds the log into it. All recorders
     /// must have been dropped.
     ///
     /// # Errors
     /// If anything could not be written, at any time of the run.
     pub fn finish(self, state: &str) -> Result<PathBuf, StoreError> {
         drop(self.queue);
-        let connection = match self.thread.join() {
+        let database = match self.thread.join() {
             Ok(result) => result?,
             Err(_) => {
                 return Err(StoreError::Content {
@@ -131,23 +157,52 @@ impl Store {
                 });
             }
         };
-        connection
-            .execute("UPDATE run SET state = ?1", [state])
-            // One file, without a log beside it, is what a user expects to copy.
-            .and_then(|_| connection.pragma_update(None, "journal_mode", "delete"))
-            .map_err(database("cannot finish", &self.path))?;
+        let note = || -> Result<(), DatabaseError> {
+            database.query(
+                "UPDATE run SET state = $1 WHERE id = $2",
+                &[state.to_string().into(), self.run.into()],
+            )?;
+            if let Database::Sqlite(connection) = &database {
+                // One file, without a log beside it, is what a user expects to copy.
+                connection.pragma_update(None, "journal_mode", "delete")?;
+            }
+            Ok(())
+        };
+        note().map_err(super::database("cannot finish", &self.path))?;
         Ok(self.path)
     }
+}
+
+/// The row of a run that begins now, without its number.
+fn row(meta: &RunMeta) -> Vec<Value> {
+    let created = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    vec![
+        (created.as_secs() as i64).into(),
+        env!("CARGO_PKG_VERSION").to_string().into(),
+        (meta.seed as i64).into(),
+        meta.config.clone().into(),
+        meta.config_hash.clone().into(),
+        meta.task.to_string().into(),
+        serde_json::to_string(&meta.provenance)
+            .unwrap_or_default()
+            .into(),
+        "running".to_string().into(),
+        Value::Null,
+    ]
 }
 
 /// The writer thread's own.
 struct Writer {
     path: PathBuf,
-    connection: Connection,
+    run: i64,
+    database: Database,
     streams: Arc<Mutex<Streams>>,
     opened: usize,
     jobs: HashMap<usize, VecDeque<(String, i64)>>,
     newest: BTreeMap<usize, Newest>,
+    rows: Rows,
 }
 
 /// Newest rows of a stream.
@@ -158,8 +213,21 @@ struct Newest {
     ticket: u64,
 }
 
+/// Rows of the next commit, and how many there are of each kind in all.
+#[derive(Debug, Default)]
+struct Rows {
+    jobs: Vec<Vec<Value>>,
+    shares: Vec<Vec<Value>>,
+    readings: Vec<Vec<Value>>,
+    steps: Vec<Vec<Value>>,
+    identities: Vec<[Value; 3]>,
+    last_job: i64,
+    last_share: i64,
+    last_reading: i64,
+}
+
 impl Writer {
-    fn run(mut self, mut records: mpsc::Receiver<Entry>) -> Result<Connection, StoreError> {
+    fn run(mut self, mut records: mpsc::Receiver<Entry>) -> Result<Database, StoreError> {
         let mut batch = Vec::with_capacity(QUEUE);
         while records.blocking_recv_many(&mut batch, QUEUE) > 0 {
             if let Err(error) = self.commit(&mut batch) {
@@ -168,147 +236,162 @@ impl Writer {
             }
             self.report();
         }
-        Ok(self.connection)
+        Ok(self.database)
     }
 
-    /// Commits a batch as one transaction.
+    /// Commits a batch as one transaction. What comes meanwhile waits for the next, so that batches are as small
+    /// as the disk is fast.
     fn commit(&mut self, batch: &mut Vec<Entry>) -> Result<(), StoreError> {
-        let path = self.path.clone();
-        let fail = database("cannot write to", &path);
-        self.connection.execute_batch("BEGIN").map_err(&fail)?;
-        self.open_streams().map_err(&fail)?;
         for entry in batch.drain(..) {
-            self.write(entry).map_err(&fail)?;
+            self.take(entry);
         }
-        self.connection.execute_batch("COMMIT").map_err(&fail)
+        let path = self.path.clone();
+        self.write().map_err(database("cannot write to", &path))
     }
 
-    fn open_streams(&mut self) -> rusqlite::Result<()> {
-        let streams = lock(&self.streams);
-        for (id, name) in streams.names.iter().enumerate().skip(self.opened) {
-            self.connection.execute(
-                "INSERT INTO stream (id, name) VALUES (?1, ?2)",
-                params![id as i64, name],
-            )?;
-        }
-        self.opened = streams.names.len();
-        Ok(())
-    }
-
-    fn write(&mut self, Entry { stream, record }: Entry) -> rusqlite::Result<()> {
+    fn take(&mut self, Entry { stream, record }: Entry) {
         match record {
-            Record::Job(job) => self.write_job(stream, job),
-            Record::Share(share) => self.write_share(stream, share),
+            Record::Job(job) => self.take_job(stream, job),
+            Record::Share(share) => self.take_share(stream, share),
             Record::Telemetry(reading) => {
-                self.connection
-                    .prepare_cached(
-                        "INSERT INTO telemetry (stream, taken_ns, reading) VALUES (?1, ?2, ?3)",
-                    )?
-                    .execute(params![
-                        stream as i64,
-                        nanos(reading.taken),
-                        serde_json::to_string(&reading).unwrap_or_default()
-                    ])?;
-                self.newest.entry(stream).or_default().telemetry =
-                    self.connection.last_insert_rowid();
-                Ok(())
+                self.rows.last_reading += 1;
+                self.rows.readings.push(vec![
+                    self.run.into(),
+                    self.rows.last_reading.into(),
+                    (stream as i64).into(),
+                    nanos(reading.taken),
+                    serde_json::to_string(&reading).unwrap_or_default().into(),
+                ]);
+                self.newest.entry(stream).or_default().telemetry = self.rows.last_reading;
             }
-            Record::Step(step) => self.write_step(stream, step),
+            Record::Step(step) => self.take_step(stream, &step),
             Record::Identity(identity) => {
-                self.connection.execute(
-                    "UPDATE stream SET identity = ?2 WHERE id = ?1",
-                    params![
-                        stream as i64,
-                        serde_json::to_string(&identity).unwrap_or_default()
-                    ],
-                )?;
-                Ok(())
+                let identity = serde_json::to_string(&identity).unwrap_or_default();
+                let row = [identity.into(), self.run.into(), (stream as i64).into()];
+                self.rows.identities.push(row);
             }
         }
     }
 
-    fn write_job(&mut self, stream: usize, job: JobRecord) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO job (stream, job_id, sent_ns, step, difficulty, scale, version, prevhash, \
-                 claim_trie, coinb1, coinb2, branch, ntime, nbits, version_mask, extranonce1, clean) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-            )?
-            .execute(params![
-                stream as i64,
-                job.job_id,
-                nanos(job.sent),
-                job.step.map(|step| step as i64),
-                job.difficulty,
-                job.difficulty_scale,
-                job.work.version,
-                job.work.prevhash,
-                job.work.claim_trie,
-                job.work.coinb1,
-                job.work.coinb2,
-                job.work.merkle_branch.concat(),
-                job.work.ntime,
-                job.work.nbits,
-                job.version_mask,
-                job.extranonce1,
-                job.clean,
-            ])?;
+    fn take_job(&mut self, stream: usize, job: JobRecord) {
+        self.rows.last_job += 1;
+        let id = self.rows.last_job;
         let jobs = self.jobs.entry(stream).or_default();
         if jobs.len() == REMEMBERED_JOBS {
             jobs.pop_front();
         }
-        jobs.push_back((job.job_id, self.connection.last_insert_rowid()));
-        Ok(())
+        jobs.push_back((job.job_id.clone(), id));
+        self.rows.jobs.push(vec![
+            self.run.into(),
+            id.into(),
+            (stream as i64).into(),
+            job.job_id.into(),
+            nanos(job.sent),
+            job.step.map(|step| step as i64).into(),
+            job.difficulty.into(),
+            job.difficulty_scale.into(),
+            job.work.version.into(),
+            job.work.prevhash.to_vec().into(),
+            job.work.claim_trie.map(|hash| hash.to_vec()).into(),
+            job.work.coinb1.into(),
+            job.work.coinb2.into(),
+            job.work.merkle_branch.concat().into(),
+            job.work.ntime.into(),
+            job.work.nbits.into(),
+            job.version_mask.into(),
+            job.extranonce1.into(),
+            job.clean.into(),
+        ]);
     }
 
-    fn write_share(&mut self, stream: usize, share: ShareRecord) -> rusqlite::Result<()> {
+    fn take_share(&mut self, stream: usize, share: ShareRecord) {
+        self.rows.last_share += 1;
+        let id = self.rows.last_share;
         let job = self
             .jobs
             .get(&stream)
             .and_then(|jobs| jobs.iter().rev().find(|(id, _)| *id == share.job_id))
             .map(|(_, row)| *row);
-        let proof = share.proof.as_ref();
-        self.connection
-            .prepare_cached(
-                "INSERT INTO share (stream, ticket, job, job_id, arrived_ns, since_job_ns, nonce, \
-                 extranonce2, ntime, version_bits, verdict, difficulty) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-            )?
-            .execute(params![
-                stream as i64,
-                share.ticket as i64,
-                job,
-                share.job_id,
-                nanos(share.arrived),
-                share.since_job.map(|span| span.as_nanos() as i64),
-                share.nonce,
-                proof.map(|proof| &proof.extranonce2),
-                proof.map(|proof| proof.ntime),
-                proof.and_then(|proof| proof.version_bits),
-                share.verdict.name(),
-                share.difficulty,
-            ])?;
         let newest = self.newest.entry(stream).or_default();
-        newest.share = self.connection.last_insert_rowid();
+        newest.share = id;
         newest.ticket = newest.ticket.max(share.ticket);
+        let (extranonce2, ntime, version_bits) = match share.proof {
+            Some(proof) => (
+                Some(proof.extranonce2),
+                Some(proof.ntime),
+                proof.version_bits,
+            ),
+            None => (None, None, None),
+        };
+        self.rows.shares.push(vec![
+            self.run.into(),
+            id.into(),
+            (stream as i64).into(),
+            (share.ticket as i64).into(),
+            job.into(),
+            share.job_id.into(),
+            nanos(share.arrived),
+            share.since_job.map(|span| span.as_nanos() as i64).into(),
+            share.nonce.into(),
+            extranonce2.into(),
+            ntime.into(),
+            version_bits.into(),
+            share.verdict.name().to_string().into(),
+            share.difficulty.into(),
+        ]);
+    }
+
+    fn take_step(&mut self, stream: usize, step: &StepRecord) {
+        let newest = self.newest.get(&stream).copied().unwrap_or_default();
+        self.rows.steps.push(vec![
+            self.run.into(),
+            (stream as i64).into(),
+            (step.step as i64).into(),
+            nanos(step.started),
+            nanos(step.ended),
+            step.drive.to_string().into(),
+            step.observation.to_string().into(),
+            newest.share.into(),
+            newest.telemetry.into(),
+        ]);
+    }
+
+    /// Writes what has been taken.
+    fn write(&mut self) -> Result<(), DatabaseError> {
+        self.database.batch("BEGIN")?;
+        let streams: Vec<Vec<Value>> = {
+            let streams = lock(&self.streams);
+            let new = streams.names.iter().enumerate().skip(self.opened);
+            new.map(|(id, name)| {
+                let (id, name) = (Value::from(id as i64), name.clone().into());
+                vec![self.run.into(), id, name, Value::Null]
+            })
+            .collect()
+        };
+        self.insert(tables::STREAM, &streams)?;
+        self.insert(tables::JOB, &self.rows.jobs)?;
+        self.insert(tables::SHARE, &self.rows.shares)?;
+        self.insert(tables::TELEMETRY, &self.rows.readings)?;
+        self.insert(tables::STEP, &self.rows.steps)?;
+        for identity in &self.rows.identities {
+            let update = "UPDATE stream SET identity = $1 WHERE run = $2 AND id = $3";
+            self.database.query(update, identity)?;
+        }
+        self.database.end()?;
+        self.opened += streams.len();
+        self.rows.jobs.clear();
+        self.rows.shares.clear();
+        self.rows.readings.clear();
+        self.rows.steps.clear();
+        self.rows.identities.clear();
         Ok(())
     }
 
-    fn write_step(&mut self, stream: usize, step: StepRecord) -> rusqlite::Result<()> {
-        let newest = self.newest.get(&stream).copied().unwrap_or_default();
-        self.connection
-            .prepare_cached("INSERT INTO step VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
-            .execute(params![
-                stream as i64,
-                step.step as i64,
-                nanos(step.started),
-                nanos(step.ended),
-                step.drive.to_string(),
-                step.observation.to_string(),
-                newest.share,
-                newest.telemetry,
-            ])?;
-        Ok(())
+    fn insert(&self, table: Table, rows: &[Vec<Value>]) -> Result<(), DatabaseError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.database.insert(&table, rows)
     }
 
     /// Tells each stream how far it is durable.
@@ -337,7 +420,7 @@ fn lock(streams: &Mutex<Streams>) -> std::sync::MutexGuard<'_, Streams> {
     streams.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// SQLite's integers are signed: 292 years of nanoseconds.
-fn nanos(t: Nanos) -> i64 {
-    i64::try_from(t.0).unwrap_or(i64::MAX)
+/// Both databases' integers are signed: 292 years of nanoseconds.
+fn nanos(t: Nanos) -> Value {
+    i64::try_from(t.0).unwrap_or(i64::MAX).into()
 }

@@ -1,0 +1,12 @@
+//! The store: files and PostgreSQL alike, what becomes of them when things go wrong, and what leaves them.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "a skipped test says why, a fault test what was lost, and a writer what it was told"
+)]
+
+mod exports;
+mod faults;
+mod postgres;
+mod records;
+mod servers;

@@ -1,0 +1,308 @@
+//! PostgreSQL: the same captures as in files, many programs at once, and who is let in.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use thermine::store::reader::Run;
+use thermine::store::verify::{VerifyReport, verify};
+use thermine::store::{Capture, Store, merge};
+use thermine_drivers::record::{Record, Verdict};
+use thermine_drivers::substrate::Recorded;
+
+use super::postgres::Postgres;
+use super::records::{Writing, a_bit_of_everything, durable, job, meta, share, tickets, writing};
+
+/// All that a capture says, but for where it is and when it was made.
+#[derive(Debug, PartialEq)]
+struct Content {
+    runs: Vec<Run>,
+    streams: Vec<(String, [u64; 4])>,
+    shares: Vec<thermine::store::reader::StoredShare>,
+    steps: Vec<Vec<Recorded>>,
+}
+
+fn content(path: &Path) -> Content {
+    let open = || Capture::open(path).expect("opens");
+    let mut shares = Vec::new();
+    open()
+        .for_each_share(|mut stored| {
+            stored.run = 0;
+            // PostgreSQL has no NUL in its text.
+            stored.share.job_id = stored.share.job_id.replace('\0', "\u{fffd}");
+            shares.push(stored);
+        })
+        .expect("readable");
+    let streams = open().streams().expect("streams");
+    Content {
+        runs: open()
+            .runs()
+            .expect("runs")
+            .into_iter()
+            .map(|run| Run {
+                id: 0,
+                created_unix_s: 0,
+                origin: None,
+                ..run
+            })
+            .collect(),
+        steps: streams
+            .iter()
+            .map(|stream| {
+                let steps = open().steps(stream).expect("steps");
+                steps.map(|step| step.expect("readable")).collect()
+            })
+            .collect(),
+        streams: streams
+            .into_iter()
+            .map(|s| (s.name, [s.jobs, s.shares, s.readings, s.steps]))
+            .collect(),
+        shares,
+    }
+}
+
+fn thermine(words: &[&str], path: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_thermine"))
+        .args(words)
+        .arg(path)
+        .env_remove("PGPASSWORD")
+        .env_remove("PGPASSFILE")
+        .env("HOME", "/nonexistent")
+        .output()
+        .expect("runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn several_files_in_one_keep_their_runs() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let dir = tempfile::tempdir().expect("a folder");
+    let files: Vec<PathBuf> = (1..=3)
+        .map(|seed| dir.path().join(format!("{seed}.sqlite")))
+        .collect();
+    for (seed, file) in (1..).zip(&files) {
+        runtime.block_on(a_bit_of_everything(file, seed));
+    }
+    let all = dir.path().join("all.sqlite");
+    let merged = merge::merge(&files, &all).expect("merged");
+    assert_eq!(merged.len(), 3);
+    let of = |run: i64| PathBuf::from(format!("{}#{run}", all.display()));
+    for (run, file) in (1..).zip(&files) {
+        assert_eq!(content(&of(run)), content(file));
+        let is = Capture::open(&of(run))
+            .expect("opens")
+            .run()
+            .expect("a run");
+        let was = Capture::open(file).expect("opens").run().expect("a run");
+        assert_eq!(is.created_unix_s, was.created_unix_s);
+        assert_eq!(is.origin.as_deref(), file.to_str());
+    }
+    let whole = Capture::open(&all).expect("opens");
+    let error = whole.run().expect_err("several").to_string();
+    assert!(error.contains("holds 3 runs: name one, as in"), "{error}");
+    let report = verify(&all).expect("verified");
+    assert_eq!(report.shares, 3 * 180);
+    assert!(report.since_job_ms.contains_key("a of run 2"), "{report:?}");
+    let info = said(&thermine(&["capture", "info"], &all));
+    assert!(info.contains("run 3: device, finished"), "{info}");
+    assert!(
+        info.contains("seed 2, configuration 0000000000000002"),
+        "{info}"
+    );
+    let error = Capture::open(&of(4)).expect_err("no such run").to_string();
+    assert!(error.contains("holds no run 4"), "{error}");
+    // Merged again, they still say where they came from.
+    let again = dir.path().join("again.sqlite");
+    merge::merge(&[of(2)], &again).expect("merged");
+    let run = Capture::open(&again).expect("opens").run().expect("a run");
+    assert_eq!(run.origin.as_deref(), files[1].to_str());
+    for (sources, expected) in [
+        (vec![files[0].clone(), files[0].clone()], "is named twice"),
+        (vec![dir.path().join("none")], "cannot open"),
+    ] {
+        let out = dir.path().join("out.sqlite");
+        let error = merge::merge(&sources, &out).expect_err("refused");
+        assert!(error.to_string().contains(expected), "{error}");
+        let left = std::fs::read_dir(dir.path()).expect("listed").flatten();
+        assert!(
+            left.into_iter()
+                .all(|file| { !file.file_name().to_string_lossy().starts_with("out.sqlite") })
+        );
+    }
+    let error = merge::merge(&files, &again).expect_err("never overwritten");
+    assert!(error.to_string().contains("exists already"), "{error}");
+}
+
+#[test]
+fn a_server_holds_what_files_hold_and_takes_many_writers_at_once() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let url = server.url("thermine");
+    assert!(said(&thermine(&["capture", "info"], &url)).contains("is not a thermine capture"));
+
+    // Several processes find the database empty, and all make its tables and write at once.
+    let mut writers: Vec<Writing> = (0..4).map(|_| writing(&url, Some(400), "")).collect();
+    let runs: Vec<String> = writers
+        .iter_mut()
+        .map(|writer| {
+            let said = writer.until_it_ends();
+            assert_eq!((said.safe, said.failure), (400, None));
+            said.run.expect("a run")
+        })
+        .collect();
+    for run in &runs {
+        assert_eq!(tickets(Path::new(run)), 400);
+    }
+    let report = verify(&url).expect("verified");
+    assert_eq!(
+        (report.shares, report.valid, report.contradictions),
+        (1600, 1600, 0)
+    );
+
+    // The same run in a file and in the database, written from within a runtime, as the program does.
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("c.sqlite");
+    runtime.block_on(a_bit_of_everything(&file, 9));
+    let run = runtime.block_on(a_bit_of_everything(&url, 9));
+    assert!(run.to_string_lossy().ends_with("/thermine#5"), "{run:?}");
+    assert_eq!(content(&run), content(&file));
+    let strip = |report: VerifyReport| VerifyReport {
+        capture: String::new(),
+        ..report
+    };
+    assert_eq!(
+        strip(verify(&run).expect("verified")),
+        strip(verify(&file).expect("verified"))
+    );
+
+    // Into the database and out again.
+    let merged = merge::merge(std::slice::from_ref(&file), &url).expect("merged");
+    let there = PathBuf::from(format!("{}#{}", url.display(), merged[0].is));
+    assert_eq!(content(&there), content(&file));
+    let back = dir.path().join("back.sqlite");
+    merge::merge(std::slice::from_ref(&there), &back).expect("merged");
+    assert_eq!(content(&back), content(&file));
+
+    // The program's subcommands.
+    let info = said(&thermine(&["capture", "info"], &url));
+    assert!(
+        info.contains("6 runs") && info.contains("run 6: device, finished"),
+        "{info}"
+    );
+    let verified = thermine(&["capture", "verify"], &run);
+    assert!(verified.status.success(), "{}", said(&verified));
+    let csv = dir.path().join("shares.csv");
+    let name = csv.display().to_string();
+    let exported = thermine(&["capture", "export", "-f", "csv", "-o", &name], &run);
+    assert!(exported.status.success(), "{}", said(&exported));
+    let lines = std::fs::read_to_string(&csv).expect("read").lines().count();
+    assert_eq!(lines, 181);
+    server.sql(
+        "thermine",
+        "UPDATE thermine.share SET difficulty = 0.5 WHERE run = 5 AND difficulty IS NULL AND job IS NOT NULL",
+    );
+    let verified = thermine(&["capture", "verify"], &run);
+    assert!(!verified.status.success(), "{}", said(&verified));
+
+    server.sql("thermine", "UPDATE thermine.version SET number = 99");
+    for error in [
+        Capture::open(&url).map(drop).expect_err("newer"),
+        Store::create(&url, &meta(1)).map(drop).expect_err("newer"),
+    ] {
+        assert!(
+            error.to_string().contains("use a newer thermine"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn who_has_no_password_is_not_let_in_and_no_password_is_told() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    server.sql(
+        "thermine",
+        "CREATE ROLE rack LOGIN PASSWORD 'open:sesame'; GRANT CREATE ON DATABASE thermine TO rack",
+    );
+    let at = format!("127.0.0.1:{}/thermine", server.port());
+    let url = format!("postgres://rack@{at}");
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("pass");
+    std::fs::write(
+        &file,
+        format!("127.0.0.1:{}:*:rack:open\\:sesame\n", server.port()),
+    )
+    .expect("written");
+    let run = |mode: &str, url: &str| {
+        let chmod = Command::new("chmod").arg(mode).arg(&file).status();
+        assert!(chmod.expect("runs").success());
+        let output = Command::new(env!("CARGO_BIN_EXE_thermine"))
+            .args(["capture", "record", "-u", "s9", "-n", "5", "--store", url])
+            .current_dir(dir.path())
+            .env("PGPASSFILE", &file)
+            .env_remove("PGPASSWORD")
+            .env("RUST_LOG", "trace")
+            .output()
+            .expect("runs");
+        let said = said(&output);
+        assert!(!said.contains("sesame"), "{said}");
+        (output.status.success(), said)
+    };
+    let (ok, text) = run("600", &url);
+    assert!(ok && text.contains(&format!("{url}#1")), "{text}");
+    assert!(!run("644", &url).0, "others can read the file");
+    let (ok, text) = run("600", &format!("postgres://rack:open%3Asesame@{at}"));
+    assert!(!ok && text.contains("~/.pgpass"), "{text}");
+    let (ok, text) = run("600", &format!("postgres://other@{at}"));
+    assert!(!ok && text.contains("cannot connect to"), "{text}");
+    assert_eq!(
+        server.sql("thermine", "SELECT count(*) FROM thermine.run"),
+        "1"
+    );
+
+    // By TLS, whose certificate is checked.
+    let of_tls = |name: &str| rcgen::generate_simple_self_signed(vec![name.into()]).expect("made");
+    let (ours, other) = (of_tls("127.0.0.1"), of_tls("127.0.0.1"));
+    server.secure(&ours.cert.pem(), &ours.signing_key.serialize_pem());
+    let secret = format!("postgres://rack@{at}?sslmode=require");
+    let root = dir.path().join("root.pem");
+    let mut found = (false, String::new());
+    for certificate in [&other, &ours] {
+        assert!(!found.0, "a server that nobody vouches for");
+        std::fs::write(&root, certificate.cert.pem()).expect("written");
+        let output = Command::new(env!("CARGO_BIN_EXE_thermine"))
+            .args(["capture", "info", &secret])
+            .env("PGPASSFILE", &file)
+            .env("PGSSLROOTCERT", &root)
+            .output()
+            .expect("runs");
+        found = (output.status.success(), said(&output));
+    }
+    assert!(found.0, "{}", found.1);
+}
+
+#[tokio::test]
+async fn a_share_of_an_unknown_job_goes_into_a_file_as_it_came() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("c.sqlite");
+    let store = Store::create(&path, &meta(1)).expect("created");
+    let recorder = store.stream("a");
+    let mut share = share(1, &job(1));
+    share.job_id = "a\0b".into();
+    share.verdict = Verdict::UnknownJob;
+    recorder.record(Record::Share(share)).await.expect("queued");
+    durable(&recorder, 1).await;
+    drop(recorder);
+    store.finish("finished").expect("finished");
+    let mut ids = Vec::new();
+    Capture::open(&path)
+        .expect("opens")
+        .for_each_share(|stored| ids.push(stored.share.job_id))
+        .expect("readable");
+    assert_eq!(ids, ["a\0b"]);
+}
