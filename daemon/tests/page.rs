@@ -5,10 +5,14 @@
 mod api;
 #[path = "page/cdp.rs"]
 mod cdp;
+#[path = "page/door.rs"]
+mod door;
 #[path = "page/rack.rs"]
 mod rack;
 #[path = "page/serve.rs"]
 mod serve;
+#[path = "page/stream.rs"]
+mod stream;
 #[path = "page/terminal.rs"]
 mod terminal;
 
@@ -25,6 +29,7 @@ use cdp::Browser;
 use rack::{Dice, rack, unit};
 use serve::{Served, now_ms, serve, settings, share};
 
+/// A token.
 const WORD: &str = "a word of sixteen bytes and more";
 
 fn runtime() -> Runtime {
