@@ -288,11 +288,11 @@ fn detail(known: &Snapshot, unit: Option<&Unit>) -> Paragraph<'static> {
             share.map_or(NONE.into(), |share| format!("{:.2} %", 100.0 * share))
         };
         lines.push(Line::from(format!(
-            "proxy: {}, {} units, idle {} (without queued work {})",
-            proxy.pool.as_deref().unwrap_or("no pool answers"),
-            proxy.units,
+            "proxy: idle {} (without queued work {}), {} units, {}",
             say(proxy.waiting),
-            say(proxy.waiting_without)
+            say(proxy.waiting_without),
+            proxy.units,
+            proxy.pool.as_deref().unwrap_or("no pool answers")
         )));
     }
     let running = known
