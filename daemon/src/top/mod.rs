@@ -1,5 +1,6 @@
 //! `thermine top`: a running daemon at a glance, in a terminal.
 
+mod text;
 mod view;
 
 use std::io::IsTerminal;

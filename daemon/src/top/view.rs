@@ -9,8 +9,9 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table, TableState, Wrap};
 
+use super::text::{all_from, interval, provenance, rate, span, sum};
 use crate::live::Snapshot;
-use crate::live::snapshot::{Estimate, Health, Progress, Provenance, Unit};
+use crate::live::snapshot::{Estimate, Health, Progress, Unit};
 use crate::web::Present;
 
 /// What is not known.
@@ -161,37 +162,6 @@ fn waiting(frame: &mut Frame, area: Rect, url: &str) {
     frame.render_widget(Paragraph::new(format!("asking {url}")), area);
 }
 
-/// The sum of independent estimates: their half-widths add as their squares (Zou and Donner 2008).
-fn sum(rates: &[Estimate]) -> Estimate {
-    let of = |each: fn(&Estimate) -> f64| rates.iter().map(each).sum::<f64>();
-    let value = of(|rate| rate.value);
-    Estimate {
-        value,
-        low: value - of(|rate| (rate.value - rate.low).powi(2)).sqrt(),
-        high: value + of(|rate| (rate.high - rate.value).powi(2)).sqrt(),
-        n: rates.iter().map(|rate| rate.n).sum(),
-    }
-}
-
-/// Where the numbers of several units come from.
-fn all_from(units: &[Unit]) -> String {
-    let mut words: Vec<&str> = units
-        .iter()
-        .map(|unit| provenance(unit.provenance))
-        .collect();
-    words.sort_unstable();
-    words.dedup();
-    words.join(" and ")
-}
-
-fn provenance(of: Provenance) -> &'static str {
-    match of {
-        Provenance::Device => "device",
-        Provenance::Simulated => "simulated",
-        Provenance::Replayed => "replayed",
-    }
-}
-
 fn health(of: Health) -> (&'static str, Color) {
     match of {
         Health::Starting => ("starting", Color::Blue),
@@ -318,11 +288,11 @@ fn detail(known: &Snapshot, unit: Option<&Unit>) -> Paragraph<'static> {
             share.map_or(NONE.into(), |share| format!("{:.2} %", 100.0 * share))
         };
         lines.push(Line::from(format!(
-            "proxy: {}, {} units, idle {} (without queued work {})",
-            proxy.pool.as_deref().unwrap_or("no pool answers"),
-            proxy.units,
+            "proxy: idle {} (without queued work {}), {} units, {}",
             say(proxy.waiting),
-            say(proxy.waiting_without)
+            say(proxy.waiting_without),
+            proxy.units,
+            proxy.pool.as_deref().unwrap_or("no pool answers")
         )));
     }
     let running = known
@@ -347,60 +317,6 @@ fn detail(known: &Snapshot, unit: Option<&Unit>) -> Paragraph<'static> {
             .borders(Borders::TOP)
             .title(format!(" {title} ")),
     )
-}
-
-/// The unit in which a hash rate in GH/s is shown, and its size.
-fn scale(ghs: f64) -> (f64, &'static str) {
-    [(1e6, "PH/s"), (1e3, "TH/s"), (1.0, "GH/s"), (1e-3, "MH/s")]
-        .into_iter()
-        .find(|(size, _)| ghs.abs() >= *size)
-        .unwrap_or((1e-6, "kH/s"))
-}
-
-fn rate(ghs: f64) -> String {
-    let (size, unit) = scale(ghs);
-    format!("{} {unit}", four(ghs / size))
-}
-
-/// In the unit of the rate itself.
-fn interval(of: &Estimate) -> String {
-    let (size, _) = scale(of.value);
-    format!("[{}, {}]", three(of.low / size), three(of.high / size))
-}
-
-/// Below 1000, with so many digits that four are significant.
-fn four(value: f64) -> String {
-    let digits = if value < 10.0 {
-        3
-    } else if value < 100.0 {
-        2
-    } else {
-        1
-    };
-    format!("{value:.digits$}")
-}
-
-/// The same with three.
-fn three(value: f64) -> String {
-    let digits = if value < 10.0 {
-        2
-    } else if value < 100.0 {
-        1
-    } else {
-        0
-    };
-    format!("{value:.digits$}")
-}
-
-/// A span in milliseconds.
-fn span(ms: u64) -> String {
-    match ms {
-        0..10_000 => format!("{:.1} s", ms as f64 / 1e3),
-        10_000..120_000 => format!("{} s", ms / 1000),
-        120_000..7_200_000 => format!("{} min", ms / 60_000),
-        7_200_000..172_800_000 => format!("{} h", ms / 3_600_000),
-        _ => format!("{} d", ms / 86_400_000),
-    }
 }
 
 #[cfg(test)]
@@ -493,29 +409,6 @@ mod tests {
         assert!(
             text.contains("what is shown is 42 s old: nobody there") && text.contains("s9-01"),
             "{text}"
-        );
-    }
-
-    #[test]
-    fn a_sum_is_as_uncertain_as_its_independent_parts() {
-        let part = Estimate {
-            value: 10.0,
-            low: 7.0,
-            high: 14.0,
-            n: 5,
-        };
-        let sum = sum(&[
-            part,
-            Estimate {
-                value: 20.0,
-                low: 16.0,
-                high: 23.0,
-                n: 6,
-            },
-        ]);
-        assert_eq!(
-            (sum.value, sum.low, sum.high, sum.n),
-            (30.0, 25.0, 35.0, 11)
         );
     }
 }

@@ -33,7 +33,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// What those get for whom there is no place.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 5\r\n\
 Connection: close\r\nContent-Length: 107\r\n\r\n\
-{\"status\":503,\"what\":\"too many connections\",\"where\":\"server\",\"fix\":\"close some, or try again in a moment\"}  \n";
+{\"status\":503,\"what\":\"too many connections\",\"where\":\"server\",\"fix\":\"close some, or try again in a moment\"}\n";
 
 /// Serves `router` until `shutdown`.
 pub(super) async fn run(

@@ -164,8 +164,8 @@ pub(crate) fn unit(i: usize, step: u64, now_ms: u64) -> Unit {
         intervals: there.then(|| intervals(i, step)),
         board: (there && chips > 1).then(|| board(i, chips)),
         learning: (there && i % 4 != 3).then(|| learning(i, step)),
-        verdict: (i % 5 == 0).then(verdict),
-        tpf: (i % 6 == 0).then(|| Filter {
+        verdict: i.is_multiple_of(5).then(verdict),
+        tpf: i.is_multiple_of(6).then(|| Filter {
             keep: 0.412,
             recall: Some(Estimate {
                 value: 0.409,

@@ -1,0 +1,259 @@
+//! Who is let in, and what everybody is told.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use thermine::live::Live;
+use thermine::web::{self, Settings};
+use thermine_drivers::secret::Secret;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::WORD;
+use crate::api::{SOON, ask, body, get, open, problem};
+use crate::rack::rack;
+use crate::serve::{now_ms, serve, settings};
+
+#[tokio::test]
+async fn only_loopback_does_without_a_token() {
+    let mut guarded = settings();
+    let [loopback, anywhere] =
+        ["[::1]:80", "0.0.0.0:80"].map(|text| text.parse().expect("an address"));
+    assert!(guarded.permit(loopback).is_ok());
+    let refused = guarded.permit(anywhere).expect_err("no token").to_string();
+    assert!(refused.contains("token file"), "{refused}");
+    guarded.token = Some(Secret::new("short"));
+    assert!(guarded.permit(anywhere).is_err());
+    guarded.token = Some(Secret::new(WORD));
+    assert!(guarded.permit(anywhere).is_ok());
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    guarded.token = Some(Secret::new("short"));
+    let (commands, _asked) = mpsc::channel(1);
+    let ended = web::serve(
+        listener,
+        Live::new(0),
+        guarded,
+        commands,
+        CancellationToken::new(),
+    )
+    .await;
+    assert!(ended.is_err(), "it does not start");
+}
+
+#[tokio::test]
+async fn a_token_opens_the_api_and_its_cookie_the_page() {
+    let guarded = Settings {
+        token: Some(Secret::new(WORD)),
+        ..settings()
+    };
+    let live = rack(12, now_ms());
+    let served = serve(live, guarded, "127.0.0.1:0").await;
+    for path in [
+        "/api/v1/snapshot",
+        "/api/v1/jobs",
+        "/api/v1/stream",
+        "/metrics",
+        "/api/v1/openapi.json",
+    ] {
+        let shut = get(&served, path).await;
+        assert!(shut.headers().contains_key("www-authenticate"), "{path}");
+        problem(shut, StatusCode::UNAUTHORIZED).await;
+        for word in [
+            "Bearer a word of sixteen bytes",
+            "Bearer ",
+            "Basic YTpi",
+            WORD,
+        ] {
+            let tried = ask(&served, Method::GET, path)
+                .header("authorization", word)
+                .send()
+                .await;
+            assert_eq!(
+                tried.expect("an answer").status(),
+                StatusCode::UNAUTHORIZED,
+                "{word}"
+            );
+        }
+    }
+    let opened =
+        ask(&served, Method::GET, "/metrics").header("authorization", format!("Bearer {WORD}"));
+    assert_eq!(
+        opened.send().await.expect("an answer").status(),
+        StatusCode::OK
+    );
+    // Health is told to everybody, its reasons are not.
+    let well = get(&served, "/healthz").await;
+    assert_eq!(well.status(), StatusCode::OK);
+    assert_eq!(
+        body(well).await,
+        json!({ "status": "degraded", "reasons": [] })
+    );
+
+    let form = get(&served, "/").await;
+    assert_eq!(form.status(), StatusCode::UNAUTHORIZED);
+    assert!(
+        form.text()
+            .await
+            .expect("text")
+            .contains("<form method=\"post\" action=\"/login\">")
+    );
+    assert_eq!(
+        get(&served, "/page/page.css").await.status(),
+        StatusCode::OK
+    );
+    let enter = |word: &str| {
+        ask(&served, Method::POST, "/login")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("token={}", word.replace(' ', "+")))
+    };
+    let wrong = enter("something else").send().await.expect("an answer");
+    assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED);
+    assert!(!wrong.headers().contains_key("set-cookie"));
+    let strange = enter(WORD)
+        .header("origin", "http://evil.example")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(strange.status(), StatusCode::FORBIDDEN);
+    let right = enter(WORD).send().await.expect("an answer");
+    assert_eq!(right.status(), StatusCode::SEE_OTHER);
+    let cookie = right.headers()["set-cookie"]
+        .to_str()
+        .expect("text")
+        .to_owned();
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    assert!(
+        !cookie.contains(WORD) && !cookie.contains("sixteen"),
+        "{cookie}"
+    );
+    let pair = cookie.split(';').next().expect("a pair").to_owned();
+    let seen =
+        ask(&served, Method::GET, "/api/v1/snapshot").header("cookie", format!("other=1; {pair}"));
+    assert_eq!(
+        seen.send().await.expect("an answer").status(),
+        StatusCode::OK
+    );
+    let forged = ask(&served, Method::GET, "/api/v1/snapshot").header("cookie", format!("{pair}0"));
+    assert_eq!(
+        forged.send().await.expect("an answer").status(),
+        StatusCode::UNAUTHORIZED
+    );
+}
+
+#[tokio::test]
+async fn on_loopback_it_answers_to_its_own_names_only() {
+    let named = Settings {
+        hosts: vec!["rack.lan".into()],
+        ..settings()
+    };
+    let served = serve(rack(1, now_ms()), named, "127.0.0.1:0").await;
+    for host in [
+        "localhost",
+        "localhost:9",
+        "127.0.0.1",
+        "[::1]:80",
+        "rack.lan",
+        "RACK.lan:443",
+    ] {
+        let seen = ask(&served, Method::GET, "/healthz")
+            .header("host", host)
+            .send()
+            .await;
+        assert_eq!(seen.expect("an answer").status(), StatusCode::OK, "{host}");
+    }
+    for host in [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "192.168.0.7",
+        "rack.lan.evil.example",
+    ] {
+        let seen = ask(&served, Method::GET, "/healthz")
+            .header("host", host)
+            .send()
+            .await;
+        problem(seen.expect("an answer"), StatusCode::MISDIRECTED_REQUEST).await;
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    let (_, served) = open(1).await;
+    for (method, path) in [
+        (Method::GET, "/"),
+        (Method::GET, "/api/v1/snapshot"),
+        (Method::GET, "/nothing"),
+        (Method::PUT, "/metrics"),
+        (Method::GET, "/api/v1/stream"),
+    ] {
+        let answer = ask(&served, method, path).send().await.expect("an answer");
+        let headers = answer.headers();
+        let policy = headers["content-security-policy"].to_str().expect("text");
+        assert!(
+            policy.contains("script-src 'self';") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert!(!headers.contains_key("access-control-allow-origin"));
+    }
+    problem(get(&served, "/nothing").await, StatusCode::NOT_FOUND).await;
+    problem(
+        ask(&served, Method::PUT, "/metrics")
+            .send()
+            .await
+            .expect("an answer"),
+        StatusCode::METHOD_NOT_ALLOWED,
+    )
+    .await;
+    // No script in the page itself, or the policy would forbid it.
+    for name in ["/", "/login"] {
+        let text = get(&served, name).await.text().await.expect("text");
+        assert!(
+            !text.contains("style=") && !text.contains(" onclick") && !text.contains("<script>"),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_says_nothing_is_hung_up_on_and_who_finds_no_place_is_told() {
+    let (_, served) = open(1).await;
+    let mut silent = Vec::new();
+    for _ in 0..128 {
+        silent.push(TcpStream::connect(served.address).await.expect("connected"));
+    }
+    let told = async {
+        loop {
+            let mut other = TcpStream::connect(served.address).await.expect("connected");
+            let mut text = String::new();
+            // Until the server has taken all of those before.
+            if timeout(Duration::from_secs(1), other.read_to_string(&mut text))
+                .await
+                .is_ok_and(|read| read.is_ok())
+                && text.contains("503")
+            {
+                return text;
+            }
+        }
+    };
+    let text = timeout(SOON, told).await.expect("in time");
+    assert!(text.contains("too many connections"), "{text}");
+    // Half a head is as good as none.
+    silent[0]
+        .write_all(b"GET / HTTP/1.1\r\nHost: loc")
+        .await
+        .expect("sent");
+    for mut stream in silent {
+        let mut rest = Vec::new();
+        let _ = timeout(SOON, stream.read_to_end(&mut rest))
+            .await
+            .expect("hung up on");
+    }
+    assert_eq!(get(&served, "/healthz").await.status(), StatusCode::OK);
+}

@@ -1,0 +1,226 @@
+//! The stream of events.
+
+use std::time::Duration;
+
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+use thermine::live::snapshot::Health;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
+use tokio::time::timeout;
+
+use crate::api::{SOON, get, open, problem};
+use crate::rack::{Dice, unit};
+use crate::serve::{Served, now_ms, share};
+
+/// Reads the events of a stream.
+struct Events {
+    response: Response,
+    held: String,
+}
+
+impl Events {
+    async fn of(served: &Served, query: &str) -> Events {
+        let response = get(served, &format!("/api/v1/stream{query}")).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Events {
+            response,
+            held: String::new(),
+        }
+    }
+
+    async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            if let Some((event, rest)) = self.held.split_once("\n\n") {
+                let (name, data) = event.split_once('\n').expect("two lines");
+                let name = name.strip_prefix("event: ").expect("a name").to_owned();
+                let data =
+                    serde_json::from_str(data.strip_prefix("data: ").expect("data")).expect("JSON");
+                self.held = rest.to_owned();
+                return Some((name, data));
+            }
+            let chunk = timeout(SOON, self.response.chunk())
+                .await
+                .expect("in time")
+                .expect("read")?;
+            self.held
+                .push_str(std::str::from_utf8(&chunk).expect("ASCII in these tests"));
+        }
+    }
+
+    /// The next event called `name` whose data are as wanted.
+    async fn find(&mut self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let (is, data) = self.next().await.expect("more events");
+            if is == name && wanted(&data) {
+                return data;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_stream_says_everything_once_and_then_what_changes() {
+    let (live, served) = open(3).await;
+    let mut events = Events::of(&served, "?rate=30&detail=s9-01").await;
+    let (name, first) = events.next().await.expect("an event");
+    assert_eq!(name, "snapshot");
+    assert_eq!(first["order"], json!(["s9-01", "lv06-02", "lb-box-03"]));
+    assert_eq!(first["units"].as_array().map(Vec::len), Some(3));
+    assert!(
+        first["units"][0]["intervals"].is_object(),
+        "looked at closely"
+    );
+    assert!(
+        first["units"][1].get("intervals").is_none(),
+        "not looked at"
+    );
+    assert_eq!(first["proxy"]["waiting_without"], 0.221);
+    let columns: Vec<&str> = first["columns"]
+        .as_array()
+        .expect("columns")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+
+    let rows = events
+        .find("frame", |data| {
+            !data["units"].as_array().expect("rows").is_empty()
+        })
+        .await;
+    assert_eq!(
+        rows["units"].as_array().map(Vec::len),
+        Some(3),
+        "all, the first time"
+    );
+    let accepted = 1 + columns
+        .iter()
+        .position(|name| *name == "accepted")
+        .expect("a column");
+    live.change("lv06-02", |unit| unit.shares.accepted = 5_000);
+    let rows = events
+        .find("frame", |data| {
+            !data["units"].as_array().expect("rows").is_empty()
+        })
+        .await;
+    assert_eq!(
+        rows["units"].as_array().map(Vec::len),
+        Some(1),
+        "only what has changed"
+    );
+    assert_eq!(
+        (&rows["units"][0][0], &rows["units"][0][accepted]),
+        (&json!(1), &json!(5000))
+    );
+    assert_eq!(rows["revision"], first["revision"]);
+
+    live.change("lv06-02", |unit| unit.health = Health::Stale);
+    let changed = events.find("snapshot", |_| true).await;
+    assert_eq!(changed["units"].as_array().map(Vec::len), Some(1));
+    assert_eq!(changed["units"][0]["health"], "stale");
+    live.forget("s9-01");
+    let changed = events.find("snapshot", |_| true).await;
+    assert_eq!(changed["order"], json!(["lv06-02", "lb-box-03"]));
+    assert_ne!(changed["revision"], first["revision"]);
+
+    live.share(share(1, &mut Dice::new(1), 1.0));
+    let shares = events.find("shares", |_| true).await;
+    assert_eq!(
+        (&shares["shares"][0]["unit"], &shares["missed"]),
+        (&json!("lv06-02"), &json!(0))
+    );
+    // Nothing changes, and yet it is heard that the daemon lives.
+    events
+        .find("frame", |data| {
+            data["units"].as_array().is_some_and(Vec::is_empty)
+        })
+        .await;
+
+    served.shutdown.cancel();
+    while events.next().await.is_some() {}
+    timeout(SOON, served.task)
+        .await
+        .expect("in time")
+        .expect("ended");
+}
+
+#[tokio::test]
+async fn a_stream_is_refused_at_a_false_rate_and_when_there_are_too_many() {
+    let (_, served) = open(1).await;
+    for query in ["?rate=0", "?rate=61", "?rate=NaN", "?rate=fast", "?pace=3"] {
+        problem(
+            get(&served, &format!("/api/v1/stream{query}")).await,
+            StatusCode::BAD_REQUEST,
+        )
+        .await;
+    }
+    let mut streams = Vec::new();
+    for _ in 0..32 {
+        streams.push(Events::of(&served, "?rate=1").await);
+    }
+    problem(
+        get(&served, "/api/v1/stream").await,
+        StatusCode::SERVICE_UNAVAILABLE,
+    )
+    .await;
+    drop(streams);
+    let again = async {
+        while get(&served, "/api/v1/stream").await.status() != StatusCode::OK {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(SOON, again).await.expect("places are given back");
+}
+
+#[tokio::test]
+async fn a_slow_client_misses_frames_and_shares_and_is_told_how_many() {
+    let (live, served) = open(200).await;
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("set");
+    let mut slow = socket.connect(served.address).await.expect("connected");
+    let request = format!(
+        "GET /api/v1/stream?rate=60&detail= HTTP/1.1\r\nHost: {}\r\n\r\n",
+        served.address
+    );
+    slow.write_all(request.as_bytes()).await.expect("sent");
+    // It does not read, while everything changes all the time.
+    let mut dice = Dice::new(5);
+    for step in 0..120 {
+        for i in 0..200 {
+            let new = unit(i, step, now_ms());
+            live.unit(new);
+        }
+        for _ in 0..100 {
+            live.share(share(0, &mut dice, 0.0));
+        }
+        tokio::time::sleep(Duration::from_millis(16)).await;
+    }
+    // A daemon that it slows would not answer others.
+    assert_eq!(
+        timeout(SOON, get(&served, "/healthz"))
+            .await
+            .expect("in time")
+            .status(),
+        StatusCode::OK
+    );
+    let mut text = String::new();
+    let (mut skipped, mut missed) = (0, 0);
+    let read = async {
+        while skipped == 0 || missed == 0 {
+            let mut bytes = [0; 65_536];
+            let n = slow.read(&mut bytes).await.expect("read");
+            assert!(n > 0, "it is not hung up on");
+            text.push_str(&String::from_utf8_lossy(&bytes[..n]));
+            let number = |key: &str| {
+                text.rsplit(&format!("\"{key}\":"))
+                    .take_while(|_| text.contains(key))
+                    .filter_map(|rest| rest.split([',', '}']).next()?.parse::<u64>().ok())
+                    .max()
+                    .unwrap_or(0)
+            };
+            (skipped, missed) = (number("skipped"), number("missed"));
+        }
+    };
+    timeout(SOON, read).await.expect("it is told");
+}
