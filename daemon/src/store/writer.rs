@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::types::Value;
 use thermine_drivers::clock::Nanos;
@@ -23,6 +23,13 @@ use super::{StoreError, database};
 
 /// Records that may wait for the disk, and most that one commit takes. Beyond that the drivers wait too.
 const QUEUE: usize = 4096;
+
+/// Time that a commit should take at most, so that no acknowledgement waits for much more than twice as long.
+const BATCH: Duration = Duration::from_millis(50);
+
+/// Fewest records that a commit takes if there are as many, however slow the disk is: waiting for it, and not
+/// writing, is then what takes the time.
+const FEWEST: usize = 256;
 
 /// Jobs of a stream whose row is remembered, so that a share can point to it. As many as the Stratum
 /// verifier remembers, and some.
@@ -229,12 +236,21 @@ struct Rows {
 impl Writer {
     fn run(mut self, mut records: mpsc::Receiver<Entry>) -> Result<Database, StoreError> {
         let mut batch = Vec::with_capacity(QUEUE);
-        while records.blocking_recv_many(&mut batch, QUEUE) > 0 {
+        let mut most = QUEUE;
+        while records.blocking_recv_many(&mut batch, most) > 0 {
+            let full = batch.len() == most;
+            let began = Instant::now();
             if let Err(error) = self.commit(&mut batch) {
                 self.fail(&error);
                 return Err(error);
             }
             self.report();
+            let took = began.elapsed();
+            if took > BATCH {
+                most = (most / 2).max(FEWEST);
+            } else if full && took < BATCH / 3 {
+                most = (most * 2).min(QUEUE);
+            }
         }
         Ok(self.database)
     }

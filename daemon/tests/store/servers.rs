@@ -286,6 +286,68 @@ fn who_has_no_password_is_not_let_in_and_no_password_is_told() {
     assert!(found.0, "{}", found.1);
 }
 
+/// Scores of all arms in the report of `folder`.
+fn scores(folder: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(folder.join("report.json")).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let arms = report["arms"].as_array().expect("arms");
+    arms.iter()
+        .map(|arm| arm["verdict"]["device"]["nrmse"].clone())
+        .collect()
+}
+
+/// Records an experiment to `store`, or to its report's folder, and returns its scores.
+fn experiment(folder: &Path, store: Option<&Path>) -> Vec<serde_json::Value> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_thermine"));
+    command
+        .args(["train", "narma10", "--substrate", "twin", "--washout", "20"])
+        .args(["--train", "80", "--test", "60"])
+        .args(["--echo-steps", "0", "--off-steps", "0", "--out"])
+        .arg(folder);
+    if let Some(store) = store {
+        command.arg("--store").arg(store);
+    }
+    let output = command.output().expect("runs");
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(folder.join("capture.sqlite").exists(), store.is_none());
+    scores(folder)
+}
+
+/// The scores that a replay of `capture` has.
+fn replayed(capture: &Path, folder: &Path) -> Vec<serde_json::Value> {
+    let out = folder.display().to_string();
+    let output = thermine(&["capture", "replay", "--out", &out], capture);
+    assert!(output.status.success(), "{}", said(&output));
+    scores(folder)
+}
+
+#[test]
+fn an_experiment_scores_the_same_when_it_is_replayed_wherever_it_stands() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name);
+    let scored = experiment(&at("run"), None);
+    assert!(scored.len() >= 2 && scored[0]["value"].as_f64().is_some());
+    let file = at("run").join("capture.sqlite");
+    assert_eq!(replayed(&file, &at("replay")), scored);
+
+    // As the second of two in a file.
+    let other = at("other.sqlite");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(a_bit_of_everything(&other, 1));
+    let all = at("all.sqlite");
+    merge::merge(&[other, file], &all).expect("merged");
+    let second = PathBuf::from(format!("{}#2", all.display()));
+    assert_eq!(replayed(&second, &at("second")), scored);
+
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let url = server.url("thermine");
+    assert_eq!(experiment(&at("stored"), Some(&url)), scored);
+    let run = PathBuf::from(format!("{}#1", url.display()));
+    assert_eq!(replayed(&run, &at("from-server")), scored);
+}
+
 #[tokio::test]
 async fn a_share_of_an_unknown_job_goes_into_a_file_as_it_came() {
     let dir = tempfile::tempdir().expect("a folder");
