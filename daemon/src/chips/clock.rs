@@ -14,8 +14,8 @@ use super::layout::Layout;
 use crate::capture::layout::work_rate;
 use crate::store::answers::TimedAnswer;
 
-/// Answers that the fit of the work counter is made of: it is known to a part in a thousand then.
-const MOST_POINTS: usize = 4_000;
+/// Answers that the fit of the work counter is made of: it is known to half a per cent then.
+const MOST_POINTS: usize = 2_000;
 
 /// Times that are one, in seconds: captures keep at least microseconds.
 const SAME: f64 = 1e-6;

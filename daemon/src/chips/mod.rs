@@ -2,7 +2,7 @@
 //!
 //! - [`table`]: the layouts of nonces, which a file can extend; [`layout`]: how one takes a nonce apart; [`counts`]: shares
 //!   counted as they stream;
-//! - [`clock`]: the chips' clock by two routes; [`measure`]: all that is measured of a unit; [`cells`]: cores of single chips;
+//! - [`clock`]: the chips' clock by two routes; [`mod@measure`]: all that is measured of a unit; [`cells`]: cores of single chips;
 //! - [`map`]: boards and cores as maps; `render`: the text; `files`: the report folder.
 
 pub mod cells;
@@ -39,7 +39,7 @@ use crate::store::reader::{Run, Stream};
 use crate::tpf::evidence;
 
 /// Answers whose times are looked at; all are counted.
-const MOST_TIMED: u32 = 50_000;
+const MOST_TIMED: u32 = 20_000;
 
 /// Most units at once: each is driven in turn.
 const MOST_UNITS: usize = 64;

@@ -46,7 +46,8 @@ impl Capture {
     ) -> Result<(), StoreError> {
         let mut read = || -> rusqlite::Result<()> {
             let mut statement = self.connection.prepare_cached(
-                "SELECT nonce, arrived_ns, since_job_ns, verdict FROM share WHERE stream = ?1 ORDER BY id",
+                // In order of the table: most of it is the stream's, and the index would look each row up.
+                "SELECT nonce, arrived_ns, since_job_ns, verdict FROM share NOT INDEXED WHERE stream = ?1 ORDER BY id",
             )?;
             let mut rows = statement.query([stream.id])?;
             while let Some(row) = rows.next()? {
@@ -97,14 +98,25 @@ impl Capture {
         most: u32,
     ) -> Result<Vec<Nanos>, StoreError> {
         let query = if stream.jobs > 0 {
-            "SELECT sent_ns FROM job WHERE stream = ?1 AND sent_ns <= ?2 ORDER BY id LIMIT ?3"
+            "SELECT sent_ns FROM job WHERE stream = ?1 ORDER BY id LIMIT ?2"
         } else {
-            "SELECT started_ns FROM step WHERE stream = ?1 AND started_ns <= ?2 ORDER BY step LIMIT ?3"
+            "SELECT started_ns FROM step WHERE stream = ?1 ORDER BY step LIMIT ?2"
         };
-        let until = i64::try_from(until.0).unwrap_or(i64::MAX);
-        self.rows(query, rusqlite::params![stream.id, until, most], |row| {
-            Ok(Nanos(row.get::<_, i64>(0)? as u64))
-        })
+        let mut sent = Vec::new();
+        let mut read = || -> rusqlite::Result<()> {
+            let mut statement = self.connection.prepare_cached(query)?;
+            let mut rows = statement.query(rusqlite::params![stream.id, most])?;
+            while let Some(row) = rows.next()? {
+                let at = Nanos(row.get::<_, i64>(0)? as u64);
+                if at > until {
+                    break;
+                }
+                sent.push(at);
+            }
+            Ok(())
+        };
+        read().map_err(database("cannot read", self.path()))?;
+        Ok(sent)
     }
 
     /// The difficulties that the jobs of `stream` ask for, each once and rising.
