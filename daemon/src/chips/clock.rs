@@ -2,7 +2,9 @@
 //! from how fast its chips go through their counters.
 
 use serde::Serialize;
+use thermine_drivers::clock::Nanos;
 use thermine_drivers::pow::Difficulty;
+use thermine_drivers::record::Verdict;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::exact;
 use thermine_reservoir::switching::{Binning, SharePoint, SwitchProfile};
@@ -11,11 +13,9 @@ use super::counts::Tally;
 use super::layout::Layout;
 use crate::capture::layout::work_rate;
 use crate::store::answers::TimedAnswer;
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::record::Verdict;
 
-/// Answers that the fit of the work counter is made of: it is known to a part in a thousand then.
-const MOST_POINTS: usize = 4_000;
+/// Answers that the fit of the work counter is made of: it is known to half a per cent then.
+const MOST_POINTS: usize = 2_000;
 
 /// Times that are one, in seconds: captures keep at least microseconds.
 const SAME: f64 = 1e-6;

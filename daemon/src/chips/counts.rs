@@ -154,7 +154,7 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::super::layout::Table;
+    use super::super::table::Table;
     use super::*;
     use std::time::Duration;
     use thermine_drivers::units::Model;

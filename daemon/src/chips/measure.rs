@@ -5,19 +5,15 @@ use thermine_drivers::record::Verdict;
 use thermine_drivers::substrate::Provenance;
 use thermine_drivers::units::Model;
 use thermine_reservoir::bootstrap::Estimate;
-use thermine_reservoir::describe::{
-    Evenness, Place, Places, Search, Uniformity, Unlike, benjamini_hochberg, exact, tails,
-};
+use thermine_reservoir::describe::{Evenness, Place, Places, Search, Uniformity, Unlike, exact};
 use thermine_reservoir::switching::{Binning, SwitchProfile};
 
+use super::cells::Cells;
 use super::clock::{ChipClock, Times};
 use super::counts::Tally;
 
 /// Weaknesses for which it is said how many shares show them; the last is a dead one.
 const WEAKNESSES: [f64; 5] = [0.05, 0.10, 0.20, 0.50, 1.0];
-
-/// Most cores of single chips that are listed.
-const MOST_CELLS: usize = 1_000;
 
 /// What is asked of the tests.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -148,34 +144,6 @@ pub struct Needed {
     pub shares: Option<u64>,
     /// Shares, if it is so in one board only, and nonces do not tell boards apart.
     pub in_one_board: Option<u64>,
-}
-
-/// Cores of single chips, each against its chip and its core's others.
-#[derive(Debug, Clone, Serialize)]
-pub struct Cells {
-    /// How many there are.
-    pub cells: usize,
-    /// Those that find too little.
-    pub few: Vec<Cell>,
-    /// Shares needed to see one that is dead in all boards.
-    pub needed: Option<u64>,
-    /// The same in one board.
-    pub needed_in_one_board: Option<u64>,
-}
-
-/// A core of a chip.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Cell {
-    /// Position of the chip.
-    pub chip: usize,
-    /// Number of the core.
-    pub core: usize,
-    /// Its shares.
-    pub count: u64,
-    /// Those expected of it.
-    pub expected: f64,
-    /// p-value, adjusted over all cells.
-    pub adjusted: f64,
 }
 
 /// Measures the shares of `tally`.
@@ -320,60 +288,6 @@ impl Group {
     /// Places that differ, by their number.
     pub fn unlike(&self) -> impl Iterator<Item = (usize, &Place)> {
         self.places.unlike()
-    }
-}
-
-impl Cells {
-    /// Each cell's count against those of its chip and of its core elsewhere (hypergeometric, two-sided), all adjusted
-    /// together. A core that is missing everywhere is no cell's fault.
-    fn of(tally: &Tally, demand: Demand) -> Option<Cells> {
-        let counts = tally.cells();
-        if counts.is_empty() {
-            return None;
-        }
-        let (chips, cores) = (tally.chips(), tally.cores());
-        let total: u64 = counts.iter().sum();
-        let of = |i: usize| (i / cores.len(), i % cores.len());
-        let raw: Vec<f64> = counts
-            .iter()
-            .enumerate()
-            .map(|(i, count)| {
-                let (chip, core) = of(i);
-                tails::hypergeometric(*count, chips[chip], cores[core], total)
-                    .map_or(1.0, tails::Tails::two_sided)
-            })
-            .collect();
-        let adjusted = benjamini_hochberg(&raw);
-        let cells = counts.iter().zip(&adjusted).enumerate();
-        let few = cells
-            .filter(|(_, (_, adjusted))| **adjusted < demand.level)
-            .map(|(i, (count, adjusted))| {
-                let (chip, core) = of(i);
-                Cell {
-                    chip,
-                    core,
-                    count: *count,
-                    expected: chips[chip] as f64 * cores[core] as f64 / total.max(1) as f64,
-                    adjusted: *adjusted,
-                }
-            })
-            // A chip with many dead cores has others that do more of what is left.
-            .filter(|cell| (cell.count as f64) < cell.expected)
-            .take(MOST_CELLS);
-        let search = Search {
-            places: counts.len(),
-            level: demand.level,
-            power: demand.power,
-        };
-        let boards = tally.layout().boards;
-        Some(Cells {
-            cells: counts.len(),
-            few: few.collect(),
-            needed: search.events_needed(0.0),
-            needed_in_one_board: (boards > 1)
-                .then(|| search.events_needed(1.0 - 1.0 / boards as f64))
-                .flatten(),
-        })
     }
 }
 

@@ -1,9 +1,11 @@
 //! `thermine chips`: which chip and core found each share, what that says of them, and what it cannot say yet.
 //!
-//! - [`layout`]: how nonces are taken apart, a table that a file can extend; [`counts`]: shares counted as they stream;
-//! - [`clock`]: the chips' clock by two routes; [`measure`]: all that is measured of a unit;
+//! - [`table`]: the layouts of nonces, which a file can extend; [`layout`]: how one takes a nonce apart; [`counts`]: shares
+//!   counted as they stream;
+//! - [`clock`]: the chips' clock by two routes; [`mod@measure`]: all that is measured of a unit; [`cells`]: cores of single chips;
 //! - [`map`]: boards and cores as maps; `render`: the text; `files`: the report folder.
 
+pub mod cells;
 pub mod clock;
 pub mod counts;
 mod files;
@@ -11,6 +13,7 @@ pub mod layout;
 pub mod map;
 pub mod measure;
 mod render;
+pub mod table;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -24,8 +27,8 @@ use thermine_drivers::units::Model;
 
 use self::clock::Times;
 use self::counts::Tally;
-use self::layout::Table;
 use self::measure::{Context, Demand, Measured, Source, measure};
+use self::table::Table;
 use crate::capture::record;
 use crate::cli::Unit;
 use crate::config::{Config, rack};
@@ -36,7 +39,7 @@ use crate::store::reader::{Run, Stream};
 use crate::tpf::evidence;
 
 /// Answers whose times are looked at; all are counted.
-const MOST_TIMED: u32 = 50_000;
+const MOST_TIMED: u32 = 20_000;
 
 /// Most units at once: each is driven in turn.
 const MOST_UNITS: usize = 64;

@@ -47,8 +47,10 @@ impl Capture {
         let mut after = 0;
         loop {
             let page = self.rows(
+                // In order of the table, which the sign brings about: most of it is the stream's, and its index would
+                // look each row up.
                 "SELECT id, nonce, arrived_ns, since_job_ns, verdict FROM share \
-                 WHERE run = $1 AND stream = $2 AND id > $3 ORDER BY id LIMIT $4",
+                 WHERE run = $1 AND +stream = $2 AND id > $3 ORDER BY id LIMIT $4",
                 &[
                     stream.run.into(),
                     stream.id.into(),
@@ -108,21 +110,17 @@ impl Capture {
         most: u32,
     ) -> Result<Vec<Nanos>, StoreError> {
         let query = if stream.jobs > 0 {
-            "SELECT sent_ns AS ns FROM job WHERE run = $1 AND stream = $2 AND sent_ns <= $3 ORDER BY id LIMIT $4"
+            "SELECT sent_ns AS ns FROM job WHERE run = $1 AND stream = $2 ORDER BY id LIMIT $3"
         } else {
-            "SELECT started_ns AS ns FROM step WHERE run = $1 AND stream = $2 AND started_ns <= $3 ORDER BY step LIMIT $4"
+            "SELECT started_ns AS ns FROM step WHERE run = $1 AND stream = $2 ORDER BY step LIMIT $3"
         };
-        let until = i64::try_from(until.0).unwrap_or(i64::MAX);
-        self.rows(
+        let mut sent = self.rows(
             query,
-            &[
-                stream.run.into(),
-                stream.id.into(),
-                until.into(),
-                i64::from(most).into(),
-            ],
+            &[stream.run.into(), stream.id.into(), i64::from(most).into()],
             |row| Ok(Nanos(row.integer("ns")? as u64)),
-        )
+        )?;
+        sent.truncate(sent.partition_point(|at| *at <= until));
+        Ok(sent)
     }
 
     /// The difficulties that the jobs of `stream` ask for, each once and rising.

@@ -7,13 +7,14 @@
 //! adjusted together by Benjamini and Hochberg's procedure.
 
 use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::benjamini_hochberg;
 use super::tails::{binomial, binomial_interval};
 use crate::bootstrap::Estimate;
 
 /// Most events that a question after the number of events needed is answered with.
-const MOST_NEEDED: u64 = 1 << 46;
+const MOST_NEEDED: u64 = 1 << 36;
 
 /// What a place that differs is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,20 +187,27 @@ impl Search {
     }
 
     /// Events among which a place at `rate` times the rate of the others is found with the power asked for, to within
-    /// the steps that a count makes. `None` if the search makes no sense or more than 2^46 would be needed.
+    /// the steps that a count makes. `None` if the search makes no sense or more than 2^36 would be needed.
     pub fn events_needed(&self, rate: f64) -> Option<u64> {
         if rate == 1.0 {
             return None;
         }
         let enough = |n: u64| Some(self.power_at(rate, n)? >= self.power);
-        let mut high = self.places as u64;
+        let (mut low, mut high) = (0, self.guess(rate)?);
         while !enough(high)? {
-            high *= 2;
+            low = high;
+            high += high / 4 + 1;
             if high > MOST_NEEDED {
                 return None;
             }
         }
-        let mut low = high / 2;
+        if low == 0 {
+            low = high - high / 5;
+            while low > 0 && enough(low)? {
+                high = low;
+                low -= low / 5 + 1;
+            }
+        }
         while high - low > 1 {
             let middle = u64::midpoint(low, high);
             if enough(middle)? {
@@ -228,6 +236,19 @@ impl Search {
             }
         }
         Some(low)
+    }
+
+    /// The events that it takes by the normal law, with the variances of the two counts.
+    fn guess(&self, rate: f64) -> Option<u64> {
+        if !self.is_possible() || !rate.is_finite() {
+            return None;
+        }
+        let normal = Normal::standard();
+        let z = |tail: f64| normal.inverse_cdf(1.0 - tail);
+        let level = z(0.5 * self.level / self.places as f64);
+        let spread = level + z(1.0 - self.power) * rate.max(0.0).sqrt();
+        let events = self.places as f64 * (spread / (1.0 - rate)).powi(2);
+        (events <= MOST_NEEDED as f64).then(|| (events as u64).max(self.places as u64))
     }
 
     fn is_possible(&self) -> bool {
