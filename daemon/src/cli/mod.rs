@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::{
-    bench, capture, devices, discover, predict, proxy, sim, sweep, switch_profile, tpf, train, vbm,
+    bench, capture, config, devices, discover, predict, proxy, sim, sweep, switch_profile, tpf,
+    train, vbm,
 };
 
 pub use self::learning::{Predict, Train};
@@ -57,6 +58,9 @@ pub enum Command {
     /// Measure what the proxy's queued work is worth.
     #[command(subcommand)]
     Vbm(Vbm),
+    /// Explain every key of every configuration file, and find what is wrong with a file.
+    #[command(subcommand)]
+    Config(config::command::Command),
 }
 
 /// `thermine vbm`.
@@ -329,5 +333,6 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::SwitchProfile(args) => switch_profile::run(args),
         Command::Proxy(args) => proxy::run(args),
         Command::Vbm(Vbm::Bench(args)) => vbm::run(args),
+        Command::Config(command) => config::command::run(command),
     }
 }
