@@ -20,6 +20,8 @@ mod predict;
 mod sim;
 mod sweep;
 mod switch_profile;
+mod top;
 mod tpf;
 mod train;
 pub mod vbm;
+pub mod web;

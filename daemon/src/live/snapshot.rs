@@ -2,9 +2,10 @@
 //! 1970; what is not known is absent (`null`), never zero.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Everything.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
     /// Of this program.
     pub version: String,
@@ -32,7 +33,7 @@ impl Snapshot {
 }
 
 /// Where a unit's numbers come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Provenance {
     /// Measured on hardware.
@@ -44,7 +45,7 @@ pub enum Provenance {
 }
 
 /// How a unit is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
     /// Not reached yet.
@@ -60,7 +61,7 @@ pub enum Health {
 }
 
 /// A number with its interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Estimate {
     /// The estimate.
     pub value: f64,
@@ -73,7 +74,7 @@ pub struct Estimate {
 }
 
 /// A sensor or a fan of a unit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reading {
     /// Its name on the wire.
     pub name: String,
@@ -82,7 +83,7 @@ pub struct Reading {
 }
 
 /// One unit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Unit {
     /// Its name in the configuration.
     pub name: String,
@@ -125,7 +126,7 @@ pub struct Unit {
 }
 
 /// Shares by what they were worth.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Shares {
     /// Valid, new, and for a job that counts.
     pub accepted: u64,
@@ -138,7 +139,7 @@ pub struct Shares {
 }
 
 /// Histogram of the time between shares, and the law that fits it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Intervals {
     /// Edges of the bins in milliseconds, one more than there are bins.
     pub edges_ms: Vec<f64>,
@@ -153,7 +154,7 @@ pub struct Intervals {
 }
 
 /// Shares by the chip that found them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Board {
     /// Shares of each chip, in the order along the chain.
     pub counts: Vec<u64>,
@@ -164,7 +165,7 @@ pub struct Board {
 }
 
 /// A task as it runs: the last steps of target and prediction, each prediction made before its target was seen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Learning {
     /// The task's name.
     pub task: String,
@@ -181,7 +182,7 @@ pub struct Learning {
 }
 
 /// The outcome of an experiment with its controls.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Verdict {
     /// Which experiment.
     pub title: String,
@@ -192,7 +193,7 @@ pub struct Verdict {
 }
 
 /// A row of a verdict.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Row {
     /// Condition or control.
     pub name: String,
@@ -207,7 +208,7 @@ pub struct Row {
 }
 
 /// What the probability filter kept and what it was worth.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Filter {
     /// Share of trials kept.
     pub keep: f64,
@@ -220,7 +221,7 @@ pub struct Filter {
 }
 
 /// The proxy and its pools.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Proxy {
     /// Address it listens on.
     pub listen: String,
@@ -239,7 +240,7 @@ pub struct Proxy {
 }
 
 /// Where an experiment stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Progress {
     /// In the queue.
@@ -255,7 +256,7 @@ pub enum Progress {
 }
 
 /// An experiment in the queue.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Job {
     /// Its number, never used again.
     pub id: u64,
@@ -274,7 +275,7 @@ pub struct Job {
 }
 
 /// A share as it came.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Share {
     /// The unit's name.
     pub unit: String,

@@ -1,0 +1,1 @@
+//! `thermine top`: a running daemon at a glance, in a terminal.

@@ -1,0 +1,176 @@
+//! What every request passes: the name it calls the server by, where it comes from, the token, a time limit; and the
+//! headers that every answer carries.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::error::Problem;
+use super::{Web, door};
+
+/// Time for an answer to begin, the reading of the request's body included.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// No script, style, picture or connection but the server's own; nobody may put the page into a frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Sent with every answer.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+];
+
+/// Lets a request through to its handler, or says why not.
+pub(super) async fn guard(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
+    let mut response = match refusal(&web, &request) {
+        Some(refusal) => refusal,
+        None => match tokio::time::timeout(ANSWER, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                format!("the request was not whole, or not answered, after {ANSWER:?}"),
+                "request",
+                "send it again",
+            )
+            .into_response(),
+        },
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+fn refusal(web: &Web, request: &Request) -> Option<Response> {
+    let headers = request.headers();
+    let host = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str())
+        .or_else(|| text(headers, &header::HOST));
+    if web.loopback && !host.is_some_and(|host| known(name(host), &web.hosts)) {
+        // A page of another site whose name has been made to lead here would call the server by that name.
+        return Some(
+            Problem::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                "the server does not answer to that name",
+                "Host header",
+                "call it 127.0.0.1 or localhost, or add the name to its configuration",
+            )
+            .into_response(),
+        );
+    }
+    if strange(request, host) {
+        return Some(
+            Problem::new(
+                StatusCode::FORBIDDEN,
+                "the request was made by a page of another site",
+                "Origin or Sec-Fetch-Site header",
+                "make it from the daemon's own page, or from a program",
+            )
+            .into_response(),
+        );
+    }
+    let path = request.uri().path();
+    let open = path.starts_with("/page/") || matches!(path, "/login" | "/logout" | "/healthz");
+    match &web.door {
+        Some(door) if !open && !door.opens(headers) => Some(if path == "/" {
+            door::form_saying(StatusCode::UNAUTHORIZED, "")
+        } else {
+            let mut response = Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "no token, or a false one",
+                "Authorization header",
+                "send Authorization: Bearer with the word in the daemon's token file",
+            )
+            .into_response();
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"thermine\""),
+            );
+            response
+        }),
+        _ => None,
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// A host without its port.
+fn name(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// Whether a server on loopback answers to `name`.
+fn known(name: &str, further: &[String]) -> bool {
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+        || further.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether a browser made this request for a page of another site. Programs send neither header.
+fn strange(request: &Request, host: Option<&str>) -> bool {
+    let headers = request.headers();
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let followed =
+        reads && text(headers, &HeaderName::from_static("sec-fetch-mode")) == Some("navigate");
+    let site = text(headers, &HeaderName::from_static("sec-fetch-site"));
+    let elsewhere = site.is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    let origin = text(headers, &header::ORIGIN)
+        .is_some_and(|origin| origin.split_once("://").map(|(_, from)| from) != host);
+    (elsewhere && !followed) || (origin && !reads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_loopback_are_known_with_and_without_a_port() {
+        for host in [
+            "localhost",
+            "LOCALHOST:80",
+            "127.0.0.1:8080",
+            "127.3.2.1",
+            "[::1]",
+            "[::1]:8080",
+            "rack.lan:80",
+        ] {
+            assert!(known(name(host), &["rack.lan".to_owned()]), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example",
+            "127.0.0.1.evil.example:80",
+            "localhost.evil.example",
+            "192.168.0.2",
+            "rack.lan.evil",
+        ] {
+            assert!(!known(name(host), &["rack.lan".to_owned()]), "{host}");
+        }
+    }
+}
