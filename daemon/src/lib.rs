@@ -8,8 +8,10 @@ pub mod config;
 pub mod experiment;
 pub mod live;
 pub mod proxy;
+pub mod queue;
 pub mod report;
 pub mod rig;
+pub mod run;
 pub mod store;
 
 mod bench;

@@ -8,7 +8,7 @@
 mod compare;
 mod layout;
 mod quantities;
-mod record;
+pub(crate) mod record;
 mod stream;
 
 use std::path::Path;
@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail};
 use thermine_drivers::pow::Difficulty;
 
 use crate::cli;
+use crate::report::progress::Progress;
 use crate::report::table::table;
 use crate::store::{Capture, import, verify};
 
@@ -55,7 +56,7 @@ pub(crate) fn run(command: cli::Capture) -> Result<()> {
             println!("{}", imported.capture.display());
         }
         cli::Capture::Record(args) => {
-            let (file, said) = record::record(&args)?;
+            let (file, said) = record::record(&args, &Progress::default())?;
             println!("{said}");
             println!("{}", file.display());
         }

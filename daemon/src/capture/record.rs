@@ -26,7 +26,7 @@ struct Recorded {
 }
 
 /// Records a capture, and returns its path and a sentence about it.
-pub(super) fn record(args: &cli::Record) -> Result<(PathBuf, String)> {
+pub(crate) fn record(args: &cli::Record, progress: &Progress) -> Result<(PathBuf, String)> {
     let config = configuration(args)?;
     if !(1..=MOST_SHARES).contains(&args.shares) {
         bail!("--shares {}: must be 1 to {MOST_SHARES}", args.shares);
@@ -57,7 +57,7 @@ pub(super) fn record(args: &cli::Record) -> Result<(PathBuf, String)> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let recorded = runtime.block_on(on_wire(&config, args, recorder));
+    let recorded = runtime.block_on(on_wire(&config, args, recorder, progress));
     runtime.shutdown_timeout(Duration::from_secs(2));
     let state = match &recorded {
         Ok(_) => "finished".to_string(),
@@ -116,17 +116,24 @@ fn configuration(args: &cli::Record) -> Result<Config> {
 }
 
 /// Drives the unit at its wire.
-async fn on_wire(config: &Config, args: &cli::Record, recorder: Recorder) -> Result<Recorded> {
-    let progress = Progress::default();
-    let mut rig = Rig::new(config.clock())?;
+async fn on_wire(
+    config: &Config,
+    args: &cli::Record,
+    recorder: Recorder,
+    progress: &Progress,
+) -> Result<Recorded> {
+    let mut rig = match &config.unit.simulated {
+        None => progress.real_rig()?,
+        Some(_) => Rig::new(config.clock())?,
+    };
     let mut unit = rig.attach(config, args.seed).await?;
     if config.unit.simulated.is_none() {
         progress.say(&format!("waiting for {}", unit.instructions()));
     }
     // An interruption ends the drive, and not what follows: the unit is left at its safe point all the same.
     let recorded = tokio::select! {
-        done = drive(&mut unit, config, args.shares, recorder, &progress) => done,
-        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+        done = drive(&mut unit, config, args.shares, recorder, progress) => done,
+        () = progress.interrupted() => Err(anyhow!("interrupted")),
     };
     if !unit.end().await {
         progress.say("the unit has NOT confirmed its safe operating point: look after it");

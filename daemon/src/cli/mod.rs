@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::{
-    bench, capture, config, devices, discover, predict, proxy, sim, sweep, switch_profile, tpf,
-    train, vbm,
+    bench, capture, config, devices, discover, predict, proxy, queue, run, sim, sweep,
+    switch_profile, tpf, train, vbm,
 };
 
 pub use self::learning::{Predict, Train};
@@ -58,6 +58,10 @@ pub enum Command {
     /// Measure what the proxy's queued work is worth.
     #[command(subcommand)]
     Vbm(Vbm),
+    /// Keep all units of a rack for as long as they are wanted: a live task, a web page, experiments that wait.
+    Run(run::Run),
+    /// Queue experiments for the units of a rack, which `run` carries out.
+    Queue(queue::Queued),
     /// Explain every key of every configuration file, and find what is wrong with a file.
     #[command(subcommand)]
     Config(config::command::Command),
@@ -333,6 +337,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::SwitchProfile(args) => switch_profile::run(args),
         Command::Proxy(args) => proxy::run(args),
         Command::Vbm(Vbm::Bench(args)) => vbm::run(args),
+        Command::Run(args) => run::run(&args),
+        Command::Queue(args) => queue::run(args),
         Command::Config(command) => config::command::run(command),
     }
 }

@@ -61,7 +61,7 @@ impl Waits {
 }
 
 /// How a model's nonces are divided, if that is known.
-fn layout(model: Model) -> Option<Layout> {
+pub(crate) fn layout(model: Model) -> Option<Layout> {
     match model {
         Model::AntminerS9 | Model::Bm1387 => Some(Layout::Bm1387),
         Model::LuckyMinerLv06 | Model::Bm1366 => Some(Layout::Bm1366),
@@ -70,7 +70,7 @@ fn layout(model: Model) -> Option<Layout> {
 }
 
 /// Chips and cores that a model's nonces tell apart.
-pub(super) fn places(model: Model) -> (u8, u8) {
+pub(crate) fn places(model: Model) -> (u8, u8) {
     match (model, layout(model)) {
         (Model::AntminerS9 | Model::Bm1387, Some(layout)) => (s9::CHIPS_PER_BOARD, layout.cores()),
         (_, Some(layout)) => (1, layout.cores()),

@@ -1,7 +1,7 @@
 //! The one flow: a task's input drives a unit, and its states are judged.
 
 pub(crate) mod arms;
-mod counts;
+pub(crate) mod counts;
 pub mod encoder;
 pub mod encoding;
 pub mod features;
