@@ -8,10 +8,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::FILE;
-use super::work::Work;
+use super::work::{Found, Work};
 use crate::config::keys::nearest;
 use crate::live::Job;
-use crate::live::snapshot::{Progress, Verdict};
+use crate::live::snapshot::Progress;
 
 /// "thmq": tells the file from other SQLite files.
 const APPLICATION_ID: i32 = 0x7468_6d71;
@@ -68,15 +68,15 @@ pub struct Entry {
     pub attempts: u32,
     /// Whether it is to be ended while it runs.
     pub is_cancelled: bool,
-    /// Its verdict, if it has one.
-    pub verdict: Option<Verdict>,
+    /// What it has found.
+    pub found: Found,
 }
 
 /// How a job has ended.
 #[derive(Debug, Clone)]
 pub enum End {
-    /// Well: where its report is, and its verdict.
-    Done(String, Option<Verdict>),
+    /// Well: where its report is, and what it has found.
+    Done(String, Box<Found>),
     /// With an error.
     Failed(String),
     /// It was taken out while it ran.
@@ -130,7 +130,7 @@ impl Queue {
                    id INTEGER PRIMARY KEY AUTOINCREMENT, \
                    command TEXT NOT NULL, unit TEXT NOT NULL, progress TEXT NOT NULL, \
                    attempts INTEGER NOT NULL, cancelled INTEGER NOT NULL, \
-                   added_ms INTEGER NOT NULL, due_ms INTEGER, outcome TEXT, verdict TEXT) STRICT; \
+                   added_ms INTEGER NOT NULL, due_ms INTEGER, outcome TEXT, found TEXT) STRICT; \
                  PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT"
             ))
             .map_err(failed)?;
@@ -230,7 +230,7 @@ impl Queue {
     pub fn list(&self) -> Result<Vec<Entry>, QueueError> {
         self.with(|connection| {
             let mut query = connection.prepare_cached(
-                "SELECT id, command, unit, progress, attempts, cancelled, due_ms, outcome, verdict FROM job \
+                "SELECT id, command, unit, progress, attempts, cancelled, due_ms, outcome, found FROM job \
                  ORDER BY CASE progress WHEN 'running' THEN 0 WHEN 'waiting' THEN 1 ELSE 2 END, \
                  CASE progress WHEN 'waiting' THEN coalesce(due_ms, 0) ELSE 0 END, \
                  CASE WHEN progress IN ('running', 'waiting') THEN id ELSE -id END",
@@ -281,8 +281,8 @@ impl Queue {
     /// # Errors
     /// If the file cannot be written.
     pub fn end(&self, id: u64, end: End) -> Result<(), QueueError> {
-        let (progress, outcome, verdict, attempts) = match end {
-            End::Done(outcome, verdict) => ("done", outcome, verdict, 0),
+        let (progress, outcome, found, attempts) = match end {
+            End::Done(outcome, found) => ("done", outcome, Some(found), 0),
             End::Failed(why) => ("failed", why, None, 0),
             End::Cancelled => ("cancelled", "taken out while it ran".into(), None, 0),
             End::Interrupted => (
@@ -292,13 +292,13 @@ impl Queue {
                 1,
             ),
         };
-        let verdict = verdict.and_then(|verdict| serde_json::to_string(&verdict).ok());
+        let found = found.and_then(|found| serde_json::to_string(&found).ok());
         self.with(|connection| {
             connection
                 .execute(
-                    "UPDATE job SET progress = ?2, outcome = ?3, verdict = ?4, attempts = attempts - ?5 \
+                    "UPDATE job SET progress = ?2, outcome = ?3, found = ?4, attempts = attempts - ?5 \
                      WHERE id = ?1 AND progress = 'running'",
-                    params![id as i64, progress, outcome, verdict, attempts],
+                    params![id as i64, progress, outcome, found, attempts],
                 )
                 .map(drop)
         })
@@ -348,7 +348,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         "cancelled" => Progress::Cancelled,
         _ => Progress::Waiting,
     };
-    let verdict: Option<String> = row.get(8)?;
+    let found: Option<String> = row.get(8)?;
     Ok(Entry {
         job: Job {
             id: row.get::<_, i64>(0)?.unsigned_abs(),
@@ -362,7 +362,9 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         attempts: row.get(4)?,
         is_cancelled: row.get(5)?,
         // Of another version it is not understood, and then it is not shown.
-        verdict: verdict.and_then(|verdict| serde_json::from_str(&verdict).ok()),
+        found: found
+            .and_then(|found| serde_json::from_str(&found).ok())
+            .unwrap_or_default(),
     })
 }
 
@@ -459,7 +461,7 @@ mod tests {
         assert_eq!(progress(&queue, now).1, 0);
         assert!(queue.begin(now).expect("written"));
         queue
-            .end(now, End::Done("runs/a".into(), None))
+            .end(now, End::Done("runs/a".into(), Box::default()))
             .expect("written");
         assert_eq!(
             progress(&queue, now),

@@ -5,18 +5,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use serde::{Deserialize, Serialize};
 use thermine_drivers::substrate;
 use thermine_reservoir::bootstrap;
 
 use crate::cli::{self, Cli};
 use crate::config::Config;
 use crate::experiment::run::Report;
-use crate::live::snapshot::{Estimate, Provenance, Row, Verdict};
+use crate::live::snapshot::{Estimate, Filter, Provenance, Row, Verdict};
 use crate::report::folder;
 use crate::report::progress::Progress;
 use crate::report::run::RunReport;
 use crate::store::verify;
-use crate::{capture, sweep, train};
+use crate::{capture, sweep, tpf, train};
 
 /// Name of the unit's configuration in a job's folder.
 const CONFIG: &str = "unit.toml";
@@ -32,6 +33,8 @@ pub enum Work {
     Sweep(Box<sweep::Sweep>),
     /// `capture record`.
     Record(Box<cli::Record>),
+    /// `tpf live`.
+    Filter(Box<tpf::live::Args>),
     /// `capture verify`.
     Verify(PathBuf),
 }
@@ -41,8 +44,17 @@ pub enum Work {
 pub struct Outcome {
     /// Where its report is.
     pub folder: PathBuf,
+    /// What is shown beside the unit.
+    pub found: Found,
+}
+
+/// What an experiment has found, as it is shown beside the unit.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Found {
     /// The verdict of a training run.
     pub verdict: Option<Verdict>,
+    /// The account of a trial of the probability filter.
+    pub filter: Option<Filter>,
 }
 
 impl Work {
@@ -72,9 +84,17 @@ impl Work {
                 bail!("leave out {its_own}")
             }
             cli::Command::Capture(cli::Capture::Record(args)) => Ok(Work::Record(Box::new(args))),
+            cli::Command::Tpf(tpf::Tpf::Live(args))
+                if args.config.is_some() || args.out.is_some() =>
+            {
+                bail!("leave out {its_own}")
+            }
+            cli::Command::Tpf(tpf::Tpf::Live(args)) => Ok(Work::Filter(Box::new(args))),
             cli::Command::Capture(cli::Capture::Verify { file, .. }) => Ok(Work::Verify(file)),
             _ => {
-                bail!("only `train`, `sweep`, `capture record` and `capture verify` can be queued")
+                bail!(
+                    "only `train`, `sweep`, `tpf live`, `capture record` and `capture verify` can be queued"
+                )
             }
         }
     }
@@ -102,7 +122,7 @@ impl Work {
             folder::write(folder, CONFIG, config.fingerprint()?.0)?;
             Ok(folder.join(CONFIG))
         };
-        let (mut said, mut verdict) = (String::new(), None);
+        let (mut said, mut found) = (String::new(), Found::default());
         let done = match self {
             Work::Train(args) => {
                 let args = cli::Train {
@@ -112,7 +132,7 @@ impl Work {
                 };
                 train::carry_out(&args, progress).map(|done| {
                     said = done.said;
-                    verdict = match &done.first {
+                    found.verdict = match &done.first {
                         Some(Report::Scores(report)) => Some(of_report(report)),
                         _ => None,
                     };
@@ -129,6 +149,17 @@ impl Work {
                     ..*args
                 };
                 capture::record::record(&args, progress).map(|(_, text)| said = text)
+            }
+            Work::Filter(args) => {
+                let args = tpf::live::Args {
+                    config: Some(file()?),
+                    out: Some(folder.join("report")),
+                    ..*args
+                };
+                tpf::live::carry_out(&args, progress).map(|done| {
+                    said = done.said;
+                    found.filter = done.filter;
+                })
             }
             Work::Verify(file) => verify::verify(&file)
                 .map_err(Into::into)
@@ -149,7 +180,7 @@ impl Work {
         }
         done.map(|()| Outcome {
             folder: folder.to_path_buf(),
-            verdict,
+            found,
         })
     }
 }

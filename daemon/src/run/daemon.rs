@@ -22,6 +22,7 @@ use crate::live::snapshot::Progress as Standing;
 use crate::live::{self, Live};
 use crate::proxy::Running;
 use crate::queue::store::{End, Entry};
+use crate::queue::work::Found;
 use crate::queue::{Queue, QueueError};
 use crate::report::progress::Progress;
 use crate::rig::Rig;
@@ -164,7 +165,7 @@ impl Daemon {
     /// # Errors
     /// If what runs cannot be read from the queue; then nothing has changed.
     pub async fn apply(&mut self, rack: Rack) -> Result<Changes> {
-        let verdicts = self.verdicts()?;
+        let found = self.found()?;
         let mut changes = Changes {
             later: self.needs_restart(&rack),
             ..Changes::default()
@@ -222,7 +223,10 @@ impl Daemon {
                 changes.added.push(name.clone());
             }
             let mut unit = publish::unknown(config);
-            unit.verdict = verdicts.get(name).cloned();
+            if let Some(found) = found.get(name) {
+                unit.verdict.clone_from(&found.verdict);
+                unit.tpf.clone_from(&found.filter);
+            }
             self.house.live.unit(unit);
             // Units of one rack differ, and one keeps its own.
             let seed = self.house.daemon.seed.wrapping_add(index as u64 * 1000);
@@ -248,19 +252,17 @@ impl Daemon {
         later
     }
 
-    /// The last verdict of each unit.
-    fn verdicts(&self) -> Result<HashMap<String, live::snapshot::Verdict>> {
-        let mut last: HashMap<String, (u64, live::snapshot::Verdict)> = HashMap::new();
-        for Entry { job, verdict, .. } in self.house.queue.list()? {
-            let Some(verdict) = verdict else { continue };
-            if last.get(&job.unit).is_none_or(|(id, _)| *id < job.id) {
-                last.insert(job.unit, (job.id, verdict));
-            }
+    /// What the last experiments have found of each unit.
+    fn found(&self) -> Result<HashMap<String, Found>> {
+        let mut entries = self.house.queue.list()?;
+        entries.sort_by_key(|entry| entry.job.id);
+        let mut last: HashMap<String, Found> = HashMap::new();
+        for Entry { job, found, .. } in entries {
+            let of = last.entry(job.unit).or_default();
+            of.verdict = found.verdict.or(of.verdict.take());
+            of.filter = found.filter.or(of.filter.take());
         }
-        Ok(last
-            .into_iter()
-            .map(|(unit, (_, verdict))| (unit, verdict))
-            .collect())
+        Ok(last)
     }
 
     fn kept(&self, config: Config, is_proxied: bool, trained: Option<PathBuf>, seed: u64) -> Kept {
@@ -430,7 +432,7 @@ async fn alone(lent: Lent, queue: Queue, data: PathBuf) {
     let folder = lent.folder(&data);
     let command = lent.entry.job.command;
     let end = match carry_out(command, None, folder, lent.progress).await {
-        Ok(outcome) => End::Done(outcome.folder.display().to_string(), None),
+        Ok(outcome) => End::Done(outcome.folder.display().to_string(), Box::default()),
         Err(error) => End::Failed(format!("{error:#}")),
     };
     entered(queue, id, end).await;

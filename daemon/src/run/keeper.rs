@@ -352,12 +352,15 @@ impl Keeper {
         };
         let end = match ended {
             Some(Ok(outcome)) => {
-                if let Some(verdict) = outcome.verdict.clone() {
-                    self.house
-                        .live
-                        .change(self.name(), |unit| unit.verdict = Some(verdict));
-                }
-                End::Done(outcome.folder.display().to_string(), outcome.verdict)
+                let found = outcome.found.clone();
+                self.house.live.change(self.name(), |unit| {
+                    unit.verdict = found.verdict.or(unit.verdict.take());
+                    unit.tpf = found.filter.or(unit.tpf.take());
+                });
+                End::Done(
+                    outcome.folder.display().to_string(),
+                    Box::new(outcome.found),
+                )
             }
             Some(Err(_)) if progress.is_stopped() => End::Cancelled,
             Some(Err(error)) => End::Failed(format!("{error:#}")),

@@ -23,9 +23,10 @@ fn without_a_configuration_a_simulated_unit_is_live_in_one_command() {
         (&"well".into(), &"simulated".into())
     );
     assert_eq!(s9["activity"], "narma10, live");
-    // 13.5 TH/s at full duty, less at the duties of the live task.
+    // 13.5 TH/s at full duty; less at the duties of the live task, and with one new job an answer at 20 times the
+    // speed of a busy machine's sockets.
     let rate = s9["hash_rate_ghs"]["value"].as_f64().expect("a rate");
-    assert!((4_000.0..16_000.0).contains(&rate), "{rate}");
+    assert!((1_000.0..16_000.0).contains(&rate), "{rate}");
     assert_eq!(s9["board"]["counts"].as_array().map(Vec::len), Some(63));
     assert_eq!(s9["temperatures"].as_array().map(Vec::len), Some(6));
     let learning = &s9["learning"];

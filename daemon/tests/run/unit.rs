@@ -34,6 +34,7 @@ pub(crate) enum Manner {
 pub(crate) struct Counts {
     pub(crate) connections: AtomicU64,
     pub(crate) submitted: AtomicU64,
+    pub(crate) answered: AtomicU64,
     pub(crate) accepted: AtomicU64,
     stop: AtomicBool,
 }
@@ -130,6 +131,7 @@ fn connect(pool: SocketAddr, worker: &str, manner: Manner, counts: &Counts) -> s
         } else if message["id"] == 2 {
             counts.connections.fetch_add(1, Ordering::Relaxed);
         } else if message["id"].is_u64() {
+            counts.answered.fetch_add(1, Ordering::Relaxed);
             counts
                 .accepted
                 .fetch_add(u64::from(message["result"] == true), Ordering::Relaxed);
