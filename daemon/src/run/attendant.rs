@@ -18,7 +18,7 @@ use super::backoff::Backoff;
 use super::keeper::House;
 use super::publish::Publisher;
 use crate::config::Config;
-use crate::live::snapshot::{Estimate, Health, Shares};
+use crate::live::snapshot::{Estimate, Health, Proxy, Shares};
 
 /// Wall time between two looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -143,8 +143,29 @@ impl Attendant {
     }
 }
 
+/// What the proxy does now.
+pub(super) fn account(hub: &Hub, listen: SocketAddr) -> Proxy {
+    let total = hub.total();
+    let (idle, hashing) = (total.idle().as_secs_f64(), total.hashing.as_secs_f64());
+    let here = idle + hashing;
+    // Without queued work a unit stands still from each answer until the pool has replied to it and sent more.
+    let latency = total.answer.0.as_secs_f64();
+    let part = |waiting: f64, all: f64| (all > 0.0).then(|| waiting / all);
+    Proxy {
+        listen: listen.to_string(),
+        pool: hub
+            .current()
+            .map(|template| template.subscription.pool.clone()),
+        units: hub.count() as u64,
+        waiting: part(idle, here),
+        waiting_without: part(idle + latency, here + latency),
+        shares: shares(&total),
+        forwarded: (total.forwarded, total.pool_accepted, total.refused()),
+    }
+}
+
 /// Shares of an account, by what they were worth.
-pub(super) fn shares(account: &Account) -> Shares {
+fn shares(account: &Account) -> Shares {
     let all: u64 = account.judged.iter().sum();
     let (accepted, stale, duplicate) = (
         account.count(Verdict::Accepted),

@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use thermine_drivers::clock::Clock;
-use thermine_drivers::vbm::Hub;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::attendant::{self, Attendant};
-use super::keeper::{House, Keeper, Lent, begun, carry_out, entered};
+pub use super::changes::Changes;
+use super::keeper::{House, Keeper};
+use super::lent::{Lent, begun, carry_out, entered};
 use super::{publish, wall};
 use crate::config::Config;
 use crate::config::rack::Rack;
+use crate::live::Live;
 use crate::live::snapshot::Progress as Standing;
-use crate::live::{self, Live};
 use crate::proxy::Running;
 use crate::queue::store::{End, Entry};
 use crate::queue::work::Found;
@@ -57,44 +58,6 @@ struct Kept {
     /// `None` of a proxied unit.
     jobs: Option<mpsc::Sender<Lent>>,
     task: JoinHandle<()>,
-}
-
-/// What a reload has changed, by unit.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Changes {
-    /// Came.
-    pub added: Vec<String>,
-    /// Went.
-    pub removed: Vec<String>,
-    /// Were ended and begun anew.
-    pub changed: Vec<String>,
-    /// Settings that need a new start of the program, and stay as they were.
-    pub later: Vec<&'static str>,
-}
-
-impl std::fmt::Display for Changes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut parts = Vec::new();
-        for (what, units) in [
-            ("added", &self.added),
-            ("removed", &self.removed),
-            ("changed", &self.changed),
-        ] {
-            if !units.is_empty() {
-                parts.push(format!("{what} {}", units.join(", ")));
-            }
-        }
-        if !self.later.is_empty() {
-            parts.push(format!(
-                "{} has changed and stays as it was until the program is started anew",
-                self.later.join(", ")
-            ));
-        }
-        match parts.is_empty() {
-            true => f.write_str("nothing has changed"),
-            false => f.write_str(&parts.join("; ")),
-        }
-    }
 }
 
 impl Daemon {
@@ -391,7 +354,9 @@ impl Daemon {
 
     fn tell_proxy(&self) {
         let Some(proxy) = &self.proxy else { return };
-        self.house.live.proxy(Some(account(&proxy.hub, proxy)));
+        self.house
+            .live
+            .proxy(Some(attendant::account(&proxy.hub, proxy.address)));
     }
 
     /// Waits until the proxy has ended by itself, which it does if its journal fails; for ever without one.
@@ -452,27 +417,6 @@ async fn end_all(kept: Vec<Kept>) {
     };
     if tokio::time::timeout(STOPPING, all).await.is_err() {
         tracing::error!("not all units have been left in time: look after them");
-    }
-}
-
-/// What the proxy does now.
-fn account(hub: &Hub, proxy: &Running) -> live::Proxy {
-    let total = hub.total();
-    let (idle, hashing) = (total.idle().as_secs_f64(), total.hashing.as_secs_f64());
-    let here = idle + hashing;
-    // Without queued work a unit stands still from each answer until the pool has replied to it and sent more.
-    let latency = total.answer.0.as_secs_f64();
-    let part = |waiting: f64, all: f64| (all > 0.0).then(|| waiting / all);
-    live::Proxy {
-        listen: proxy.address.to_string(),
-        pool: hub
-            .current()
-            .map(|template| template.subscription.pool.clone()),
-        units: hub.count() as u64,
-        waiting: part(idle, here),
-        waiting_without: part(idle + latency, here + latency),
-        shares: attendant::shares(&total),
-        forwarded: (total.forwarded, total.pool_accepted, total.refused()),
     }
 }
 

@@ -1,15 +1,18 @@
 //! `thermine run`: all units of a rack, kept for as long as they are wanted.
 //!
-//! - [`daemon`]: everything from start to stop, reload and queue;
+//! - [`daemon`]: everything from start to stop, reload (`changes`) and queue;
 //! - `keeper`: a driven unit; `attendant`: one that mines through the proxy; `backoff`: until they are tried again;
+//! - `lent`: a job in a keeper's hands; `seam`: the web server's requests;
 //! - `learner`: the live task; `tap`, `gauge`, `publish`: what is told of a unit.
 
 mod attendant;
 mod backoff;
+mod changes;
 pub mod daemon;
 mod gauge;
 mod keeper;
 mod learner;
+mod lent;
 mod publish;
 mod seam;
 mod tap;
