@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use thermine_drivers::pow::Difficulty;
 use thermine_drivers::units::Model;
 
 use super::daemon::{Daemon, Served};
@@ -10,9 +11,12 @@ use super::overrides::Overrides;
 use super::{Config, ConfigError, keys};
 use crate::proxy;
 
-/// Seconds of its time a second, of the unit that is there without a file: some three steps of the live task a second,
-/// and its shares can still be told apart.
-const NEWCOMERS_SPEED: f64 = 20.0;
+/// Seconds of its time a second, of the unit that is there without a file: some three steps of the live task in two
+/// seconds.
+const NEWCOMERS_SPEED: f64 = 10.0;
+/// Its share difficulty. At that speed a socket's latency is ten times as long for the unit: shares that came faster
+/// than an answer takes would be late.
+const NEWCOMERS_DIFFICULTY: f64 = 1024.0;
 
 /// `units = ["a.toml", "b.toml"]`, relative to the rack's own file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -112,6 +116,7 @@ impl Rack {
             ..Daemon::default()
         };
         unit.unit.name = "s9".into();
+        unit.step.difficulty = Difficulty::ONE.scaled(NEWCOMERS_DIFFICULTY);
         Ok(Rack {
             units: vec![unit],
             daemon: overrides.daemon(daemon)?,

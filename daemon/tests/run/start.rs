@@ -13,7 +13,7 @@ fn without_a_configuration_a_simulated_unit_is_live_in_one_command() {
     let seen = daemon.until("it learns", |all| {
         unit(all, "s9").is_some_and(|unit| {
             unit["learning"]["step"].as_u64().unwrap_or(0) > 60
-                && unit["hash_rate_ghs"]["n"].as_u64().unwrap_or(0) > 100
+                && unit["hash_rate_ghs"]["n"].as_u64().unwrap_or(0) > 30
                 && !unit["intervals"].is_null()
         })
     });
@@ -23,7 +23,7 @@ fn without_a_configuration_a_simulated_unit_is_live_in_one_command() {
         (&"well".into(), &"simulated".into())
     );
     assert_eq!(s9["activity"], "narma10, live");
-    // 13.5 TH/s at full duty; less at the duties of the live task, and with one new job an answer at 20 times the
+    // 13.5 TH/s at full duty; less at the duties of the live task, and with one new job an answer at ten times the
     // speed of a busy machine's sockets.
     let rate = s9["hash_rate_ghs"]["value"].as_f64().expect("a rate");
     assert!((1_000.0..16_000.0).contains(&rate), "{rate}");
