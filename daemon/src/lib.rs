@@ -14,8 +14,10 @@ pub mod experiment;
 pub mod export;
 pub mod live;
 pub mod proxy;
+pub mod queue;
 pub mod report;
 pub mod rig;
+pub mod run;
 pub mod store;
 
 mod bench;

@@ -18,6 +18,7 @@ use crate::cli;
 use crate::config::{Config, Step};
 use crate::experiment::encoder::Encoder;
 use crate::experiment::encoding::Encoding;
+use crate::experiment::features::Features;
 use crate::experiment::recipe::Recipe;
 use crate::experiment::run::unless_interrupted;
 use crate::experiment::saved::{ENCODING, MODEL, PROVENANCE, RANGE, RECIPE, STEP};
@@ -29,17 +30,18 @@ use crate::rig::Rig;
 use crate::store::Capture;
 
 /// A readout with what it was trained by.
-struct Readout {
-    saved: SavedReadout,
-    recipe: Recipe,
-    encoding: Encoding,
-    step: Step,
-    range: (f64, f64),
-    model: Model,
+#[derive(Debug)]
+pub(crate) struct Readout {
+    pub(crate) saved: SavedReadout,
+    pub(crate) recipe: Recipe,
+    pub(crate) encoding: Encoding,
+    pub(crate) step: Step,
+    pub(crate) range: (f64, f64),
+    pub(crate) model: Model,
 }
 
 impl Readout {
-    fn load(path: &Path) -> Result<Readout> {
+    pub(crate) fn load(path: &Path) -> Result<Readout> {
         let at = || format!("{}", path.display());
         let text = std::fs::read_to_string(path).with_context(at)?;
         let saved = SavedReadout::from_json(&text).with_context(at)?;
@@ -54,7 +56,7 @@ impl Readout {
     }
 
     /// Refuses states of another origin than the readout's. Those of a capture count as what they were.
-    fn check_provenance(&self, of: &Provenance) -> Result<()> {
+    pub(crate) fn check_provenance(&self, of: &Provenance) -> Result<()> {
         let trained = self.saved.provenance.get(PROVENANCE);
         let origin = |text: &str| {
             let inner = text.strip_prefix("replayed (").unwrap_or(text);
@@ -75,7 +77,7 @@ impl Readout {
 
     /// Steps that are looked back on for one row of states: the history, or ten time constants of the running
     /// mean, and enough for a reading that is sometimes missing.
-    fn look_back(&self) -> usize {
+    pub(crate) fn look_back(&self) -> usize {
         let plan = &self.recipe.features;
         let mean = plan
             .high_pass
@@ -83,13 +85,12 @@ impl Readout {
         (plan.history + mean).max(60)
     }
 
-    /// What the readout makes of the newest step of `trace`.
-    fn predict(&self, trace: &Trace, input: &[f64]) -> Result<Vec<f64>> {
+    /// What the readout makes of the newest step of `features`, of which `input` holds the inputs up to that step.
+    pub(crate) fn predict(&self, features: &Features, input: &[f64]) -> Result<Vec<f64>> {
         let plan = &self.recipe.features;
-        let (states, _) = trace.features.last(self.look_back()).states(plan)?;
-        let now = trace.encoded.len() - 1;
+        let (states, _) = features.last(self.look_back()).states(plan)?;
         let taps = (0..self.recipe.taps).map(|delay| {
-            let past = now.checked_sub(delay).map_or(0.0, |t| input[t]);
+            let past = input.len().checked_sub(delay + 1).map_or(0.0, |t| input[t]);
             (Feature::new(format!("u[t-{delay}]"), "1"), vec![past])
         });
         let newest = states.values().rows(states.rows() - 1, 1).into_owned();
@@ -264,7 +265,9 @@ impl Drive<'_> {
         self.readout.check_provenance(&substrate.provenance())?;
         let plan = (&self.readout.recipe.features, self.readout.model);
         let each = |trace: &Trace| {
-            let outputs = self.readout.predict(trace, self.input)?;
+            let outputs = self
+                .readout
+                .predict(&trace.features, &self.input[..trace.encoded.len()])?;
             said.say(self.input, outputs)
         };
         Trace::record(substrate, self.encoder, plan, self.input, each).await?;

@@ -1,7 +1,7 @@
 //! `thermine train`: drives a unit with a task's input, trains a readout on its states, and judges it beside its
 //! controls.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use thermine_reservoir::split::Split;
@@ -36,25 +36,47 @@ pub(crate) const MOST_SEEDS: u64 = 1000;
 /// Runs the subcommand.
 #[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: &cli::Train) -> Result<()> {
+    let done = carry_out(args, &Progress::default())?;
+    print!("{}", done.said);
+    println!("{}", done.folder.display());
+    Ok(())
+}
+
+/// What a training run has left.
+pub(crate) struct Done {
+    /// What is to be said.
+    pub(crate) said: String,
+    /// The first report.
+    pub(crate) first: Option<Report>,
+    /// The folder with all of them.
+    pub(crate) folder: PathBuf,
+}
+
+/// Carries out what `args` ask for.
+pub(crate) fn carry_out(args: &cli::Train, progress: &Progress) -> Result<Done> {
     let plan = plan(args)?;
     let seeds = args.seeds.unwrap_or(1);
     if seeds > 1 && plan.kind == Kind::Replay {
         bail!("--seeds is not for --substrate replay: a capture holds one");
     }
     let name = format!("{}-seed{}", plan.task.name(), plan.seed);
-    let out = folder::make(args.out.as_deref(), &name)?;
-    let progress = Progress::default();
+    let folder = folder::make(args.out.as_deref(), &name)?;
     if seeds == 1 {
-        print!("{}", run::run(&plan, &out, &progress)?.render());
-    } else {
-        let (reports, summary) = over_seeds(&plan, seeds, &out, &progress)?;
-        if let Some(first) = reports.first() {
-            print!("{}", first.render());
-        }
-        print!("{}", summary.render());
+        let report = run::run(&plan, &folder, progress)?;
+        return Ok(Done {
+            said: report.render(),
+            first: Some(report),
+            folder,
+        });
     }
-    println!("{}", out.display());
-    Ok(())
+    let (reports, summary) = over_seeds(&plan, seeds, &folder, progress)?;
+    let first = reports.into_iter().next();
+    let said = first.as_ref().map_or(String::new(), Report::render) + &summary.render();
+    Ok(Done {
+        said,
+        first,
+        folder,
+    })
 }
 
 /// The same plan with `seeds` seeds from its own on, each in a folder of its own, and what they come to.

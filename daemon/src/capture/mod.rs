@@ -19,6 +19,7 @@ use thermine_drivers::pow::Difficulty;
 
 use crate::cli;
 use crate::export;
+use crate::report::progress::Progress;
 use crate::store::{import, merge, verify};
 
 pub(crate) use self::replay::Replay;
@@ -58,7 +59,7 @@ pub(crate) fn run(command: cli::Capture) -> Result<()> {
             println!("{}", imported.capture.display());
         }
         cli::Capture::Record(args) => {
-            let (file, said) = record::record(&args)?;
+            let (file, said) = record::record(&args, &Progress::default())?;
             println!("{said}");
             println!("{}", file.display());
         }

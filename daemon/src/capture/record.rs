@@ -42,7 +42,7 @@ pub(crate) struct Recorded {
 }
 
 /// Records a capture, and returns its path and a sentence about it.
-pub(super) fn record(args: &cli::Record) -> Result<(PathBuf, String)> {
+pub(crate) fn record(args: &cli::Record, progress: &Progress) -> Result<(PathBuf, String)> {
     let config = configuration(args)?;
     let named = args.out.as_ref().or(args.store.as_ref());
     let out = named.cloned().unwrap_or_else(|| {
@@ -62,7 +62,7 @@ pub(super) fn record(args: &cli::Record) -> Result<(PathBuf, String)> {
         seed: args.seed,
         on_twin: false,
     };
-    let (out, Recorded { accepted, refused }, provenance) = to_file(&plan, &out)?;
+    let (out, Recorded { accepted, refused }, provenance) = to_file(&plan, &out, progress)?;
     Ok((
         out,
         format!(
@@ -82,7 +82,11 @@ pub(super) fn record(args: &cli::Record) -> Result<(PathBuf, String)> {
 ///
 /// # Errors
 /// If the unit or the capture fails; what was recorded until then is kept.
-pub(crate) fn to_file(plan: &Plan<'_>, out: &Path) -> Result<(PathBuf, Recorded, Provenance)> {
+pub(crate) fn to_file(
+    plan: &Plan<'_>,
+    out: &Path,
+    progress: &Progress,
+) -> Result<(PathBuf, Recorded, Provenance)> {
     if !(1..=MOST_SHARES).contains(&plan.shares) {
         bail!("--shares {}: must be 1 to {MOST_SHARES}", plan.shares);
     }
@@ -106,9 +110,9 @@ pub(crate) fn to_file(plan: &Plan<'_>, out: &Path) -> Result<(PathBuf, Recorded,
         .build()?;
     let recorded = runtime.block_on(async {
         if plan.on_twin {
-            on_twin(plan, recorder).await
+            on_twin(plan, recorder, progress).await
         } else {
-            on_wire(plan, recorder).await
+            on_wire(plan, recorder, progress).await
         }
     });
     runtime.shutdown_timeout(Duration::from_secs(2));
@@ -156,7 +160,7 @@ fn configuration(args: &cli::Record) -> Result<Config> {
 }
 
 /// Drives the unit's twin.
-async fn on_twin(plan: &Plan<'_>, recorder: Recorder) -> Result<Recorded> {
+async fn on_twin(plan: &Plan<'_>, recorder: Recorder, progress: &Progress) -> Result<Recorded> {
     let model = plan.config.unit.model;
     let mut device = Device::warm(&twin_params(plan.config)?, plan.seed);
     device.set_operating_point(&plan.config.point.operating_point());
@@ -168,19 +172,21 @@ async fn on_twin(plan: &Plan<'_>, recorder: Recorder) -> Result<Recorded> {
         seed::stream(plan.seed, "twin"),
         recorder,
     );
-    let progress = Progress::default();
     tokio::select! {
-        done = drive(&mut twin, plan, &progress) => done,
-        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+        done = drive(&mut twin, plan, progress) => done,
+        () = progress.interrupted() => Err(anyhow!("interrupted")),
     }
 }
 
 /// Drives the unit at its wire.
-async fn on_wire(plan: &Plan<'_>, recorder: Recorder) -> Result<Recorded> {
-    let progress = Progress::default();
-    let mut rig = Rig::new(plan.config.clock())?;
-    let mut unit = rig.attach(plan.config, plan.seed).await?;
-    if plan.config.unit.simulated.is_none() {
+async fn on_wire(plan: &Plan<'_>, recorder: Recorder, progress: &Progress) -> Result<Recorded> {
+    let config = plan.config;
+    let mut rig = match &config.unit.simulated {
+        None => progress.real_rig()?,
+        Some(_) => Rig::new(config.clock())?,
+    };
+    let mut unit = rig.attach(config, plan.seed).await?;
+    if config.unit.simulated.is_none() {
         progress.say(&format!("waiting for {}", unit.instructions()));
     }
     let driven = async {
@@ -188,14 +194,14 @@ async fn on_wire(plan: &Plan<'_>, recorder: Recorder) -> Result<Recorded> {
             progress.say(&remark);
         }
         let mut driven = unit.drive(Discipline::Relay, recorder)?;
-        let recorded = drive(&mut driven, plan, &progress).await?;
+        let recorded = drive(&mut driven, plan, progress).await?;
         unit.release(driven).await?;
         anyhow::Ok(recorded)
     };
     // An interruption ends the drive, and not what follows: the unit is left at its safe point all the same.
     let recorded = tokio::select! {
         done = driven => done,
-        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+        () = progress.interrupted() => Err(anyhow!("interrupted")),
     };
     if !unit.end().await {
         progress.say("the unit has NOT confirmed its safe operating point: look after it");

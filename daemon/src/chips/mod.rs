@@ -34,6 +34,7 @@ use crate::cli::Unit;
 use crate::config::{Config, rack};
 use crate::experiment::arms::twin_of;
 use crate::report::folder;
+use crate::report::progress::Progress;
 use crate::store::Capture;
 use crate::store::reader::{Run, Stream};
 use crate::tpf::evidence;
@@ -235,7 +236,7 @@ impl Input {
                     seed: args.seed,
                     on_twin: args.substrate == By::Twin,
                 };
-                let (_, _, provenance) = record::to_file(&plan, &path)?;
+                let (_, _, provenance) = record::to_file(&plan, &path, &Progress::default())?;
                 (path, Some(provenance))
             }
         };

@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
 use crate::{
-    bench, capture, chips, devices, discover, export, manual, predict, proxy, puf, sim, sweep,
-    switch_profile, top, tpf, train, vbm,
+    bench, capture, chips, config, devices, discover, export, manual, predict, proxy, puf, queue,
+    run, sim, sweep, switch_profile, top, tpf, train, vbm,
 };
 
 pub use self::learning::{Predict, Train};
@@ -69,6 +69,13 @@ pub enum Command {
     Man(manual::Man),
     /// Print what a shell needs to complete this program's arguments.
     Completions(manual::Completions),
+    /// Keep all units of a rack for as long as they are wanted: a live task, a web page, experiments that wait.
+    Run(run::Run),
+    /// Queue experiments for the units of a rack, which `run` carries out.
+    Queue(queue::Queued),
+    /// Explain every key of every configuration file, and find what is wrong with a file.
+    #[command(subcommand)]
+    Config(config::command::Command),
 }
 
 /// `thermine vbm`.
@@ -377,5 +384,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Vbm(Vbm::Bench(args)) => vbm::run(args),
         Command::Man(args) => manual::pages(&args),
         Command::Completions(args) => manual::completions(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Queue(args) => queue::run(args),
+        Command::Config(command) => config::command::run(command),
     }
 }

@@ -10,7 +10,7 @@ use thermine_drivers::units::Model;
 use super::{Config, ConfigError, Serial, Wires};
 
 /// A key, its value, whether it may have it, and what it should be.
-type Rule = (&'static str, f64, bool, &'static str);
+pub(super) type Rule = (&'static str, f64, bool, &'static str);
 
 impl Config {
     /// Checks what the types do not.
@@ -49,12 +49,7 @@ impl Config {
                 .check()
                 .map_err(|error| wrong(format!("unit.simulated: {error}")))?;
         }
-        let rules = self.step_rules().into_iter();
-        let rules = rules.chain(wire_rules(&wires, self.unit.model.limits()));
-        match rules
-            .chain(self.simulated_rules())
-            .find(|(_, _, ok, _)| !ok)
-        {
+        match self.out_of_range().into_iter().next() {
             None => Ok(()),
             Some((key, value, _, reason)) => Err(ConfigError::Value {
                 path: path.to_path_buf(),
@@ -63,6 +58,17 @@ impl Config {
                 reason,
             }),
         }
+    }
+
+    /// Every value that is out of its range.
+    pub(super) fn out_of_range(&self) -> Vec<Rule> {
+        let limits = self.unit.model.limits();
+        let wires = self.wires().map(|wires| wire_rules(&wires, limits));
+        let mut rules = self.step_rules();
+        rules.extend(wires.unwrap_or_default());
+        rules.extend(self.simulated_rules());
+        rules.retain(|(_, _, ok, _)| !ok);
+        rules
     }
 
     fn step_rules(&self) -> Vec<Rule> {

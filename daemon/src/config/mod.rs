@@ -1,6 +1,15 @@
 //! Configuration of one unit and the steps that it is driven with: a TOML file, see `configs/`.
+//!
+//! - [`mod@rack`]: several units, the proxy and the [`mod@daemon`]; [`overrides`]: what the environment says instead;
+//! - [`keys`]: what every key is for; `examine` finds every error of a file, `command` is `thermine config`.
 
 mod check;
+pub(crate) mod command;
+pub mod daemon;
+mod examine;
+pub mod keys;
+mod keys_table;
+pub mod overrides;
 pub mod rack;
 
 use std::net::SocketAddr;
@@ -62,6 +71,14 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// Which.
+        what: String,
+    },
+    /// An environment variable that overrides nothing, or with what cannot be.
+    #[error("the environment variable {name} {what}")]
+    Override {
+        /// The variable.
+        name: String,
+        /// What is wrong with it.
         what: String,
     },
     /// A value that makes no sense.

@@ -1,62 +1,207 @@
-//! A rack: the files of several units.
+//! A rack: the files of several units, the proxy's, and what the daemon is to do with them.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use thermine_drivers::pow::Difficulty;
+use thermine_drivers::units::Model;
 
-use super::{Config, ConfigError};
+use super::daemon::{Daemon, Served};
+use super::overrides::Overrides;
+use super::{Config, ConfigError, keys};
+use crate::proxy;
+
+/// Seconds of its time a second, of the unit that is there without a file: some three steps of the live task in two
+/// seconds.
+const NEWCOMERS_SPEED: f64 = 10.0;
+/// Its share difficulty. At that speed a socket's latency is ten times as long for the unit: shares that came faster
+/// than an answer takes would be late.
+const NEWCOMERS_DIFFICULTY: f64 = 1024.0;
 
 /// `units = ["a.toml", "b.toml"]`, relative to the rack's own file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Rack {
+pub(super) struct File {
+    #[serde(default)]
     units: Vec<PathBuf>,
+    #[serde(default)]
+    proxied: Vec<PathBuf>,
+    proxy: Option<PathBuf>,
+    #[serde(default)]
+    daemon: Daemon,
+    #[serde(default)]
+    readout: Vec<Served>,
+}
+
+/// A rack with all its files read.
+#[derive(Debug, Clone, Default)]
+pub struct Rack {
+    /// The units that are driven.
+    pub units: Vec<Config>,
+    /// The units that mine through the proxy.
+    pub proxied: Vec<Config>,
+    /// The proxy.
+    pub proxy: Option<proxy::config::Config>,
+    /// What the daemon is to do.
+    pub daemon: Daemon,
+    /// Readouts that are applied to units' live states.
+    pub readouts: Vec<Served>,
+}
+
+impl Rack {
+    /// Reads the rack `path`, or the one unit that the file is of, and all its files.
+    ///
+    /// # Errors
+    /// As [`Config::load`], for the rack or any of its files; if it has no unit, two of one name, or units that do not
+    /// go with its proxy.
+    pub fn load(path: &Path, overrides: &Overrides) -> Result<Rack, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        // Only a rack has these keys; any other file is a unit's, with a unit's errors.
+        if !is_rack(&text) {
+            let mut rack = Rack {
+                units: vec![Config::parse(path, &text)?],
+                ..Rack::default()
+            };
+            rack.daemon = overrides.daemon(Daemon::default())?;
+            return Ok(rack);
+        }
+        let file: File = overrides.parse(keys::File::Rack, path, &text)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let wrong = |what: String| ConfigError::Wires {
+            path: path.to_path_buf(),
+            what,
+        };
+        file.daemon.check().map_err(wrong)?;
+        let all = |files: &[PathBuf]| -> Result<Vec<Config>, ConfigError> {
+            let files = files.iter().map(|unit| Config::load(&folder.join(unit)));
+            files.collect()
+        };
+        let proxy = file.proxy.map(|proxy| {
+            let proxy = folder.join(proxy);
+            proxy::config::Config::load_with(&proxy, overrides).map_err(|error| {
+                ConfigError::Wires {
+                    path: path.to_path_buf(),
+                    what: format!("proxy: {error:#}"),
+                }
+            })
+        });
+        let mut daemon = file.daemon;
+        daemon.token_file = daemon.token_file.map(|token| folder.join(token));
+        let readouts = file.readout.into_iter().map(|served| Served {
+            file: folder.join(served.file),
+            ..served
+        });
+        let rack = Rack {
+            units: all(&file.units)?,
+            proxied: all(&file.proxied)?,
+            proxy: proxy.transpose()?,
+            daemon,
+            readouts: readouts.collect(),
+        };
+        rack.check().map_err(wrong)?;
+        Ok(rack)
+    }
+
+    /// What there is without a file: one simulated S9, fast enough to be watched.
+    ///
+    /// # Errors
+    /// If an override cannot be its value.
+    pub fn newcomer(overrides: &Overrides) -> Result<Rack, ConfigError> {
+        let mut unit = Config::simulated(Model::AntminerS9)?;
+        let daemon = Daemon {
+            speed: NEWCOMERS_SPEED,
+            ..Daemon::default()
+        };
+        unit.unit.name = "s9".into();
+        unit.step.difficulty = Difficulty::ONE.scaled(NEWCOMERS_DIFFICULTY);
+        Ok(Rack {
+            units: vec![unit],
+            daemon: overrides.daemon(daemon)?,
+            ..Rack::default()
+        })
+    }
+
+    /// All units, the driven ones first.
+    pub fn all(&self) -> impl Iterator<Item = &Config> {
+        self.units.iter().chain(&self.proxied)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let units: Vec<&Config> = self.all().collect();
+        if units.is_empty() {
+            return Err("a rack needs at least one unit".into());
+        }
+        for (i, unit) in units.iter().enumerate() {
+            let name = &unit.unit.name;
+            if units[..i].iter().any(|other| other.unit.name == *name) {
+                return Err(format!("two units have the name {name}"));
+            }
+        }
+        for readout in &self.readouts {
+            if !self.units.iter().any(|unit| unit.unit.name == readout.unit) {
+                let names = self.units.iter().map(|unit| unit.unit.name.as_str());
+                let meant = keys::nearest(&readout.unit, names)
+                    .map_or(String::new(), |near| format!(": did you mean {near}?"));
+                return Err(format!(
+                    "readout.unit = \"{}\" is none of the units{meant}",
+                    readout.unit
+                ));
+            }
+        }
+        let Some(proxy) = &self.proxy else {
+            return match self.proxied.first() {
+                None => Ok(()),
+                Some(unit) => Err(format!(
+                    "{} is among the proxied units, but there is no proxy: name its file with `proxy = \"...\"`",
+                    unit.unit.name
+                )),
+            };
+        };
+        for unit in &self.proxied {
+            if unit.unit.model.is_bare() {
+                return Err(format!(
+                    "{} is among the proxied units, but bare chips cannot mine at a pool",
+                    unit.unit.name
+                ));
+            }
+            let scale = unit.unit.simulated.as_ref();
+            let scale = scale.map_or(1.0, |simulated| simulated.difficulty_scale);
+            if scale != proxy.proxy.difficulty_scale {
+                return Err(format!(
+                    "{} hashes at {scale} of the difficulty, but the proxy asks for {}: make \
+                     unit.simulated.difficulty_scale and proxy.difficulty_scale the same",
+                    unit.unit.name, proxy.proxy.difficulty_scale
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The units of `path`: of a rack, or the one that the file is of.
 ///
 /// # Errors
-/// As [`Config::load`], for the rack or any of its files; if it has no unit, or two of one name.
+/// As [`Rack::load`].
 pub fn load(path: &Path) -> Result<Vec<Config>, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-        path: path.to_path_buf(),
-        source,
-    })?;
-    let rack: Rack = match toml::from_str(&text) {
-        Ok(rack) => rack,
-        // Only a rack has this key; any other file is a unit's, with a unit's errors.
-        Err(source) if is_rack(&text) => {
-            return Err(ConfigError::Parse {
-                path: path.to_path_buf(),
-                source: Box::new(source),
-            });
-        }
-        Err(_) => return Ok(vec![Config::load(path)?]),
-    };
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let units: Vec<Config> = rack
-        .units
-        .iter()
-        .map(|unit| Config::load(&folder.join(unit)))
-        .collect::<Result<_, _>>()?;
-    let wrong = |what: String| ConfigError::Wires {
-        path: path.to_path_buf(),
-        what,
-    };
-    if units.is_empty() {
-        return Err(wrong("a rack needs at least one unit".into()));
-    }
-    for (i, unit) in units.iter().enumerate() {
-        let name = &unit.unit.name;
-        if units[..i].iter().any(|other| other.unit.name == *name) {
-            return Err(wrong(format!("two units have the name {name}")));
-        }
-    }
+    let rack = Rack::load(path, &Overrides::none())?;
+    let Rack {
+        mut units, proxied, ..
+    } = rack;
+    units.extend(proxied);
     Ok(units)
 }
 
+/// Whether `text` is a rack's.
 fn is_rack(text: &str) -> bool {
-    toml::from_str::<toml::Table>(text).is_ok_and(|table| table.contains_key("units"))
+    toml::from_str::<toml::Table>(text).is_ok_and(|table| {
+        table.is_empty()
+            || ["units", "proxied", "proxy", "daemon", "readout"]
+                .iter()
+                .any(|key| table.contains_key(*key))
+    })
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use thermine_drivers::clock::Clock;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
 use thermine_drivers::sim::device::Device;
@@ -180,7 +179,7 @@ async fn real_unit(
     progress: &Progress,
     parts: impl IntoIterator<Item = Part>,
 ) -> Result<Runs> {
-    let mut rig = Rig::new(Clock::real())?;
+    let mut rig = progress.real_rig()?;
     let unit = rig.attach(&plan.config, plan.seed).await?;
     progress.say(&format!("waiting for {}", unit.instructions()));
     Ok(Runs::of(drive(rig, unit, parts, progress).await?))

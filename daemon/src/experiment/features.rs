@@ -333,6 +333,20 @@ impl Features {
         };
     }
 
+    /// The row of the last step as it was pushed, `None` where the unit did not report.
+    pub fn newest(&self) -> Vec<Option<f64>> {
+        let newest = |column: &Column| column.values.last().copied().flatten();
+        self.columns.iter().map(newest).collect()
+    }
+
+    /// Forgets all but the last `rows` steps.
+    pub fn forget_before(&mut self, rows: usize) {
+        for column in &mut self.columns {
+            let old = column.values.len().saturating_sub(rows);
+            column.values.drain(..old);
+        }
+    }
+
     /// The same of the last `rows` steps.
     pub fn last(&self, rows: usize) -> Features {
         let mut last = self.clone_empty();

@@ -99,7 +99,7 @@ async fn record(
     progress: &Progress,
 ) -> Result<Runs> {
     if plan.kind == Kind::Replay {
-        return unless_interrupted(arms::replay(plan, problem, progress)).await;
+        return unless_stopped(progress, arms::replay(plan, problem, progress)).await;
     }
     let simulated = plan.config.unit.simulated.is_some();
     let (config, config_hash) = plan.config.fingerprint()?;
@@ -128,8 +128,10 @@ async fn record(
         progress.say(&format!("recorded to {}", capture.display()));
     }
     let runs = match plan.kind {
-        Kind::Twin => unless_interrupted(arms::twins(plan, problem, Some(&store), progress)).await,
-        _ => unless_interrupted(arms::on_wires(plan, problem, &store, progress)).await,
+        Kind::Twin => {
+            unless_stopped(progress, arms::twins(plan, problem, Some(&store), progress)).await
+        }
+        _ => unless_stopped(progress, arms::on_wires(plan, problem, &store, progress)).await,
     };
     // Whatever happened, what is recorded stays readable, and says how the run ended.
     let state = match &runs {
@@ -152,6 +154,17 @@ pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>)
     tokio::select! {
         done = work => done,
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    }
+}
+
+/// What `work` gives, unless whoever watches `progress` stops it first.
+async fn unless_stopped<T>(
+    progress: &Progress,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        () = progress.interrupted() => bail!("interrupted"),
     }
 }
 

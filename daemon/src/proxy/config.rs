@@ -15,7 +15,8 @@ use thermine_drivers::vbm::upstream::endpoint::{Certificate, Endpoint, Trust};
 use thermine_drivers::vbm::upstream::{self, Policy};
 use thermine_drivers::vbm::vardiff::Goal;
 
-use crate::config::ConfigError;
+use crate::config::overrides::Overrides;
+use crate::config::{ConfigError, keys};
 
 /// The file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -192,18 +193,23 @@ impl Config {
     /// # Errors
     /// If the file cannot be read, is not a configuration or holds a value out of range.
     pub fn load(path: &Path) -> Result<Config> {
+        Config::load_with(path, &Overrides::none())
+    }
+
+    /// Reads `path`, with what the environment overrides of it.
+    ///
+    /// # Errors
+    /// As [`load`](Config::load).
+    pub fn load_with(path: &Path, overrides: &Overrides) -> Result<Config> {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
             path: path.to_path_buf(),
             source,
         })?;
-        Config::parse(path, &text)
+        Config::parse(path, &text, overrides)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Config> {
-        let config: Config = toml::from_str(text).map_err(|source| ConfigError::Parse {
-            path: path.to_path_buf(),
-            source: Box::new(source),
-        })?;
+    fn parse(path: &Path, text: &str, overrides: &Overrides) -> Result<Config> {
+        let config: Config = overrides.parse(keys::File::Proxy, path, text)?;
         config
             .check()
             .with_context(|| format!("{}", path.display()))?;
@@ -369,7 +375,8 @@ mod tests {
 
     #[test]
     fn the_example_is_sound_and_stays_on_loopback() {
-        let config = Config::parse(Path::new("proxy.toml"), EXAMPLE).expect("sound");
+        let config =
+            Config::parse(Path::new("proxy.toml"), EXAMPLE, &Overrides::none()).expect("sound");
         assert!(config.proxy.listen.ip().is_loopback());
         assert!(config.simulated_address().is_ok());
         assert!(config.settings().is_ok());
@@ -380,7 +387,7 @@ mod tests {
         let error = |from: &str, to: &str| {
             let text = EXAMPLE.replace(from, to);
             assert_ne!(text, EXAMPLE, "{from}");
-            let error = Config::parse(Path::new("proxy.toml"), &text);
+            let error = Config::parse(Path::new("proxy.toml"), &text, &Overrides::none());
             format!("{:#}", error.expect_err("refused"))
         };
         assert!(error("report_seconds = 30", "report_secs = 30").contains("report_secs"));
@@ -401,7 +408,8 @@ mod tests {
             "# password_env = \"POOL_PASSWORD\"",
             "password_env = \"THERMINE_TEST_NO_SUCH_VARIABLE\"",
         );
-        let config = Config::parse(Path::new("proxy.toml"), &text).expect("sound");
+        let config =
+            Config::parse(Path::new("proxy.toml"), &text, &Overrides::none()).expect("sound");
         let error = format!("{:#}", config.settings().expect_err("not set"));
         assert!(error.contains("THERMINE_TEST_NO_SUCH_VARIABLE"), "{error}");
     }

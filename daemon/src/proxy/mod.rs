@@ -5,87 +5,148 @@ pub mod journal;
 mod report;
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::seed;
 use thermine_drivers::sim::pool::{self, Pool};
-use thermine_drivers::vbm::Proxy;
+use thermine_drivers::vbm::{Hub, Proxy};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::config::Config;
 use crate::cli;
+use crate::config::overrides::Overrides;
 
-/// Runs the subcommand until it is interrupted.
-pub(crate) fn run(args: cli::Proxy) -> Result<()> {
-    let config = Config::load(&args.config)?;
-    let settings = config.settings()?;
-    let (store, journal, restored) = journal::open(&config.proxy.journal)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+/// A proxy that runs, with what it needs.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// What there is to ask it.
+    pub(crate) hub: Hub,
+    /// Address that units connect to.
+    pub(crate) address: SocketAddr,
+    /// Shares of an earlier run that have no answer yet.
+    pub(crate) unresolved: usize,
+    store: journal::Store,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    ended: CancellationToken,
+}
+
+impl Running {
+    /// Starts the proxy of `config`, and the pool if it is simulated. `seed` is that of the waits and of that pool.
+    ///
+    /// # Errors
+    /// If an address cannot be listened on, or the journal not be opened.
+    pub(crate) async fn start(config: &Config, seed: u64) -> Result<Running> {
+        let mut settings = config.settings()?;
+        let (store, journal, restored) = journal::open(&config.proxy.journal)?;
         let clock = Clock::real();
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         if let Some(simulated) = &config.simulated_pool {
-            let address = config.simulated_address()?;
-            let listener = bind(address, "the simulated pool's address").await?;
+            let listener =
+                bind(config.simulated_address()?, "the simulated pool's address").await?;
+            if let Some(first) = settings.policy.pools.first_mut() {
+                // Port 0 is any free one.
+                first.endpoint.port = listener.local_addr()?.port();
+            }
             let settings = pool::Settings {
                 difficulty: simulated.difficulty,
                 difficulty_scale: config.proxy.difficulty_scale,
                 extranonce2_len: 8,
                 dialogue: false,
                 block_every: Some(Duration::from_secs_f64(simulated.block_seconds)),
-                seed: args.seed,
+                seed,
             };
             let pool = Pool::new(settings, clock.clone());
             tasks.spawn(pool.run(listener, shutdown.clone()));
-            say(&format!("simulated pool on {address}"));
         }
         let listener = bind(config.proxy.listen, "proxy.listen").await?;
         let address = listener.local_addr()?;
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "anyone who can reach this address can connect");
         }
-        if !restored.unresolved.is_empty() {
+        let unresolved = restored.unresolved.len();
+        let rng = seed::stream(seed, "back-off");
+        let proxy = Proxy::new(settings, clock, journal, restored, rng);
+        let hub = proxy.hub();
+        let ended = CancellationToken::new();
+        let (run, end) = (proxy.run(listener, shutdown.clone()), ended.clone());
+        tasks.spawn(async move {
+            run.await;
+            end.cancel();
+        });
+        Ok(Running {
+            hub,
+            address,
+            unresolved,
+            store,
+            tasks,
+            shutdown,
+            ended,
+        })
+    }
+
+    /// Waits until it has ended by itself: its store has failed.
+    pub(crate) async fn failed(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Ends it: every share that a unit was told accepted is in the journal.
+    ///
+    /// # Errors
+    /// If the journal could not be written.
+    pub(crate) async fn stop(self) -> Result<()> {
+        self.shutdown.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        drop(self.hub);
+        tokio::task::spawn_blocking(move || self.store.finish()).await?
+    }
+}
+
+/// Runs the subcommand until it is interrupted.
+pub(crate) fn run(args: cli::Proxy) -> Result<()> {
+    let config = Config::load_with(&args.config, &Overrides::from_environment()?)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let proxy = Running::start(&config, args.seed).await?;
+        if config.simulated_pool.is_some() {
+            say(&format!("simulated pool on {}", config.simulated_address()?));
+        }
+        if proxy.unresolved > 0 {
             say(&format!(
                 "{} shares of an earlier run have no answer yet: they are sent again if they can still count",
-                restored.unresolved.len()
+                proxy.unresolved
             ));
         }
-        let rng = seed::stream(args.seed, "back-off");
-        let proxy = Proxy::new(settings, clock.clone(), journal, restored, rng);
-        let hub = proxy.hub();
-        let ended = tasks.spawn(proxy.run(listener, shutdown.clone()));
-        say(&format!("units connect to stratum+tcp://{address}; ends with Ctrl-C"));
+        say(&format!(
+            "units connect to stratum+tcp://{}; ends with Ctrl-C",
+            proxy.address
+        ));
         let every = Duration::from_secs_f64(config.proxy.report_seconds);
         let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
-        let mut ended = std::pin::pin!(ended);
-        let stopped = loop {
+        loop {
             tokio::select! {
-                _ = ticks.tick() => say(&report::render(&hub, &config)),
+                _ = ticks.tick() => say(&report::render(&proxy.hub, &config)),
                 interrupted = interrupted() => {
                     interrupted?;
-                    break false;
+                    break;
                 }
-                _ = &mut ended => break true,
+                () = proxy.failed() => {
+                    tracing::error!("the proxy has stopped");
+                    break;
+                }
             }
-        };
-        say(&report::render(&hub, &config));
-        shutdown.cancel();
-        tasks.close();
-        tasks.wait().await;
-        drop(hub);
-        if stopped {
-            tracing::error!("the proxy has stopped");
         }
-        Ok::<(), anyhow::Error>(())
-    })?;
-    drop(runtime);
-    store.finish()
+        say(&report::render(&proxy.hub, &config));
+        proxy.stop().await
+    })
 }
 
 /// Prints. A rack does not stop mining because nobody takes the output any more.

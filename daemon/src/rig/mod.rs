@@ -10,15 +10,17 @@ pub mod simulated;
 pub mod unit;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use thermine_drivers::clock::Clock;
+use thermine_drivers::interlock::Guarded;
 use thermine_drivers::poller::Latest;
 use thermine_drivers::stratum::server::Server;
 use thermine_drivers::stratum::session::Settings;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -26,17 +28,36 @@ pub use driven::Driven;
 pub use unit::Unit;
 
 use self::control::Clients;
-use crate::config::{Api, Config, Serial, Stratum, Wires};
+use crate::config::{Api, Config, Serial, Simulated, Stratum, Wires};
 
 /// Everything that runs beside the units; ends when dropped.
 #[derive(Debug)]
 pub struct Rig {
     clock: Clock,
-    clients: Clients,
-    servers: Vec<Listening>,
+    clients: Arc<Clients>,
+    doors: Arc<Mutex<Doors>>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     _stop: DropGuard,
+}
+
+/// The Stratum servers, which rigs beside each other share.
+#[derive(Debug)]
+struct Doors {
+    servers: Vec<Listening>,
+    /// Of the rig that they live and end with.
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+impl Doors {
+    fn new(tasks: &TaskTracker, shutdown: &CancellationToken) -> Arc<Mutex<Doors>> {
+        Arc::new(Mutex::new(Doors {
+            servers: Vec::new(),
+            tasks: tasks.clone(),
+            shutdown: shutdown.clone(),
+        }))
+    }
 }
 
 /// A Stratum server of the rig.
@@ -54,15 +75,31 @@ impl Rig {
     /// # Errors
     /// If the system gives no sockets to work with.
     pub fn new(clock: Clock) -> Result<Rig> {
-        let shutdown = CancellationToken::new();
-        Ok(Rig {
+        Ok(Rig::with(clock, Arc::new(Clients::new()?), None))
+    }
+
+    fn with(clock: Clock, clients: Arc<Clients>, doors: Option<Arc<Mutex<Doors>>>) -> Rig {
+        let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+        Rig {
             clock,
-            clients: Clients::new()?,
-            servers: Vec::new(),
-            tasks: TaskTracker::new(),
+            clients,
+            doors: doors.unwrap_or_else(|| Doors::new(&tasks, &shutdown)),
+            tasks,
             _stop: shutdown.clone().drop_guard(),
             shutdown,
-        })
+        }
+    }
+
+    /// A rig of its own life, at the same clock and behind the same Stratum servers, which end with this one: for
+    /// units that share a port and come and go one by one.
+    pub fn beside(&self) -> Rig {
+        let (clock, clients) = (self.clock.clone(), self.clients.clone());
+        Rig::with(clock, clients, Some(self.doors.clone()))
+    }
+
+    /// A rig of its own life, clock and servers.
+    pub fn apart(&self, clock: Clock) -> Rig {
+        Rig::with(clock, self.clients.clone(), None)
     }
 
     /// The clock.
@@ -95,6 +132,49 @@ impl Rig {
         }
     }
 
+    /// Reads and guards the unit of `config`, which gets its work at `pool` and not from this rig, and starts it if it
+    /// is simulated.
+    ///
+    /// # Errors
+    /// If it has no control interface, or a simulated unit cannot be started.
+    pub async fn attend(
+        &self,
+        config: &Config,
+        pool: SocketAddr,
+        seed: u64,
+    ) -> Result<(watch::Receiver<Latest>, Guarded)> {
+        let Wires::Network { stratum, api } = config.wires().map_err(anyhow::Error::msg)? else {
+            bail!(
+                "{}: bare chips cannot mine at a pool: take it out of the proxied units",
+                config.unit.name
+            );
+        };
+        let (ports, api) = Rig::ports(config, api).await?;
+        let watched = self.guarded(config, &api, &stratum.worker)?;
+        if let Some((ports, played)) = ports {
+            let mine = mine(config, stratum, &played, pool, seed);
+            ports.start(mine, &self.clock, &self.tasks, &self.shutdown);
+        }
+        Ok(watched)
+    }
+
+    /// The ports of a simulated unit's control interface with how it is played, and the interface as it is then reached.
+    async fn ports(
+        config: &Config,
+        api: &Api,
+    ) -> Result<(Option<(simulated::Ports, Simulated)>, Api)> {
+        let Some(played) = &config.unit.simulated else {
+            return Ok((None, api.clone()));
+        };
+        let ports = simulated::listen(config.unit.model, api.address.ip(), false).await?;
+        let api = Api {
+            address: ports.control,
+            cgminer: ports.cgminer,
+            ..api.clone()
+        };
+        Ok((Some((ports, played.clone())), api))
+    }
+
     async fn attach_network(
         &mut self,
         config: &Config,
@@ -104,37 +184,18 @@ impl Rig {
     ) -> Result<Unit> {
         let simulated = config.unit.simulated.as_ref();
         let scale = simulated.map_or(1.0, |simulated| simulated.difficulty_scale);
-        let (server, pool, unserved) = self.server(stratum.listen, scale).await?;
-        let ports = match simulated {
-            None => None,
-            Some(played) => {
-                let ports = simulated::listen(config.unit.model, api.address.ip(), false).await?;
-                Some((ports, played.clone()))
-            }
-        };
-        let api = Api {
-            address: ports
-                .as_ref()
-                .map_or(api.address, |(ports, _)| ports.control),
-            cgminer: ports
-                .as_ref()
-                .map_or(api.cgminer, |(ports, _)| ports.cgminer),
-            ..api.clone()
-        };
+        let mut doors = self.doors.lock().await;
+        let (server, pool, unserved) = self.server(&doors, stratum.listen, scale).await?;
+        let (ports, api) = Rig::ports(config, api).await?;
         // The order of these is that of the seats at the clock.
         let (latest, guard) = self.guarded(config, &api, &stratum.worker)?;
         let expected = server.expect(&stratum.worker);
         if let Some(listener) = unserved {
-            self.serve(stratum.listen, scale, &server, listener)?;
+            doors.serve(stratum.listen, scale, &server, listener)?;
         }
+        drop(doors);
         if let Some((ports, played)) = ports {
-            let mine = simulated::Mine {
-                model: config.unit.model,
-                pool,
-                worker: stratum.worker.clone(),
-                played,
-                seed,
-            };
+            let mine = mine(config, stratum, &played, pool, seed);
             ports.start(mine, &self.clock, &self.tasks, &self.shutdown);
         }
         let network = unit::Network {
@@ -173,10 +234,11 @@ impl Rig {
     /// made, with a listener that nobody serves before its first unit is expected. Port 0 is always a new one.
     async fn server(
         &self,
+        doors: &Doors,
         listen: SocketAddr,
         scale: f64,
     ) -> Result<(Server, SocketAddr, Option<TcpListener>)> {
-        let known = self
+        let known = doors
             .servers
             .iter()
             .find(|known| known.asked == listen && listen.port() != 0 && known.scale == scale);
@@ -200,6 +262,15 @@ impl Rig {
         Ok((server, real, Some(listener)))
     }
 
+    /// Ends all tasks and waits for them. Units are to be [ended](Unit::end) before.
+    pub async fn close(self) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Doors {
     /// Serves `listener` from now on.
     fn serve(
         &mut self,
@@ -220,11 +291,21 @@ impl Rig {
         });
         Ok(())
     }
+}
 
-    /// Ends all tasks and waits for them. Units are to be [ended](Unit::end) before.
-    pub async fn close(self) {
-        self.shutdown.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+/// What the simulated unit of `config` mines at `pool`.
+fn mine(
+    config: &Config,
+    stratum: &Stratum,
+    played: &Simulated,
+    pool: SocketAddr,
+    seed: u64,
+) -> simulated::Mine {
+    simulated::Mine {
+        model: config.unit.model,
+        pool,
+        worker: stratum.worker.clone(),
+        played: played.clone(),
+        seed,
     }
 }

@@ -9,7 +9,7 @@ use thermine_drivers::bm13xx::register::RESET_DIVIDER;
 use thermine_drivers::bm13xx::{self, BringUp, Controller, Link};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::control::{Applied, Control};
-use thermine_drivers::interlock::Guarded;
+use thermine_drivers::interlock::{self, Cause, Guarded};
 use thermine_drivers::poller::Latest;
 use thermine_drivers::quantity::MegaHertz;
 use thermine_drivers::record::Recorder;
@@ -372,6 +372,24 @@ impl Unit {
             _ => bail!("{}: what was driven is another unit", self.name),
         }
         Ok(())
+    }
+
+    /// Gives the unit up to be driven again after a drive that broke off, with jobs of another `seed`. Returns whether
+    /// it can be: bare chips whose line has failed must be brought in anew.
+    pub fn abandon(&mut self, seed: u64) -> bool {
+        if self.jobs.is_none() {
+            let jobs = JobFactory::new(seed::stream(seed, "jobs"));
+            self.jobs = Some(jobs.with_algorithm(self.model.algorithm()));
+        }
+        matches!(self.wire, Wire::Network(_))
+    }
+
+    /// Why its interlock withholds work, if it does.
+    pub fn withheld(&self) -> Option<Cause> {
+        match &self.wire {
+            Wire::Network(network) => interlock::withheld(&network.guard.permission()),
+            Wire::Serial(_) => None,
+        }
     }
 
     /// Ends the unit's work and leaves it at its model's safe point. Returns whether it has confirmed that.

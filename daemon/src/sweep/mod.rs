@@ -22,6 +22,7 @@ use thermine_reservoir::split::Split;
 
 use crate::cli::Unit;
 use crate::config::Config;
+use crate::report::progress::Progress;
 use grid::{Doublings, Grid, MOST_CELLS, Range};
 use journal::Journal;
 
@@ -97,11 +98,29 @@ struct Plan {
 /// Runs the subcommand.
 #[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: Sweep) -> Result<()> {
+    carry_out(args, &Progress::default(), &mut |text| print!("{text}"))
+}
+
+impl Sweep {
+    /// Whether it names a unit or a folder of its own.
+    pub(crate) fn names_its_own(&self) -> bool {
+        self.config.is_some() || self.out.is_some()
+    }
+
+    /// The same on the unit of the file `config`, with the folder `out`.
+    pub(crate) fn on(self, config: PathBuf, out: PathBuf) -> Sweep {
+        Sweep {
+            config: Some(config),
+            out: Some(out),
+            ..self
+        }
+    }
+}
+
+/// Carries out what `args` ask for, and says what there is to be said as it goes.
+pub(crate) fn carry_out(args: Sweep, progress: &Progress, say: &mut dyn FnMut(&str)) -> Result<()> {
     let plan = plan(&args)?;
-    print!(
-        "{}",
-        feasibility::said(&plan.params, &plan.grid, &plan.settings)
-    );
+    say(&feasibility::said(&plan.params, &plan.grid, &plan.settings));
     if args.feasibility {
         return Ok(());
     }
@@ -113,18 +132,17 @@ pub(crate) fn run(args: Sweep) -> Result<()> {
     let points = plan.grid.points();
     let mut journal = Journal::open(&folder, &plan.config_hash, points.len())?;
     if !journal.done.is_empty() {
-        println!(
-            "{} of {} cells are finished already",
+        say(&format!(
+            "{} of {} cells are finished already\n",
             journal.done.len(),
             points.len()
-        );
+        ));
     }
-    run::cells(&plan, &points, &mut journal)?;
+    run::cells(&plan, &points, &mut journal, progress)?;
     let left = points.len() - journal.done.len();
     let report = report::Report::of(&plan, &journal.done)?;
     report.write(&folder, &plan.grid)?;
-    print!("{}", report.render());
-    println!("{}", folder.display());
+    say(&format!("{}{}\n", report.render(), folder.display()));
     if left > 0 {
         bail!(
             "interrupted with {left} cells to go: the same command with --out {} goes on",

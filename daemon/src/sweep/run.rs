@@ -26,29 +26,32 @@ use crate::rig::{Rig, Unit};
 const SETTLE_S: f64 = 300.0;
 
 /// Runs the cells that are not in `journal` yet, and returns when all are, or the user interrupts.
-pub(super) fn cells(plan: &Plan, points: &[Point], journal: &mut Journal) -> Result<()> {
+pub(super) fn cells(
+    plan: &Plan,
+    points: &[Point],
+    journal: &mut Journal,
+    progress: &Progress,
+) -> Result<()> {
     let left: Vec<usize> = (0..points.len())
         .filter(|index| !journal.done.contains_key(index))
         .collect();
     if left.is_empty() {
         return Ok(());
     }
-    let progress = Progress::default();
     let bar = progress.bar("cells", left.len());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let result = if plan.on_twin {
         let stop = std::sync::Arc::new(AtomicBool::new(false));
-        let heard = stop.clone();
+        let (heard, asked) = (stop.clone(), progress.clone());
         runtime.spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                heard.store(true, Ordering::Relaxed);
-            }
+            asked.interrupted().await;
+            heard.store(true, Ordering::Relaxed);
         });
         on_twins(plan, points, &left, journal, &bar, &stop)
     } else {
-        runtime.block_on(on_unit(plan, points, &left, journal, (&bar, &progress)))
+        runtime.block_on(on_unit(plan, points, &left, journal, (&bar, progress)))
     };
     runtime.shutdown_timeout(Duration::from_secs(2));
     result
@@ -166,7 +169,10 @@ async fn on_unit(
     journal: &mut Journal,
     (bar, progress): (&Bar, &Progress),
 ) -> Result<()> {
-    let mut rig = Rig::new(plan.config.clock())?;
+    let mut rig = match &plan.config.unit.simulated {
+        None => progress.real_rig()?,
+        Some(_) => Rig::new(plan.config.clock())?,
+    };
     let mut unit = rig.attach(&plan.config, plan.settings.seed).await?;
     if plan.config.unit.simulated.is_none() {
         progress.say(&format!("waiting for {}", unit.instructions()));
@@ -174,7 +180,7 @@ async fn on_unit(
     // An interruption ends the cell, and not what follows: the unit is left at its safe point all the same.
     let done = tokio::select! {
         done = unit_cells(plan, points, left, journal, &mut unit, bar) => done,
-        _ = tokio::signal::ctrl_c() => Ok(()),
+        () = progress.interrupted() => Ok(()),
     };
     if !unit.end().await {
         progress.say("the unit has NOT confirmed its safe operating point: look after it");

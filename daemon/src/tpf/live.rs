@@ -19,6 +19,7 @@ use super::live_trial::Trial;
 use crate::cli::Unit;
 use crate::config::Config;
 use crate::experiment::arms::twin_params;
+use crate::live::snapshot::Filter;
 use crate::report::folder;
 use crate::report::progress::Progress;
 use crate::rig::Rig;
@@ -150,6 +151,23 @@ pub(super) struct Look {
 /// Runs the subcommand.
 #[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(super) fn run(args: &Args) -> Result<()> {
+    let done = carry_out(args, &Progress::default())?;
+    print!("{}", done.said);
+    println!("{}", done.folder.display());
+    Ok(())
+}
+
+/// What a trial has left.
+pub(crate) struct Done {
+    /// What is to be said.
+    pub(crate) said: String,
+    /// The account of its filter, as it is shown beside the unit.
+    pub(crate) filter: Option<Filter>,
+    folder: PathBuf,
+}
+
+/// Carries out what `args` ask for.
+pub(crate) fn carry_out(args: &Args, progress: &Progress) -> Result<Done> {
     let config = match &args.config {
         Some(path) => Config::load(path)?,
         None => Config::simulated(args.unit.model())?,
@@ -167,16 +185,23 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let report = runtime.block_on(record(args, &config, &folder));
+    let report = runtime.block_on(record(args, &config, &folder, progress));
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     let report = report?;
     live_report::write(&folder, &report)?;
-    print!("{}", live_report::render(&report));
-    println!("{}", folder.display());
-    Ok(())
+    Ok(Done {
+        said: live_report::render(&report),
+        filter: live_report::account(&report),
+        folder,
+    })
 }
 
-async fn record(args: &Args, config: &Config, folder: &Path) -> Result<Report> {
+async fn record(
+    args: &Args,
+    config: &Config,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<Report> {
     let (text, config_hash) = config.fingerprint()?;
     let meta = RunMeta {
         seed: args.seed,
@@ -191,8 +216,8 @@ async fn record(args: &Args, config: &Config, folder: &Path) -> Result<Report> {
     };
     let store = Store::create(&folder.join(CAPTURE), &meta)?;
     let done = tokio::select! {
-        done = drive(args, config, &store, config_hash) => done,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        done = drive(args, config, &store, config_hash, progress) => done,
+        () = progress.interrupted() => Err(anyhow::anyhow!("interrupted")),
     };
     let state = match &done {
         Ok(_) => "finished".to_string(),
@@ -209,9 +234,14 @@ async fn record(args: &Args, config: &Config, folder: &Path) -> Result<Report> {
     Ok(report)
 }
 
-async fn drive(args: &Args, config: &Config, store: &Store, config_hash: String) -> Result<Report> {
+async fn drive(
+    args: &Args,
+    config: &Config,
+    store: &Store,
+    config_hash: String,
+    progress: &Progress,
+) -> Result<Report> {
     let steps = args.train + args.pairs * 2 * (args.block + args.settle);
-    let progress = Progress::default();
     let mut trial = Trial {
         args,
         step: &config.step,
@@ -233,7 +263,10 @@ async fn drive(args: &Args, config: &Config, store: &Store, config_hash: String)
         let outcome = trial.run(&mut twin).await?;
         (outcome, twin.provenance())
     } else {
-        let mut rig = Rig::new(config.clock())?;
+        let mut rig = match &config.unit.simulated {
+            None => progress.real_rig()?,
+            Some(_) => Rig::new(config.clock())?,
+        };
         let mut unit = rig.attach(config, args.seed).await?;
         if config.unit.simulated.is_none() {
             progress.say(&format!("waiting for {}", unit.instructions()));

@@ -6,6 +6,7 @@ use anyhow::Result;
 use thermine_drivers::pow::Difficulty;
 
 use super::live::{Arm, Power, Report};
+use crate::live::snapshot::{Estimate, Filter};
 use crate::report::folder;
 use crate::report::svg::Plot;
 use crate::report::table::table;
@@ -31,6 +32,32 @@ pub(super) fn write(folder: &Path, report: &Report) -> Result<()> {
     plot.line("high", line(|look| look.high));
     plot.line("no difference", [(1.0, 1.0), (last, 1.0)]);
     folder::write_plot(folder, "evidence.svg", &plot)
+}
+
+/// The account as it is shown beside the unit: what the filter would have kept of the other arm's steps, and joules a
+/// share beside the other arm's; `None` without a step.
+pub(super) fn account(report: &Report) -> Option<Filter> {
+    let of = &report.counterfactual;
+    let estimate = |value: f64, (low, high): (f64, f64), n: u64| Estimate {
+        value,
+        low,
+        high,
+        n,
+    };
+    let recall = of.recall();
+    let ratio = report.ratio.as_ref();
+    let shares = report.filter.counted.shares + report.pass.counted.shares;
+    Some(Filter {
+        keep: of.keep()?.value,
+        recall: recall.map(|part| estimate(part.value, (part.low, part.high), of.successes)),
+        // Shares per joule turned over; with no share in an arm there is no bound, and no estimate.
+        cost: ratio.and_then(|ratio| {
+            let (value, high) = (ratio.value?, ratio.high?);
+            let is_bounded = value > 0.0 && ratio.low > 0.0;
+            is_bounded.then(|| estimate(1.0 / value, (1.0 / high, 1.0 / ratio.low), shares))
+        }),
+        sentence: report.verdict.clone(),
+    })
 }
 
 /// The table and the verdict.

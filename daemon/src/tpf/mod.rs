@@ -6,7 +6,7 @@ mod curve;
 pub(crate) mod evidence;
 mod family;
 mod header;
-mod live;
+pub(crate) mod live;
 mod live_report;
 mod live_trial;
 mod study;

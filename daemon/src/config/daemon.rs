@@ -1,0 +1,163 @@
+//! What a rack's file says of the daemon: its sections `[daemon]` and `[[readout]]`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use thermine_drivers::secret::Secret;
+
+/// Environment variable of the HTTP API's token.
+pub const TOKEN: &str = "THERMINE_TOKEN";
+
+/// Longest token, in bytes: what is longer was not meant to be one.
+const LONGEST_TOKEN: u64 = 4096;
+
+/// Shortest token, in bytes: 96 bits in base 64.
+const SHORTEST_TOKEN: usize = 16;
+
+/// What `thermine run` is to do.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Daemon {
+    /// Address of the web page and the HTTP API.
+    pub listen: SocketAddr,
+    /// File with the token of the HTTP API.
+    pub token_file: Option<PathBuf>,
+    /// Names by which the web page on loopback may be called besides.
+    pub hosts: Vec<String>,
+    /// Folder of the queue and of the experiments' reports.
+    pub data: PathBuf,
+    /// What a unit does between experiments.
+    pub live: Live,
+    /// Length of a live step in seconds of the unit's time; `None` for the unit's own.
+    pub step_seconds: Option<f64>,
+    /// Seconds of the unit's time per second, of simulated units that do not say.
+    pub speed: f64,
+    /// Seed of the live task, of the simulated units and of the statistics.
+    pub seed: u64,
+}
+
+impl Default for Daemon {
+    fn default() -> Daemon {
+        Daemon {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            token_file: None,
+            hosts: Vec::new(),
+            data: PathBuf::from("runs/daemon"),
+            live: Live::Narma10,
+            step_seconds: None,
+            speed: 1.0,
+            seed: 1,
+        }
+    }
+}
+
+/// What a unit does between experiments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Live {
+    /// It is driven with NARMA-10, which is learnt as it runs.
+    Narma10,
+    /// It has no work, and is watched.
+    Off,
+}
+
+/// A trained readout that is applied to a unit's live states.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Served {
+    /// Name of the unit.
+    pub unit: String,
+    /// The readout's file.
+    pub file: PathBuf,
+}
+
+impl Daemon {
+    /// What is out of range, in words.
+    ///
+    /// # Errors
+    /// With the key and its value.
+    pub fn check(&self) -> Result<(), String> {
+        let speed = self.speed;
+        if !(speed > 0.0 && speed <= 1000.0) {
+            return Err(format!(
+                "daemon.speed = {speed} must be above 0 and at most 1000"
+            ));
+        }
+        match self.step_seconds {
+            Some(seconds) if !(seconds > 0.0 && seconds <= 3600.0) => Err(format!(
+                "daemon.step_seconds = {seconds} must be above 0 and at most 3600"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The token of the HTTP API: from its file, or from the environment.
+    ///
+    /// # Errors
+    /// If the file cannot be read or holds no token, or there is none and the address is not loopback.
+    pub fn token(&self) -> Result<Option<Secret>> {
+        let text = match &self.token_file {
+            Some(file) => Some(read(file)?),
+            None => std::env::var(TOKEN).ok(),
+        };
+        let whence = match &self.token_file {
+            Some(file) => format!("daemon.token_file {}", file.display()),
+            None => format!("the environment variable {TOKEN}"),
+        };
+        let token = text.map(|text| text.trim().to_string());
+        match token {
+            Some(token) if token.len() < SHORTEST_TOKEN => anyhow::bail!(
+                "{whence} holds fewer than {SHORTEST_TOKEN} characters: make a token with `openssl rand -hex 16`"
+            ),
+            None if !self.listen.ip().is_loopback() => anyhow::bail!(
+                "daemon.listen = {} can be reached from elsewhere and there is no token: set daemon.token_file or \
+                 {TOKEN}, or listen on 127.0.0.1",
+                self.listen
+            ),
+            token => Ok(token.map(Secret::new)),
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<String> {
+    let wrong = || format!("cannot read daemon.token_file {}", file.display());
+    let length = std::fs::metadata(file).with_context(wrong)?.len();
+    anyhow::ensure!(
+        length <= LONGEST_TOKEN,
+        "daemon.token_file {} is longer than any token: is it another file?",
+        file.display()
+    );
+    std::fs::read_to_string(file).with_context(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_comes_from_its_file_and_is_needed_beyond_loopback() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("token");
+        let daemon = |listen: &str, token: Option<&str>| {
+            if let Some(token) = token {
+                std::fs::write(&file, token).expect("written");
+            }
+            Daemon {
+                listen: listen.parse().expect("an address"),
+                token_file: token.map(|_| file.clone()),
+                ..Daemon::default()
+            }
+        };
+        let open = daemon("0.0.0.0:8080", None).token().expect_err("refused");
+        assert!(open.to_string().contains("token"), "{open}");
+        assert_eq!(daemon("127.0.0.1:1", None).token().expect("none"), None);
+        let word = "0123456789abcdef";
+        let kept = daemon("0.0.0.0:1", Some(&format!("{word}\n"))).token();
+        assert_eq!(kept.expect("a token"), Some(Secret::new(word)));
+        let short = daemon("0.0.0.0:1", Some("hunter2")).token();
+        let short = short.expect_err("refused").to_string();
+        assert!(!short.contains("hunter2"), "{short}");
+    }
+}

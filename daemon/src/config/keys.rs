@@ -1,0 +1,187 @@
+//! Every key of every configuration file: what it is, what it may hold, and what stands in for it. What the parser
+//! accepts and what stands here are held together by a test.
+
+/// A kind of configuration file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum File {
+    /// A unit and the steps that it is driven with.
+    Unit,
+    /// A rack: the files of several units, and the daemon that keeps them.
+    Rack,
+    /// The proxy.
+    Proxy,
+}
+
+impl File {
+    /// All kinds, in the order in which they are explained.
+    pub const ALL: [File; 3] = [File::Unit, File::Rack, File::Proxy];
+
+    /// Name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            File::Unit => "unit",
+            File::Rack => "rack",
+            File::Proxy => "proxy",
+        }
+    }
+
+    /// Its keys.
+    pub fn keys(self) -> impl Iterator<Item = &'static Key> {
+        super::keys_table::KEYS
+            .iter()
+            .filter(move |key| key.file == self)
+    }
+
+    /// The key at `path`.
+    pub fn key(self, path: &str) -> Option<&'static Key> {
+        self.keys().find(|key| key.path == path)
+    }
+
+    /// The keys directly in the section `section`; the empty one is the file itself.
+    pub fn section(self, section: &str) -> impl Iterator<Item = &'static Key> {
+        self.keys().filter(move |key| key.section() == section)
+    }
+}
+
+/// What a key may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// Any text.
+    Text,
+    /// A path.
+    Path,
+    /// An IP address and a port.
+    Address,
+    /// A number.
+    Number,
+    /// A whole number.
+    Whole,
+    /// `true` or `false`.
+    Switch,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A list of texts.
+    Texts,
+    /// A section.
+    Section,
+    /// A section that may stand several times, as `[[...]]`.
+    Sections,
+}
+
+impl Holds {
+    /// In words.
+    pub fn words(self) -> String {
+        match self {
+            Holds::Text => "text".into(),
+            Holds::Path => "a path".into(),
+            Holds::Address => "an address, such as \"127.0.0.1:3333\"".into(),
+            Holds::Number => "a number".into(),
+            Holds::Whole => "a whole number".into(),
+            Holds::Switch => "true or false".into(),
+            Holds::Choice(words) => {
+                let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                quoted.join(" or ")
+            }
+            Holds::Texts => "a list of texts".into(),
+            Holds::Section => "a section".into(),
+            Holds::Sections => "a section that may be repeated".into(),
+        }
+    }
+}
+
+/// What stands in for a key that is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Nothing: it must be there, if its section is.
+    Required,
+    /// Nothing, and that means what this says.
+    Means(&'static str),
+    /// This value.
+    Value(&'static str),
+}
+
+/// A key.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// In which file.
+    pub file: File,
+    /// Its sections and its name, with dots between them.
+    pub path: &'static str,
+    /// What it may hold.
+    pub holds: Holds,
+    /// What stands in for it.
+    pub missing: Missing,
+    /// What it is for.
+    pub doc: &'static str,
+}
+
+impl Key {
+    /// The section that it is in; the empty one is the file itself.
+    pub fn section(&self) -> &'static str {
+        self.path
+            .rsplit_once('.')
+            .map_or("", |(section, _)| section)
+    }
+
+    /// Its name in the section.
+    pub fn name(&self) -> &'static str {
+        self.path
+            .rsplit_once('.')
+            .map_or(self.path, |(_, name)| name)
+    }
+
+    /// The environment variable that overrides it, if one can: single values of the daemon and of the proxy.
+    pub fn variable(&self) -> Option<String> {
+        let single = !matches!(self.holds, Holds::Texts | Holds::Section | Holds::Sections);
+        let overridden = match self.file {
+            File::Unit => false,
+            File::Rack => self.section() == "daemon",
+            File::Proxy => matches!(self.section(), "proxy" | "units"),
+        };
+        (single && overridden).then(|| {
+            let path = self.path.replace('.', "__").to_uppercase();
+            format!("{}{path}", super::overrides::PREFIX)
+        })
+    }
+}
+
+/// Of `known`, what was probably meant by `written`: the nearest by edits, if it is near enough.
+pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |word: &str| strsim::damerau_levenshtein(&written.to_lowercase(), word);
+    known
+        .into_iter()
+        .map(|word| (distance(word), word))
+        .filter(|(edits, word)| *edits <= (word.len() / 3).max(1) || word.starts_with(written))
+        .min()
+        .map(|(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_meant_is_near() {
+        let known = ["hold_seconds", "shares", "timeout_seconds"];
+        assert_eq!(nearest("hold_second", known), Some("hold_seconds"));
+        assert_eq!(nearest("sahres", known), Some("shares"));
+        assert_eq!(nearest("colour", known), None);
+    }
+
+    #[test]
+    fn no_key_stands_twice_and_every_section_is_a_key() {
+        for file in File::ALL {
+            let all: Vec<&Key> = file.keys().collect();
+            for (i, key) in all.iter().enumerate() {
+                let again = all[..i].iter().any(|other| other.path == key.path);
+                assert!(!again, "{}", key.path);
+                assert!(key.doc.ends_with('.'), "{}", key.path);
+                let section = key.section();
+                assert!(
+                    section.is_empty() || file.key(section).is_some(),
+                    "{section}"
+                );
+            }
+        }
+    }
+}

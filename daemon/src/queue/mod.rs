@@ -1,0 +1,127 @@
+//! Experiments that wait for their unit, and survive the daemon: `thermine queue`.
+//!
+//! - [`store`]: the jobs, in one SQLite file in the data folder;
+//! - [`work`]: what a job's command asks for, and its carrying out.
+
+pub mod store;
+pub mod work;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use comfy_table::Table;
+
+pub use self::store::{Entry, Queue, QueueError};
+use crate::config::overrides::Overrides;
+use crate::config::rack::Rack;
+use crate::report::table::table;
+
+/// Name of the queue's file in the data folder.
+pub const FILE: &str = "queue.sqlite";
+
+/// `thermine queue`.
+#[derive(Debug, Args)]
+pub struct Queued {
+    /// The configuration that the daemon runs with, for its data folder.
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do with the queue.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add an experiment, which begins when its unit is free and it is due.
+    Add {
+        /// Unit that it is for, by its name in the configuration; not needed to verify a capture.
+        #[arg(short, long, value_name = "NAME")]
+        unit: Option<String>,
+        /// When it is due, such as 2026-01-31T22:00:00Z [default: at once].
+        #[arg(long, value_name = "TIME")]
+        due: Option<jiff::Timestamp>,
+        /// The command, as it would be given to the program: `train narma10 --seed 2`, `sweep ...`,
+        /// `capture record ...`, `capture verify FILE`.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Show the experiments that run, wait or have lately ended.
+    List {
+        /// Print JSON instead of a table, one line a job.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take an experiment out; one that runs is ended, and its unit left safe.
+    Cancel {
+        /// Its number.
+        id: u64,
+    },
+}
+
+/// Runs the subcommand, on the queue's file: the daemon looks at it every second.
+#[expect(clippy::print_stdout, reason = "its output is what it is for")]
+pub(crate) fn run(args: Queued) -> Result<()> {
+    let overrides = Overrides::from_environment()?;
+    let rack = match &args.config {
+        Some(path) => Rack::load(path, &overrides)?,
+        None => Rack::newcomer(&overrides)?,
+    };
+    let queue = Queue::open(&rack.daemon.data)?;
+    match args.command {
+        Command::Add { unit, due, command } => {
+            let text = shlex::try_join(command.iter().map(String::as_str))
+                .context("the command holds a byte that no argument can")?;
+            let names: Vec<&str> = rack
+                .units
+                .iter()
+                .map(|unit| unit.unit.name.as_str())
+                .collect();
+            let due_ms = due.map(|due| u64::try_from(due.as_millisecond()).unwrap_or(0));
+            let id = queue.add(
+                &names,
+                &text,
+                unit.as_deref(),
+                due_ms,
+                crate::run::wall::now_ms(),
+            )?;
+            println!("{id}");
+        }
+        Command::List { json } => {
+            let all = queue.list()?;
+            if json {
+                for entry in &all {
+                    println!("{}", serde_json::to_string(&entry.job)?);
+                }
+            } else {
+                println!("{}", render(&all));
+            }
+        }
+        Command::Cancel { id } => println!("{}", queue.cancel(id)?),
+    }
+    Ok(())
+}
+
+fn render(all: &[Entry]) -> Table {
+    let mut rows = table(
+        &[
+            "id", "unit", "command", "progress", "attempts", "due", "outcome",
+        ],
+        &[0, 4],
+    );
+    for Entry { job, attempts, .. } in all {
+        let due = job.due_ms.and_then(|due| i64::try_from(due).ok());
+        let due = due.and_then(|due| jiff::Timestamp::from_millisecond(due).ok());
+        rows.add_row([
+            job.id.to_string(),
+            job.unit.clone(),
+            job.command.clone(),
+            format!("{:?}", job.progress).to_lowercase(),
+            attempts.to_string(),
+            due.map_or_else(|| "at once".into(), |due| due.to_string()),
+            job.outcome.clone().unwrap_or_default(),
+        ]);
+    }
+    rows
+}

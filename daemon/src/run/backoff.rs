@@ -1,0 +1,67 @@
+//! How long to wait before a lost unit is tried again.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use thermine_drivers::seed::{self, Rng};
+
+/// The first wait, and the longest, in wall time.
+const FIRST: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_secs(60);
+/// Steps after which a unit counts as having come back for good.
+const STEADY: u32 = 10;
+
+/// Waits that double, each drawn between half and all of its length, so that the units of a room do not come back in
+/// the same instant.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    next: Duration,
+    steps: u32,
+    rng: Rng,
+}
+
+impl Backoff {
+    pub(super) fn new(seed: u64) -> Backoff {
+        Backoff {
+            next: FIRST,
+            steps: 0,
+            rng: seed::stream(seed, "back-off"),
+        }
+    }
+
+    /// The unit has done a step.
+    pub(super) fn step(&mut self) {
+        self.steps += 1;
+        if self.steps >= STEADY {
+            self.next = FIRST;
+        }
+    }
+
+    /// The next wait.
+    pub(super) fn next(&mut self) -> Duration {
+        self.steps = 0;
+        let wait = self.next;
+        self.next = (2 * wait).min(LONGEST);
+        wait.mul_f64(self.rng.random_range(0.5..=1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_minute_and_begin_anew_after_ten_steps() {
+        let mut backoff = Backoff::new(1);
+        let mut longest = FIRST;
+        for _ in 0..20 {
+            let wait = backoff.next();
+            assert!(wait <= longest && wait >= longest / 2, "{wait:?}");
+            longest = (2 * longest).min(LONGEST);
+        }
+        for _ in 0..STEADY {
+            backoff.step();
+        }
+        assert!(backoff.next() <= FIRST);
+    }
+}

@@ -1,0 +1,401 @@
+//! One task for each driven unit: it drives the unit live, lends it to experiments, and gets it back when it is lost.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use thermine_drivers::clock::Clock;
+use thermine_drivers::interlock::Hazard;
+use thermine_drivers::substrate::Substrate;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::gauge::Gauge;
+use super::learner::Learner;
+use super::lent::{Lent, begun, carry_out, entered};
+use super::publish::Publisher;
+use super::tap;
+use crate::config::daemon::{Daemon, Live as Task};
+use crate::config::{Config, Step};
+use crate::live::Live;
+use crate::live::snapshot::Health;
+use crate::predict::Readout;
+use crate::queue::Queue;
+use crate::queue::store::End;
+use crate::rig::{Driven, Rig, Unit};
+
+/// Wall time that a unit is given to have its last shares acknowledged, and then to confirm that it is safe.
+const PARTING: Duration = Duration::from_secs(10);
+/// Wall time that an experiment is given to end when it is stopped.
+const ENDING: Duration = Duration::from_secs(20);
+/// Wall time between two looks at how the live task does.
+const SCORING: Duration = Duration::from_secs(5);
+/// Wall time between two sights of target and prediction.
+const SHOWING: Duration = Duration::from_millis(250);
+
+/// What every keeper works with.
+#[derive(Debug, Clone)]
+pub(super) struct House {
+    pub(super) live: Live,
+    pub(super) queue: Queue,
+    pub(super) base: Arc<Rig>,
+    pub(super) daemon: Daemon,
+    /// Whether simulated units that name no speed run in virtual time, for tests of a long time.
+    pub(super) is_virtual: bool,
+}
+
+impl House {
+    /// The clock of a unit; `None` for the wall's.
+    pub(super) fn clock(&self, config: &Config) -> Option<Clock> {
+        let simulated = config.unit.simulated.as_ref()?;
+        match simulated.speed {
+            None if self.is_virtual => Some(Clock::virtual_time()),
+            speed => Some(Clock::scaled(speed.unwrap_or(self.daemon.speed))),
+        }
+    }
+
+    /// A rig for a unit.
+    pub(super) fn rig(&self, config: &Config) -> Rig {
+        match self.clock(config) {
+            None => self.base.beside(),
+            Some(clock) => self.base.apart(clock),
+        }
+    }
+}
+
+/// What a keeper's task is about.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    house: House,
+    config: Config,
+    seed: u64,
+    trained: Option<PathBuf>,
+    gauge: Arc<Mutex<Gauge>>,
+    learner: Option<Learner>,
+    backoff: Backoff,
+    jobs: mpsc::Receiver<Lent>,
+    stop: CancellationToken,
+    sessions: u64,
+}
+
+/// Why a unit is no longer driven.
+enum Parting {
+    Stopped,
+    Lent(Box<Lent>),
+}
+
+impl Keeper {
+    pub(super) fn new(
+        house: House,
+        config: Config,
+        seed: u64,
+        trained: Option<PathBuf>,
+        jobs: mpsc::Receiver<Lent>,
+        stop: CancellationToken,
+    ) -> Keeper {
+        Keeper {
+            gauge: Arc::new(Mutex::new(Gauge::new(config.unit.model))),
+            backoff: Backoff::new(seed),
+            house,
+            config,
+            seed,
+            trained,
+            learner: None,
+            jobs,
+            stop,
+            sessions: 0,
+        }
+    }
+
+    fn name(&self) -> &str {
+        &self.config.unit.name
+    }
+
+    /// Keeps the unit until it is stopped.
+    pub(super) async fn keep(mut self) {
+        loop {
+            match self.stay().await {
+                Ok(Parting::Stopped) => return,
+                Ok(Parting::Lent(lent)) => self.lend(*lent).await,
+                Err(error) => {
+                    self.lost(Health::Lost, &format!("{error:#}"));
+                    if !self.wait().await {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Brings the unit in, works with it, and leaves it safe.
+    async fn stay(&mut self) -> Result<Parting> {
+        if self.stop.is_cancelled() {
+            return Ok(Parting::Stopped);
+        }
+        let mut rig = self.house.rig(&self.config);
+        let mut unit = rig.attach(&self.config, self.seed).await?;
+        let why = match self.house.daemon.live {
+            Task::Narma10 => self.work(&mut unit, rig.clock()).await,
+            Task::Off => self.watch(&unit, rig.clock()).await,
+        };
+        self.gauge().end();
+        unit.hang_up().await;
+        if !matches!(tokio::time::timeout(PARTING, unit.end()).await, Ok(true)) {
+            tracing::warn!(
+                unit = self.name(),
+                "has NOT confirmed its safe operating point: look after it"
+            );
+        }
+        // What hangs on the rig ends with it even if it is not waited for.
+        let _ = tokio::time::timeout(PARTING, rig.close()).await;
+        why
+    }
+
+    /// Reads the unit, and gives it no work.
+    async fn watch(&mut self, unit: &Unit, clock: &Clock) -> Result<Parting> {
+        self.activity("watched, without work");
+        let _publisher = Publisher {
+            gauge: None,
+            ..self.publisher(unit, clock)
+        }
+        .start();
+        tokio::select! {
+            () = self.stop.cancelled() => Ok(Parting::Stopped),
+            lent = self.jobs.recv() => Ok(lent.map_or(Parting::Stopped, |lent| Parting::Lent(Box::new(lent)))),
+        }
+    }
+
+    /// Drives the unit live, again and again while it can be had.
+    async fn work(&mut self, unit: &mut Unit, clock: &Clock) -> Result<Parting> {
+        loop {
+            let publisher = self.publisher(unit, clock).start();
+            let ready = {
+                let stop = self.stop.clone();
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return Ok(Parting::Stopped),
+                    ready = unit.ready() => ready,
+                }
+            };
+            drop(publisher);
+            let driven = match ready {
+                Ok(remarks) => {
+                    for remark in remarks {
+                        tracing::info!(unit = self.name(), %remark, "not as asked");
+                    }
+                    let _publisher = self.publisher(unit, clock).start();
+                    self.drive(unit, clock).await
+                }
+                Err(error) => Err(error),
+            };
+            let error = match driven {
+                Ok(parting) => return Ok(parting),
+                Err(error) => error,
+            };
+            self.gauge().end();
+            let health = match unit.withheld().map(|cause| cause.hazard) {
+                None | Some(Hazard::Unread | Hazard::Stale { .. }) => Health::Lost,
+                Some(_) => Health::Tripped,
+            };
+            self.lost(health, &format!("{error:#}"));
+            self.sessions += 1;
+            let again = self.seed.wrapping_add(self.sessions.wrapping_mul(1 << 32));
+            if !unit.abandon(again) {
+                return Err(error);
+            }
+            // Its interlock and its readings go on meanwhile.
+            if !self.wait().await {
+                return Ok(Parting::Stopped);
+            }
+        }
+    }
+
+    /// Drives the unit, which is ready, with the live task.
+    async fn drive(&mut self, unit: &mut Unit, clock: &Clock) -> Result<Parting> {
+        let mut learner = self.learner(unit)?;
+        let (recorder, tap) = tap::open(self.gauge.clone(), &self.house.live, self.name());
+        let mut driven = unit.drive(learner.encoding().discipline, recorder)?;
+        self.gauge().begin(clock.now());
+        self.activity(&learner.activity());
+        self.house.live.change(self.name(), |unit| {
+            unit.health = Health::Well;
+            unit.why = None;
+        });
+        let parting = self.steps(&mut driven, &mut learner).await;
+        self.learner = Some(learner);
+        let parting = parting?;
+        // Every share so far is acknowledged.
+        match tokio::time::timeout(PARTING, unit.release(driven)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::info!(unit = self.name(), %error, "left before it was released")
+            }
+            Err(_) => tracing::info!(unit = self.name(), "did not take its last answers"),
+        }
+        // What it has recorded is counted before the numbers are read again.
+        let _ = tokio::time::timeout(PARTING, tap).await;
+        Ok(parting)
+    }
+
+    async fn steps(&mut self, driven: &mut Driven, learner: &mut Learner) -> Result<Parting> {
+        let stop = self.stop.clone();
+        let (mut shown, mut scored) = (None, None);
+        let due =
+            |last: Option<tokio::time::Instant>, every| last.is_none_or(|at| at.elapsed() >= every);
+        loop {
+            if let Ok(lent) = self.jobs.try_recv() {
+                return Ok(Parting::Lent(Box::new(lent)));
+            }
+            let mut seen = Vec::new();
+            for drive in learner.drives() {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return Ok(Parting::Stopped),
+                    step = driven.step(&drive) => seen.push(step?),
+                }
+            }
+            self.backoff.step();
+            learner.learn(&seen)?;
+            if due(shown, SHOWING) {
+                shown = Some(tokio::time::Instant::now());
+                let mut learning = learner.shown();
+                let scores = if due(scored, SCORING) {
+                    scored = shown;
+                    learner.scores()
+                } else {
+                    None
+                };
+                self.house.live.change(self.name(), |unit| {
+                    let before = unit.learning.take();
+                    let before = before.and_then(|before| before.nrmse.zip(before.control));
+                    if let Some((nrmse, control)) = scores.or(before) {
+                        learning.nrmse = Some(nrmse);
+                        learning.control = Some(control);
+                    }
+                    unit.learning = Some(learning);
+                });
+            }
+        }
+    }
+
+    /// The task as it stood when the unit was last driven, or a new one.
+    fn learner(&mut self, unit: &Unit) -> Result<Learner> {
+        if let Some(learner) = self.learner.take() {
+            return Ok(learner);
+        }
+        let trained = match &self.trained {
+            None => None,
+            Some(file) => {
+                let readout = Readout::load(file)?;
+                readout.check_provenance(unit.provenance())?;
+                Some(readout)
+            }
+        };
+        let learner = Learner::new(unit.model, &self.step(), self.seed, trained);
+        let whose = || match &self.trained {
+            Some(file) => format!("readout.file {}", file.display()),
+            None => "the live task".into(),
+        };
+        learner.with_context(whose)
+    }
+
+    /// A live step.
+    fn step(&self) -> Step {
+        let mut step = self.config.step.clone();
+        if let Some(seconds) = self.house.daemon.step_seconds {
+            step.hold_seconds = seconds;
+            step.timeout_seconds = step.timeout_seconds.max(2.0 * seconds);
+        }
+        step
+    }
+
+    /// Carries a job out on the unit, which is at nobody's hands.
+    async fn lend(&mut self, lent: Lent) {
+        let id = lent.entry.job.id;
+        if !begun(self.house.queue.clone(), id).await {
+            return;
+        }
+        let folder = lent.folder(&self.house.daemon.data);
+        let Lent { entry, progress } = lent;
+        let command = entry.job.command;
+        self.activity(&format!("job {id}: {command}"));
+        self.house.live.change(self.name(), |unit| {
+            unit.health = Health::Well;
+            unit.why = None;
+            unit.hash_rate_ghs = None;
+        });
+        let progress = progress.on(self.house.base.clone());
+        let config = Some(self.config.clone());
+        let carried = carry_out(command, config, folder, progress.clone());
+        let mut carried = std::pin::pin!(carried);
+        let ended = tokio::select! {
+            ended = &mut carried => Some(ended),
+            () = self.stop.cancelled() => None,
+        };
+        let end = match ended {
+            Some(Ok(outcome)) => {
+                let found = outcome.found.clone();
+                self.house.live.change(self.name(), |unit| {
+                    unit.verdict = found.verdict.or(unit.verdict.take());
+                    unit.tpf = found.filter.or(unit.tpf.take());
+                });
+                End::Done(
+                    outcome.folder.display().to_string(),
+                    Box::new(outcome.found),
+                )
+            }
+            Some(Err(_)) if progress.is_stopped() => End::Cancelled,
+            Some(Err(error)) => End::Failed(format!("{error:#}")),
+            None => {
+                progress.stop();
+                // Whether it ends well or not, it is to be begun anew.
+                let _ = tokio::time::timeout(ENDING, &mut carried).await;
+                End::Interrupted
+            }
+        };
+        entered(self.house.queue.clone(), id, end).await;
+    }
+
+    fn gauge(&self) -> std::sync::MutexGuard<'_, Gauge> {
+        self.gauge.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publisher(&self, unit: &Unit, clock: &Clock) -> Publisher {
+        Publisher {
+            live: self.house.live.clone(),
+            name: self.name().to_string(),
+            model: self.config.unit.model,
+            latest: unit.latest.clone(),
+            gauge: Some(self.gauge.clone()),
+            clock: clock.clone(),
+            seed: self.seed,
+        }
+    }
+
+    fn activity(&self, what: &str) {
+        self.house
+            .live
+            .change(self.name(), |unit| unit.activity = what.to_string());
+    }
+
+    fn lost(&self, health: Health, why: &str) {
+        tracing::warn!(unit = self.name(), why, "lost");
+        self.house.live.change(self.name(), |unit| {
+            unit.health = health;
+            unit.why = Some(why.to_string());
+            unit.activity = "waited for".into();
+            unit.hash_rate_ghs = None;
+        });
+    }
+
+    /// Waits before the next attempt. Returns whether there is to be one.
+    async fn wait(&mut self) -> bool {
+        let wait = self.backoff.next();
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep(wait) => true,
+        }
+    }
+}

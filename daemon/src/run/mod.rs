@@ -1,0 +1,148 @@
+//! `thermine run`: all units of a rack, kept for as long as they are wanted.
+//!
+//! - [`daemon`]: everything from start to stop, reload (`changes`) and queue;
+//! - `keeper`: a driven unit; `attendant`: one that mines through the proxy; `backoff`: until they are tried again;
+//! - `lent`: a job in a keeper's hands; `seam`: the web server's requests;
+//! - `learner`: the live task; `tap`, `gauge`, `publish`: what is told of a unit.
+
+mod attendant;
+mod backoff;
+mod changes;
+pub mod daemon;
+mod gauge;
+mod keeper;
+mod learner;
+mod lent;
+mod publish;
+mod seam;
+mod tap;
+pub(crate) mod wall;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+pub use self::daemon::Daemon;
+use self::seam::Web;
+use crate::config::overrides::Overrides;
+use crate::config::rack::Rack;
+
+/// Wall time between two looks at the queue.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// `thermine run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// A rack's configuration, as `configs/rack.toml`, or a unit's; without it, one simulated S9.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Runs the subcommand until it is asked to end.
+pub(crate) fn run(args: &Run) -> Result<()> {
+    let rack = read(args.config.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(serve(rack, args.config.as_deref()));
+    // Tasks that hold sockets are not waited for for ever.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    done
+}
+
+fn read(config: Option<&Path>) -> Result<Rack> {
+    let overrides = Overrides::from_environment()?;
+    Ok(match config {
+        Some(path) => Rack::load(path, &overrides)?,
+        None => Rack::newcomer(&overrides)?,
+    })
+}
+
+/// What asks the program for something.
+struct Signals {
+    interrupted: Signal,
+    terminated: Signal,
+    hung_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals> {
+        let wait =
+            |kind, name: &str| signal(kind).with_context(|| format!("cannot wait for {name}"));
+        Ok(Signals {
+            interrupted: wait(SignalKind::interrupt(), "SIGINT")?,
+            terminated: wait(SignalKind::terminate(), "SIGTERM")?,
+            hung_up: wait(SignalKind::hangup(), "SIGHUP")?,
+        })
+    }
+}
+
+async fn serve(rack: Rack, path: Option<&Path>) -> Result<()> {
+    // Before anything is begun, so that none is missed.
+    let mut signals = Signals::new()?;
+    let opening = (rack.daemon.token()?, rack.daemon.hosts.clone());
+    let asked = rack.daemon.listen;
+    let listener = TcpListener::bind(asked).await.with_context(|| {
+        format!("cannot listen on {asked} (daemon.listen): is another program using it? Name another address there, or in THERMINE_DAEMON__LISTEN")
+    })?;
+    let address = listener.local_addr()?;
+    let mut daemon = Daemon::start(rack, false).await?;
+    let shutdown = CancellationToken::new();
+    let mut web = Web::serve(listener, daemon.live().clone(), opening, shutdown.clone());
+    say(&format!("live at http://{address}/; ends with Ctrl-C"));
+    let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut complaint = String::new();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                let said = daemon.tick().await.err().map(|error| error.to_string()).unwrap_or_default();
+                // Once, and not twice a second.
+                if !said.is_empty() && said != complaint {
+                    tracing::error!("{said}");
+                }
+                complaint = said;
+            }
+            Some(command) = web.next() => web.answer(command, &daemon).await,
+            _ = signals.interrupted.recv() => break,
+            _ = signals.terminated.recv() => break,
+            _ = signals.hung_up.recv() => reload(&mut daemon, path).await,
+            () = daemon.proxy_failed() => {
+                shutdown.cancel();
+                let _ = daemon.stop().await;
+                anyhow::bail!("the proxy has stopped, as its share journal could not be written: see the log");
+            }
+        }
+    }
+    say("ending: units are being left safe");
+    shutdown.cancel();
+    let stopped = daemon.stop().await;
+    web.ended().await;
+    stopped
+}
+
+/// Reads the configuration again, and takes it over if it can be used.
+async fn reload(daemon: &mut Daemon, path: Option<&Path>) {
+    let rack = match read(path) {
+        Ok(rack) => rack,
+        Err(error) => {
+            say(&format!("reload: nothing is changed: {error:#}"));
+            return;
+        }
+    };
+    match daemon.apply(rack).await {
+        Ok(changes) => say(&format!("reload: {changes}")),
+        Err(error) => say(&format!("reload: nothing is changed: {error:#}")),
+    }
+}
+
+/// Prints. A rack does not stop because nobody takes the output any more.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

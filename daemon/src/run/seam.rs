@@ -1,0 +1,93 @@
+//! The web server, and what its clients ask for.
+
+use anyhow::Result;
+use thermine_drivers::clock::Clock;
+use thermine_drivers::secret::Secret;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Daemon, wall};
+use crate::live::Live;
+use crate::web;
+use crate::web::Command;
+
+/// Requests that may wait.
+const COMMANDS: usize = 32;
+
+/// The server as the daemon has it.
+#[derive(Debug)]
+pub(super) struct Web {
+    commands: mpsc::Receiver<Command>,
+    task: JoinHandle<Result<()>>,
+}
+
+impl Web {
+    /// Serves on `listener` until `shutdown`.
+    pub(super) fn serve(
+        listener: TcpListener,
+        live: Live,
+        (token, hosts): (Option<Secret>, Vec<String>),
+        shutdown: CancellationToken,
+    ) -> Web {
+        let (sender, commands) = mpsc::channel(COMMANDS);
+        let settings = web::Settings {
+            token,
+            hosts,
+            clock: Clock::real(),
+        };
+        let task = tokio::spawn(web::serve(listener, live, settings, sender, shutdown));
+        Web { commands, task }
+    }
+
+    /// The next request; `None` when the server has ended.
+    pub(super) async fn next(&mut self) -> Option<Command> {
+        self.commands.recv().await
+    }
+
+    /// Does what is asked, and answers.
+    pub(super) async fn answer(&self, command: Command, daemon: &Daemon) {
+        let queue = daemon.queue().clone();
+        match command {
+            Command::Submit {
+                command,
+                unit,
+                due_ms,
+                reply,
+            } => {
+                let units: Vec<String> = daemon.driven().into_iter().map(str::to_string).collect();
+                let added = tokio::task::spawn_blocking(move || {
+                    let units: Vec<&str> = units.iter().map(String::as_str).collect();
+                    let unit = Some(unit.as_str()).filter(|unit| !unit.is_empty());
+                    let added = queue.add(&units, &command, unit, due_ms, wall::now_ms());
+                    added.map_err(|error| error.to_string())
+                });
+                // Who asked may have gone.
+                let _ = reply.send(added.await.unwrap_or_else(|error| Err(error.to_string())));
+            }
+            Command::Cancel { id, reply } => {
+                let cancelled = tokio::task::spawn_blocking(move || {
+                    queue
+                        .cancel(id)
+                        .map(drop)
+                        .map_err(|error| error.to_string())
+                });
+                let _ = reply.send(
+                    cancelled
+                        .await
+                        .unwrap_or_else(|error| Err(error.to_string())),
+                );
+            }
+        }
+    }
+
+    /// Waits until the server has ended, which it was asked to.
+    pub(super) async fn ended(self) {
+        match self.task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!("the web server has failed: {error:#}"),
+            Err(error) => tracing::error!(%error, "the web server has failed"),
+        }
+    }
+}

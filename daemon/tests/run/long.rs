@@ -1,0 +1,135 @@
+//! A mixed rack over a long time of its own: memory stays flat and no task is left behind.
+
+use std::time::{Duration, Instant};
+
+use thermine::config::Config;
+use thermine::config::daemon::Daemon as Settings;
+use thermine::config::rack::Rack;
+use thermine::run::Daemon;
+use thermine_drivers::units::Model;
+
+/// Resident memory of this process, in bytes.
+fn memory() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("a Linux");
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
+    pages.expect("a number") * 4096
+}
+
+/// Runs a rack of one unit of each network model in virtual time until each has done so many steps of 7 s.
+async fn run(steps: u64, patience: Duration) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let models = [
+        Model::AntminerS9,
+        Model::LuckyMinerLv06,
+        Model::GoldshellLbBox,
+    ];
+    let rack = Rack {
+        units: models
+            .into_iter()
+            .map(|model| Config::simulated(model).expect("the default"))
+            .collect(),
+        daemon: Settings {
+            data: dir.path().to_path_buf(),
+            step_seconds: Some(7.0),
+            ..Settings::default()
+        },
+        ..Rack::default()
+    };
+    let mut daemon = Daemon::start(rack, true).await.expect("started");
+    let mut shares = daemon.live().shares();
+    let (mut streamed, mut missed) = (0u64, 0u64);
+    let began = Instant::now();
+    let mut early = None;
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
+    loop {
+        tokio::select! {
+            _ = looks.tick() => {}
+            share = shares.recv() => match share {
+                Ok(share) => {
+                    streamed += u64::from(share.verdict == "accepted");
+                    continue;
+                }
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(n)) => missed += n,
+                Err(error) => panic!("{error}"),
+            },
+        }
+        daemon.tick().await.expect("a queue");
+        let least = daemon.live().with(|all| {
+            let steps = all
+                .units
+                .iter()
+                .map(|unit| unit.learning.as_ref().map_or(0, |l| l.step));
+            steps.min().unwrap_or(0)
+        });
+        let tasks = tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks();
+        if early.is_none() && least > steps / 4 {
+            early = Some((memory(), tasks));
+        }
+        if least >= steps {
+            let (memory_then, tasks_then) = early.expect("a quarter came before");
+            let memory = memory();
+            assert!(
+                memory < memory_then + (16 << 20),
+                "{memory_then} to {memory} bytes"
+            );
+            // What the units' interfaces answer at this moment comes and goes.
+            assert!(tasks <= tasks_then + 10, "{tasks_then} to {tasks} tasks");
+            break;
+        }
+        let all = daemon.live().snapshot();
+        assert!(
+            began.elapsed() < patience,
+            "{least} of {steps} steps: {:?}",
+            all.units
+        );
+    }
+    let all = daemon.live().snapshot();
+    for unit in &all.units {
+        assert!(
+            unit.shares.accepted > 0 && unit.shares.refused == 0,
+            "{unit:?}"
+        );
+    }
+    let live = daemon.live().clone();
+    daemon.stop().await.expect("ended");
+    // Those that came while it ended, too.
+    loop {
+        match shares.try_recv() {
+            Ok(share) => streamed += u64::from(share.verdict == "accepted"),
+            Err(tokio::sync::broadcast::error::TryRecvError::Lagged(n)) => missed += n,
+            Err(_) => break,
+        }
+    }
+    let counted: u64 = live
+        .snapshot()
+        .units
+        .iter()
+        .map(|unit| unit.shares.accepted)
+        .sum();
+    // The stream says every share, or how many were missed.
+    assert!(
+        streamed + missed >= counted,
+        "{streamed} + {missed}, counted {counted}"
+    );
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let left = tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks();
+    assert!(left <= 5, "{left} tasks are left");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_hour_of_a_mixed_rack_leaks_nothing() {
+    run(514, Duration::from_secs(180)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a day of three units' time takes some ten minutes"]
+async fn a_day_of_a_mixed_rack_leaks_nothing() {
+    run(12_343, Duration::from_secs(3600)).await;
+}

@@ -1,0 +1,189 @@
+//! The program as a child, and what it is asked over HTTP.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long anything is waited for: far longer than it takes, on a machine that is busy with other tests.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A daemon that is killed when the test ends, however it does.
+pub(crate) struct Daemon {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program in `dir`, with a port of its own for its web page.
+pub(crate) fn thermine(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_thermine"));
+    command
+        .current_dir(dir)
+        .env("THERMINE_DAEMON__LISTEN", "127.0.0.1:0");
+    command
+}
+
+impl Daemon {
+    /// Starts it in `dir`, and waits until it says where it listens.
+    pub(crate) fn start(dir: &Path, args: &[&str]) -> Daemon {
+        let mut child = thermine(dir)
+            .arg("run")
+            .args(args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let out = BufReader::new(child.stdout.take().expect("its output"));
+        let said: Arc<Mutex<Vec<String>>> = Arc::default();
+        let lines = said.clone();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                lines.lock().expect("lines").push(line);
+            }
+        });
+        let mut daemon = Daemon {
+            child,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            said,
+        };
+        let line = daemon.says("live at http://", 0).1;
+        let address = line
+            .split("http://")
+            .nth(1)
+            .and_then(|rest| rest.split('/').next());
+        daemon.address = address
+            .and_then(|text| text.parse().ok())
+            .expect("an address");
+        daemon
+    }
+
+    /// Waits for a line with `text`, after the first `from`. Returns how many there are then, and the line.
+    pub(crate) fn says(&mut self, text: &str, from: usize) -> (usize, String) {
+        let began = Instant::now();
+        loop {
+            let lines = self.said.lock().expect("lines").clone();
+            let found = lines
+                .iter()
+                .enumerate()
+                .skip(from)
+                .find(|(_, line)| line.contains(text));
+            if let Some((at, line)) = found {
+                return (at + 1, line.clone());
+            }
+            let ended = self.child.try_wait().expect("a child");
+            assert!(
+                ended.is_none(),
+                "it has ended before it said {text}: {lines:?}"
+            );
+            assert!(
+                began.elapsed() < PATIENCE,
+                "it does not say {text}: {lines:?}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(sent.expect("kill").success());
+    }
+
+    pub(crate) fn ends(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What it answers to a request: status and body.
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("set");
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        )
+        .expect("written");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        let status = text.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        (status.expect("a status"), body.to_string())
+    }
+
+    pub(crate) fn snapshot(&self) -> Value {
+        let (status, body) = self.ask("GET", "/api/v1/snapshot", "");
+        assert_eq!(status, 200, "{body}");
+        let json = body
+            .find('{')
+            .and_then(|from| body.rfind('}').map(|to| &body[from..=to]));
+        serde_json::from_str(json.expect("JSON")).unwrap_or_else(|error| panic!("{error}: {body}"))
+    }
+
+    pub(crate) fn unit(&self, name: &str) -> Option<Value> {
+        unit(&self.snapshot(), name)
+    }
+
+    /// Waits until the snapshot is as `is`, and returns it.
+    pub(crate) fn until(&self, what: &str, mut is: impl FnMut(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let snapshot = self.snapshot();
+            if is(&snapshot) {
+                return snapshot;
+            }
+            assert!(began.elapsed() < PATIENCE, "{what}: {snapshot:#}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// The unit of that name.
+pub(crate) fn unit(snapshot: &Value, name: &str) -> Option<Value> {
+    let units = snapshot["units"].as_array().expect("units");
+    units.iter().find(|unit| unit["name"] == name).cloned()
+}
+
+/// The examples.
+pub(crate) fn configs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs")
+}
+
+/// A copy of an example in `dir` with some of its text replaced.
+pub(crate) fn example(dir: &Path, name: &str, replace: &[(&str, &str)]) -> PathBuf {
+    let mut text = std::fs::read_to_string(configs().join(name)).expect("an example");
+    for (from, to) in replace {
+        assert!(text.contains(from), "{name} has {from}");
+        text = text.replace(from, to);
+    }
+    let path = dir.join(name);
+    std::fs::write(&path, text).expect("written");
+    path
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound")
+}
