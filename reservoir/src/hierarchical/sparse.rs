@@ -9,6 +9,9 @@ use super::levels::LIMB_BITS;
 /// Most terms that an operation forms before it gives up: a difference of two terms can have 2⁶⁴.
 pub const MOST_TERMS: usize = 1 << 24;
 
+/// Products of limbs that take no longer than one of terms; measured.
+const CLOSE: u128 = 8;
+
 /// A natural number as the exponents of its powers of two, strictly increasing: the normal form is unique. Exponents are
 /// kept relative to the lowest, so that a shift only moves that one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -188,7 +191,8 @@ impl SparseNat {
             return Ok(SparseNat::zero());
         };
         let limbs = |span: &u64| u128::from(span / LIMB_BITS + 1);
-        if limbs(a) * limbs(b) <= terms {
+        let (a, b) = (limbs(a), limbs(b));
+        if a * b <= CLOSE * terms && a + b <= MOST_TERMS as u128 {
             let dense =
                 |number: &SparseNat| HierNat::try_from(&number.clone().shift_down(number.offset));
             let product = &dense(long)? * &dense(short)?;
