@@ -4,7 +4,7 @@
 //!   file as of hardware (every commit waits for the disk), into one as of a simulation, and into a PostgreSQL server
 //!   that it starts itself, if one is installed;
 //! - `cargo bench -p thermine --bench store -- large [SHARES]`: a capture of ten million shares, written, read and
-//!   exported, each by a process whose peak memory is printed. Needs some 10 GB beside the target folder.
+//!   exported, each by a process whose peak memory is printed. Needs some 4 GB in the target folder.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
