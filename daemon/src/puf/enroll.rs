@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use thermine_drivers::pow::Difficulty;
 use thermine_reservoir::identity::promptness::latest;
-use thermine_reservoir::identity::{Population, Profile};
+use thermine_reservoir::identity::{Kind, Population, Profile};
 
 use super::challenge::{Plan, Size};
 use super::features::Features;
@@ -142,8 +142,8 @@ fn population(
                 .collect()
         })
         .collect();
-    let groups: Vec<usize> = columns.iter().map(|i| features.list[*i].group).collect();
-    let population = Population::fit(&units.unwrap_or_default(), &groups)
+    let kinds: Vec<Kind> = columns.iter().map(|i| features.list[*i].kind()).collect();
+    let population = Population::fit(&units.unwrap_or_default(), &kinds)
         .context("the simulated others make no population")?;
     Ok((columns, population))
 }
@@ -163,8 +163,9 @@ fn said(enrolled: &Enrolled, shares: u64, capture: &Path) -> String {
     );
     let _ = writeln!(
         text,
-        "covariances shrunk (Schäfer and Strimmer 2005): within units by {:.3}, between units by {:.3}",
-        population.within_lambda, population.between_lambda
+        "covariances shrunk (Schäfer and Strimmer 2005), of shares and of telemetry: within units by {}, between units by {}",
+        listed(&population.within_lambda),
+        listed(&population.between_lambda)
     );
     match enrolled.bound_s {
         Some(bound) => {
@@ -178,4 +179,12 @@ fn said(enrolled: &Enrolled, shares: u64, capture: &Path) -> String {
     }
     let _ = writeln!(text, "{}", capture.display());
     text
+}
+
+fn listed(lambdas: &[f64]) -> String {
+    let shown: Vec<String> = lambdas
+        .iter()
+        .map(|lambda| format!("{lambda:.3}"))
+        .collect();
+    shown.join(" and ")
 }

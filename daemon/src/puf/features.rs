@@ -15,6 +15,7 @@
 use thermine_drivers::sim::Params;
 use thermine_drivers::substrate::Observation;
 use thermine_drivers::unit::{Board, Telemetry};
+use thermine_reservoir::identity::Kind;
 
 use super::challenge::Plan;
 use super::response::Response;
@@ -36,6 +37,20 @@ pub(crate) struct Feature {
     pub(crate) source: Source,
     /// Features of one group are alike before anything is seen: the chips of a chain, the boards of a unit.
     pub(crate) group: usize,
+}
+
+impl Feature {
+    /// What a population is to know of it: shares and telemetry are independent parts, as what scatters in counts is
+    /// not what scatters in sensors.
+    pub(crate) fn kind(&self) -> Kind {
+        Kind {
+            group: self.group,
+            part: match self.source {
+                Source::Shares => 0,
+                Source::Telemetry => 1,
+            },
+        }
+    }
 }
 
 /// The features of every response to a plan, in order.

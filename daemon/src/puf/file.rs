@@ -159,6 +159,7 @@ mod tests {
     use super::super::challenge::tests::plan;
     use super::super::key::tests::key;
     use super::*;
+    use thermine_reservoir::identity::Kind;
 
     fn enrolled() -> Enrolled {
         let units: Vec<Vec<Vec<f64>>> = (0..6)
@@ -167,7 +168,7 @@ mod tests {
                 (0..4).map(block).collect()
             })
             .collect();
-        let population = Population::fit(&units, &[0]).expect("fitted");
+        let population = Population::fit(&units, &[Kind { group: 0, part: 0 }]).expect("fitted");
         Enrolled {
             unit: "a".into(),
             provenance: Provenance::Simulated,

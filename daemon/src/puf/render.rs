@@ -261,17 +261,49 @@ fn verdict(found: &Found) -> String {
             ),
         });
     }
-    let fooled = found
+    let rows = found.control.len();
+    let off = found
         .control
         .iter()
-        .filter(|row| row.equal_error.low > 0.5 || row.equal_error.high < 0.5);
-    said.push(match fooled.count() {
-        0 => "Units that are all alike are not told apart: their EER is 50 % within its interval."
-            .into(),
-        n => format!(
-            "The control fails: units that are all alike have an EER off 50 % in {n} of {} rows.",
-            found.control.len()
-        ),
+        .filter(|row| row.equal_error.low > 0.5 || row.equal_error.high < 0.5)
+        .count();
+    let chance = by_chance(off, rows);
+    said.push(if off == 0 {
+        "Units that are all alike are not told apart: their EER is 50 % within its interval.".into()
+    } else if chance >= 0.05 {
+        format!(
+            "Units that are all alike have an EER off 50 % in {off} of {rows} rows, as many or more of which come by chance \
+             with a probability of {chance:.2}: they are not told apart."
+        )
+    } else {
+        format!(
+            "The control fails: units that are all alike have an EER off 50 % in {off} of {rows} rows (p {chance:.3})."
+        )
     });
     said.join("\n")
+}
+
+/// Probability that `off` or more of `rows` 95 % intervals miss, if they are independent.
+fn by_chance(off: usize, rows: usize) -> f64 {
+    const MISSED: f64 = 0.05;
+    let mut below = 0.0;
+    let mut ways = 1.0;
+    for k in 0..off.min(rows) {
+        below += ways * MISSED.powi(k as i32) * (1.0 - MISSED).powi((rows - k) as i32);
+        ways *= (rows - k) as f64 / (k + 1) as f64;
+    }
+    1.0 - below
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_that_miss_by_chance() {
+        assert!((by_chance(0, 3) - 1.0).abs() < 1e-12);
+        assert!((by_chance(1, 3) - (1.0 - 0.95f64.powi(3))).abs() < 1e-12);
+        // 3 · 0.05² · 0.95 + 0.05³.
+        assert!((by_chance(2, 3) - 0.00725).abs() < 1e-12);
+    }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::identity::drift::{self, Point};
 use thermine_reservoir::identity::trials::{Rate, Resampling};
-use thermine_reservoir::identity::{Answer, Population, Profile, Score, Trials};
+use thermine_reservoir::identity::{Answer, Kind, Population, Profile, Score, Trials};
 
 use super::features::{Feature, Source};
 use super::fleet::Session;
@@ -65,7 +65,7 @@ pub(crate) fn block(values: &[Option<f64>], columns: &[usize]) -> Option<Vec<f64
 /// A fleet's features at one length, by one kind of evidence.
 pub(crate) struct Table {
     pub(crate) columns: Vec<usize>,
-    groups: Vec<usize>,
+    kinds: Vec<Kind>,
     /// Unit by unit, session by session.
     pub(crate) units: Vec<Vec<Vec<f64>>>,
 }
@@ -94,7 +94,7 @@ impl Table {
             })
             .collect();
         Table {
-            groups: columns.iter().map(|i| features[*i].group).collect(),
+            kinds: columns.iter().map(|i| features[*i].kind()).collect(),
             columns,
             units,
         }
@@ -104,7 +104,7 @@ impl Table {
     pub(crate) fn population(&self, is_in: impl Fn(usize) -> bool) -> Result<Population> {
         let chosen = self.units.iter().enumerate().filter(|(i, _)| is_in(*i));
         let units: Vec<Vec<Vec<f64>>> = chosen.map(|(_, blocks)| blocks.clone()).collect();
-        Ok(Population::fit(&units, &self.groups)?)
+        Ok(Population::fit(&units, &self.kinds)?)
     }
 }
 

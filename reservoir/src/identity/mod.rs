@@ -24,6 +24,6 @@ pub mod promptness;
 pub mod shrinkage;
 pub mod trials;
 
-pub use population::{FitError, Population};
+pub use population::{FitError, Kind, Population};
 pub use profile::{Answer, Profile};
 pub use trials::{Score, Trials};

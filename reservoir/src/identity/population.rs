@@ -1,6 +1,8 @@
 //! How units differ, and how blocks of one unit do: the two-covariance model (Brümmer and de Villiers, Odyssey,
 //! 2010, whose plainest case this is; also known as probabilistic linear discriminant analysis: Ioffe, ECCV, 2006).
 
+use std::collections::BTreeMap;
+
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
@@ -40,11 +42,22 @@ pub enum FitError {
     Decomposition,
 }
 
+/// What is known of a feature before anything is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    /// Features of one group are alike: their variances between units are pooled.
+    pub group: usize,
+    /// Features of different parts are independent.
+    pub part: usize,
+}
+
 /// A population of units of one model.
 ///
 /// *Within*: variances pooled over all units, correlations shrunk ([`Shrunk`]). *Between*: covariance of the units'
 /// means less what blocks bring in; its variances are pooled over each group of features that nothing tells apart
 /// (the chips of a board, its cores), its covariances shrunk in the same way; what is then not positive is cut off.
+/// Features of different parts (shares, telemetry) are taken to be independent, and each part is shrunk on its own: many
+/// counts that hang together in nothing would otherwise shrink away how the temperatures of a unit do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Population {
     /// Units that it was fitted to.
@@ -57,19 +70,19 @@ pub struct Population {
     basis: Vec<f64>,
     /// Variance between units of each component, where that within a unit is 1; in falling order.
     pub between: Vec<f64>,
-    /// Shrinkage of the correlations within units.
-    pub within_lambda: f64,
-    /// Shrinkage of the covariances between units.
-    pub between_lambda: f64,
+    /// Shrinkage of the correlations within units, of each part.
+    pub within_lambda: Vec<f64>,
+    /// Shrinkage of the covariances between units, of each part.
+    pub between_lambda: Vec<f64>,
 }
 
 impl Population {
-    /// Fits `units`, each of blocks of features; `groups` says of each feature which it is alike to.
+    /// Fits `units`, each of blocks of features, one for each of `kinds`.
     ///
     /// # Errors
     /// If there is too little to fit.
-    pub fn fit(units: &[Vec<Vec<f64>>], groups: &[usize]) -> Result<Population, FitError> {
-        check(units, groups.len())?;
+    pub fn fit(units: &[Vec<Vec<f64>>], kinds: &[Kind]) -> Result<Population, FitError> {
+        check(units, kinds.len())?;
         let means: Vec<Vec<f64>> = units.iter().map(|blocks| mean(blocks)).collect();
         let centre = mean(&means);
         let blocks: usize = units.iter().map(Vec::len).sum();
@@ -77,7 +90,7 @@ impl Population {
         // Of units with different numbers of blocks, the mean of what a unit's mean still scatters.
         let per_mean = units.iter().map(|b| 1.0 / b.len() as f64).sum::<f64>() / units.len() as f64;
 
-        let mut variance = vec![0.0; groups.len()];
+        let mut variance = vec![0.0; kinds.len()];
         for (blocks, mean) in units.iter().zip(&means) {
             for block in blocks {
                 for ((sum, x), m) in variance.iter_mut().zip(block).zip(mean) {
@@ -85,7 +98,7 @@ impl Population {
                 }
             }
         }
-        let kept: Vec<usize> = (0..groups.len())
+        let kept: Vec<usize> = (0..kinds.len())
             .filter(|i| variance[*i] > 1e-24 * (1.0 + centre[*i] * centre[*i]))
             .collect();
         if kept.is_empty() {
@@ -102,19 +115,18 @@ impl Population {
                 residuals[(row, column)] = (block[i] - mean[i]) / sd;
             }
         }
-        let within = Shrunk::of(&residuals);
+        let own: Vec<Kind> = kept.iter().map(|i| kinds[*i]).collect();
+        let (within, within_lambda) = by_part(&residuals, &own);
         let centred = DMatrix::from_fn(units.len(), p, |unit, column| {
             (means[unit][kept[column]] - centre[kept[column]]) / sd[column]
         });
-        let own: Vec<usize> = kept.iter().map(|i| groups[*i]).collect();
-        let (between, between_lambda) = between(&centred, &own, &within.correlation, per_mean);
-        let (between, components) =
-            canonical(&within.correlation, &between).ok_or(FitError::Decomposition)?;
+        let (between, between_lambda) = between(&centred, &own, &within, per_mean);
+        let (between, components) = canonical(&within, &between).ok_or(FitError::Decomposition)?;
 
-        let mut basis = vec![0.0; between.len() * groups.len()];
+        let mut basis = vec![0.0; between.len() * kinds.len()];
         for (row, component) in components.row_iter().enumerate() {
             for (column, &i) in kept.iter().enumerate() {
-                basis[row * groups.len() + i] = component[column] / sd[column];
+                basis[row * kinds.len() + i] = component[column] / sd[column];
             }
         }
         Ok(Population {
@@ -123,7 +135,7 @@ impl Population {
             mean: centre,
             basis,
             between,
-            within_lambda: within.lambda,
+            within_lambda,
             between_lambda,
         })
     }
@@ -181,47 +193,77 @@ pub(super) fn mean(blocks: &[Vec<f64>]) -> Vec<f64> {
     sum.iter().map(|x| x / blocks.len() as f64).collect()
 }
 
+/// Correlations of `rows`, shrunk part by part and none across, and the shrinkage of each part in the order in which it
+/// comes.
+fn by_part(rows: &DMatrix<f64>, kinds: &[Kind]) -> (DMatrix<f64>, Vec<f64>) {
+    let p = kinds.len();
+    let mut all = DMatrix::identity(p, p);
+    let mut lambdas = Vec::new();
+    for columns in parts(kinds).into_values() {
+        let own = Shrunk::of(&rows.select_columns(&columns));
+        for (i, &row) in columns.iter().enumerate() {
+            for (j, &column) in columns.iter().enumerate() {
+                all[(row, column)] = own.correlation[(i, j)];
+            }
+        }
+        lambdas.push(own.lambda);
+    }
+    (all, lambdas)
+}
+
+/// The features of each part, by its number.
+fn parts(kinds: &[Kind]) -> BTreeMap<usize, Vec<usize>> {
+    let mut parts = BTreeMap::<usize, Vec<usize>>::new();
+    for (place, kind) in kinds.iter().enumerate() {
+        parts.entry(kind.part).or_default().push(place);
+    }
+    parts
+}
+
 /// Covariance between units in standard deviations within one, and its shrinkage; `means` are the units' means.
 fn between(
     means: &DMatrix<f64>,
-    groups: &[usize],
+    kinds: &[Kind],
     within: &DMatrix<f64>,
     per_mean: f64,
-) -> (DMatrix<f64>, f64) {
+) -> (DMatrix<f64>, Vec<f64>) {
     let (n, p) = means.shape();
     let free = (n - 1) as f64;
     let variance: Vec<f64> = means
         .column_iter()
         .map(|column| column.norm_squared() / free)
         .collect();
-    let mut pooled = std::collections::BTreeMap::<usize, (f64, f64)>::new();
-    for (group, variance) in groups.iter().zip(&variance) {
-        let entry = pooled.entry(*group).or_default();
+    let mut pooled = BTreeMap::<usize, (f64, f64)>::new();
+    for (kind, variance) in kinds.iter().zip(&variance) {
+        let entry = pooled.entry(kind.group).or_default();
         entry.0 += variance - per_mean;
         entry.1 += 1.0;
     }
-    let excess: Vec<f64> = groups
+    let excess: Vec<f64> = kinds
         .iter()
-        .map(|group| pooled.get(group).map_or(0.0, |(sum, n)| (sum / n).max(0.0)))
+        .map(|kind| {
+            let group = pooled.get(&kind.group);
+            group.map_or(0.0, |(sum, n)| (sum / n).max(0.0))
+        })
         .collect();
-    let scale: Vec<f64> = variance
-        .iter()
-        .map(|v| v.max(f64::MIN_POSITIVE).sqrt())
-        .collect();
-    let standard = DMatrix::from_fn(n, p, |i, j| means[(i, j)] / scale[j]);
-    let shrunk = Shrunk::of(&standard);
+    let (correlation, lambdas) = by_part(means, kinds);
+    let numbers: Vec<usize> = parts(kinds).into_keys().collect();
+    let kept = |kind: &Kind| {
+        let place = numbers.iter().position(|part| *part == kind.part);
+        1.0 - place.map_or(1.0, |place| lambdas[place])
+    };
+    let kept: Vec<f64> = kinds.iter().map(kept).collect();
     let matrix = DMatrix::from_fn(p, p, |i, j| {
         if i == j {
             return excess[i];
         }
-        // Shrunk once over all: the correlation of means holds that of their scatter, which is taken off in
-        // the same proportion.
-        let covariance = shrunk.correlation[(i, j)] * scale[i] * scale[j]
-            - (1.0 - shrunk.lambda) * within[(i, j)] * per_mean;
+        // The correlation of means holds that of their scatter, which is taken off as far as the former was kept.
+        let covariance = correlation[(i, j)] * (variance[i] * variance[j]).sqrt()
+            - kept[i] * within[(i, j)] * per_mean;
         let most = (excess[i] * excess[j]).sqrt();
         covariance.clamp(-most, most)
     });
-    (matrix, shrunk.lambda)
+    (matrix, lambdas)
 }
 
 /// Variances, in falling order, and rows of the components in which `within` is the identity and `between` diagonal.
@@ -243,6 +285,14 @@ fn canonical(within: &DMatrix<f64>, between: &DMatrix<f64>) -> Option<(Vec<f64>,
 pub(super) mod tests {
     use super::*;
     use crate::random;
+
+    pub(in crate::identity) fn kind(group: usize) -> Kind {
+        Kind { group, part: 0 }
+    }
+
+    pub(in crate::identity) fn alike(p: usize) -> Vec<Kind> {
+        vec![kind(0); p]
+    }
 
     /// `units` of `blocks` blocks of `p` features: variance 1 within a unit, `between` between units.
     pub(in crate::identity) fn fleet(
@@ -266,11 +316,11 @@ pub(super) mod tests {
 
     #[test]
     fn known_variances_come_out_and_nothing_comes_of_nothing() {
-        let population = Population::fit(&fleet(60, 10, 12, 2.0, 1), &[0; 12]).expect("fitted");
+        let population = Population::fit(&fleet(60, 10, 12, 2.0, 1), &alike(12)).expect("fitted");
         assert_eq!(population.between.len(), 12);
         let mean = population.between.iter().sum::<f64>() / 12.0;
         assert!((mean - 2.0).abs() < 0.3, "{mean}");
-        let same = Population::fit(&fleet(60, 10, 12, 0.0, 2), &[0; 12]).expect("fitted");
+        let same = Population::fit(&fleet(60, 10, 12, 0.0, 2), &alike(12)).expect("fitted");
         let total: f64 = same.between.iter().sum();
         assert!(total < 0.3, "{total}");
         assert!(population.is_sound() && same.is_sound());
@@ -283,7 +333,7 @@ pub(super) mod tests {
         for block in fleet.iter_mut().flatten() {
             block[1] = 1000.0 * (0.8 * block[0] + 0.6 * block[1]);
         }
-        let population = Population::fit(&fleet, &[0, 1]).expect("fitted");
+        let population = Population::fit(&fleet, &[kind(0), kind(1)]).expect("fitted");
         let mut sums = [0.0; 2];
         let mut cross = 0.0;
         for blocks in &fleet {
@@ -305,7 +355,7 @@ pub(super) mod tests {
 
     #[test]
     fn what_cannot_be_fitted_is_said() {
-        let one = |units: &[Vec<Vec<f64>>]| Population::fit(units, &[0, 0]);
+        let one = |units: &[Vec<Vec<f64>>]| Population::fit(units, &alike(2));
         assert_eq!(one(&fleet(3, 3, 2, 1.0, 1)), Err(FitError::Units(3)));
         let mut few = fleet(5, 3, 2, 1.0, 1);
         few[2].truncate(1);
@@ -328,5 +378,28 @@ pub(super) mod tests {
             fitted.components(&[1.0, 8.0]),
             "what never varied weighs nothing"
         );
+    }
+
+    #[test]
+    fn counts_that_hang_together_in_nothing_do_not_hide_what_does() {
+        // The last two features share all but a tenth of their scatter, as two sensors in one room.
+        let mut fleet = fleet(12, 4, 80, 0.05, 4);
+        for block in fleet.iter_mut().flatten() {
+            block[79] = block[78] + 0.3 * block[79];
+        }
+        let lambdas = |part: usize| {
+            let kinds: Vec<Kind> = (0..80)
+                .map(|i| Kind {
+                    group: i / 78 * i,
+                    part: if i < 78 { 0 } else { part },
+                })
+                .collect();
+            Population::fit(&fleet, &kinds)
+                .expect("fitted")
+                .within_lambda
+        };
+        let (together, apart) = (lambdas(0), lambdas(1));
+        assert!(together[0] > 0.5, "{together:?}");
+        assert!(apart[0] > 0.5 && apart[1] < 0.1, "{apart:?}");
     }
 }

@@ -114,14 +114,14 @@ fn log_normal(x: f64, variance: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::population::tests::fleet;
+    use super::super::population::tests::{alike, fleet};
     use super::*;
 
     #[test]
     fn by_hand_in_one_dimension() {
         let population: Population = serde_json::from_str(
             r#"{"units": 9, "blocks": 90, "mean": [5.0], "basis": [2.0], "between": [4.0],
-                "within_lambda": 0.0, "between_lambda": 0.0}"#,
+                "within_lambda": [], "between_lambda": []}"#,
         )
         .expect("a population");
         // 5.5 and 6.5 are the components 1 and 3: mean 2, squares 2.
@@ -144,7 +144,7 @@ mod tests {
     fn the_ratio_means_what_it_says() {
         // The expectation of exp(ratio) over other units is 1 (Turing): checked where it has a variance.
         let all = fleet(400, 6, 1, 0.3, 1);
-        let population = Population::fit(&all[..200], &[0]).expect("fitted");
+        let population = Population::fit(&all[..200], &alike(1)).expect("fitted");
         let rest = &all[200..];
         let (mut sum, mut own, mut n) = (0.0, 0.0, 0.0);
         for (i, unit) in rest.iter().enumerate() {
