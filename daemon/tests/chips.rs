@@ -98,7 +98,10 @@ fn a_simulated_s9_is_decoded_over_its_wire() {
         (clock / 600.0 - 1.0).abs() < 0.05,
         "{clock} MHz, set to 600"
     );
-    assert!(said.contains("a chip 10 % weak would need 152,"), "{said}");
+    assert!(
+        said.contains("a chip 10 % weak would need 153,000"),
+        "{said}"
+    );
     assert!(said.contains("simulated, antminer-s9; n = "), "{said}");
     assert!(!said.contains('\x1b'), "no colour but on a terminal");
     for file in [

@@ -362,11 +362,11 @@ impl Group {
                 ..
             }) => {
                 let one_board = in_one_board
-                    .map(|n| format!(", and {} if it is so on one board only", grouped(n)))
+                    .map(|n| format!(", and {} if it is so on one board only", rounded(n)))
                     .unwrap_or_default();
                 format!(
                     "; a {what} 10 % weak would need {}{one_board}",
-                    grouped(*shares)
+                    rounded(*shares)
                 )
             }
             _ => String::new(),
@@ -376,6 +376,12 @@ impl Group {
             grouped(self.places.n)
         )
     }
+}
+
+/// A count to three digits: shares needed go up and down by some parts in a thousand with the steps of a count.
+pub(super) fn rounded(n: u64) -> String {
+    let unit = 10u64.pow(n.checked_ilog10().unwrap_or(0).saturating_sub(2));
+    grouped((n + unit / 2) / unit * unit)
 }
 
 /// A count with its thousands apart.
@@ -390,4 +396,26 @@ pub(super) fn grouped(n: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_set_in_threes_and_rounded_to_three_digits() {
+        let shown = [0, 7, 490, 1_572, 153_410, 5_719_688].map(|n| (grouped(n), rounded(n)));
+        let shown = shown.map(|(all, three)| format!("{all} {three}"));
+        assert_eq!(
+            shown,
+            [
+                "0 0",
+                "7 7",
+                "490 490",
+                "1,572 1,570",
+                "153,410 153,000",
+                "5,719,688 5,720,000"
+            ]
+        );
+    }
 }

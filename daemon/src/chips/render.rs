@@ -6,7 +6,7 @@ use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::Unlike;
 
 use super::map::{self, Grid};
-use super::measure::{Group, Measured, grouped};
+use super::measure::{Group, Measured, grouped, rounded};
 use crate::report::table::table;
 
 /// Most places of one kind that are listed in the text; all are in the report folder.
@@ -274,8 +274,8 @@ fn needed(text: &mut String, of: &Measured) {
     let mut rows = table(&headings, &numeric);
     let shares = |needed: Option<u64>| match needed {
         None => "too many".into(),
-        Some(n) if n <= of.shares => format!("{}, had", grouped(n)),
-        Some(n) => grouped(n),
+        Some(n) if n <= of.shares => format!("{}, had", rounded(n)),
+        Some(n) => rounded(n),
     };
     for (i, first) in groups[0].needed.iter().enumerate() {
         let mut row = vec![match first.weakness {
@@ -306,9 +306,9 @@ fn needed(text: &mut String, of: &Measured) {
     }
     if let Some(cells) = &of.cells {
         let one_board = cells.needed_in_one_board.map_or_else(String::new, |n| {
-            format!(", {} if it is so in one board only", grouped(n))
+            format!(", {} if it is so in one board only", rounded(n))
         });
-        let needed = cells.needed.map_or_else(|| "too many".into(), grouped);
+        let needed = cells.needed.map_or_else(|| "too many".into(), rounded);
         let _ = writeln!(
             text,
             "of {} single cores, one that is dead takes {needed}{one_board}; {} found to be short of shares",
