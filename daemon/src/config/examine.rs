@@ -166,13 +166,24 @@ impl Examined<'_> {
         let fits = match key.holds {
             Holds::Text | Holds::Path => value.is_str(),
             Holds::Address => value.as_str().is_some_and(is_address),
-            Holds::Number => value.is_float() || value.is_integer(),
+            Holds::Number => is_number(value),
             Holds::Whole => value.is_integer(),
             Holds::Switch => value.is_bool(),
             Holds::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Holds::Texts => value
                 .as_array()
                 .is_some_and(|all| all.iter().all(|one| one.get_ref().is_str())),
+            Holds::Wholes => value
+                .as_array()
+                .is_some_and(|all| all.iter().all(|one| one.get_ref().is_integer())),
+            Holds::Pairs => value.as_array().is_some_and(|all| {
+                all.iter().all(|pair| {
+                    let pair = pair.get_ref().as_array();
+                    pair.is_some_and(|pair| {
+                        pair.len() == 2 && pair.iter().all(|one| is_number(one.get_ref()))
+                    })
+                })
+            }),
             Holds::Section => value.is_table(),
             Holds::Sections => value
                 .as_array()
@@ -275,6 +286,10 @@ impl Examined<'_> {
             self.say(span_of(document, key), what);
         }
     }
+}
+
+fn is_number(value: &DeValue<'_>) -> bool {
+    value.is_float() || value.is_integer()
 }
 
 fn is_address(text: &str) -> bool {

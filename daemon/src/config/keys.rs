@@ -62,6 +62,10 @@ pub enum Holds {
     Choice(&'static [&'static str]),
     /// A list of texts.
     Texts,
+    /// A list of whole numbers.
+    Wholes,
+    /// A list of pairs of numbers.
+    Pairs,
     /// A section.
     Section,
     /// A section that may stand several times, as `[[...]]`.
@@ -83,6 +87,8 @@ impl Holds {
                 quoted.join(" or ")
             }
             Holds::Texts => "a list of texts".into(),
+            Holds::Wholes => "a list of whole numbers".into(),
+            Holds::Pairs => "a list of pairs of numbers, such as [[5, 0.9]]".into(),
             Holds::Section => "a section".into(),
             Holds::Sections => "a section that may be repeated".into(),
         }
@@ -132,7 +138,10 @@ impl Key {
 
     /// The environment variable that overrides it, if one can: single values of the daemon and of the proxy.
     pub fn variable(&self) -> Option<String> {
-        let single = !matches!(self.holds, Holds::Texts | Holds::Section | Holds::Sections);
+        let single = !matches!(
+            self.holds,
+            Holds::Texts | Holds::Wholes | Holds::Pairs | Holds::Section | Holds::Sections
+        );
         let overridden = match self.file {
             File::Unit => false,
             File::Rack => self.section() == "daemon",

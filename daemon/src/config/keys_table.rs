@@ -2,7 +2,7 @@
 
 use super::keys::File::{Proxy, Rack, Unit};
 use super::keys::Holds::{
-    Address, Choice, Number, Path, Section, Sections, Switch, Text, Texts, Whole,
+    Address, Choice, Number, Pairs, Path, Section, Sections, Switch, Text, Texts, Whole, Wholes,
 };
 use super::keys::Missing::{Means, Required, Value};
 use super::keys::{File, Holds, Key, Missing};
@@ -44,6 +44,26 @@ pub(super) const KEYS: &[Key] = &[
         "Core voltage that it starts with, V; of an S9 that of one of its 21 domains."),
     key(Unit, "unit.simulated.fan", Number, Means("the model's own"),
         "Fan speed that it starts with, 0.25 to 1."),
+    key(Unit, "unit.simulated.silicon", Section, Means("all chips are sound"),
+        "What is the matter with single chips, numbered from 0 through the unit, board after board."),
+    key(Unit, "unit.simulated.silicon.weak", Pairs, Means("none"),
+        "Chip, and what part of a sound chip's hashes it computes, 0 to 2: [[5, 0.9]] makes chip 5 weak by 10 %."),
+    key(Unit, "unit.simulated.silicon.dead", Wholes, Means("none"),
+        "Chips that compute nothing."),
+    key(Unit, "unit.simulated.silicon.dead_cores", Pairs, Means("none"),
+        "Chip, and a core of it, from 0, that computes nothing."),
+    key(Unit, "unit.simulated.spread", Section, Means("units differ in nothing but their chips' speeds"),
+        "How the units of the model differ, and which of them this is."),
+    key(Unit, "unit.simulated.spread.serial", Whole, Means("a unit of its own in every run"),
+        "Which unit: the seed of all that the maker left to chance."),
+    key(Unit, "unit.simulated.spread.leakage", Number, Value("0"),
+        "Standard deviation of the logarithm of a chip's leakage."),
+    key(Unit, "unit.simulated.spread.speed", Number, Value("0"),
+        "Standard deviation of a unit's mean fastest clock, as a fraction of the model's."),
+    key(Unit, "unit.simulated.spread.sensor_k", Number, Value("0"),
+        "Standard deviation of the constant error of a temperature sensor, K."),
+    key(Unit, "unit.simulated.spread.dead_core", Number, Value("0"),
+        "Probability that a core is dead."),
     key(Unit, "stratum", Section, Means("bare chips have none"),
         "The Stratum server that the unit gets its work from."),
     key(Unit, "stratum.listen", Address, Required,

@@ -71,8 +71,8 @@ fn opening(text: &mut String, found: &Found) {
     let spread = Spread::assumed(0);
     let _ = writeln!(
         text,
-        "units differ by what is assumed of their making (1 σ): chips' speed 2 %, units' speed {} %, leakage {} %, sensors \
-         {} K, {} of all cores dead; rooms of {} to {} °C, a session every {} week, {} % slower in the first year",
+        "units differ by what is assumed of their making, 1 σ of each: chips' speed 2 %, units' speed {} %, leakage {} %, sensors \
+         {} K; {} of all cores are dead; rooms of {} to {} °C, a session every {} week, {} % slower in the first year",
         100.0 * spread.speed,
         100.0 * spread.leakage,
         spread.sensor_k,
