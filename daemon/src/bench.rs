@@ -21,6 +21,7 @@ use crate::cli::{BenchReservoir, Cli, Command};
 use crate::experiment::{Plan, run};
 use crate::report::folder;
 use crate::report::progress::Progress;
+use crate::report::stdout;
 use crate::report::table::{difference, interval, table};
 use crate::train::{self, DEFAULT_SPLIT};
 
@@ -160,7 +161,6 @@ const ESN_NODES: usize = 1000;
 const ESN_GOAL: f64 = 0.09;
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: &BenchReservoir) -> Result<()> {
     let rows: Vec<&Row> = ROWS
         .iter()
@@ -196,8 +196,8 @@ pub(crate) fn run(args: &BenchReservoir) -> Result<()> {
         measured.push(Measured::software(esn, scores)?);
     }
     folder::write_json(&out, "report.json", &measured)?;
-    print!("{}", render(&measured, args.seeds));
-    println!("{}", out.display());
+    stdout::text(render(&measured, args.seeds))?;
+    stdout::line(out.display())?;
     Ok(())
 }
 

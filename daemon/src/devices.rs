@@ -18,6 +18,7 @@ use crate::cli;
 use crate::config::{Config, rack};
 use crate::experiment::encoder::Encoder;
 use crate::experiment::encoding::Encoding;
+use crate::report::stdout;
 use crate::report::table::table;
 use crate::rig::{Rig, Unit};
 
@@ -45,7 +46,6 @@ struct Row {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: cli::Devices) -> Result<()> {
     let configs = match &args.config {
         Some(path) => rack::load(path)?,
@@ -71,10 +71,10 @@ pub(crate) fn run(args: cli::Devices) -> Result<()> {
                 .collect();
             if args.json {
                 for row in &rows {
-                    println!("{}", serde_json::to_string(row)?);
+                    stdout::line(serde_json::to_string(row)?)?;
                 }
             } else {
-                println!("{}", render(&rows));
+                stdout::line(render(&rows))?;
             }
             let Some(seconds) = args.watch else {
                 return Ok(());

@@ -9,6 +9,7 @@ use thermine_drivers::discover::{Found, Prober, Settings, resolve, scan};
 
 use crate::cli;
 use crate::report::progress::{Bar, Progress};
+use crate::report::stdout;
 use crate::report::table::table;
 
 /// What a search brought.
@@ -27,7 +28,6 @@ struct Outcome {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: cli::Discover) -> Result<()> {
     let settings = settings(&args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -35,9 +35,9 @@ pub(crate) fn run(args: cli::Discover) -> Result<()> {
         .build()?;
     let outcome = runtime.block_on(search(&args.targets, settings))?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&outcome)?);
+        stdout::line(serde_json::to_string_pretty(&outcome)?)?;
     } else {
-        print!("{}", outcome.render());
+        stdout::text(outcome.render())?;
     }
     if outcome.units() == 0 {
         bail!(

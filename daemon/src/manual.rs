@@ -1,7 +1,6 @@
 //! `thermine man` and `thermine completions`: what the command line says of itself, for the manual and for shells.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -9,6 +8,7 @@ use clap::{CommandFactory, ValueHint};
 use clap_complete::Shell;
 
 use crate::cli::Cli;
+use crate::report::stdout;
 
 /// `thermine man`.
 #[derive(Debug, clap::Args)]
@@ -38,11 +38,5 @@ pub(crate) fn pages(args: &Man) -> Result<()> {
 pub(crate) fn completions(args: &Completions) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "thermine", &mut script);
-    // A reader that has seen enough is none of our concern.
-    match io::stdout().write_all(&script) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("cannot print the completions")
-        }
-        _ => Ok(()),
-    }
+    stdout::text(String::from_utf8(script)?)
 }

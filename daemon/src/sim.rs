@@ -10,14 +10,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::cli;
 use crate::config::Config;
+use crate::report::stdout;
 use crate::report::table::table;
 use crate::rig::simulated::{self, Mine};
 
 /// Runs the subcommand until it is interrupted.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: cli::Sim) -> Result<()> {
     if args.parameters {
-        print!("{}", parameters(args.unit));
+        stdout::text(parameters(args.unit))?;
         return Ok(());
     }
     let model = args.unit.context("which unit: --unit")?.model();
@@ -37,17 +37,17 @@ pub(crate) fn run(args: cli::Sim) -> Result<()> {
         if model.is_bare() {
             let parts = (&clock, &tasks, &shutdown);
             let path = simulated::chips(model, usize::from(args.chips), &played, args.seed, parts)?;
-            println!("{model}: {} chips on {}", args.chips, path.display());
+            stdout::line(format_args!("{model}: {} chips on {}", args.chips, path.display()))?;
         } else {
             let ports = simulated::listen(model, args.bind, args.default_ports).await?;
-            println!("{model}: control interface on {}", ports.control);
+            stdout::line(format_args!("{model}: control interface on {}", ports.control))?;
             if let Some(cgminer) = ports.cgminer {
-                println!("{model}: cgminer API on {cgminer}");
+                stdout::line(format_args!("{model}: cgminer API on {cgminer}"))?;
             }
-            println!(
+            stdout::line(format_args!(
                 "{model}: mines at stratum+tcp://{} as {}, {:e} of the difficulty asked",
                 args.pool, args.worker, played.difficulty_scale
-            );
+            ))?;
             if !args.bind.is_loopback() {
                 tracing::warn!(bind = %args.bind, "the simulated unit can be reached from the network");
             }
@@ -60,7 +60,7 @@ pub(crate) fn run(args: cli::Sim) -> Result<()> {
             };
             ports.start(mine, &clock, &tasks, &shutdown);
         }
-        println!("simulated; ends with Ctrl-C");
+        stdout::line("simulated; ends with Ctrl-C")?;
         tokio::signal::ctrl_c().await?;
         shutdown.cancel();
         tasks.close();

@@ -17,6 +17,7 @@ use crate::experiment::{Kind, Plan, arms};
 use crate::report::folder;
 use crate::report::progress::Progress;
 use crate::report::seeds::SeedsReport;
+use crate::report::stdout;
 use crate::store::Capture;
 
 /// The protocol of the literature: seeds and comparisons elsewhere rest on it.
@@ -34,11 +35,10 @@ const OFF_STEPS: usize = 100;
 pub(crate) const MOST_SEEDS: u64 = 1000;
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: &cli::Train) -> Result<()> {
     let done = carry_out(args, &Progress::default())?;
-    print!("{}", done.said);
-    println!("{}", done.folder.display());
+    stdout::text(done.said)?;
+    stdout::line(done.folder.display())?;
     Ok(())
 }
 

@@ -447,3 +447,21 @@ fn an_interrupted_run_leaves_a_whole_capture() {
     );
     assert!(valid() > 0);
 }
+
+/// As of `thermine ... | head -0`.
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    for args in [["config", "explain"], ["completions", "bash"]] {
+        let mut child = thermine()
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("started");
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().expect("ended");
+        let said = text(&ended.stderr);
+        assert!(ended.status.success(), "{args:?}: {said}");
+        assert_eq!(said, "");
+    }
+}

@@ -20,20 +20,20 @@ use thermine_drivers::pow::Difficulty;
 use crate::cli;
 use crate::export;
 use crate::report::progress::Progress;
+use crate::report::stdout;
 use crate::store::{import, merge, verify};
 
 pub(crate) use self::replay::Replay;
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(command: cli::Capture) -> Result<()> {
     match command {
         cli::Capture::Verify { file, json } => {
             let report = verify::verify(&file)?;
             if json {
-                println!("{}", serde_json::to_string_pretty(&report)?);
+                stdout::line(serde_json::to_string_pretty(&report)?)?;
             } else {
-                print!("{}", report.render());
+                stdout::text(report.render())?;
             }
             if report.contradictions > 0 {
                 bail!(
@@ -52,37 +52,37 @@ pub(crate) fn run(command: cli::Capture) -> Result<()> {
             let difficulty = Difficulty::new(difficulty).context("--difficulty")?;
             let runtime = tokio::runtime::Builder::new_current_thread().build()?;
             let imported = runtime.block_on(import::import(&csv, &out, difficulty))?;
-            println!(
+            stdout::line(format_args!(
                 "{} shares of {} jobs, {} of them sent twice",
                 imported.shares, imported.jobs, imported.duplicates
-            );
-            println!("{}", imported.capture.display());
+            ))?;
+            stdout::line(imported.capture.display())?;
         }
         cli::Capture::Record(args) => {
             let (file, said) = record::record(&args, &Progress::default())?;
-            println!("{said}");
-            println!("{}", file.display());
+            stdout::line(said)?;
+            stdout::line(file.display())?;
         }
         cli::Capture::Compare { a, b, json } => {
             let comparison = compare::compare(&a, &b)?;
             if json {
-                println!("{}", serde_json::to_string_pretty(&comparison)?);
+                stdout::line(serde_json::to_string_pretty(&comparison)?)?;
             } else {
-                print!("{}", comparison.render());
+                stdout::text(comparison.render())?;
             }
         }
-        cli::Capture::Info { file } => print!("{}", info::info(&file)?),
+        cli::Capture::Info { file } => stdout::text(info::info(&file)?)?,
         cli::Capture::Merge { files, out } => {
             for run in merge::merge(&files, &out)? {
-                println!(
+                stdout::line(format_args!(
                     "run {} of {}: {} records, now run {}",
                     run.was,
                     run.source.display(),
                     run.rows,
                     run.is
-                );
+                ))?;
             }
-            println!("{}", out.display());
+            stdout::line(out.display())?;
         }
         cli::Capture::Export {
             file,
@@ -92,8 +92,11 @@ pub(crate) fn run(command: cli::Capture) -> Result<()> {
             out,
         } => {
             let exported = export::export(&file, what, format, stream.as_deref(), out.as_deref())?;
-            println!("{} rows of {} columns", exported.rows, exported.columns);
-            println!("{}", exported.file.display());
+            stdout::line(format_args!(
+                "{} rows of {} columns",
+                exported.rows, exported.columns
+            ))?;
+            stdout::line(exported.file.display())?;
         }
         cli::Capture::Replay(args) => replay::run(&args)?,
     }

@@ -35,6 +35,7 @@ use crate::config::{Config, rack};
 use crate::experiment::arms::twin_of;
 use crate::report::folder;
 use crate::report::progress::Progress;
+use crate::report::stdout;
 use crate::store::Capture;
 use crate::store::reader::{Run, Stream};
 use crate::tpf::evidence;
@@ -121,7 +122,6 @@ struct Report<'a> {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: &Args) -> Result<()> {
     let table = Table::load(args.layouts.as_deref())?;
     let inputs = inputs(args, &table)?;
@@ -135,13 +135,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         units: &units,
     };
     folder::write_json(&folder, "report.json", &report)?;
-    println!("{}", folder.display());
+    stdout::line(folder.display())?;
     Ok(())
 }
 
 /// Measures each of `inputs`, prints it and leaves its maps and tables in `folder`, or in a folder of its own there if
 /// there are several.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 fn reported(inputs: &[Input], args: &Args, table: &Table, folder: &Path) -> Result<Vec<Measured>> {
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let alone = inputs.len() == 1;
@@ -155,7 +154,7 @@ fn reported(inputs: &[Input], args: &Args, table: &Table, folder: &Path) -> Resu
             .with_context(|| format!("cannot make the folder {}", own.display()))?;
         let measured = input.measure(args, table, &own)?;
         files::write(&measured, &own)?;
-        print!("{}", render::text(&measured, colour));
+        stdout::text(render::text(&measured, colour))?;
         units.push(measured);
     }
     Ok(units)

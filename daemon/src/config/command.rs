@@ -8,6 +8,7 @@ use clap::Subcommand;
 
 use super::examine::examine;
 use super::keys::{File, Holds, Key, Missing, nearest};
+use crate::report::stdout;
 
 /// `thermine config`.
 #[derive(Debug, Subcommand)]
@@ -26,17 +27,20 @@ pub enum Command {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(command: Command) -> Result<()> {
     match command {
-        Command::Explain { key } => print!("{}", explain(key.as_deref().unwrap_or(""))?),
+        Command::Explain { key } => stdout::text(explain(key.as_deref().unwrap_or(""))?)?,
         Command::Check { files } => {
             let findings: Vec<_> = files.iter().flat_map(|file| examine(file)).collect();
             for finding in &findings {
-                println!("{finding}");
+                stdout::line(finding)?;
             }
             match findings.len() {
-                0 => println!("{} of {} files can be used", files.len(), files.len()),
+                0 => stdout::line(format_args!(
+                    "{} of {} files can be used",
+                    files.len(),
+                    files.len()
+                ))?,
                 1 => bail!("1 error"),
                 n => bail!("{n} errors"),
             }

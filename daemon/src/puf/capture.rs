@@ -14,6 +14,7 @@ use super::Report;
 use crate::config::Config;
 use crate::experiment::counts;
 use crate::report::folder;
+use crate::report::stdout;
 use crate::report::table::table;
 use crate::store::Capture;
 use crate::tpf::evidence::{self, Evidence};
@@ -40,7 +41,6 @@ struct Found {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(super) fn run(args: &Report, file: &Path) -> Result<()> {
     if !file.exists() {
         bail!(
@@ -57,8 +57,8 @@ pub(super) fn run(args: &Report, file: &Path) -> Result<()> {
     let found = find(&evidence, model, said.is_some())?;
     let folder = made.map_or_else(make, Ok)?;
     folder::write_json(&folder, "report.json", &found)?;
-    print!("{}", found.render());
-    println!("{}", folder.display());
+    stdout::text(found.render())?;
+    stdout::line(folder.display())?;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use super::{Enroll, unit};
 use crate::config::Config;
 use crate::report::folder;
 use crate::report::progress::Progress;
+use crate::report::stdout;
 
 /// How often a unit's own soonest answer may miss the time bound.
 const MISSED: f64 = 0.01;
@@ -28,7 +29,6 @@ pub(crate) fn bound(soonest: &[f64]) -> Option<f64> {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: &Enroll) -> Result<()> {
     let config = unit::config(&args.asked)?;
     let key = Key::load(args.asked.key.as_deref())?;
@@ -47,8 +47,12 @@ pub(crate) fn run(args: &Enroll) -> Result<()> {
     };
     let (enrolled, said) = enrol(args, &config, seed, &folder)?;
     file::write(&path, &enrolled, &key)?;
-    print!("{said}");
-    println!("signed with key {}: {}", key.id(), path.display());
+    stdout::text(said)?;
+    stdout::line(format_args!(
+        "signed with key {}: {}",
+        key.id(),
+        path.display()
+    ))?;
     Ok(())
 }
 

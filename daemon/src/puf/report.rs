@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::experiment::arms::twin_of;
 use crate::report::folder;
 use crate::report::progress::{Bar, Progress};
+use crate::report::stdout;
 use crate::report::svg::Plot;
 
 /// Resamples of an interval.
@@ -92,7 +93,6 @@ pub(super) struct Attack {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(super) fn run(args: &Report) -> Result<()> {
     let model = args.unit.model();
     let params = twin_of(model)?;
@@ -117,8 +117,8 @@ pub(super) fn run(args: &Report) -> Result<()> {
     folder::write_json(&folder, "report.json", &found.0)?;
     plot_characteristic(&folder, &found.0, &found.1)?;
     plot_shares(&folder, &found.0)?;
-    print!("{}", render::render(&found.0));
-    println!("{}", folder.display());
+    stdout::text(render::render(&found.0))?;
+    stdout::line(folder.display())?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use super::key::Key;
 use super::response::Response;
 use super::{Verify, unit};
 use crate::report::folder;
+use crate::report::stdout;
 
 /// What was decided, and by what.
 #[derive(Debug, Serialize)]
@@ -35,7 +36,6 @@ struct Decision {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: &Verify) -> Result<()> {
     let config = unit::config(&args.asked)?;
     let key = Key::load(args.asked.key.as_deref())?;
@@ -72,8 +72,8 @@ pub(crate) fn run(args: &Verify) -> Result<()> {
         ..judged
     };
     folder::write_json(&folder, "decision.json", &decision)?;
-    print!("{}", decision.render(&enrolled, args.false_accept));
-    println!("{}", folder.display());
+    stdout::text(decision.render(&enrolled, args.false_accept))?;
+    stdout::line(folder.display())?;
     if !decision.accepted {
         bail!(
             "{} is not accepted as the unit of {}",

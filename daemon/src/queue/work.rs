@@ -140,7 +140,10 @@ impl Work {
             }
             Work::Sweep(args) => {
                 let args = args.on(file()?, folder.join("report"));
-                sweep::carry_out(args, progress, &mut |text| said.push_str(text))
+                sweep::carry_out(args, progress, &mut |text| {
+                    said.push_str(text);
+                    Ok(())
+                })
             }
             Work::Record(args) => {
                 let args = cli::Record {

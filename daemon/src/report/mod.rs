@@ -6,5 +6,6 @@ pub mod heatmap;
 pub mod progress;
 pub mod run;
 pub mod seeds;
+pub(crate) mod stdout;
 pub mod svg;
 pub mod table;

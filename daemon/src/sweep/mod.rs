@@ -23,6 +23,7 @@ use thermine_reservoir::split::Split;
 use crate::cli::Unit;
 use crate::config::Config;
 use crate::report::progress::Progress;
+use crate::report::stdout;
 use grid::{Doublings, Grid, MOST_CELLS, Range};
 use journal::Journal;
 
@@ -96,9 +97,8 @@ struct Plan {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: Sweep) -> Result<()> {
-    carry_out(args, &Progress::default(), &mut |text| print!("{text}"))
+    carry_out(args, &Progress::default(), &mut |text| stdout::text(text))
 }
 
 impl Sweep {
@@ -118,9 +118,13 @@ impl Sweep {
 }
 
 /// Carries out what `args` ask for, and says what there is to be said as it goes.
-pub(crate) fn carry_out(args: Sweep, progress: &Progress, say: &mut dyn FnMut(&str)) -> Result<()> {
+pub(crate) fn carry_out(
+    args: Sweep,
+    progress: &Progress,
+    say: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<()> {
     let plan = plan(&args)?;
-    say(&feasibility::said(&plan.params, &plan.grid, &plan.settings));
+    say(&feasibility::said(&plan.params, &plan.grid, &plan.settings))?;
     if args.feasibility {
         return Ok(());
     }
@@ -136,13 +140,13 @@ pub(crate) fn carry_out(args: Sweep, progress: &Progress, say: &mut dyn FnMut(&s
             "{} of {} cells are finished already\n",
             journal.done.len(),
             points.len()
-        ));
+        ))?;
     }
     run::cells(&plan, &points, &mut journal, progress)?;
     let left = points.len() - journal.done.len();
     let report = report::Report::of(&plan, &journal.done)?;
     report.write(&folder, &plan.grid)?;
-    say(&format!("{}{}\n", report.render(), folder.display()));
+    say(&format!("{}{}\n", report.render(), folder.display()))?;
     if left > 0 {
         bail!(
             "interrupted with {left} cells to go: the same command with --out {} goes on",

@@ -14,6 +14,7 @@ use thermine_reservoir::switching::{Binning, SwitchProfile};
 
 use crate::cli::Unit;
 use crate::report::folder;
+use crate::report::stdout;
 use crate::report::svg::Plot;
 use crate::report::table::table;
 use crate::tpf::evidence::{self, Evidence};
@@ -85,7 +86,6 @@ struct Report {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: Args) -> Result<()> {
     if let Some(file) = args.capture.as_ref().filter(|file| !file.exists()) {
         bail!(
@@ -133,8 +133,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
         serde_json::to_string_pretty(&report)?,
     )?;
     plot(&folder, &report)?;
-    print!("{}", report.render());
-    println!("{}", folder.display());
+    stdout::text(report.render())?;
+    stdout::line(folder.display())?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use thermine_reservoir::information::calibration::{Rate, Setting, Test, bits, ra
 use super::study::Args;
 use crate::report::folder;
 use crate::report::progress::Progress;
+use crate::report::stdout;
 use crate::report::svg::Plot;
 use crate::report::table::table;
 
@@ -29,7 +30,6 @@ struct Calibration {
 }
 
 /// Runs it.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(super) fn run(args: &Args) -> Result<()> {
     let folder = folder::make(args.out.as_deref(), "tpf-calibration")?;
     let setting = Setting {
@@ -59,8 +59,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         serde_json::to_string_pretty(&calibration)?,
     )?;
     plot(&folder, &calibration)?;
-    print!("{}", calibration.render());
-    println!("{}", folder.display());
+    stdout::text(calibration.render())?;
+    stdout::line(folder.display())?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use super::header::{self, Header};
 use super::twin::nonces;
 use crate::report::folder;
 use crate::report::progress::Progress;
+use crate::report::stdout;
 use crate::report::svg::Plot;
 use crate::report::table::{interval, table};
 
@@ -59,7 +60,6 @@ fn place(point: &Point) -> usize {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(super) fn run(args: &Args) -> Result<()> {
     let folder = folder::make(args.out.as_deref(), &format!("tpf-curve-seed{}", args.seed))?;
     let setup = Setup {
@@ -93,8 +93,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     };
     folder::write_json(&folder, "report.json", &report)?;
     folder::write_plot(&folder, "curve.svg", &plot(&report))?;
-    println!("{}", render(&report));
-    println!("{}", folder.display());
+    stdout::line(render(&report))?;
+    stdout::line(folder.display())?;
     Ok(())
 }
 

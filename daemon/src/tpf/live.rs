@@ -22,6 +22,7 @@ use crate::experiment::arms::twin_params;
 use crate::live::snapshot::Filter;
 use crate::report::folder;
 use crate::report::progress::Progress;
+use crate::report::stdout;
 use crate::rig::Rig;
 use crate::store::{RunMeta, Store};
 
@@ -149,11 +150,10 @@ pub(super) struct Look {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(super) fn run(args: &Args) -> Result<()> {
     let done = carry_out(args, &Progress::default())?;
-    print!("{}", done.said);
-    println!("{}", done.folder.display());
+    stdout::text(done.said)?;
+    stdout::line(done.folder.display())?;
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use super::calibrate;
 use super::evidence::{self, Evidence};
 use super::family::{Columns, Dropped, Row};
 use crate::report::folder;
+use crate::report::stdout;
 use crate::report::svg::Plot;
 use crate::report::table::table;
 use crate::store::verify::VerifyReport;
@@ -104,7 +105,6 @@ struct Study {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(super) fn run(args: Args) -> Result<()> {
     let Some(file) = &args.capture else {
         return calibrate::run(&args);
@@ -125,8 +125,8 @@ pub(super) fn run(args: Args) -> Result<()> {
     )?;
     plot_law(&folder, &study, &columns)?;
     plot_tests(&folder, &study)?;
-    print!("{}", study.render());
-    println!("{}", folder.display());
+    stdout::text(study.render())?;
+    stdout::line(folder.display())?;
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use thermine_sha256::{EarlyExit, LANES, ROUNDS_OF_EARLY_EXIT, ROUNDS_OF_HEADER, 
 use super::header::{self, Header};
 use super::{twin_report, twin_verdict};
 use crate::report::folder;
+use crate::report::stdout;
 
 /// Zero bits of the success by which the early exit is checked: rare enough that little is hashed twice.
 const EXIT_BITS: u32 = 10;
@@ -134,7 +135,6 @@ pub(super) struct Exit {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(super) fn run(args: &Args) -> Result<()> {
     if !(args.price.is_finite() && args.price >= 0.0) {
         bail!(
@@ -145,8 +145,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let folder = folder::make(args.out.as_deref(), &format!("tpf-twin-seed{}", args.seed))?;
     let report = compute(args)?;
     twin_report::write(&folder, &report)?;
-    print!("{}", twin_report::render(&report, args.demonstrate_leak));
-    println!("{}", folder.display());
+    stdout::text(twin_report::render(&report, args.demonstrate_leak))?;
+    stdout::line(folder.display())?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use thermine_reservoir::multi_seed::OverSeeds;
 
 use self::cell::{Cell, Route, Seen};
 use crate::cli;
+use crate::report::stdout;
 use crate::report::table::table;
 
 /// What the paper prints: a unit reaches 175 GH/s with its waits, and 220 GH/s without.
@@ -39,7 +40,6 @@ struct Row {
 }
 
 /// Runs the subcommand.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: cli::VbmBench) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -74,7 +74,7 @@ pub(crate) fn run(args: cli::VbmBench) -> Result<()> {
         }
         rows.push(row);
     }
-    println!("{}", render(&args, &rows)?);
+    stdout::line(render(&args, &rows)?)?;
     Ok(())
 }
 
