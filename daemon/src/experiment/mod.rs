@@ -7,6 +7,7 @@ pub mod encoding;
 pub mod features;
 pub(crate) mod judge;
 pub mod presets;
+pub mod quantities;
 pub mod readouts;
 pub mod recipe;
 pub(crate) mod run;
