@@ -15,6 +15,7 @@ use comfy_table::Table;
 pub use self::store::{Entry, Queue, QueueError};
 use crate::config::overrides::Overrides;
 use crate::config::rack::Rack;
+use crate::report::stdout;
 use crate::report::table::table;
 
 /// Name of the queue's file in the data folder.
@@ -61,7 +62,6 @@ pub enum Command {
 }
 
 /// Runs the subcommand, on the queue's file: the daemon looks at it every second.
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 pub(crate) fn run(args: Queued) -> Result<()> {
     let overrides = Overrides::from_environment()?;
     let rack = match &args.config {
@@ -73,11 +73,7 @@ pub(crate) fn run(args: Queued) -> Result<()> {
         Command::Add { unit, due, command } => {
             let text = shlex::try_join(command.iter().map(String::as_str))
                 .context("the command holds a byte that no argument can")?;
-            let names: Vec<&str> = rack
-                .units
-                .iter()
-                .map(|unit| unit.unit.name.as_str())
-                .collect();
+            let names: Vec<&str> = rack.all().map(|unit| unit.unit.name.as_str()).collect();
             let due_ms = due.map(|due| u64::try_from(due.as_millisecond()).unwrap_or(0));
             let id = queue.add(
                 &names,
@@ -86,19 +82,19 @@ pub(crate) fn run(args: Queued) -> Result<()> {
                 due_ms,
                 crate::run::wall::now_ms(),
             )?;
-            println!("{id}");
+            stdout::line(id)?;
         }
         Command::List { json } => {
             let all = queue.list()?;
             if json {
                 for entry in &all {
-                    println!("{}", serde_json::to_string(&entry.job)?);
+                    stdout::line(serde_json::to_string(&entry.job)?)?;
                 }
             } else {
-                println!("{}", render(&all));
+                stdout::line(render(&all))?;
             }
         }
-        Command::Cancel { id } => println!("{}", queue.cancel(id)?),
+        Command::Cancel { id } => stdout::line(queue.cancel(id)?)?,
     }
     Ok(())
 }

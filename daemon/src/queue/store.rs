@@ -181,7 +181,7 @@ impl Queue {
             (Some(unit), true) => {
                 let meant = nearest(unit, units.iter().copied())
                     .map_or_else(|| units.join(", "), |near| format!("did you mean {near}?"));
-                return Err(asked(format!("there is no driven unit {unit}: {meant}")));
+                return Err(asked(format!("there is no unit {unit}: {meant}")));
             }
             // With only one there is nothing to choose.
             (None, true) => match units {

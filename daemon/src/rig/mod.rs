@@ -19,6 +19,7 @@ use thermine_drivers::interlock::Guarded;
 use thermine_drivers::poller::Latest;
 use thermine_drivers::stratum::server::Server;
 use thermine_drivers::stratum::session::Settings;
+use thermine_drivers::vbm::Hub;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -28,6 +29,7 @@ pub use driven::Driven;
 pub use unit::Unit;
 
 use self::control::Clients;
+use self::unit::Door;
 use crate::config::{Api, Config, Serial, Simulated, Stratum, Wires};
 
 /// Everything that runs beside the units; ends when dropped.
@@ -36,6 +38,8 @@ pub struct Rig {
     clock: Clock,
     clients: Arc<Clients>,
     doors: Arc<Mutex<Doors>>,
+    /// Where its units mine, and are held out of to be driven.
+    proxy: Option<(Hub, SocketAddr)>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     _stop: DropGuard,
@@ -84,6 +88,7 @@ impl Rig {
             clock,
             clients,
             doors: doors.unwrap_or_else(|| Doors::new(&tasks, &shutdown)),
+            proxy: None,
             tasks,
             _stop: shutdown.clone().drop_guard(),
             shutdown,
@@ -94,7 +99,20 @@ impl Rig {
     /// units that share a port and come and go one by one.
     pub fn beside(&self) -> Rig {
         let (clock, clients) = (self.clock.clone(), self.clients.clone());
-        Rig::with(clock, clients, Some(self.doors.clone()))
+        Rig {
+            proxy: self.proxy.clone(),
+            ..Rig::with(clock, clients, Some(self.doors.clone()))
+        }
+    }
+
+    /// A rig of its own life whose units mine through the proxy of `hub`, which listens on `pool`: each is held out of
+    /// it while it is driven.
+    pub fn behind(&self, hub: Hub, pool: SocketAddr) -> Rig {
+        let clock = hub.clock().clone();
+        Rig {
+            proxy: Some((hub, pool)),
+            ..Rig::with(clock, self.clients.clone(), None)
+        }
     }
 
     /// A rig of its own life, clock and servers.
@@ -182,24 +200,33 @@ impl Rig {
         api: &Api,
         seed: u64,
     ) -> Result<Unit> {
-        let simulated = config.unit.simulated.as_ref();
-        let scale = simulated.map_or(1.0, |simulated| simulated.difficulty_scale);
-        let mut doors = self.doors.lock().await;
-        let (server, pool, unserved) = self.server(&doors, stratum.listen, scale).await?;
+        let worker = &stratum.worker;
         let (ports, api) = Rig::ports(config, api).await?;
-        // The order of these is that of the seats at the clock.
-        let (latest, guard) = self.guarded(config, &api, &stratum.worker)?;
-        let expected = server.expect(&stratum.worker);
-        if let Some(listener) = unserved {
-            doors.serve(stratum.listen, scale, &server, listener)?;
-        }
-        drop(doors);
+        let (door, pool, (latest, guard)) = match &self.proxy {
+            Some((hub, pool)) => {
+                let door = Door::Proxy(hub.clone(), None);
+                (door, *pool, self.guarded(config, &api, worker)?)
+            }
+            None => {
+                let simulated = config.unit.simulated.as_ref();
+                let scale = simulated.map_or(1.0, |simulated| simulated.difficulty_scale);
+                let mut doors = self.doors.lock().await;
+                let (server, pool, unserved) = self.server(&doors, stratum.listen, scale).await?;
+                // The order of these is that of the seats at the clock.
+                let guarded = self.guarded(config, &api, worker)?;
+                let door = Door::Server(server.expect(worker));
+                if let Some(listener) = unserved {
+                    doors.serve(stratum.listen, scale, &server, listener)?;
+                }
+                (door, pool, guarded)
+            }
+        };
         if let Some((ports, played)) = ports {
             let mine = mine(config, stratum, &played, pool, seed);
             ports.start(mine, &self.clock, &self.tasks, &self.shutdown);
         }
         let network = unit::Network {
-            expected,
+            door,
             patience: Duration::from_secs_f64(stratum.connect_timeout_seconds),
             pool,
             worker: stratum.worker.clone(),

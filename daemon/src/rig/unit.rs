@@ -16,10 +16,12 @@ use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
 use thermine_drivers::stratum::Session;
 use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::stratum::server::Expected;
+use thermine_drivers::stratum::server::{Expected, NeverConnected};
 use thermine_drivers::substrate::{Discipline, Handshake, Idle, Provenance, SerialChain};
 use thermine_drivers::unit::OperatingPoint;
 use thermine_drivers::units::Model;
+use thermine_drivers::vbm::Hub;
+use thermine_drivers::vbm::hub::Release;
 use tokio::sync::watch;
 use tokio_serial::SerialStream;
 
@@ -53,14 +55,23 @@ enum Wire {
     Serial(Box<Serial>),
 }
 
+/// Where a unit's session comes from.
+#[derive(Debug)]
+pub(super) enum Door {
+    /// It connects to a server of ours, which has promised it.
+    Server(Expected),
+    /// It mines through the proxy, and is held out of it while it is driven.
+    Proxy(Hub, Option<Release>),
+}
+
 /// A unit that connects to a Stratum server and has a control interface.
 #[derive(Debug)]
 pub(super) struct Network {
-    /// The server's promise.
-    pub(super) expected: Expected,
+    /// Where it comes in.
+    pub(super) door: Door,
     /// Wall time that the unit is given to connect and to give a first reading.
     pub(super) patience: Duration,
-    /// Where the server listens.
+    /// Where the server or the proxy listens.
     pub(super) pool: SocketAddr,
     /// The worker name that is expected.
     pub(super) worker: String,
@@ -392,10 +403,19 @@ impl Unit {
         }
     }
 
-    /// Ends the unit's work and leaves it at its model's safe point. Returns whether it has confirmed that.
+    /// Ends the unit's work and leaves it at its model's safe point. Returns whether it has confirmed that. One that was
+    /// held out of the proxy goes back to mining.
     pub async fn end(self) -> bool {
         match self.wire {
-            Wire::Network(network) => network.guard.end().await,
+            Wire::Network(network) => {
+                let is_safe = network.guard.end().await;
+                if let (Door::Proxy(_, Some(release)), Some(session)) =
+                    (network.door, network.session)
+                {
+                    release.give_back(session);
+                }
+                is_safe
+            }
             Wire::Serial(serial) => match serial.controller {
                 Some(mut controller) => controller.stop().await.is_ok(),
                 None => true,
@@ -404,10 +424,29 @@ impl Unit {
     }
 }
 
+impl Door {
+    async fn session(
+        &mut self,
+        worker: &str,
+        patience: Duration,
+    ) -> Result<Session, NeverConnected> {
+        match self {
+            Door::Server(expected) => expected.session(patience).await,
+            Door::Proxy(hub, way_back) => {
+                // The proxy takes a session for held until it knows that it does not come back.
+                *way_back = None;
+                let (session, release) = hub.hold_within(worker, patience).await?.split();
+                *way_back = Some(release);
+                Ok(session)
+            }
+        }
+    }
+}
+
 impl Network {
     async fn connected(&mut self) -> Result<()> {
         if self.session.is_none() {
-            self.session = Some(self.expected.session(self.patience).await?);
+            self.session = Some(self.door.session(&self.worker, self.patience).await?);
         }
         Ok(())
     }

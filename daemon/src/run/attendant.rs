@@ -1,7 +1,9 @@
-//! A unit that mines through the proxy: it is read and guarded, and hung up on while its interlock withholds work.
+//! A unit that mines through the proxy: it is read and guarded, hung up on while its interlock withholds work, and held
+//! out of the proxy for experiments.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,10 +14,12 @@ use thermine_drivers::record::Verdict;
 use thermine_drivers::vbm::Hub;
 use thermine_drivers::vbm::account::Account;
 use thermine_reservoir::describe::exact;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::keeper::House;
+use super::lent::Lent;
 use super::publish::Publisher;
 use crate::config::Config;
 use crate::live::snapshot::{Estimate, Health, Proxy, Shares};
@@ -35,15 +39,25 @@ pub(super) struct Attendant {
     pub(super) seed: u64,
     pub(super) hub: Hub,
     pub(super) pool: SocketAddr,
+    pub(super) jobs: mpsc::Receiver<Lent>,
     pub(super) stop: CancellationToken,
 }
 
 impl Attendant {
     /// Attends to the unit until it is stopped.
-    pub(super) async fn attend(self) {
+    pub(super) async fn attend(mut self) {
         let mut backoff = Backoff::new(self.seed);
-        while let Err(error) = self.stay().await {
-            let why = format!("{error:#}");
+        loop {
+            let why = match self.stay().await {
+                Ok(None) => return,
+                Ok(Some(lent)) => {
+                    let rig = self.house.base.behind(self.hub.clone(), self.pool);
+                    lent.on_unit(&self.house, &self.config, Arc::new(rig), &self.stop)
+                        .await;
+                    continue;
+                }
+                Err(error) => format!("{error:#}"),
+            };
             tracing::warn!(unit = self.config.unit.name, why, "lost");
             self.house.live.change(&self.config.unit.name, |unit| {
                 unit.health = Health::Lost;
@@ -56,7 +70,8 @@ impl Attendant {
         }
     }
 
-    async fn stay(&self) -> Result<()> {
+    /// Stays with the unit until it is stopped or the unit is wanted for a job.
+    async fn stay(&mut self) -> Result<Option<Lent>> {
         let name = &self.config.unit.name;
         let worker = self
             .config
@@ -78,7 +93,12 @@ impl Attendant {
         let mut rate = Rate::default();
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while self.stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let lent = loop {
+            tokio::select! {
+                () = self.stop.cancelled() => break None,
+                lent = self.jobs.recv() => break lent,
+                _ = ticks.tick() => {}
+            }
             publisher.tell();
             let seen = self.hub.seen();
             let account = seen.iter().find(|seen| seen.worker == *worker);
@@ -96,7 +116,7 @@ impl Attendant {
                 let held = tokio::time::timeout(PARTING, self.hub.hold(worker)).await;
                 drop(held);
             }
-        }
+        };
         if !matches!(tokio::time::timeout(PARTING, guard.end()).await, Ok(true)) {
             tracing::warn!(
                 unit = name,
@@ -104,7 +124,7 @@ impl Attendant {
             );
         }
         let _ = tokio::time::timeout(PARTING, rig.close()).await;
-        Ok(())
+        Ok(lent)
     }
 
     fn tell(&self, account: Option<&Account>, rate: Option<Estimate>, hazard: Option<&Hazard>) {

@@ -55,8 +55,7 @@ struct Kept {
     trained: Option<PathBuf>,
     is_proxied: bool,
     stop: CancellationToken,
-    /// `None` of a proxied unit.
-    jobs: Option<mpsc::Sender<Lent>>,
+    jobs: mpsc::Sender<Lent>,
     task: JoinHandle<()>,
 }
 
@@ -117,10 +116,10 @@ impl Daemon {
         &self.house.queue
     }
 
-    /// Names of the units that experiments may be queued for.
-    pub fn driven(&self) -> Vec<&str> {
-        let driven = self.keepers.iter().filter(|kept| !kept.is_proxied);
-        driven.map(|kept| kept.config.unit.name.as_str()).collect()
+    /// Names of the units: experiments may be queued for each.
+    pub fn units(&self) -> Vec<&str> {
+        let units = self.keepers.iter();
+        units.map(|kept| kept.config.unit.name.as_str()).collect()
     }
 
     /// Takes over another state of the rack: units that are as they were go on untouched.
@@ -231,7 +230,8 @@ impl Daemon {
     fn kept(&self, config: Config, is_proxied: bool, trained: Option<PathBuf>, seed: u64) -> Kept {
         let stop = CancellationToken::new();
         let house = self.house.clone();
-        let (jobs, task) = match (&self.proxy, is_proxied) {
+        let (sender, jobs) = mpsc::channel(1);
+        let task = match (&self.proxy, is_proxied) {
             (Some(proxy), true) => {
                 let attendant = Attendant {
                     house,
@@ -239,12 +239,12 @@ impl Daemon {
                     seed,
                     hub: proxy.hub.clone(),
                     pool: proxy.address,
+                    jobs,
                     stop: stop.clone(),
                 };
-                (None, tokio::spawn(attendant.attend()))
+                tokio::spawn(attendant.attend())
             }
             _ => {
-                let (sender, jobs) = mpsc::channel(1);
                 let keeper = Keeper::new(
                     house,
                     config.clone(),
@@ -253,7 +253,7 @@ impl Daemon {
                     jobs,
                     stop.clone(),
                 );
-                (Some(sender), tokio::spawn(keeper.keep()))
+                tokio::spawn(keeper.keep())
             }
         };
         Kept {
@@ -261,7 +261,7 @@ impl Daemon {
             trained,
             is_proxied,
             stop,
-            jobs,
+            jobs: sender,
             task,
         }
     }
@@ -340,11 +340,11 @@ impl Daemon {
                 .keepers
                 .iter()
                 .find(|kept| kept.config.unit.name == *unit);
-            let Some(jobs) = kept.and_then(|kept| kept.jobs.as_ref()) else {
+            let Some(kept) = kept else {
                 return;
             };
             let lent = lent();
-            if jobs.try_send(lent.clone()).is_err() {
+            if kept.jobs.try_send(lent.clone()).is_err() {
                 return;
             }
             lent

@@ -1,17 +1,26 @@
 //! A job in somebody's hands: its folder, its carrying out, and what the queue is told of it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
+use super::keeper::House;
 use crate::config::Config;
+use crate::live::snapshot::Health;
 use crate::queue::Queue;
 use crate::queue::store::{End, Entry};
 use crate::queue::work::{Outcome, Work};
 use crate::report::progress::Progress;
+use crate::rig::Rig;
 
-/// A job that a keeper has been given.
+/// Wall time that an experiment is given to end when it is stopped.
+const ENDING: Duration = Duration::from_secs(20);
+
+/// A job that a keeper or an attendant has been given.
 #[derive(Debug, Clone)]
 pub(super) struct Lent {
     pub(super) entry: Entry,
@@ -23,6 +32,60 @@ impl Lent {
     pub(super) fn folder(&self, data: &Path) -> PathBuf {
         let name = format!("{}-{}", self.entry.job.id, self.entry.attempts + 1);
         data.join("jobs").join(name)
+    }
+
+    /// Carries it out on the unit of `config`, which is at nobody's hands and is reached by `lender`. Ends when it does,
+    /// or soon after `stop`.
+    pub(super) async fn on_unit(
+        self,
+        house: &House,
+        config: &Config,
+        lender: Arc<Rig>,
+        stop: &CancellationToken,
+    ) {
+        let id = self.entry.job.id;
+        if !begun(house.queue.clone(), id).await {
+            return;
+        }
+        let folder = self.folder(&house.daemon.data);
+        let Lent { entry, progress } = self;
+        let command = entry.job.command;
+        let unit = &config.unit.name;
+        house.live.change(unit, |unit| {
+            unit.activity = format!("job {id}: {command}");
+            unit.health = Health::Well;
+            unit.why = None;
+            unit.hash_rate_ghs = None;
+        });
+        let progress = progress.on(lender);
+        let carried = carry_out(command, Some(config.clone()), folder, progress.clone());
+        let mut carried = std::pin::pin!(carried);
+        let ended = tokio::select! {
+            ended = &mut carried => Some(ended),
+            () = stop.cancelled() => None,
+        };
+        let end = match ended {
+            Some(Ok(outcome)) => {
+                let found = outcome.found.clone();
+                house.live.change(unit, |unit| {
+                    unit.verdict = found.verdict.or(unit.verdict.take());
+                    unit.tpf = found.filter.or(unit.tpf.take());
+                });
+                End::Done(
+                    outcome.folder.display().to_string(),
+                    Box::new(outcome.found),
+                )
+            }
+            Some(Err(_)) if progress.is_stopped() => End::Cancelled,
+            Some(Err(error)) => End::Failed(format!("{error:#}")),
+            None => {
+                progress.stop();
+                // Whether it ends well or not, it is to be begun anew.
+                let _ = tokio::time::timeout(ENDING, &mut carried).await;
+                End::Interrupted
+            }
+        };
+        entered(house.queue.clone(), id, end).await;
     }
 }
 

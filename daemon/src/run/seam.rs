@@ -56,7 +56,7 @@ impl Web {
                 due_ms,
                 reply,
             } => {
-                let units: Vec<String> = daemon.driven().into_iter().map(str::to_string).collect();
+                let units: Vec<String> = daemon.units().into_iter().map(str::to_string).collect();
                 let added = tokio::task::spawn_blocking(move || {
                     let units: Vec<&str> = units.iter().map(String::as_str).collect();
                     let unit = Some(unit.as_str()).filter(|unit| !unit.is_empty());

@@ -19,9 +19,13 @@ use super::vardiff::Goal;
 use crate::clock::{Clock, Errand, Nanos};
 use crate::stratum::Session;
 use crate::stratum::request::Submit;
+use crate::stratum::server::NeverConnected;
 
 /// Shares on their way to the upstream task at most; beyond that the units wait.
 const ORDERS: usize = 8192;
+
+/// Wall time between two looks for a unit that is waited for.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Prefixes whose use is entered in the store at once.
 const PREFIXES: u32 = 256;
@@ -145,7 +149,8 @@ impl Hub {
         self.0.units.difficulty_scale
     }
 
-    pub(super) fn clock(&self) -> &Clock {
+    /// The clock that the proxy and every session held out of it live by.
+    pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
 
@@ -381,6 +386,30 @@ impl Hub {
         drop(mailbox);
         let session = session.await.ok()?;
         Some(Held { session, back })
+    }
+
+    /// As [`hold`](Hub::hold), waiting for the unit up to `patience` of wall time.
+    ///
+    /// # Errors
+    /// If it does not connect, or does not stay.
+    pub async fn hold_within(
+        &self,
+        worker: &str,
+        patience: Duration,
+    ) -> Result<Held, NeverConnected> {
+        let held = async {
+            loop {
+                match self.hold(worker).await {
+                    Some(held) => return held,
+                    None => tokio::time::sleep(LOOK).await,
+                }
+            }
+        };
+        let late = |_| NeverConnected {
+            worker: worker.to_string(),
+            after: patience,
+        };
+        tokio::time::timeout(patience, held).await.map_err(late)
     }
 
     /// Hangs up on every unit.
