@@ -28,6 +28,8 @@ pub struct Daemon {
     pub hosts: Vec<String>,
     /// Folder of the queue and of the experiments' reports.
     pub data: PathBuf,
+    /// Folder of the captures of what units do live, or the URL of a database; `None` keeps nothing of it.
+    pub captures: Option<PathBuf>,
     /// What a unit does between experiments.
     pub live: Live,
     /// Length of a live step in seconds of the unit's time; `None` for the unit's own.
@@ -45,6 +47,7 @@ impl Default for Daemon {
             token_file: None,
             hosts: Vec::new(),
             data: PathBuf::from("runs/daemon"),
+            captures: None,
             live: Live::Narma10,
             step_seconds: None,
             speed: 1.0,

@@ -143,7 +143,7 @@ pub(super) const KEYS: &[Key] = &[
     key(Rack, "units", Texts, Means("none beside the proxied ones"),
         "Files of the units that the program drives, relative to this one."),
     key(Rack, "proxied", Texts, Means("none"),
-        "Files of the units that mine through the proxy and are only watched and guarded, relative to this one."),
+        "Files of the units that mine through the proxy but for experiments, relative to this one."),
     key(Rack, "proxy", Path, Means("no proxy runs"),
         "File of the proxy, relative to this one."),
     key(Rack, "daemon", Section, Means("every key's own default"),
@@ -156,6 +156,9 @@ pub(super) const KEYS: &[Key] = &[
         "Names by which the web page on loopback may be called besides, of a reverse proxy in front of it."),
     key(Rack, "daemon.data", Path, Value("runs/daemon"),
         "Folder of the queue and of the experiments' reports, relative to where the program is started."),
+    key(Rack, "daemon.captures", Path, Means("nothing of it is kept"),
+        "Folder of the captures of what units do live, a file each, relative to where the program is started; or the URL of \
+         a PostgreSQL database. A share is then acknowledged when it is kept. An S9 fills some 250 MB a day."),
     key(Rack, "daemon.live", Choice(&["narma10", "off"]), Value("narma10"),
         "What a unit does between experiments: NARMA-10, learnt as it runs, or nothing but being watched."),
     key(Rack, "daemon.step_seconds", Number, Means("the unit's step.hold_seconds"),

@@ -150,6 +150,9 @@ impl Overrides {
         if is_set("data") {
             daemon.data = over.data;
         }
+        if is_set("captures") {
+            daemon.captures = over.captures;
+        }
         if is_set("live") {
             daemon.live = over.live;
         }

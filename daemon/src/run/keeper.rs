@@ -12,9 +12,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::captures::Captures;
 use super::gauge::Gauge;
 use super::learner::Learner;
-use super::lent::{Lent, begun, carry_out, entered};
+use super::lent::Lent;
 use super::publish::Publisher;
 use super::tap;
 use crate::config::daemon::{Daemon, Live as Task};
@@ -23,13 +24,10 @@ use crate::live::Live;
 use crate::live::snapshot::Health;
 use crate::predict::Readout;
 use crate::queue::Queue;
-use crate::queue::store::End;
 use crate::rig::{Driven, Rig, Unit};
 
 /// Wall time that a unit is given to have its last shares acknowledged, and then to confirm that it is safe.
 const PARTING: Duration = Duration::from_secs(10);
-/// Wall time that an experiment is given to end when it is stopped.
-const ENDING: Duration = Duration::from_secs(20);
 /// Wall time between two looks at how the live task does.
 const SCORING: Duration = Duration::from_secs(5);
 /// Wall time between two sights of target and prediction.
@@ -74,6 +72,7 @@ pub(super) struct Keeper {
     trained: Option<PathBuf>,
     gauge: Arc<Mutex<Gauge>>,
     learner: Option<Learner>,
+    captures: Captures,
     backoff: Backoff,
     jobs: mpsc::Receiver<Lent>,
     stop: CancellationToken,
@@ -98,6 +97,7 @@ impl Keeper {
         Keeper {
             gauge: Arc::new(Mutex::new(Gauge::new(config.unit.model))),
             backoff: Backoff::new(seed),
+            captures: Captures::of(&house.daemon, &config, seed),
             house,
             config,
             seed,
@@ -115,10 +115,19 @@ impl Keeper {
 
     /// Keeps the unit until it is stopped.
     pub(super) async fn keep(mut self) {
+        self.stay_until_stopped().await;
+        self.captures.close().await;
+    }
+
+    async fn stay_until_stopped(&mut self) {
         loop {
             match self.stay().await {
                 Ok(Parting::Stopped) => return,
-                Ok(Parting::Lent(lent)) => self.lend(*lent).await,
+                Ok(Parting::Lent(lent)) => {
+                    let lender = self.house.base.clone();
+                    lent.on_unit(&self.house, &self.config, lender, &self.stop)
+                        .await;
+                }
                 Err(error) => {
                     self.lost(Health::Lost, &format!("{error:#}"));
                     if !self.wait().await {
@@ -215,7 +224,8 @@ impl Keeper {
     /// Drives the unit, which is ready, with the live task.
     async fn drive(&mut self, unit: &mut Unit, clock: &Clock) -> Result<Parting> {
         let mut learner = self.learner(unit)?;
-        let (recorder, tap) = tap::open(self.gauge.clone(), &self.house.live, self.name());
+        let kept = self.captures.next().await?;
+        let (recorder, tap) = tap::open(self.gauge.clone(), &self.house.live, self.name(), kept);
         let mut driven = unit.drive(learner.encoding().discipline, recorder)?;
         self.gauge().begin(clock.now());
         self.activity(&learner.activity());
@@ -309,53 +319,6 @@ impl Keeper {
             step.timeout_seconds = step.timeout_seconds.max(2.0 * seconds);
         }
         step
-    }
-
-    /// Carries a job out on the unit, which is at nobody's hands.
-    async fn lend(&mut self, lent: Lent) {
-        let id = lent.entry.job.id;
-        if !begun(self.house.queue.clone(), id).await {
-            return;
-        }
-        let folder = lent.folder(&self.house.daemon.data);
-        let Lent { entry, progress } = lent;
-        let command = entry.job.command;
-        self.activity(&format!("job {id}: {command}"));
-        self.house.live.change(self.name(), |unit| {
-            unit.health = Health::Well;
-            unit.why = None;
-            unit.hash_rate_ghs = None;
-        });
-        let progress = progress.on(self.house.base.clone());
-        let config = Some(self.config.clone());
-        let carried = carry_out(command, config, folder, progress.clone());
-        let mut carried = std::pin::pin!(carried);
-        let ended = tokio::select! {
-            ended = &mut carried => Some(ended),
-            () = self.stop.cancelled() => None,
-        };
-        let end = match ended {
-            Some(Ok(outcome)) => {
-                let found = outcome.found.clone();
-                self.house.live.change(self.name(), |unit| {
-                    unit.verdict = found.verdict.or(unit.verdict.take());
-                    unit.tpf = found.filter.or(unit.tpf.take());
-                });
-                End::Done(
-                    outcome.folder.display().to_string(),
-                    Box::new(outcome.found),
-                )
-            }
-            Some(Err(_)) if progress.is_stopped() => End::Cancelled,
-            Some(Err(error)) => End::Failed(format!("{error:#}")),
-            None => {
-                progress.stop();
-                // Whether it ends well or not, it is to be begun anew.
-                let _ = tokio::time::timeout(ENDING, &mut carried).await;
-                End::Interrupted
-            }
-        };
-        entered(self.house.queue.clone(), id, end).await;
     }
 
     fn gauge(&self) -> std::sync::MutexGuard<'_, Gauge> {

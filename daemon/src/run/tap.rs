@@ -1,10 +1,10 @@
-//! Where a live drive's records go: to the gauge and to whoever watches, and then nowhere. Of what an experiment records
-//! nothing passes here: that goes to its capture.
+//! Where a live drive's records go: to the gauge and to whoever watches, and then to where they are kept. Of what an
+//! experiment records nothing passes here: that goes to its capture.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use thermine_drivers::record::{Durable, Recorder};
-use tokio::sync::{mpsc, watch};
+use thermine_drivers::record::Recorder;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::gauge::Gauge;
@@ -13,20 +13,17 @@ use crate::live::Live;
 /// Records that may wait; beyond that the drive waits.
 const QUEUE: usize = 1024;
 
-/// A recorder for the unit `name`, and the task that takes what it records; it ends when every clone of the recorder is
-/// gone.
+/// A recorder for the unit `name` that hands all on to `kept`, and the task that does so; it ends when every clone of the
+/// recorder is gone, or nothing more can be kept. Shares are acknowledged as `kept` has it: at once if that keeps nothing,
+/// since live shares are of no pool.
 pub(super) fn open(
     gauge: Arc<Mutex<Gauge>>,
     live: &Live,
     name: &str,
+    kept: Recorder,
 ) -> (Recorder, JoinHandle<()>) {
     let (queue, mut records) = mpsc::channel(QUEUE);
-    // Live shares are of no pool and of no run: there is nothing to lose, and they are acknowledged at once.
-    let all = Durable {
-        ticket: u64::MAX,
-        failure: None,
-    };
-    let recorder = Recorder::open(0, queue, watch::channel(all).1);
+    let recorder = Recorder::open(0, queue, kept.durable());
     let (live, name) = (live.clone(), name.to_string());
     let task = tokio::spawn(async move {
         while let Some(entry) = records.recv().await {
@@ -36,6 +33,10 @@ pub(super) fn open(
             };
             if let Some(share) = share {
                 live.share(share);
+            }
+            if kept.record(entry.record).await.is_err() {
+                // The drive finds its queue closed, and why in what is known of the commits.
+                return;
             }
         }
     });

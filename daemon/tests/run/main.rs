@@ -1,7 +1,14 @@
 //! `thermine run` as a user meets it: the built program, its signals, its queue; real sockets on loopback.
 
+#![expect(clippy::print_stdout, reason = "a skipped test says why")]
+
+mod captures;
 mod faults;
+mod held;
 mod long;
+#[expect(dead_code, reason = "the tests of the store need more of it")]
+#[path = "../store/postgres.rs"]
+mod postgres;
 mod queue;
 mod start;
 mod support;

@@ -55,9 +55,19 @@ impl Drop for Unit {
 }
 
 impl Unit {
-    /// Starts it, and writes its configuration as `NAME.toml` in `dir`. Needs a runtime, for its control interface.
+    /// Starts one that is to be driven, and writes its configuration as `NAME.toml` in `dir`. Needs a runtime, for its
+    /// control interface.
     pub(crate) async fn start(dir: &Path, name: &str, manner: Manner) -> Unit {
-        let pool = port();
+        Unit::mining_at(dir, name, manner, port()).await
+    }
+
+    /// The same of one whose pool is at `pool`.
+    pub(crate) async fn mining_at(
+        dir: &Path,
+        name: &str,
+        manner: Manner,
+        pool: SocketAddr,
+    ) -> Unit {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port");
