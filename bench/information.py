@@ -1,47 +1,19 @@
 #!/usr/bin/env python3
 """Measures the information laboratory beside scikit-learn and scipy: same arrays, one run, one thread each.
 
-Uses the virtual environment of bench/peers.py under target/peers, or makes it with fewer packages. Asserts that
-both sides find the same numbers, and prints times and ratios. Processor seconds, the least of five runs, and
-beside them the wall's.
+Asserts that both sides find the same numbers, and prints times and ratios. See environment.py for the times.
 """
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
-import time
-import venv
 
-THREADS = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")}
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-FOLDER = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "peers"
-PACKAGES = ["numpy", "scipy", "scikit-learn"]
-RUNS = 5
+from environment import FOLDER, enter, machine, ours, timed
+
 SEED = 1
 CLASSES = 8
 PERMUTATIONS = 5_000
 
 
-def enter_environment():
-    """Runs this file again inside the virtual environment."""
-    for name in ("venv", "venv-information"):
-        home = FOLDER / name
-        if pathlib.Path(sys.prefix) == home:
-            return
-        if (home / "bin" / "python").exists():
-            break
-    python = home / "bin" / "python"
-    if not python.exists():
-        print("making", home, flush=True)
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        venv.create(home, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-    sys.exit(subprocess.run([python, __file__], env={**os.environ, **THREADS}).returncode)
-
-
-enter_environment()
+enter(__file__)
 
 import numpy as np  # noqa: E402
 import scipy  # noqa: E402
@@ -51,30 +23,8 @@ from sklearn.feature_selection import mutual_info_regression  # noqa: E402
 from sklearn.metrics import mutual_info_score, roc_auc_score  # noqa: E402
 
 
-def timed(run):
-    best = [np.inf, np.inf]
-    for _ in range(RUNS):
-        cpu, wall = time.process_time(), time.perf_counter()
-        run()
-        best[0] = min(best[0], time.process_time() - cpu)
-        best[1] = min(best[1], time.perf_counter() - wall)
-    return best
-
-
 def write(name, values):
     np.ascontiguousarray(values, dtype="<f8").tofile(FOLDER / name)
-
-
-def ours():
-    """Our times by name, and what we found."""
-    command = ["cargo", "bench", "--quiet", "-p", "thermine-reservoir", "--bench", "information_peers"]
-    environment = {**os.environ, **THREADS, "THERMINE_PEERS": str(FOLDER)}
-    text = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
-    times = {}
-    for line in text.splitlines():
-        *name, cpu, wall = line.split()
-        times[" ".join(name)] = (float(cpu), float(wall))
-    return times, json.loads((FOLDER / "information.json").read_text())
 
 
 def show(what, peer, us):
@@ -113,9 +63,10 @@ def main():
     b = np.round(0.1 * a + rng.random(2_500), 3)
     write("table_x.f64", a)
     write("table_y.f64", b)
-    times, found = ours()
+    times = ours("information_peers")
+    found = json.loads((FOLDER / "information.json").read_text())
     print(f"numpy {np.__version__}, scipy {scipy.__version__}, scikit-learn {sklearn.__version__}, "
-          f"load {os.getloadavg()[0]:.1f}, one thread each, seed {SEED}")
+          f"{machine()}, seed {SEED}")
     print(f"{'processor seconds (wall)':<62} {'peer':>17}  {'ours':>18}  {'ratio':>6}")
 
     estimate = lambda: mutual_info_regression(x[:, None], y, n_neighbors=3, random_state=SEED)  # noqa: E731

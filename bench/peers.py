@@ -1,43 +1,15 @@
 #!/usr/bin/env python3
 """Measures our release benches beside scikit-learn and reservoirpy: same arrays, one run, one thread each.
 
-Makes a virtual environment under target/peers on first use (the packages come from PyPI), writes the arrays
-there, runs `cargo bench --bench peers` on them, runs the peers on them, checks that both found the same
-weights and states, and prints times, ratios, and how our costs grow.
-
-Times are processor seconds, the least of five runs, and beside them the wall's. On a machine that does other
-things, trust the first, and ratios more than either.
+Writes the arrays under target/peers, runs `cargo bench --bench peers` on them, runs the peers on them, checks that both
+found the same weights and states, and prints times, ratios, and how our costs grow. See environment.py for the times.
 """
 
-import os
-import pathlib
-import subprocess
-import sys
-import time
-import venv
+from environment import FOLDER, enter, machine, ours, timed
 
-THREADS = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")}
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-FOLDER = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "peers"
-PACKAGES = ["numpy", "scipy", "scikit-learn", "reservoirpy"]
-RUNS = 5
 LAMBDA = 1e-6
 
-
-def enter_environment():
-    """Runs this file again inside the virtual environment."""
-    home = FOLDER / "venv"
-    python = home / "bin" / "python"
-    if not python.exists():
-        print("making", home, flush=True)
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        venv.create(home, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-    if pathlib.Path(sys.prefix) != home:
-        sys.exit(subprocess.run([python, __file__], env={**os.environ, **THREADS}).returncode)
-
-
-enter_environment()
+enter(__file__)
 
 import numpy as np  # noqa: E402
 import reservoirpy  # noqa: E402
@@ -47,34 +19,12 @@ from reservoirpy.nodes import RLS, Reservoir  # noqa: E402
 from sklearn.linear_model import Ridge  # noqa: E402
 
 
-def timed(run):
-    best = [np.inf, np.inf]
-    for _ in range(RUNS):
-        cpu, wall = time.process_time(), time.perf_counter()
-        run()
-        best[0] = min(best[0], time.process_time() - cpu)
-        best[1] = min(best[1], time.perf_counter() - wall)
-    return best
-
-
 def write(name, values):
     np.ascontiguousarray(values, dtype="<f8").tofile(FOLDER / name)
 
 
 def read(name):
     return np.fromfile(FOLDER / name, dtype="<f8")
-
-
-def ours():
-    """Our times by name."""
-    command = ["cargo", "bench", "--quiet", "-p", "thermine-reservoir", "--bench", "peers"]
-    environment = {**os.environ, **THREADS, "THERMINE_PEERS": str(FOLDER)}
-    text = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
-    times = {}
-    for line in text.splitlines():
-        *name, cpu, wall = line.split()
-        times[" ".join(name)] = (float(cpu), float(wall))
-    return times
 
 
 def show(what, peer, us):
@@ -95,9 +45,9 @@ def main():
     online = rng.random((2_000, 200))
     write("rls.f64", online)
 
-    times = ours()
+    times = ours("peers")
     print(f"numpy {np.__version__}, scikit-learn {sklearn.__version__}, reservoirpy {reservoirpy.__version__}, "
-          f"load {os.getloadavg()[0]:.1f}, one thread each")
+          f"{machine()}")
     print(f"{'processor seconds (wall)':<58} {'peer':>17}  {'ours':>17}  {'ratio':>6}")
     for rows, columns, x, y in cases:
         # Ours penalises standardised features, per sample; theirs raw ones, summed. The variances are all 1/12.

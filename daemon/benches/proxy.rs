@@ -26,6 +26,11 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use process::{cpu_seconds, kilobytes};
+
+#[path = "support/process.rs"]
+mod process;
+
 /// Every hash is a share for a unit.
 const EASY: f64 = 1e-15;
 
@@ -450,31 +455,4 @@ fn quantile(values: &mut [f64], q: f64) -> f64 {
         0 => f64::NAN,
         n => values[(q * (n - 1) as f64) as usize],
     }
-}
-
-/// User and system time of this process, s.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("/proc");
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or("")
-        .split_whitespace()
-        .collect();
-    // Fields 14 and 15 of the whole line; the process state is the first after the name. 100 ticks a second.
-    let ticks = |index: usize| fields[index].parse::<f64>().expect("a number");
-    (ticks(11) + ticks(12)) / 100.0
-}
-
-fn kilobytes(key: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
-    let line = status
-        .lines()
-        .find(|line| line.starts_with(key))
-        .expect("a line");
-    line.split_whitespace()
-        .nth(1)
-        .expect("a value")
-        .parse()
-        .expect("a number")
 }

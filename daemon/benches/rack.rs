@@ -15,6 +15,11 @@ use thermine_drivers::record::Recorder;
 use thermine_drivers::substrate::Substrate;
 use thermine_drivers::units::Model;
 
+use process::{cpu_seconds, kilobytes};
+
+#[path = "support/process.rs"]
+mod process;
+
 const UNITS: usize = 200;
 const SECONDS: u64 = 30;
 
@@ -120,31 +125,4 @@ async fn main() {
     );
     println!("  verified shares: {:.0} a second", found / span);
     println!("  units lost: {}", failed.load(Ordering::Relaxed));
-}
-
-/// User and system time of this process, s.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("/proc");
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or("")
-        .split_whitespace()
-        .collect();
-    // Fields 14 and 15 of the whole line; the process state is the first after the name. 100 ticks a second.
-    let ticks = |index: usize| fields[index].parse::<f64>().expect("a number");
-    (ticks(11) + ticks(12)) / 100.0
-}
-
-fn kilobytes(key: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
-    let line = status
-        .lines()
-        .find(|line| line.starts_with(key))
-        .expect("a line");
-    line.split_whitespace()
-        .nth(1)
-        .expect("a value")
-        .parse()
-        .expect("a number")
 }
