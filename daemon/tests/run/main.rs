@@ -16,3 +16,4 @@ mod restless;
 mod start;
 mod support;
 mod unit;
+mod work;
