@@ -1,15 +1,24 @@
 //! `thermine run` as a user meets it: the built program, its signals, its queue; real sockets on loopback.
 
-#![expect(clippy::print_stdout, reason = "a skipped test says why")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a skipped test says why, a fault test what was injected and what was lost"
+)]
 
 mod captures;
 mod faults;
 mod held;
+mod kills;
+mod ledger;
 mod long;
+mod miner;
 #[expect(dead_code, reason = "the tests of the store need more of it")]
 #[path = "../store/postgres.rs"]
 mod postgres;
 mod queue;
+mod reload;
+mod restless;
 mod start;
 mod support;
 mod unit;
+mod work;

@@ -38,25 +38,7 @@ pub(crate) fn thermine(dir: &Path) -> Command {
 impl Daemon {
     /// Starts it in `dir`, and waits until it says where it listens.
     pub(crate) fn start(dir: &Path, args: &[&str]) -> Daemon {
-        let mut child = thermine(dir)
-            .arg("run")
-            .args(args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("started");
-        let out = BufReader::new(child.stdout.take().expect("its output"));
-        let said: Arc<Mutex<Vec<String>>> = Arc::default();
-        let lines = said.clone();
-        std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                lines.lock().expect("lines").push(line);
-            }
-        });
-        let mut daemon = Daemon {
-            child,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            said,
-        };
+        let mut daemon = Daemon::spawn(dir, args);
         let line = daemon.says("live at http://", 0).1;
         let address = line
             .split("http://")
@@ -66,6 +48,43 @@ impl Daemon {
             .and_then(|text| text.parse().ok())
             .expect("an address");
         daemon
+    }
+
+    /// Starts it in `dir`, and waits for nothing: it cannot be asked anything over HTTP.
+    pub(crate) fn spawn(dir: &Path, args: &[&str]) -> Daemon {
+        let mut command = thermine(dir);
+        command.arg("run").args(args);
+        Daemon::of(command)
+    }
+
+    /// Another command that goes on until it is ended.
+    pub(crate) fn of(mut command: Command) -> Daemon {
+        let child = command.stdout(Stdio::piped()).spawn();
+        let mut child = child.expect("started");
+        let out = BufReader::new(child.stdout.take().expect("its output"));
+        let said: Arc<Mutex<Vec<String>>> = Arc::default();
+        let lines = said.clone();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                lines.lock().expect("lines").push(line);
+            }
+        });
+        Daemon {
+            child,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            said,
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asserts that it runs.
+    pub(crate) fn runs(&mut self) {
+        let ended = self.child.try_wait().expect("a child");
+        let said = self.said.lock().expect("lines");
+        assert!(ended.is_none(), "it has ended: {ended:?} {said:?}");
     }
 
     /// Waits for a line with `text`, after the first `from`. Returns how many there are then, and the line.
@@ -81,11 +100,7 @@ impl Daemon {
             if let Some((at, line)) = found {
                 return (at + 1, line.clone());
             }
-            let ended = self.child.try_wait().expect("a child");
-            assert!(
-                ended.is_none(),
-                "it has ended before it said {text}: {lines:?}"
-            );
+            self.runs();
             assert!(
                 began.elapsed() < PATIENCE,
                 "it does not say {text}: {lines:?}"
@@ -156,6 +171,15 @@ impl Daemon {
             assert!(began.elapsed() < PATIENCE, "{what}: {snapshot:#}");
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+}
+
+/// Waits until `what` is so.
+pub(crate) fn until(name: &str, mut what: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !what() {
+        assert!(began.elapsed() < PATIENCE, "not in time: {name}");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Manner {
     Stalls,
     /// It hangs up after its first job, so many times, and then mines well.
     Reconnects(u64),
+    /// It hangs up as soon as it is let in, so many times, and then mines well.
+    Flickers(u64),
 }
 
 /// What it has done.
@@ -138,8 +140,14 @@ fn connect(pool: SocketAddr, worker: &str, manner: Manner, counts: &Counts) -> s
         line.clear();
         if message["id"] == 1 {
             extranonce2_len = message["result"][2].as_u64().unwrap_or(0) as usize;
+        } else if message["id"] == 2 && message["result"] != true {
+            // It is not expected: it hangs up and comes again, as firmware does.
+            return Ok(());
         } else if message["id"] == 2 {
-            counts.connections.fetch_add(1, Ordering::Relaxed);
+            let before = counts.connections.fetch_add(1, Ordering::Relaxed);
+            if matches!(manner, Manner::Flickers(times) if before < times) {
+                return Ok(());
+            }
         } else if message["id"].is_u64() {
             counts.answered.fetch_add(1, Ordering::Relaxed);
             counts

@@ -1,6 +1,7 @@
 //! Lines over TCP, bounded both ways, with the arrival time of each.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::time::Duration;
 
@@ -102,6 +103,18 @@ impl LineStream {
     pub fn plug(&self) -> io::Result<Plug> {
         let socket: &TcpStream = self.writer.as_ref();
         Ok(Plug(SockRef::from(socket).try_clone()?))
+    }
+
+    /// Whether the peer has hung up and nothing that it has sent is left to be read. Does not wait.
+    pub fn is_over(&self) -> bool {
+        let socket: &TcpStream = self.writer.as_ref();
+        match SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]) {
+            Ok(read) => read == 0,
+            Err(error) => !matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+            ),
+        }
     }
 }
 

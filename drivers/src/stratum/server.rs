@@ -160,12 +160,23 @@ impl Server {
 }
 
 impl Expected {
-    /// Waits for the worker's next session, for at most `patience` of wall time.
+    /// Waits for the worker's next session, for at most `patience` of wall time. One whose unit has gone while nobody
+    /// wanted it is passed over.
     ///
     /// # Errors
     /// If none comes.
     pub async fn session(&mut self, patience: Duration) -> Result<Session, NeverConnected> {
-        match tokio::time::timeout(patience, self.sessions.recv()).await {
+        let next = async {
+            loop {
+                let mut session = self.sessions.recv().await?;
+                if !session.is_over() {
+                    return Some(session);
+                }
+                // What it has left must not stay under way at the clock.
+                session.hang_up().await;
+            }
+        };
+        match tokio::time::timeout(patience, next).await {
             Ok(Some(session)) => Ok(session),
             // Closed when another call of `expect` took the name over.
             Ok(None) | Err(_) => Err(NeverConnected {
@@ -182,5 +193,47 @@ impl Drop for Expected {
         self.server
             .workers()
             .retain(|_, sender| !sender.is_closed());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+    use super::*;
+
+    /// A unit that has been let in.
+    async fn unit(address: SocketAddr) -> BufReader<TcpStream> {
+        let stream = TcpStream::connect(address).await.expect("connected");
+        let mut unit = BufReader::new(stream);
+        let hello = "{\"id\": 1, \"method\": \"mining.subscribe\", \"params\": []}\n\
+                     {\"id\": 2, \"method\": \"mining.authorize\", \"params\": [\"w\", \"x\"]}\n";
+        unit.write_all(hello.as_bytes()).await.expect("sent");
+        let mut said = String::new();
+        while !said.contains("\"id\":2") {
+            said.clear();
+            let read = unit.read_line(&mut said).await.expect("a line");
+            assert!(read > 0, "it was hung up on");
+        }
+        unit
+    }
+
+    #[tokio::test]
+    async fn a_unit_that_has_gone_before_it_was_wanted_is_passed_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let server = Server::new(Settings::default(), Clock::real());
+        let mut expected = server.expect("w");
+        let stop = CancellationToken::new();
+        let _ends = stop.clone().drop_guard();
+        tokio::spawn(server.serve(listener, stop));
+        drop(unit(address).await);
+        drop(unit(address).await);
+        let gone = expected.session(Duration::from_millis(200)).await;
+        assert!(gone.is_err(), "{gone:?}");
+        let unit = unit(address).await;
+        let here = expected.session(Duration::from_secs(30)).await;
+        let peer = here.expect("it is there").peer();
+        assert_eq!(unit.get_ref().local_addr().expect("bound"), peer);
     }
 }

@@ -1,9 +1,15 @@
 //! The Virtual Block Manager over real sockets: a simulated pool before it, units behind it.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "a fault test says what was injected and what was lost"
+)]
+
 mod experiment;
 mod faults;
 mod path;
 mod pools;
+mod restless;
 mod support;
 mod tls;
 mod wait;

@@ -345,6 +345,11 @@ impl Session {
         self.flush().await
     }
 
+    /// Whether the unit has gone and nothing that it has sent is left to be read.
+    pub fn is_over(&self) -> bool {
+        self.lines.is_over()
+    }
+
     /// Hangs up, so that the unit has no work: without new jobs it would go on with its last one for ever.
     /// It will come back, to a server that gives it none.
     pub async fn hang_up(&mut self) {

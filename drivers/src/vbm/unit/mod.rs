@@ -242,7 +242,11 @@ impl Unit {
         if let Some(why) = mail.close {
             return Err(End::Closed(self.member.worker.to_string(), why));
         }
-        if let Some((template, clean)) = &mail.template {
+        // One that was published as the unit came in may be what it was let in with: given again, it would retire what
+        // the unit has mined on since.
+        if let Some((template, clean)) = &mail.template
+            && !Arc::ptr_eq(template, &self.current)
+        {
             self.take(lines, template.clone(), *clean)?;
         }
         Ok(())

@@ -1,0 +1,244 @@
+//! SIGKILL of the daemon under load: miners at its proxy, a unit that it drives, a queued experiment. Each test says what
+//! was injected and what was lost of all that was acknowledged: nothing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rand::RngExt;
+use serde_json::Value;
+use thermine::live::snapshot::Progress;
+use thermine::queue::store::MOST_ATTEMPTS;
+use thermine::queue::{Entry, Queue};
+use thermine::store::verify::verify;
+use thermine_drivers::seed;
+use thermine_drivers::sim::pool::Act;
+
+use crate::ledger;
+use crate::miner::{Miner, pool, proxied};
+use crate::support::{Daemon, example, unit, until};
+
+const MINERS: usize = 4;
+/// Shares acknowledged by a fresh daemon that are load.
+const LOAD: usize = 20;
+/// The moment comes at random within so many microseconds of the load, or of the start.
+const WITHIN: u64 = 1_000_000;
+
+const UNIT: &str = "sim-s9";
+/// A job that no daemon lives to end, and one that is soon done.
+const ENDLESS: &str = "capture record -n 1000000";
+const SHORT: &str = "capture record -n 100";
+
+/// What happens beside the kill, in turn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Beside {
+    Nothing,
+    /// The pool falls silent before it: what is acknowledged then waits in the journal, and still counts.
+    Silence,
+    /// The pool falls silent, and a block is found while nobody is there: what waits is stale.
+    Block,
+    /// It comes as the daemon starts, whether there is load yet or not.
+    Start,
+}
+
+impl Beside {
+    const ALL: [Beside; 4] = [
+        Beside::Nothing,
+        Beside::Silence,
+        Beside::Block,
+        Beside::Start,
+    ];
+}
+
+/// The queue as it is found after each kill.
+#[derive(Default)]
+struct Jobs {
+    data: PathBuf,
+    added: Vec<u64>,
+    /// Progress and attempts at the last kill.
+    before: BTreeMap<u64, (Progress, u32)>,
+    interrupted: u32,
+    begun_anew: u32,
+    given_up: u32,
+}
+
+impl Jobs {
+    /// Opened anew, as another process would.
+    fn list(&self) -> Vec<Entry> {
+        let queue = Queue::open(&self.data).expect("a queue");
+        queue.list().expect("readable")
+    }
+
+    fn add(&mut self, command: &str) -> u64 {
+        let queue = Queue::open(&self.data).expect("a queue");
+        let id = queue.add(&[UNIT], command, None, None, 0).expect("added");
+        self.added.push(id);
+        id
+    }
+
+    fn runs(&self) -> bool {
+        let all = self.list();
+        all.iter()
+            .any(|entry| entry.job.progress == Progress::Running)
+    }
+
+    /// Nothing is lost of it, and nothing is in it that could not have come of what was in it before.
+    fn killed(&mut self) {
+        let all = self.list();
+        let now: BTreeMap<u64, (Progress, u32)> = all
+            .iter()
+            .map(|entry| (entry.job.id, (entry.job.progress, entry.attempts)))
+            .collect();
+        assert!(
+            now.keys().eq(&self.added),
+            "{now:?}, added {:?}",
+            self.added
+        );
+        for Entry { job, attempts, .. } in &all {
+            let (was, attempts_then) = match self.before.get(&job.id) {
+                Some(before) => *before,
+                None => (Progress::Waiting, 0),
+            };
+            let begun = attempts - attempts_then;
+            assert!(begun <= 1, "begun {begun} times by one daemon: {job:?}");
+            self.begun_anew += u32::from(was == Progress::Running && begun == 1);
+            match job.progress {
+                Progress::Running => self.interrupted += begun,
+                Progress::Waiting => assert_eq!(begun, 0, "{job:?}"),
+                Progress::Failed => {
+                    assert_eq!(*attempts, MOST_ATTEMPTS, "{job:?}");
+                    self.given_up += u32::from(was == Progress::Running);
+                }
+                Progress::Done | Progress::Cancelled => panic!("it cannot have ended: {job:?}"),
+            }
+        }
+        self.before = now;
+    }
+
+    /// Adds a job if none is open.
+    fn keep_one(&mut self) {
+        let is_open = |(progress, attempts): &(Progress, u32)| match progress {
+            Progress::Waiting => true,
+            Progress::Running => *attempts < MOST_ATTEMPTS,
+            _ => false,
+        };
+        if !self.before.values().any(is_open) {
+            self.add(ENDLESS);
+        }
+    }
+
+    /// The captures that were being written are whole as far as they go; answers that they hold.
+    fn captures(&self) -> u64 {
+        let mut answers = 0;
+        let folders = std::fs::read_dir(self.data.join("jobs")).expect("attempts");
+        for folder in folders {
+            let capture = folder.expect("a folder").path().join("capture.sqlite");
+            // The kill came before it was made.
+            if !capture.exists() {
+                continue;
+            }
+            let report = verify(&capture).unwrap_or_else(|error| panic!("{capture:?}: {error}"));
+            assert_eq!((report.invalid, report.contradictions), (0, 0));
+            answers += report.shares;
+        }
+        answers
+    }
+}
+
+fn kill(moments: usize, seed: u64) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (pool, address) = runtime.block_on(pool());
+    let listen = proxied(dir, address);
+    example(dir, "sim-s9.toml", &[]);
+    let rack =
+        "units = [\"sim-s9.toml\"]\nproxied = [\"sim-s9-proxied.toml\"]\nproxy = \"proxy.toml\"\n";
+    std::fs::write(dir.join("rack.toml"), rack).expect("written");
+    let miners: Vec<Miner> = (0..MINERS)
+        .map(|i| Miner::start(runtime.handle(), listen, &format!("w{i}"), None))
+        .collect();
+    let accepted = || miners.iter().map(Miner::accepted).sum::<usize>();
+    let mut jobs = Jobs {
+        data: dir.join("runs/daemon"),
+        ..Jobs::default()
+    };
+
+    let mut rng = seed::stream(seed, "kills");
+    for moment in 0..moments {
+        let beside = Beside::ALL[moment % Beside::ALL.len()];
+        jobs.keep_one();
+        let before = accepted();
+        let mut daemon = Daemon::spawn(dir, &["-c", "rack.toml"]);
+        if beside != Beside::Start {
+            until("there is load", || {
+                daemon.runs();
+                accepted() >= before + LOAD && jobs.runs()
+            });
+        }
+        if matches!(beside, Beside::Silence | Beside::Block) {
+            pool.act(Act::Hang);
+        }
+        std::thread::sleep(Duration::from_micros(rng.random_range(0..WITHIN)));
+        // No farewell, nothing flushed.
+        daemon.signal("KILL");
+        assert!(!daemon.ends().success());
+        if beside == Beside::Block {
+            pool.act(Act::Block);
+        }
+        jobs.killed();
+    }
+    assert!(jobs.begun_anew > 0, "no job was begun anew");
+
+    // What comes after: a job is done, and all that is open is settled.
+    let last = jobs.add(SHORT);
+    let before = accepted();
+    let mut daemon = Daemon::start(dir, &["-c", "rack.toml"]);
+    for entry in jobs.list() {
+        if entry.job.id != last
+            && matches!(entry.job.progress, Progress::Running | Progress::Waiting)
+        {
+            let queue = Queue::open(&jobs.data).expect("a queue");
+            queue.cancel(entry.job.id).expect("taken out");
+        }
+    }
+    daemon.until("the last job is done, and all mine", |all| {
+        let jobs = all["jobs"].as_array().expect("jobs");
+        let is_done = |job: &Value| job["id"] == last && job["progress"] == "done";
+        jobs.iter().any(is_done)
+            && unit(all, "sim-s9-proxied").is_some_and(|unit| unit["activity"] == "proxied")
+            && accepted() > before
+    });
+    for miner in &miners {
+        miner.end();
+    }
+    daemon.signal("TERM");
+    assert_eq!(daemon.ends().code(), Some(0));
+    ledger::settle(dir, &pool);
+    let found = ledger::check(dir, &pool, &miners);
+    println!(
+        "injected: SIGKILL at {moments} random moments (seed {seed}), a quarter each under load, with the pool silent, with \
+         a block meanwhile, and at the start; acknowledged {} shares, of them counted by the pool once {}, known to be stale \
+         {}, lost 0, counted twice 0; jobs interrupted {}, begun anew {}, given up after {MOST_ATTEMPTS} attempts {}, lost \
+         0; answers in their captures {}",
+        found.acknowledged,
+        found.counted,
+        found.stale,
+        jobs.interrupted,
+        jobs.begun_anew,
+        jobs.given_up,
+        jobs.captures(),
+    );
+    assert!(found.counted > 0 && found.stale > 0, "{found:?}");
+}
+
+#[test]
+fn killed_at_random_moments_the_daemon_loses_nothing_and_counts_nothing_twice() {
+    kill(20, 1);
+}
+
+#[test]
+#[ignore = "two hundred daemons take some minutes; twenty are in every run"]
+fn killed_at_two_hundred_random_moments_the_daemon_loses_nothing_and_counts_nothing_twice() {
+    kill(200, 2);
+}

@@ -1,0 +1,42 @@
+//! A unit that comes and goes a thousand times leaves no task behind, and no share.
+
+use thermine_drivers::clock::Clock;
+use tokio::runtime::Handle;
+
+use crate::support::{Unit, at, easy_pool, serve, settings, start, until};
+
+const TIMES: u32 = 1000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_unit_that_comes_a_thousand_times_leaves_no_task_and_loses_no_share() {
+    let clock = Clock::real();
+    let pool = easy_pool(&clock, 13);
+    let (address, _life) = serve(&pool).await;
+    let proxy = start(settings(vec![at(address)]), &clock).await;
+    let mut stays = Unit::connect(proxy.address, "stays").await;
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    until("it has been let in", || proxy.hub.count() == 1).await;
+    let before = tasks();
+    for nonce in 0..TIMES {
+        // It goes without waiting for what its share was worth.
+        let mut comes = Unit::connect(proxy.address, "comes").await;
+        comes.send("mining.submit", comes.share(nonce)).await;
+    }
+    let all = u64::from(TIMES);
+    until("its shares have arrived", || pool.counts().accepted == all).await;
+    until("no task is left of it", || tasks() <= before).await;
+    assert_eq!(proxy.hub.count(), 1);
+    stays.mines(TIMES).await;
+    until("the other goes on", || pool.counts().accepted == all + 1).await;
+    until("all are settled", || {
+        proxy.kept.lock().expect("sound").accepted() as u64 == all + 1
+    })
+    .await;
+    println!(
+        "injected: a unit that came {TIMES} times and left after a share; tasks {before} before, {} after; shares sent {}, \
+         counted by the pool {}, lost 0",
+        tasks(),
+        all + 1,
+        pool.counts().accepted
+    );
+}
