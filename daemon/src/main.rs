@@ -2,19 +2,19 @@
 
 use std::process::ExitCode;
 
+use anyhow::{Context, Result};
 use clap::Parser;
 use thermine::cli::Cli;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Environment variable of what is logged: a level, or levels by module, such as `warn,thermine_drivers=debug`.
+const LOG: &str = "THERMINE_LOG";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::try_from_env("THERMINE_LOG").unwrap_or_else(|_| EnvFilter::new("warn")),
-        )
-        .with_writer(std::io::stderr)
-        .init();
-    match thermine::cli::run(cli) {
+    match log().and_then(|()| thermine::cli::run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "this is where a user reads it")]
@@ -24,6 +24,21 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Logs to standard error.
+fn log() -> Result<()> {
+    let targets = match std::env::var(LOG) {
+        Ok(text) => text.parse().with_context(|| {
+            format!("{LOG}={text}: a level such as info, or warn,thermine_drivers=debug")
+        })?,
+        Err(_) => Targets::new().with_default(LevelFilter::WARN),
+    };
+    tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .with(targets)
+        .init();
+    Ok(())
 }
 
 /// The error and its causes on one line. Some errors name their cause themselves: it is not said twice.

@@ -164,7 +164,8 @@ pub(super) const KEYS: &[Key] = &[
     key(Rack, "daemon.step_seconds", Number, Means("the unit's step.hold_seconds"),
         "Length of a live step, s of the unit's time."),
     key(Rack, "daemon.speed", Number, Value("1"),
-        "Seconds of the unit's time per second, of simulated units that do not say."),
+        "Seconds of the unit's time per second, of simulated units that do not say. What a socket takes counts as many \
+         times: far above 10 the unit lags, and a readout trained in virtual time is off."),
     key(Rack, "daemon.seed", Whole, Value("1"),
         "Seed of the live task, of the simulated units and of the statistics."),
     key(Rack, "readout", Sections, Means("every unit learns as it runs"),
