@@ -107,6 +107,9 @@ impl LineStream {
 
     /// Whether the peer has hung up and nothing that it has sent is left to be read. Does not wait.
     pub fn is_over(&self) -> bool {
+        if !self.reader.read_buffer().is_empty() {
+            return false;
+        }
         let socket: &TcpStream = self.writer.as_ref();
         match SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]) {
             Ok(read) => read == 0,

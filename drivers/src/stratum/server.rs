@@ -172,6 +172,8 @@ impl Expected {
                 if !session.is_over() {
                     return Some(session);
                 }
+                let (peer, worker) = (session.peer(), session.worker());
+                tracing::warn!(%peer, worker, "a unit hung up before it was wanted");
                 // What it has left must not stay under way at the clock.
                 session.hang_up().await;
             }
