@@ -358,7 +358,9 @@ fn unit(stratum: String, garbage: bool) -> std::thread::JoinHandle<()> {
             writeln!(stream, "{line}").expect("sent");
         }
         while let Some(Ok(line)) = lines.next() {
-            if line.contains("mining.notify") {
+            // The reply to `mining.subscribe` names it too.
+            let message: Value = serde_json::from_str(&line).expect("JSON");
+            if message["method"] == "mining.notify" {
                 if garbage {
                     let _ = stream.write_all(&"so sorry\n".repeat(20).into_bytes());
                     while let Some(Ok(_)) = lines.next() {}
