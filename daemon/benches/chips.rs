@@ -76,15 +76,15 @@ fn capture(path: &Path, answers: &[Answer]) -> Outcome<()> {
     let mut connection = Connection::open(path)?;
     let all = connection.transaction()?;
     all.execute(
-        "INSERT OR IGNORE INTO stream (id, name) VALUES (1, 'relay')",
+        "INSERT OR IGNORE INTO stream (run, id, name) VALUES (1, 0, 'relay')",
         [],
     )?;
     {
         let mut job = all.prepare(
-            "INSERT INTO job VALUES (?1, 1, ?2, ?3, NULL, 256.0, 1.0, 0, x'', NULL, x'', x'', x'', 0, 0, 0, x'', 1)",
+            "INSERT INTO job VALUES (1, ?1, 0, ?2, ?3, NULL, 256.0, 1.0, 0, x'', NULL, x'', x'', x'', 0, 0, 0, x'', 1)",
         )?;
         let mut share = all.prepare(
-            "INSERT INTO share VALUES (NULL, 1, ?1, ?1, ?2, ?3, 80000000, ?4, x'00000000', 0, NULL, 'accepted', 300.0)",
+            "INSERT INTO share VALUES (1, ?1, 0, ?1, ?1, ?2, ?3, 80000000, ?4, x'00000000', 0, NULL, 'accepted', 300.0)",
         )?;
         for (i, answer) in answers.iter().enumerate() {
             let (i, arrived) = (i as i64 + 1, answer.arrived.0 as i64);
