@@ -91,10 +91,7 @@ pub(crate) fn to_file(
         bail!("--shares {}: must be 1 to {MOST_SHARES}", plan.shares);
     }
     let (text, config_hash) = plan.config.fingerprint()?;
-    let provenance = match plan.config.unit.simulated {
-        Some(_) => Provenance::Simulated,
-        None => Provenance::Device,
-    };
+    let provenance = plan.config.provenance();
     let meta = RunMeta {
         seed: plan.seed,
         config: text,

@@ -23,7 +23,7 @@ use thermine_drivers::interlock::Tightening;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::quantity::{MegaHertz, Volts};
 use thermine_drivers::sim::{Params, Silicon, Spread};
-use thermine_drivers::substrate::Pace;
+use thermine_drivers::substrate::{Pace, Provenance};
 use thermine_drivers::unit::{OperatingPoint, PowerMode};
 use thermine_drivers::units::Model;
 
@@ -322,6 +322,14 @@ impl Config {
             Some(simulated) => simulated
                 .speed
                 .map_or_else(Clock::virtual_time, Clock::scaled),
+        }
+    }
+
+    /// Where the unit's numbers come from when it is reached over its wires.
+    pub fn provenance(&self) -> Provenance {
+        match self.unit.simulated {
+            Some(_) => Provenance::Simulated,
+            None => Provenance::Device,
         }
     }
 

@@ -105,10 +105,7 @@ pub(crate) fn ask(
     (purpose, blocks, seed): (&str, u32, u64),
     folder: &Path,
 ) -> Result<Answered> {
-    let provenance = match config.unit.simulated {
-        Some(_) => Provenance::Simulated,
-        None => Provenance::Device,
-    };
+    let provenance = config.provenance();
     let mut rng = seed::stream(seed, "puf/challenges");
     let challenges: Vec<u64> = (0..blocks).map(|_| rng.random()).collect();
     let (text, config_hash) = config.fingerprint()?;

@@ -168,10 +168,7 @@ impl Unit {
             name: config.unit.name.clone(),
             model,
             latest,
-            provenance: match config.unit.simulated {
-                Some(_) => Provenance::Simulated,
-                None => Provenance::Device,
-            },
+            provenance: config.provenance(),
             point: config.point.operating_point(),
             clock,
             jobs: Some(jobs),

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use thermine_drivers::record::{Durable, Recorder};
-use thermine_drivers::substrate::Provenance;
 use tokio::sync::watch;
 
 use crate::config::Config;
@@ -60,8 +59,8 @@ impl Captures {
         if self.open.as_ref().is_some_and(failed) {
             self.close().await;
         }
-        let mut open = match self.open.take() {
-            Some(open) => open,
+        let (store, drives) = match self.open.take() {
+            Some(open) => (open.store, open.drives),
             None => {
                 let meta = self.meta()?;
                 let unit = self.config.unit.name.clone();
@@ -69,17 +68,16 @@ impl Captures {
                 let store = made.context("the capture's maker has failed")??;
                 let (unit, capture) = (&self.config.unit.name, store.path().display());
                 tracing::info!(unit, %capture, "what it does live is kept");
-                Open {
-                    store,
-                    drives: 0,
-                    durable: watch::channel(Durable::default()).1,
-                }
+                (store, 0)
             }
         };
-        open.drives += 1;
-        let recorder = open.store.stream(&format!("live{}", open.drives));
-        open.durable = recorder.durable();
-        self.open = Some(open);
+        let drives = drives + 1;
+        let recorder = store.stream(&format!("live{drives}"));
+        self.open = Some(Open {
+            store,
+            drives,
+            durable: recorder.durable(),
+        });
         Ok(recorder)
     }
 
@@ -90,10 +88,7 @@ impl Captures {
             config,
             config_hash,
             task: serde_json::json!({ "live": self.task }),
-            provenance: match self.config.unit.simulated {
-                Some(_) => Provenance::Simulated,
-                None => Provenance::Device,
-            },
+            provenance: self.config.provenance(),
         })
     }
 

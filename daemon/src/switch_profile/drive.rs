@@ -50,10 +50,7 @@ pub(super) fn config(args: &Args) -> Result<Config> {
 /// # Errors
 /// If the unit or the capture fails; what was recorded until then is kept.
 pub(super) fn record(args: &Args, config: &Config, folder: &Path) -> Result<(PathBuf, Provenance)> {
-    let provenance = match config.unit.simulated {
-        Some(_) => Provenance::Simulated,
-        None => Provenance::Device,
-    };
+    let provenance = config.provenance();
     let (text, config_hash) = config.fingerprint()?;
     let meta = RunMeta {
         seed: args.seed,

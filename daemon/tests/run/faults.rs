@@ -1,7 +1,5 @@
 //! One bad unit of a rack does not hurt the others.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use serde_json::Value;
 
 use crate::support::{Daemon, unit};
@@ -62,8 +60,7 @@ async fn units_that_reconnect_stall_or_lie_hurt_nobody_else_and_no_share_is_lost
         daemon.signal("TERM");
         assert_eq!(daemon.ends().code(), Some(0));
         // Every share was answered but for those that were on their way as it ended.
-        let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
-        let (submitted, answered) = (count(&well.counts.submitted), count(&well.counts.answered));
+        let (submitted, answered) = well.shares();
         assert!(submitted - answered <= 2, "{submitted} {answered}");
     })
     .await

@@ -1,7 +1,6 @@
 //! SIGHUP under load: units that a reload does not concern are not dropped, and nothing is lost.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
@@ -103,16 +102,11 @@ async fn many_reloads_under_load_drop_no_unit_that_they_do_not_concern_and_lose_
         assert_eq!(stays.connections(), 1);
         daemon.signal("TERM");
         assert_eq!(daemon.ends().code(), Some(0));
-        let counts = |unit: &Unit| {
-            let count = &unit.counts;
-            let submitted = count.submitted.load(Ordering::Relaxed);
-            (submitted, count.answered.load(Ordering::Relaxed))
-        };
         // But for those that were on their way as it ended, or as the unit was hung up on.
-        let (submitted, answered) = counts(&stays);
+        let (submitted, answered) = stays.shares();
         assert!(submitted - answered <= 2, "{submitted} {answered}");
         let partings = comes.connections() + 2;
-        let (sent, heard) = counts(&comes);
+        let (sent, heard) = comes.shares();
         assert!(sent - heard <= partings, "{sent} {heard}, {partings} partings");
         ledger::settle(dir, &pool);
         let found = ledger::check(dir, &pool, &miners);

@@ -1,7 +1,5 @@
 //! A unit that comes and goes a thousand times costs the daemon and the other units nothing.
 
-use std::sync::atomic::Ordering;
-
 use crate::ledger;
 use crate::miner::{Miner, pool, proxied};
 use crate::support::{Daemon, unit, until};
@@ -78,8 +76,7 @@ async fn units_that_come_a_thousand_times_cost_neither_memory_nor_others_nor_a_s
         }
         daemon.signal("TERM");
         assert_eq!(daemon.ends().code(), Some(0));
-        let submitted = well.counts.submitted.load(Ordering::Relaxed);
-        let answered = well.counts.answered.load(Ordering::Relaxed);
+        let (submitted, answered) = well.shares();
         // But for those that were on their way as it ended.
         assert!(submitted - answered <= 2, "{submitted} {answered}");
         ledger::settle(dir, &pool);

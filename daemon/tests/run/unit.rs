@@ -113,6 +113,12 @@ impl Unit {
         self.counts.connections.load(Ordering::Relaxed)
     }
 
+    /// Shares that it has submitted, and those that it was answered.
+    pub(crate) fn shares(&self) -> (u64, u64) {
+        let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+        (count(&self.counts.submitted), count(&self.counts.answered))
+    }
+
     pub(crate) fn accepted(&self) -> u64 {
         self.counts.accepted.load(Ordering::Relaxed)
     }
