@@ -7,6 +7,7 @@ use rand_distr::{Distribution, Exp1, StandardNormal};
 
 use super::exp::exp;
 use super::params::Params;
+use super::rows::{largest, vectorised};
 use crate::clock::Nanos;
 use crate::pow::difficulty::Difficulty;
 use crate::seed::Rng;
@@ -89,11 +90,19 @@ impl Chips {
     /// Sets the rates for clock `frequency` (Hz), `voltage` set per column (V) and its `division` over the
     /// columns, and the temperatures of the dies (°C).
     pub(crate) fn update(&mut self, frequency: f64, voltage: f64, division: &[f64], die: &[f64]) {
+        vectorised(
+            #[inline(always)]
+            || self.rates(frequency, voltage, division, die),
+        );
+        self.best = largest(&self.right);
+    }
+
+    #[inline(always)]
+    fn rates(&mut self, frequency: f64, voltage: f64, division: &[f64], die: &[f64]) {
         let columns = division.len();
         let (v, t) = (self.per_voltage, self.per_kelvin);
         let relative = voltage / self.nominal;
         self.board_right.fill(0.0);
-        self.best = 0.0;
         let rows = self
             .right
             .chunks_exact_mut(columns)
@@ -115,7 +124,6 @@ impl Chips {
                 let error = exp((frequency * clock / limit - 1.0) * self.per_width);
                 *right = weight * clock / (1.0 + error);
             }
-            self.best = right.iter().copied().fold(self.best, f64::max);
             let boards = right.chunks_exact(self.columns_per_board);
             for (sum, right) in self.board_right.iter_mut().zip(boards) {
                 *sum += right.iter().sum::<f64>();

@@ -44,6 +44,7 @@ pub mod miner;
 pub mod params;
 mod point;
 pub mod pool;
+mod rows;
 pub mod s9;
 pub mod s9_api;
 pub mod sensors;

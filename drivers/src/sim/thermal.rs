@@ -19,6 +19,7 @@
 
 use super::exp::exp;
 use super::params::{Params, RegulatorHeats};
+use super::rows::{largest, vectorised};
 use crate::unit::BOARDS;
 
 /// What drives the network for one tick.
@@ -146,10 +147,15 @@ impl Network {
         self.fan += (drive.fan - self.fan) * self.law.fan_gain;
         let flow = self.fan * drive.flow;
         let h = flow.powf(0.6);
-        self.currents(drive);
-        self.regulators(drive.ambient);
-        self.air(drive.ambient, h, flow);
-        self.nodes(h);
+        vectorised(
+            #[inline(always)]
+            || {
+                self.currents(drive);
+                self.regulators(drive.ambient);
+                self.air(drive.ambient, h, flow);
+                self.nodes(h);
+            },
+        );
     }
 
     /// The dies of `board` together took `watts` more in the last tick. No such board, no effect.
@@ -184,7 +190,7 @@ impl Network {
 
     /// Temperature of the hottest die, °C.
     pub(crate) fn hottest(&self) -> f64 {
-        self.die.iter().copied().fold(f64::MIN, f64::max)
+        largest(&self.die)
     }
 
     /// Temperature of the last die of `board` in the air's path, °C: where its chip sensor sits.
@@ -208,6 +214,7 @@ impl Network {
     }
 
     /// Leakage conductances, the voltage that each column gets, and the boards' power.
+    #[inline(always)]
     fn currents(&mut self, drive: Drive) {
         let (law, s) = (&self.law, &mut self.scratch);
         for ((leakage, die), own) in s.leakage.iter_mut().zip(&self.die).zip(&self.leakage) {
@@ -253,6 +260,7 @@ impl Network {
     }
 
     /// Regulator temperatures, and the heat that they give off.
+    #[inline(always)]
     fn regulators(&mut self, ambient: f64) {
         let law = &self.law;
         for board in 0..self.boards {
@@ -272,6 +280,7 @@ impl Network {
     }
 
     /// Air temperature before each column, from the first to the last.
+    #[inline(always)]
     fn air(&mut self, ambient: f64, h: f64, flow: f64) {
         let (law, s) = (&self.law, &mut self.scratch);
         s.sink_sum.fill(0.0);
@@ -297,6 +306,7 @@ impl Network {
     }
 
     /// The nodes' balances.
+    #[inline(always)]
     fn nodes(&mut self, h: f64) {
         let (law, s) = (&self.law, &mut self.scratch);
         let columns = self.pcb.len();
@@ -345,6 +355,7 @@ impl Network {
 }
 
 /// Heat that flows from column c − 1 into column c, W, for every c and one beyond the last.
+#[inline(always)]
 fn flows(flow: &mut [f64], links: &[f64], temperatures: &[f64]) {
     let inner = flow[1..].iter_mut().zip(&links[1..]);
     for ((flow, link), pair) in inner.zip(temperatures.windows(2)) {
