@@ -15,8 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::random;
 use crate::state::{Feature, StateError, StateMatrix};
+use diagonals::Diagonals;
 
+mod diagonals;
 mod kernel;
+mod row;
 
 /// Largest network: its weights at full connectivity would take 800 MB.
 pub const MOST_NODES: usize = 10_000;
@@ -89,7 +92,7 @@ pub enum EsnError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Esn {
     config: EsnConfig,
-    recurrent: kernel::Diagonals,
+    recurrent: Diagonals,
     input: Vec<f64>,
     bias: Vec<f64>,
 }
@@ -115,7 +118,7 @@ impl Esn {
         let weights = uniform(1.0, n * degree);
         let input = uniform(config.input_scale, n);
         let bias = uniform(config.bias_scale, n);
-        let mut recurrent = kernel::Diagonals::new(n, &offsets, &weights);
+        let mut recurrent = Diagonals::new(n, &offsets, &weights);
         let radius = spectral_radius(&recurrent, &mut rng);
         if radius > 0.0 {
             recurrent.scale(config.spectral_radius / radius);
@@ -247,7 +250,7 @@ fn check(config: &EsnConfig) -> Result<(), EsnError> {
 
 /// Spectral radius by power iteration: the mean growth per product. The largest eigenvalues of a real
 /// random matrix are a complex pair, under which the growth of a single product swings; its mean does not.
-fn spectral_radius(weights: &kernel::Diagonals, rng: &mut random::Rng) -> f64 {
+fn spectral_radius(weights: &Diagonals, rng: &mut random::Rng) -> f64 {
     let mut v: Vec<f64> = (0..weights.nodes()).map(|_| random::normal(rng)).collect();
     let mut growth = 0.0;
     for step in 0..2 * POWER_STEPS {

@@ -5,161 +5,13 @@
 //! fused everywhere, so that a seed gives the same states to the last bit on every machine.
 
 use nalgebra::DMatrix;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Arch;
 
-/// Nodes that are summed side by side.
-const TILE: usize = 64;
+use super::diagonals::{Diagonals, LANES};
+use super::row::Row;
 
-/// Steps that are kept by rows before they are stored by columns: two cache lines of a column.
-const KEPT: usize = 16;
-
-/// A square matrix of `offsets.len()` full cyclic diagonals.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Diagonals {
-    nodes: usize,
-    offsets: Vec<usize>,
-    /// By tile of nodes, then by offset, then by node; zero beyond the last node. In single precision, so
-    /// that those of a thousand nodes stay in the second-level cache: they are random anyway. All arithmetic is
-    /// in double precision.
-    weights: Vec<[f32; TILE]>,
-}
-
-impl Diagonals {
-    /// `weights` by offset, then by node.
-    pub(super) fn new(nodes: usize, offsets: &[usize], weights: &[f64]) -> Diagonals {
-        let tiles = nodes.div_ceil(TILE);
-        let mut tiled = Vec::with_capacity(tiles * offsets.len());
-        for tile in 0..tiles {
-            for k in 0..offsets.len() {
-                tiled.push(std::array::from_fn(|lane| {
-                    let node = tile * TILE + lane;
-                    if node < nodes {
-                        weights[k * nodes + node] as f32
-                    } else {
-                        0.0
-                    }
-                }));
-            }
-        }
-        Diagonals {
-            nodes,
-            offsets: offsets.to_vec(),
-            weights: tiled,
-        }
-    }
-
-    pub(super) fn nodes(&self) -> usize {
-        self.nodes
-    }
-
-    pub(super) fn scale(&mut self, by: f64) {
-        for weight in self.weights.iter_mut().flatten() {
-            *weight = (f64::from(*weight) * by) as f32;
-        }
-    }
-
-    pub(super) fn to_dense(&self) -> DMatrix<f64> {
-        let mut dense = DMatrix::zeros(self.nodes, self.nodes);
-        for (place, weights) in self.weights.iter().enumerate() {
-            let (tile, k) = (place / self.offsets.len(), place % self.offsets.len());
-            for (lane, weight) in weights.iter().enumerate() {
-                let node = tile * TILE + lane;
-                if node < self.nodes {
-                    dense[(node, (node + self.offsets[k]) % self.nodes)] = f64::from(*weight);
-                }
-            }
-        }
-        dense
-    }
-
-    /// W x.
-    pub(super) fn product(&self, x: &[f64]) -> Vec<f64> {
-        let mut twice = self.workspace();
-        self.spread(&mut twice, x);
-        let mut product = vec![0.0; self.weights.len() / self.offsets.len() * TILE];
-        Arch::new().dispatch(Multiply {
-            weights: self,
-            twice: &twice,
-            sums: &mut product,
-        });
-        product.truncate(self.nodes);
-        product
-    }
-
-    /// Room for a state twice in a row, so that a cyclic diagonal reads straight on, and for the padding.
-    fn workspace(&self) -> Vec<f64> {
-        vec![0.0; 2 * self.nodes + TILE]
-    }
-
-    fn spread(&self, twice: &mut [f64], x: &[f64]) {
-        twice[..self.nodes].copy_from_slice(x);
-        twice[self.nodes..2 * self.nodes].copy_from_slice(x);
-    }
-
-    /// W x for x `twice` in a row, added to `sums`, which has whole tiles.
-    #[inline(always)]
-    fn multiply(&self, twice: &[f64], sums: &mut [f64]) {
-        let rows = self.weights.chunks_exact(self.offsets.len());
-        let (tiles, _) = sums.as_chunks_mut::<TILE>();
-        for (tile, (sum, row)) in tiles.iter_mut().zip(rows).enumerate() {
-            let mut total = *sum;
-            for (weights, offset) in row.iter().zip(&self.offsets) {
-                let start = tile * TILE + offset;
-                let Some(sources) = twice[start..].first_chunk::<TILE>() else {
-                    continue;
-                };
-                for lane in 0..TILE {
-                    total[lane] = f64::from(weights[lane]).mul_add(sources[lane], total[lane]);
-                }
-            }
-            *sum = total;
-        }
-    }
-}
-
-/// One product, on the vectors that the processor has.
-struct Multiply<'a> {
-    weights: &'a Diagonals,
-    twice: &'a [f64],
-    sums: &'a mut [f64],
-}
-
-impl WithSimd for Multiply<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        self.weights.multiply(self.twice, self.sums);
-    }
-}
-
-/// One step of the network, likewise: from the state `twice` to the state `x`.
-struct Step<'a> {
-    recurrent: &'a Diagonals,
-    input_weights: &'a [f64],
-    bias: &'a [f64],
-    leak: f64,
-    u: f64,
-    twice: &'a [f64],
-    sums: &'a mut [f64],
-    x: &'a mut [f64],
-}
-
-impl WithSimd for Step<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let weights = self.input_weights.iter().zip(self.bias);
-        for (sum, (w, b)) in self.sums.iter_mut().zip(weights) {
-            *sum = w.mul_add(self.u, *b);
-        }
-        self.recurrent.multiply(self.twice, self.sums);
-        for (x, sum) in self.x.iter_mut().zip(&*self.sums) {
-            *x = self.leak.mul_add(tanh(*sum) - *x, *x);
-        }
-    }
-}
+/// Steps that are kept by rows before they are stored by columns: four cache lines of a column.
+const KEPT: usize = 32;
 
 /// States of the network under `input` from `initial`, T × N.
 pub(super) fn run(
@@ -170,38 +22,45 @@ pub(super) fn run(
     initial: &[f64],
     input: &[f64],
 ) -> DMatrix<f64> {
-    let nodes = recurrent.nodes;
-    let padded = nodes.div_ceil(TILE) * TILE;
-    let mut states = DMatrix::zeros(input.len(), nodes);
-    let mut twice = recurrent.workspace();
-    recurrent.spread(&mut twice, initial);
-    let mut x = initial.to_vec();
-    let mut sums = vec![0.0; padded];
-    let mut kept = vec![0.0; KEPT * nodes];
+    let nodes = recurrent.nodes();
+    let input_weights = recurrent.row(input_weights);
+    let bias = recurrent.row(bias);
+    let mut x = recurrent.row(initial);
+    let mut sums = recurrent.row(&[]);
+    let mut sources = recurrent.sources();
+    // Rows of another length than a power of two, as those would all lie in the same few sets of the cache.
+    let width = x.len() + LANES;
+    let mut kept = Row::zeros(KEPT * width);
+    let mut columns = vec![0.0; input.len() * nodes];
     let arch = Arch::new();
     for (block, inputs) in input.chunks(KEPT).enumerate() {
-        for (u, kept) in inputs.iter().zip(kept.chunks_exact_mut(nodes)) {
-            arch.dispatch(Step {
-                recurrent,
-                input_weights,
-                bias,
-                leak,
-                u: *u,
-                twice: &twice,
-                sums: &mut sums,
-                x: &mut x,
-            });
-            recurrent.spread(&mut twice, &x);
-            kept.copy_from_slice(&x);
+        for (u, kept) in inputs.iter().zip(kept.chunks_exact_mut(width)) {
+            arch.dispatch(
+                #[inline(always)]
+                || {
+                    for ((sum, w), b) in sums.iter_mut().zip(&*input_weights).zip(&*bias) {
+                        *sum = w.mul_add(*u, *b);
+                    }
+                    recurrent.listen(&x, &mut sources);
+                    recurrent.multiply(&sources, &mut sums);
+                    for (x, sum) in x.iter_mut().zip(&*sums) {
+                        *x = leak.mul_add(tanh(*sum) - *x, *x);
+                    }
+                },
+            );
+            kept[..x.len()].copy_from_slice(&x);
         }
-        let start = block * KEPT;
-        for (node, mut column) in states.column_iter_mut().enumerate() {
-            for (step, value) in column.rows_mut(start, inputs.len()).iter_mut().enumerate() {
-                *value = kept[step * nodes + node];
+        for place in 0..x.len() {
+            if let Some(node) = recurrent.node(place) {
+                let start = node * input.len() + block * KEPT;
+                let column = &mut columns[start..][..inputs.len()];
+                for (value, kept) in column.iter_mut().zip(kept.chunks_exact(width)) {
+                    *value = kept[place];
+                }
             }
         }
     }
-    states
+    DMatrix::from_vec(input.len(), nodes, columns)
 }
 
 /// Taylor coefficients of (eʳ − 1)/r, highest first: 1/13!, …, 1/2!, 1. For |r| ≤ ln 2 / 2 what is left out
@@ -267,21 +126,6 @@ mod tests {
             let x = x * 10f64.powi(exponent);
             let exact = x.tanh();
             prop_assert!((tanh(x) - exact).abs() <= 1e-15 * exact.abs(), "{x}");
-        }
-
-        #[test]
-        fn the_product_is_that_of_the_dense_matrix(nodes in 1usize..100, seed: u64) {
-            use rand::RngExt;
-            let mut rng = crate::random::stream(seed, 6);
-            let degree = rng.random_range(1..=nodes);
-            let offsets = rand::seq::index::sample(&mut rng, nodes, degree).into_vec();
-            let weights: Vec<f64> = (0..nodes * degree).map(|_| rng.random()).collect();
-            let x: Vec<f64> = (0..nodes).map(|_| rng.random()).collect();
-            let w = Diagonals::new(nodes, &offsets, &weights);
-            let dense = w.to_dense() * nalgebra::DVector::from_column_slice(&x);
-            for (a, b) in w.product(&x).iter().zip(dense.iter()) {
-                prop_assert!((a - b).abs() < 1e-12 * nodes as f64);
-            }
         }
     }
 }
