@@ -111,6 +111,13 @@ fn a_simulated_s9_measures_what_a_real_one_does() {
             );
         }
     }
+    // Real answers come in steps, simulated ones do not.
+    let period = row(&comparison, "comb of Δt: period");
+    let found = period["a"]["value"].as_f64().expect("a period");
+    assert!(
+        (found - 1.158).abs() < 0.002 && period["b"].is_null(),
+        "{period}"
+    );
     let law = |name: &str| {
         let laws = comparison["same"].as_array().expect("laws");
         let law = laws.iter().find(|law| law["name"] == name).expect("a law");

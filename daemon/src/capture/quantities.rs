@@ -3,7 +3,8 @@
 use serde::Serialize;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::{
-    DeadTimeTest, Resampling, ShiftedExponential, Uniformity, WaitTest, autocorrelation, exact,
+    Comb, DeadTimeTest, Resampling, ShiftedExponential, Uniformity, WaitTest, autocorrelation,
+    exact,
 };
 
 use super::layout;
@@ -18,6 +19,13 @@ pub(super) const STEADY_MS: f64 = 60.0;
 /// Part of the shortest first waits that is not believed: answers to a job before, of which nobody answered
 /// the one in between, look like first answers.
 const ASIDE: f64 = 0.01;
+
+/// Periods at which first waits are looked through for a comb, ms: short against a switch, so that their smooth law
+/// has none of its own there.
+const COMB_MS: (f64, f64) = (0.5, 3.0);
+
+/// Probability below which a comb is believed, and measured.
+const COMB_LEVEL: f64 = 0.001;
 
 /// Lags at which the waits are looked through for memory.
 pub(super) const LAGS: usize = 10;
@@ -80,6 +88,8 @@ pub(super) fn measure(of: &Answers, seed: u64) -> Measured {
     rates(&mut list, of, &samples, hashes, &resampling);
     law(&mut list, answers);
     first_waits(&mut list, &samples.first, &resampling);
+    let teeth = Comb::of(&samples.first, COMB_MS.0, COMB_MS.1);
+    comb(&mut list, teeth);
     memory(&mut list, &samples.first);
     late_and_copies(&mut list, answers, &samples, &resampling);
     let mut tests = layout::layout(&mut list, of);
@@ -94,6 +104,10 @@ pub(super) fn measure(of: &Answers, seed: u64) -> Measured {
             Test {
                 name: "Δt: fixed dead time + exponential (KS, parametric bootstrap)",
                 p: wait_law.map(|test| test.p),
+            },
+            Test {
+                name: "Δt: no comb of 0.5 to 3 ms (Rayleigh)",
+                p: teeth.map(|comb| comb.p),
             },
             Test {
                 name: "Δt: CV of fixed dead time + exponential (z)",
@@ -299,6 +313,15 @@ fn first_waits(list: &mut List, first: &[f64], resampling: &Resampling) {
             mean - sd
         }),
     );
+}
+
+/// The comb on which first waits stand, if that is beyond chance: what answers in steps is seen in steps.
+fn comb(list: &mut List, comb: Option<Comb>) {
+    let found = comb.filter(|comb| comb.p < COMB_LEVEL);
+    let period = found.map(|comb| comb.period);
+    list.push("comb of Δt: period", "ms", period);
+    let strength = found.map(|comb| comb.strength);
+    list.push("comb of Δt: strength", "", strength);
 }
 
 /// Autocorrelation of first waits.

@@ -165,7 +165,12 @@ impl Report {
         let mut why: Vec<_> = why.into_iter().collect();
         why.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         for (reason, count) in why.iter().take(5) {
-            let _ = writeln!(text, "{count} cells were not measured whole: {reason}");
+            let cells = if *count == 1 {
+                "cell was"
+            } else {
+                "cells were"
+            };
+            let _ = writeln!(text, "{count} {cells} not measured whole: {reason}");
         }
         let few = self
             .rows

@@ -1,5 +1,6 @@
 //! Descriptive statistics of a sample, and whether it is uniform, Poisson, or one of many.
 
+mod comb;
 mod counting;
 mod entropy;
 mod evenness;
@@ -10,6 +11,7 @@ pub mod tails;
 mod unlike;
 mod waits;
 
+pub use comb::Comb;
 pub use counting::{DeadTime, DeadTimeTest, Dispersion, FEWEST_WAITS, two_sided};
 pub use entropy::{Entropy, MOST_BINS};
 pub use evenness::Evenness;

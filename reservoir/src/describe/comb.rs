@@ -1,0 +1,163 @@
+//! Whether values stand on a comb: at multiples of a period, as when something looks only so often.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bootstrap::Estimate;
+
+/// Most values that are looked at; of more, as many evenly picked.
+const MOST_VALUES: usize = 10_000;
+
+/// Trial frequencies for each that the range of the values can tell apart.
+const OVERSAMPLED: f64 = 4.0;
+
+/// The comb that a sample stands on most, and Rayleigh's test of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Comb {
+    /// Values looked at.
+    pub n: usize,
+    /// Distance of the teeth, in the values' unit. Interval by the curvature of the periodogram at its peak.
+    pub period: Estimate,
+    /// Length of the mean phase vector: 0 without a comb, 1 if every value stands on a tooth. Of values without one the
+    /// largest of many trials is some 3/√n.
+    pub strength: Estimate,
+    /// Probability of a peak at least as high without a comb, all trial frequencies together; an upper bound.
+    pub p: f64,
+}
+
+impl Comb {
+    /// Of `values` with a period between `shortest` and `longest`, both positive and in the values' unit; `None` of
+    /// fewer than ten values, or if these lie within the longest period.
+    ///
+    /// The longest should be short against all that the values' smooth law varies on. What such variation is left is
+    /// taken from the median of the periodogram.
+    ///
+    /// Cost: values × trial frequencies, which are as many as four times the values' range over the shortest period.
+    pub fn of(values: &[f64], shortest: f64, longest: f64) -> Option<Comb> {
+        let values: Vec<f64> = values
+            .iter()
+            .copied()
+            .step_by(values.len().div_ceil(MOST_VALUES).max(1))
+            .collect();
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let spread = (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let range = most - least;
+        if values.len() < 10 || !(mean + range).is_finite() || range <= longest {
+            return None;
+        }
+        let (low, high) = (1.0 / longest, 1.0 / shortest);
+        let step = 1.0 / (OVERSAMPLED * range);
+        let trials = ((high - low) / step) as usize + 1;
+        let mut powers = powers(&values, low, step, trials);
+        let (place, peak) = largest(&powers);
+        // Where the law is smooth, powers are exponential about 1, and their median is ln 2.
+        let (_, median, _) = powers.select_nth_unstable_by(trials / 2, f64::total_cmp);
+        let floor = (*median / std::f64::consts::LN_2).max(1.0);
+        // Neighbouring trials hang together, so that this is an upper bound.
+        let p = -(trials as f64 * (-(-peak / floor).exp()).ln_1p()).exp_m1();
+
+        // The peak between the trials.
+        let fine = step / 16.0;
+        let start = low + (place as f64 - 1.0) * step;
+        let (place, peak) = largest(&self::powers(&values, start, fine, 33));
+        let frequency = start + place as f64 * fine;
+        let error = 1.0 / (std::f64::consts::TAU * spread * (2.0 * peak).sqrt());
+        let strength = (peak / n).sqrt();
+        let about = |value: f64, error: f64| Estimate {
+            value,
+            low: value - 1.96 * error,
+            high: value + 1.96 * error,
+        };
+        Some(Comb {
+            n: values.len(),
+            period: about(1.0 / frequency, error / (frequency * frequency)),
+            strength: about(strength, (0.5 / n).sqrt()),
+            p,
+        })
+    }
+}
+
+/// |Σ exp(2πi f x)|²/n for `count` frequencies from `low`, `step` apart.
+fn powers(values: &[f64], low: f64, step: f64, count: usize) -> Vec<f64> {
+    let mut sums = vec![(0.0, 0.0); count];
+    for x in values {
+        let (mut sin, mut cos) = (std::f64::consts::TAU * low * x).sin_cos();
+        let (turn_sin, turn_cos) = (std::f64::consts::TAU * step * x).sin_cos();
+        for sum in &mut sums {
+            sum.0 += cos;
+            sum.1 += sin;
+            (sin, cos) = (
+                sin * turn_cos + cos * turn_sin,
+                cos * turn_cos - sin * turn_sin,
+            );
+        }
+    }
+    let n = values.len() as f64;
+    sums.iter()
+        .map(|(re, im)| (re * re + im * im) / n)
+        .collect()
+}
+
+/// Place and value of the largest.
+fn largest(powers: &[f64]) -> (usize, f64) {
+    let places = powers.iter().copied().enumerate();
+    places.fold((0, f64::NEG_INFINITY), |best, this| {
+        if this.1 > best.1 { this } else { best }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random;
+    use rand::RngExt;
+
+    /// Waits as of shares: 20 and an exponential part of 80, ms.
+    fn waits(n: usize, seed: u64) -> Vec<f64> {
+        let mut rng = random::stream(seed, 5);
+        let wait = |_| 20.0 - 80.0 * (1.0 - rng.random::<f64>()).ln();
+        (0..n).map(wait).collect()
+    }
+
+    #[test]
+    fn a_comb_is_found_where_it_is() {
+        for seed in 1..=20 {
+            let mut rng = random::stream(seed, 6);
+            // A fifth stands on teeth 1.158 apart, 0.3 from zero.
+            let mut values = waits(1_500, seed);
+            for value in values.iter_mut().step_by(4) {
+                let teeth = (*value / 1.158).round() * 1.158;
+                *value = teeth + 0.3 + 0.1 * random::normal(&mut rng);
+            }
+            let comb = Comb::of(&values, 0.5, 3.0).expect("enough values");
+            assert!(comb.p < 1e-6, "{comb:?}");
+            assert!((comb.period.value - 1.158).abs() < 2e-3, "{comb:?}");
+            let error = (comb.period.high - comb.period.low) / 3.92;
+            assert!((comb.period.value - 1.158).abs() < 4.0 * error, "{comb:?}");
+            // A quarter on teeth, blurred by 0.1 of 1.158.
+            let wanted = 0.25 * (-0.5 * (std::f64::consts::TAU * 0.1 / 1.158).powi(2)).exp();
+            assert!((comb.strength.value - wanted).abs() < 0.06, "{comb:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_comb_the_test_rejects_as_often_as_it_says() {
+        let trials = 400;
+        let rejected = (0..trials)
+            .filter(|seed| Comb::of(&waits(400, *seed), 0.5, 3.0).is_some_and(|comb| comb.p < 0.05))
+            .count();
+        // 20 expected at the most; binomial 99.9 %: up to 36.
+        assert!((2..=36).contains(&rejected), "{rejected}");
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_not() {
+        assert_eq!(Comb::of(&[1.0; 50], 0.5, 3.0), None);
+        assert_eq!(Comb::of(&waits(9, 1), 0.5, 3.0), None);
+        let mut values = waits(50, 1);
+        values[3] = f64::NAN;
+        assert_eq!(Comb::of(&values, 0.5, 3.0).map(|comb| comb.n), None);
+    }
+}
