@@ -20,6 +20,7 @@ use diagonals::Diagonals;
 mod diagonals;
 mod kernel;
 mod row;
+mod vectors;
 
 /// Largest network: its weights at full connectivity would take 800 MB.
 pub const MOST_NODES: usize = 10_000;

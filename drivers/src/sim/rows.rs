@@ -6,6 +6,9 @@
 use pulp::Arch;
 
 /// Runs `loops`, compiled for the widest vectors of this processor. What it calls must be inlined into it.
+///
+/// The bound is what makes a closure one that is called once, by value; handed to `dispatch` itself it would be called
+/// through its reference, and not inlined.
 #[inline(always)]
 pub(crate) fn vectorised(loops: impl FnOnce()) {
     Arch::new().dispatch(loops);

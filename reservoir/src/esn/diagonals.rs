@@ -4,6 +4,7 @@ use nalgebra::DMatrix;
 use pulp::Arch;
 
 use super::row::{LINE, Row};
+use super::vectors::vectorised;
 
 /// Nodes of a vector, which fill a cache line.
 pub(super) const LANES: usize = LINE;
@@ -105,7 +106,8 @@ impl Diagonals {
         let x = self.row(x);
         let mut sources = self.sources();
         let mut sums = self.row(&[]);
-        Arch::new().dispatch(
+        vectorised(
+            Arch::new(),
             #[inline(always)]
             || {
                 self.listen(&x, &mut sources);

@@ -9,6 +9,7 @@ use pulp::Arch;
 
 use super::diagonals::{Diagonals, LANES};
 use super::row::Row;
+use super::vectors::vectorised;
 
 /// Steps that are kept by rows before they are stored by columns: four cache lines of a column.
 const KEPT: usize = 32;
@@ -35,7 +36,8 @@ pub(super) fn run(
     let arch = Arch::new();
     for (block, inputs) in input.chunks(KEPT).enumerate() {
         for (u, kept) in inputs.iter().zip(kept.chunks_exact_mut(width)) {
-            arch.dispatch(
+            vectorised(
+                arch,
                 #[inline(always)]
                 || {
                     for ((sum, w), b) in sums.iter_mut().zip(&*input_weights).zip(&*bias) {
