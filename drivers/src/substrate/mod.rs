@@ -267,8 +267,7 @@ pub(crate) const INVALID_SHARES: u32 = 50;
 fn silence(difficulty: Difficulty, refused: Option<Verdict>) -> String {
     match refused {
         None => format!(
-            "check that it hashes, and that its share difficulty of {} is not too high for it",
-            (f64::from(difficulty) * 100.0).round() / 100.0
+            "check that it hashes, and that its share difficulty of {difficulty} is not too high for it"
         ),
         Some(verdict) => format!(
             "its shares are refused ({}): {}",

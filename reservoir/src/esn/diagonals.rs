@@ -3,11 +3,8 @@
 use nalgebra::DMatrix;
 use pulp::Arch;
 
-use super::row::{LINE, Row};
+use super::row::{LANES, Row};
 use super::vectors::vectorised;
-
-/// Nodes of a vector, which fill a cache line.
-pub(super) const LANES: usize = LINE;
 
 /// Vectors that are summed side by side, and nodes of these.
 const TILE: usize = 8;

@@ -7,8 +7,8 @@
 use nalgebra::DMatrix;
 use pulp::Arch;
 
-use super::diagonals::{Diagonals, LANES};
-use super::row::Row;
+use super::diagonals::Diagonals;
+use super::row::{LANES, Row};
 use super::vectors::vectorised;
 
 /// Steps that are kept by rows before they are stored by columns: four cache lines of a column.

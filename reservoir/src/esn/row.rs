@@ -2,8 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 
-/// Numbers of a cache line.
-pub(super) const LINE: usize = 8;
+/// Numbers of a cache line, which are those of the widest vector.
+pub(super) const LANES: usize = 8;
 
 /// So many numbers, the first at the beginning of a cache line.
 pub(super) struct Row {
@@ -13,14 +13,14 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn zeros(length: usize) -> Row {
-        let room = vec![0.0; length + LINE - 1];
+        let room = vec![0.0; length + LANES - 1];
         // Where this cannot be told, the row begins with the room: that costs time only.
-        let start = room.as_ptr().align_offset(64).min(LINE - 1);
+        let start = room.as_ptr().align_offset(64).min(LANES - 1);
         Row { room, start }
     }
 
     fn length(&self) -> usize {
-        self.room.len() - (LINE - 1)
+        self.room.len() - (LANES - 1)
     }
 }
 
