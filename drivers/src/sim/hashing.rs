@@ -97,6 +97,7 @@ impl Chips {
         self.best = largest(&self.right);
     }
 
+    /// The loops of [`Chips::update`].
     #[inline(always)]
     fn rates(&mut self, frequency: f64, voltage: f64, division: &[f64], die: &[f64]) {
         let columns = division.len();
