@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Summary;
 use crate::bootstrap::Estimate;
 
 /// Most values that are looked at; of more, as many evenly picked.
@@ -39,12 +40,9 @@ impl Comb {
             .step_by(values.len().div_ceil(MOST_VALUES).max(1))
             .collect();
         let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let spread = (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
-        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let range = most - least;
-        if values.len() < 10 || !(mean + range).is_finite() || range <= longest {
+        let summary = Summary::of(&values)?;
+        let range = summary.max - summary.min;
+        if values.len() < 10 || !summary.mean.is_finite() || range <= longest {
             return None;
         }
         let (low, high) = (1.0 / longest, 1.0 / shortest);
@@ -63,7 +61,7 @@ impl Comb {
         let start = low + (place as f64 - 1.0) * step;
         let (place, peak) = largest(&self::powers(&values, start, fine, 33));
         let frequency = start + place as f64 * fine;
-        let error = 1.0 / (std::f64::consts::TAU * spread * (2.0 * peak).sqrt());
+        let error = 1.0 / (std::f64::consts::TAU * summary.sd * (2.0 * peak).sqrt());
         let strength = (peak / n).sqrt();
         let about = |value: f64, error: f64| Estimate {
             value,

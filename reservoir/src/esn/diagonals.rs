@@ -130,7 +130,7 @@ impl Diagonals {
         (vector < self.strand && node < self.nodes).then_some(node)
     }
 
-    /// `values` of the nodes, the first of them at least, in whole tiles; zero where there is none.
+    /// `values` of the first nodes in whole tiles; zero where there is none.
     pub(super) fn row(&self, values: &[f64]) -> Row {
         let mut row = Row::zeros(self.tiles() * TILE_NODES);
         for (node, value) in values.iter().enumerate() {

@@ -14,7 +14,7 @@ pub(super) struct Row {
 impl Row {
     pub(super) fn zeros(length: usize) -> Row {
         let room = vec![0.0; length + LANES - 1];
-        // Where this cannot be told, the row begins with the room: that costs time only.
+        // Less than a line, but where addresses cannot be told: a row that begins elsewhere costs time only.
         let start = room.as_ptr().align_offset(64).min(LANES - 1);
         Row { room, start }
     }
