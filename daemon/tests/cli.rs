@@ -8,6 +8,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::port::port;
+
+#[path = "run/port.rs"]
+mod port;
+
 fn thermine() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thermine"));
     command.env("RUST_BACKTRACE", "0");
@@ -287,11 +292,6 @@ fn real_unit(dir: &Path, stratum: &str, api: &str, patience: u32) -> PathBuf {
     path
 }
 
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").to_string()
-}
-
 #[test]
 fn a_port_in_use_and_a_unit_that_never_comes_are_named() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -314,7 +314,7 @@ fn a_port_in_use_and_a_unit_that_never_comes_are_named() {
         "{said}"
     );
     let said = run(
-        &real_unit(dir.path(), &free_address(), "127.0.0.1:9", 1),
+        &real_unit(dir.path(), &port().to_string(), "127.0.0.1:9", 1),
         "b",
     );
     assert!(
@@ -385,7 +385,7 @@ fn a_unit_that_fails_in_mid_run_is_named_and_the_capture_is_whole() {
         ),
     ] {
         let dir = tempfile::tempdir().expect("a folder");
-        let stratum = free_address();
+        let stratum = port().to_string();
         let config = real_unit(dir.path(), &stratum, &api(readings, reply), 10);
         let unit = unit(stratum, garbage);
         let out = dir.path().join("out");

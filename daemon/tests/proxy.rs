@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +13,11 @@ use thermine_drivers::clock::Clock;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::sim::pool::{Pool, Settings};
 use tokio_util::sync::CancellationToken;
+
+use crate::port::port;
+
+#[path = "run/port.rs"]
+mod port;
 
 /// Every hash is a share.
 const EASY: f64 = 1e-15;
@@ -45,12 +50,6 @@ fn until(name: &str, mut what: impl FnMut() -> bool) {
         );
         std::thread::sleep(Duration::from_millis(10));
     }
-}
-
-/// A port that was free a moment ago.
-fn port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("bound")
 }
 
 /// Mines one share after another until it is hung up on; how many it was told accepted.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::{Daemon, PATIENCE, port, thermine, unit};
+use crate::port::port;
+use crate::support::{Daemon, PATIENCE, thermine, unit};
 use crate::unit::{EASY, Manner, Unit};
 
 const JOB: [&str; 15] = [

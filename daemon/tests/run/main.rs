@@ -12,6 +12,7 @@ mod kills;
 mod ledger;
 mod long;
 mod miner;
+mod port;
 #[expect(dead_code, reason = "the tests of the store need more of it")]
 #[path = "../store/postgres.rs"]
 mod postgres;

@@ -11,11 +11,12 @@ use thermine_drivers::clock::Clock;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::sim::pool::{Pool, Settings};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::support::{example, port};
+use crate::port::port;
+use crate::support::example;
 use crate::unit::EASY;
 
 /// Difficulty of the pool and so of every share: a simulated S9 finds some twelve such a second of its time.
@@ -56,7 +57,7 @@ impl Miner {
         runtime.spawn(stop.clone().run_until_cancelled_owned(async move {
             let mut nonce = 0;
             loop {
-                if let Ok(stream) = connect(proxy).await {
+                if let Ok(stream) = TcpStream::connect(proxy).await {
                     // Hung up on: it comes again, as units do.
                     let _ = session(stream, &name, shares, &mut nonce, &mine).await;
                 }
@@ -85,16 +86,6 @@ impl Miner {
     }
 }
 
-/// From another address of loopback than the proxy's: who calls a port that nobody listens on may otherwise be given
-/// that very port to call from, and has then taken it.
-async fn connect(proxy: SocketAddr) -> std::io::Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from(([127, 0, 0, 2], 0)))?;
-    let stream = socket.connect(proxy).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
 async fn session(
     stream: TcpStream,
     worker: &str,
@@ -102,6 +93,7 @@ async fn session(
     nonce: &mut u32,
     told: &Mutex<Told>,
 ) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
     let (reader, mut writer) = stream.into_split();
     let mut lines = BufReader::new(reader).lines();
     let hello = format!(

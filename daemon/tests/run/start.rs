@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::support::{Daemon, example, port, thermine, unit};
+use crate::port::port;
+use crate::support::{Daemon, example, thermine, unit};
 use crate::unit::{Manner, Unit};
 
 #[test]

@@ -1,7 +1,7 @@
 //! The program as a child, and what it is asked over HTTP.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -204,10 +204,4 @@ pub(crate) fn example(dir: &Path, name: &str, replace: &[(&str, &str)]) -> PathB
     let path = dir.join(name);
     std::fs::write(&path, text).expect("written");
     path
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("bound")
 }

@@ -13,7 +13,7 @@ use thermine_drivers::sim::s9_api::{self, ApiState, BoardState, Firmware, PoolSt
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::port;
+use crate::port::port;
 
 /// Every hash is a share.
 pub(crate) const EASY: f64 = 1e-15;
