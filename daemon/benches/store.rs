@@ -19,6 +19,8 @@ use thermine_drivers::seed;
 use thermine_drivers::stratum::factory::JobFactory;
 use thermine_drivers::substrate::Provenance;
 
+#[path = "../tests/run/port.rs"]
+mod port;
 #[expect(
     dead_code,
     clippy::print_stdout,

@@ -7,6 +7,8 @@
 
 mod exports;
 mod faults;
+#[path = "../run/port.rs"]
+mod port;
 mod postgres;
 mod records;
 mod servers;

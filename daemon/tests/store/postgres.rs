@@ -1,10 +1,13 @@
 //! A PostgreSQL server of a test's own: made in a temporary folder, reached by a socket in it, gone with it.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::port::port;
 
 /// The user that a server made by root runs as; Debian's package makes it.
 const UNPRIVILEGED: &str = "postgres";
@@ -15,7 +18,7 @@ pub(crate) struct Postgres {
     programs: PathBuf,
     user: Option<(u32, u32)>,
     process: Child,
-    port: u16,
+    address: SocketAddr,
 }
 
 impl Postgres {
@@ -55,17 +58,14 @@ impl Postgres {
             "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
         )
         .expect("written");
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a port")
-            .port();
-        let process = serve(&programs, &folder, user, port);
+        let address = port();
+        let process = serve(&programs, &folder, user, address);
         let server = Postgres {
             folder,
             programs,
             user,
             process,
-            port,
+            address,
         };
         server.wait();
         server.sql("postgres", "CREATE DATABASE thermine");
@@ -75,12 +75,16 @@ impl Postgres {
     /// URL of a database by the socket.
     pub(crate) fn url(&self, database: &str) -> PathBuf {
         let folder = self.folder.path().to_string_lossy().replace('/', "%2F");
-        format!("postgres://thermine@{folder}:{}/{database}", self.port).into()
+        format!(
+            "postgres://thermine@{folder}:{}/{database}",
+            self.address.port()
+        )
+        .into()
     }
 
-    /// Port of 127.0.0.1 that it listens on too.
-    pub(crate) fn port(&self) -> u16 {
-        self.port
+    /// Where on loopback it listens too.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Makes it speak TLS by this certificate and key, both PEM.
@@ -114,7 +118,7 @@ impl Postgres {
     /// Stops it as a power cut would, without a word to anyone, and starts it again on what it left.
     pub(crate) fn crash(&mut self) {
         self.stop("immediate");
-        self.process = serve(&self.programs, &self.folder, self.user, self.port);
+        self.process = serve(&self.programs, &self.folder, self.user, self.address);
         self.wait();
     }
 
@@ -153,7 +157,7 @@ fn serve(
     programs: &Path,
     folder: &tempfile::TempDir,
     user: Option<(u32, u32)>,
-    port: u16,
+    address: SocketAddr,
 ) -> Child {
     let log = std::fs::File::create(folder.path().join("log")).expect("a log");
     let mut server = command(&programs.join("postgres"), user);
@@ -162,7 +166,8 @@ fn serve(
         .arg(folder.path().join("data"))
         .arg("-k")
         .arg(folder.path())
-        .args(["-c", "listen_addresses=127.0.0.1", "-p", &port.to_string()])
+        .args(["-c", &format!("listen_addresses={}", address.ip())])
+        .args(["-p", &address.port().to_string()])
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("cloned"))
         .stderr(log);

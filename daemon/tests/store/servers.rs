@@ -229,13 +229,13 @@ fn who_has_no_password_is_not_let_in_and_no_password_is_told() {
         "thermine",
         "CREATE ROLE rack LOGIN PASSWORD 'open:sesame'; GRANT CREATE ON DATABASE thermine TO rack",
     );
-    let at = format!("127.0.0.1:{}/thermine", server.port());
+    let at = format!("{}/thermine", server.address());
     let url = format!("postgres://rack@{at}");
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("pass");
     std::fs::write(
         &file,
-        format!("127.0.0.1:{}:*:rack:open\\:sesame\n", server.port()),
+        format!("{}:*:rack:open\\:sesame\n", server.address()),
     )
     .expect("written");
     let run = |mode: &str, url: &str| {
@@ -267,7 +267,8 @@ fn who_has_no_password_is_not_let_in_and_no_password_is_told() {
 
     // By TLS, whose certificate is checked.
     let of_tls = |name: &str| rcgen::generate_simple_self_signed(vec![name.into()]).expect("made");
-    let (ours, other) = (of_tls("127.0.0.1"), of_tls("127.0.0.1"));
+    let host = server.address().ip().to_string();
+    let (ours, other) = (of_tls(&host), of_tls(&host));
     server.secure(&ours.cert.pem(), &ours.signing_key.serialize_pem());
     let secret = format!("postgres://rack@{at}?sslmode=require");
     let root = dir.path().join("root.pem");
