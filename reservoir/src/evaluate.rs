@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::bootstrap::{Bootstrap, Estimate};
 use crate::capacity::CapacityError;
 use crate::metrics::{self, MetricError};
-use crate::readout::{Ridge, RidgeError};
+use crate::readout::{ReadoutError, Ridge};
 use crate::split::{Split, SplitError};
 use crate::state::{StateError, StateMatrix};
 
@@ -38,7 +38,7 @@ pub enum EvaluateError {
     State(#[from] StateError),
     /// The readout cannot be fitted.
     #[error(transparent)]
-    Ridge(#[from] RidgeError),
+    Readout(#[from] ReadoutError),
     /// The memory of the states cannot be measured.
     #[error(transparent)]
     Capacity(#[from] CapacityError),
@@ -59,14 +59,15 @@ pub fn evaluate(
     bootstrap: &Bootstrap,
 ) -> Result<Score, EvaluateError> {
     split.check(states.rows().min(target.len()))?;
-    let readout = Ridge::fit(states, target, split.train_rows())?;
-    let predictions = readout.predict(states, split.test_rows())?;
+    let ridge = Ridge::fit(states, target, split.train_rows())?;
+    let predictions = ridge.readout.predict(states, split.test_rows())?;
+    let predictions: Vec<f64> = predictions.iter().copied().collect();
     let test = &target[split.test_rows()];
     metrics::nrmse(&predictions, test)?;
     Ok(Score {
         nrmse: bootstrap.nrmse(&predictions, test),
         features: states.columns(),
-        lambda: readout.lambda,
+        lambda: ridge.lambda,
         train_steps: split.train,
         test_steps: split.test,
         predictions,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use thermine_reservoir::readout::{Ridge, SavedReadout};
+use thermine_reservoir::readout::{ReadoutKind, Ridge, SavedReadout};
 
 use super::Plan;
 use super::judge::{Judged, readout_states};
@@ -34,11 +34,12 @@ pub(crate) fn write(plan: &Plan, problem: &Problem, judged: &Judged, into: &Path
     let mut provenance = describe(plan, judged)?;
     provenance.insert(RANGE.into(), serde_json::to_string(&problem.range)?);
     let first = Ridge::fit(&states, &sequence.target, rows.clone())?;
-    let mut saved = SavedReadout::ridge(&first, provenance);
+    let mut saved =
+        SavedReadout::linear(ReadoutKind::Ridge, &first.readout, first.lambda, provenance);
     for target in &sequence.further {
-        let ridge = Ridge::fit(&states, &target.values, rows.clone())?;
-        saved.weights.push(ridge.weights);
-        saved.intercepts.push(ridge.intercept);
+        let other = Ridge::fit(&states, &target.values, rows.clone())?.readout;
+        saved.weights.push(other.weights.as_slice().to_vec());
+        saved.intercepts.extend(other.intercepts);
     }
     folder::write(into, &file_name(&judged.arm.name), saved.to_json()?)?;
     for other in &judged.arm.others {

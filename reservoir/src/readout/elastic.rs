@@ -14,8 +14,9 @@ use nalgebra::DMatrix;
 use ndarray::{Array1, Array2};
 
 use super::linear::{LinearReadout, ReadoutError, check_rows};
-use super::moments::{centred, fit};
+use super::moments::centred;
 use super::path::check_lambda;
+use super::ridge::fit;
 use crate::state::{Standardiser, StateMatrix};
 
 /// Fewest training rows.

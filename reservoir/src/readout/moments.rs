@@ -5,8 +5,6 @@ use std::ops::Range;
 
 use nalgebra::DMatrix;
 
-use super::linear::{LinearReadout, ReadoutError, check_rows};
-use super::path::check_lambda;
 use crate::dense;
 use crate::state::{Standardiser, StateMatrix};
 
@@ -73,53 +71,4 @@ pub(super) fn centred(targets: &DMatrix<f64>, rows: Range<usize>) -> (DMatrix<f6
         })
         .collect();
     (y, means)
-}
-
-/// One ridge fit at penalty `lambda` (per sample, as [`super::Ridge`]), by Cholesky on the smaller of the primal and
-/// the dual system. Where several penalties are wanted, [`super::RidgePath`] is cheaper.
-///
-/// # Errors
-/// If there are no rows, a target is not finite, the penalty is not positive and finite, or the system is
-/// singular to rounding.
-pub fn fit(
-    states: &StateMatrix,
-    targets: &DMatrix<f64>,
-    rows: Range<usize>,
-    lambda: f64,
-) -> Result<LinearReadout, ReadoutError> {
-    check_rows(states, targets, &rows, 1)?;
-    check_lambda(lambda)?;
-    let penalise = |system: &mut DMatrix<f64>| {
-        for i in 0..system.nrows() {
-            system[(i, i)] += lambda;
-        }
-    };
-    let unsolvable = || ReadoutError::Unsolvable {
-        features: states.columns(),
-        reason: format!("the system is singular at penalty {lambda}"),
-    };
-    let (standardiser, intercepts, weights);
-    if states.columns() > rows.len() {
-        standardiser = Standardiser::fit(states, rows.clone());
-        let x = standardiser.apply(states, rows.clone());
-        let (y, means) = centred(targets, rows.clone());
-        let count = rows.len() as f64;
-        let mut system = dense::outer(&x) / count;
-        penalise(&mut system);
-        let dual = dense::solve_positive(&system, &(y / count)).ok_or_else(unsolvable)?;
-        weights = dense::transposed_product(&x, &dual);
-        intercepts = means;
-    } else {
-        let mut moments = Moments::of(states, targets, rows);
-        penalise(&mut moments.gram);
-        weights = dense::solve_positive(&moments.gram, &moments.cross).ok_or_else(unsolvable)?;
-        standardiser = moments.standardiser;
-        intercepts = moments.means;
-    }
-    Ok(LinearReadout {
-        features: states.features().to_vec(),
-        standardiser,
-        weights,
-        intercepts,
-    })
 }

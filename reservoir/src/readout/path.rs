@@ -4,10 +4,9 @@
 //! w(λ) = argmin (1/T) ‖y − b − X w‖² + λ ‖w‖²
 //! ```
 //!
-//! with X standardised on the training rows and b not penalised, as in [`super::Ridge`]. XᵀX/T is reduced to a
-//! tridiagonal matrix once; then the weights of a penalty cost N², and its generalised cross-validation N.
-//! With more features than rows, XXᵀ/T takes the place of XᵀX/T. Penalties below rounding, some 1e-15 of the largest
-//! eigenvalue, are raised to it.
+//! with X standardised on the training rows and b not penalised. XᵀX/T is reduced to a tridiagonal matrix once; then
+//! the weights of a penalty cost N², and its generalised cross-validation N. With more features than rows, XXᵀ/T takes
+//! the place of XᵀX/T. Penalties below rounding, some 1e-15 of the largest eigenvalue, are raised to it.
 
 use std::ops::Range;
 
@@ -20,7 +19,7 @@ use crate::state::{Feature, Standardiser, StateMatrix};
 use crate::tridiagonal::Tridiagonal;
 
 /// Blocks of time that cross-validation cuts the training rows into; each after the second is predicted
-/// from all before it. As [`super::Ridge`] does.
+/// from all before it: with fewer, the shortest fit would be on a fifth of the data and favour too large a penalty.
 const BLOCKS: usize = 5;
 const FIRST_PREDICTED: usize = 2;
 
@@ -328,10 +327,9 @@ pub(super) fn check_lambda(lambda: f64) -> Result<(), ReadoutError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::moments::fit;
     use super::*;
     use crate::random;
-    use crate::readout::LAMBDAS;
+    use crate::readout::{LAMBDAS, fit};
     use proptest::prelude::*;
     use rand::RngExt;
 

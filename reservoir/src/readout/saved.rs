@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::linear::{LinearReadout, ReadoutError, check_features};
 use super::logistic::Logistic;
-use super::ridge::Ridge;
 use crate::state::{Feature, Standardiser};
 
 /// Version that is written, and the only one that is read.
@@ -47,7 +46,7 @@ pub struct SavedReadout {
     pub weights: Vec<Vec<f64>>,
     /// One per output.
     pub intercepts: Vec<f64>,
-    /// Penalty, in the sense of its kind.
+    /// Penalty, in the sense of its kind; where each output has its own, that of the first.
     pub lambda: f64,
     /// Where it comes from: device, run, seed, whatever the program knows.
     pub provenance: BTreeMap<String, String>,
@@ -79,20 +78,6 @@ impl SavedReadout {
                 .collect(),
             intercepts: readout.intercepts.clone(),
             lambda,
-            provenance,
-        }
-    }
-
-    /// Of the protocol's readout.
-    pub fn ridge(readout: &Ridge, provenance: BTreeMap<String, String>) -> SavedReadout {
-        SavedReadout {
-            version: VERSION,
-            kind: ReadoutKind::Ridge,
-            features: readout.features.clone(),
-            standardiser: readout.standardiser.clone(),
-            weights: vec![readout.weights.clone()],
-            intercepts: vec![readout.intercept],
-            lambda: readout.lambda,
             provenance,
         }
     }
