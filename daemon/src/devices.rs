@@ -14,6 +14,7 @@ use thermine_drivers::units::Model;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use crate::causes::chain;
 use crate::cli;
 use crate::config::{Config, rack};
 use crate::experiment::encoder::Encoder;
@@ -95,9 +96,9 @@ async fn watch(rig: &mut Rig, config: &Config, seed: u64) -> Watched {
         // It hashes only if it has work, which whoever plays it must give it.
         Some(_) => match rig.attach(config, seed).await {
             Ok(unit) => Ok(employ(unit, config)),
-            Err(error) => Err(format!("{error:#}")),
+            Err(error) => Err(chain(&error)),
         },
-        None => rig.observe(config).map_err(|error| format!("{error:#}")),
+        None => rig.observe(config).map_err(|error| chain(&error)),
     };
     Watched {
         name: config.unit.name.clone(),
@@ -134,11 +135,7 @@ fn employ(mut unit: Unit, config: &Config) -> watch::Receiver<Latest> {
         };
         let result: Result<()> = work.await;
         if let Err(error) = result {
-            tracing::warn!(
-                unit = unit.name,
-                error = format!("{error:#}"),
-                "no more work"
-            );
+            tracing::warn!(unit = unit.name, error = chain(&error), "no more work");
         }
     });
     latest

@@ -3,6 +3,7 @@
 //! `config` and `experiment` bring a task and a unit together, `store` keeps what happened, `report` says
 //! it; one file per subcommand calls them.
 
+pub mod causes;
 pub mod chips;
 // What tests fill a rack with is shared with the tests outside, which know this crate by its name.
 #[cfg(test)]

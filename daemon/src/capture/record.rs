@@ -11,6 +11,7 @@ use thermine_drivers::sim::Device;
 use thermine_drivers::substrate::{Discipline, Drive, Pace, Provenance, Refused, Substrate, Twin};
 use thermine_drivers::unit::OperatingPoint;
 
+use crate::causes::chain;
 use crate::cli;
 use crate::config::{Config, Simulated};
 use crate::experiment::arms::twin_params;
@@ -115,7 +116,7 @@ pub(crate) fn to_file(
     runtime.shutdown_timeout(Duration::from_secs(2));
     let state = match &recorded {
         Ok(_) => "finished".to_string(),
-        Err(error) => format!("failed: {error:#}"),
+        Err(error) => format!("failed: {}", chain(error)),
     };
     store.finish(&state)?;
     let recorded = recorded

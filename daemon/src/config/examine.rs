@@ -9,6 +9,7 @@ use super::keys::{File, Holds, Key, Missing, nearest};
 use super::overrides::Overrides;
 use super::rack::{self, Rack};
 use super::{Config, ConfigError};
+use crate::causes::chain;
 use crate::proxy;
 
 /// Longest file that is looked at, in bytes.
@@ -269,7 +270,7 @@ impl Examined<'_> {
             File::Proxy => {
                 let loaded = proxy::config::Config::load(self.path);
                 if let Err(error) = loaded {
-                    let what = without_path(&format!("{error:#}"), self.path);
+                    let what = without_path(&chain(&error), self.path);
                     let key = what.split([' ', ':']).next().unwrap_or("").to_string();
                     self.say(span_of(document, &key), what);
                 }

@@ -9,6 +9,7 @@ use thermine_drivers::units::Model;
 use super::daemon::{Daemon, Served};
 use super::overrides::Overrides;
 use super::{Config, ConfigError, keys};
+use crate::causes::chain;
 use crate::proxy;
 
 /// Seconds of its time a second, of the unit that is there without a file: some three steps of the live task in two
@@ -84,7 +85,7 @@ impl Rack {
             proxy::config::Config::load_with(&proxy, overrides).map_err(|error| {
                 ConfigError::Wires {
                     path: path.to_path_buf(),
-                    what: format!("proxy: {error:#}"),
+                    what: format!("proxy: {}", chain(&error)),
                 }
             })
         });

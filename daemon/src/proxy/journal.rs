@@ -15,6 +15,8 @@ use thermine_drivers::vbm::journal::{
 };
 use tokio::sync::mpsc;
 
+use crate::causes::chain;
+
 /// Marks the file as ours (`PRAGMA application_id`): "ThrJ".
 const APPLICATION_ID: i64 = 0x5468_724a;
 
@@ -106,10 +108,7 @@ pub fn open(path: &Path) -> Result<(Store, Journal, Restored)> {
         .spawn(move || {
             let written = write(connection, entries);
             if let Err(error) = &written {
-                tracing::error!(
-                    error = format!("{error:#}"),
-                    "the journal {name} has stopped"
-                );
+                tracing::error!(error = chain(error), "the journal {name} has stopped");
             }
             written
         })?;

@@ -14,6 +14,7 @@ use thermine_drivers::units::Model;
 use super::challenge::{Challenge, Plan};
 use super::response::{self, Response};
 use super::{Asked, By};
+use crate::causes::chain;
 use crate::config::Config;
 use crate::experiment::arms::twin_params;
 use crate::report::progress::Progress;
@@ -130,7 +131,7 @@ pub(crate) fn ask(
     });
     let state = match &put {
         Ok(_) => "finished".to_string(),
-        Err(error) => format!("failed: {error:#}"),
+        Err(error) => format!("failed: {}", chain(error)),
     };
     let finished = store.finish(&state);
     // Waits for the tasks that hold sockets, but not for ever.

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::FILE;
 use super::work::{Found, Work};
+use crate::causes::chain;
 use crate::config::keys::nearest;
 use crate::live::Job;
 use crate::live::snapshot::Progress;
@@ -174,7 +175,7 @@ impl Queue {
                 "a command must be at most {LONGEST} bytes long"
             )));
         }
-        let work = Work::parse(command).map_err(|error| asked(format!("{error:#}")))?;
+        let work = Work::parse(command).map_err(|error| asked(chain(&error)))?;
         let unit = match (unit, work.needs_a_unit()) {
             (_, false) => "",
             (Some(unit), true) if units.contains(&unit) => unit,

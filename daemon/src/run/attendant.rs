@@ -21,6 +21,7 @@ use super::backoff::Backoff;
 use super::keeper::House;
 use super::lent::Lent;
 use super::publish::Publisher;
+use crate::causes::chain;
 use crate::config::Config;
 use crate::live::snapshot::{Estimate, Health, Proxy, Shares};
 
@@ -56,7 +57,7 @@ impl Attendant {
                         .await;
                     continue;
                 }
-                Err(error) => format!("{error:#}"),
+                Err(error) => chain(&error),
             };
             tracing::warn!(unit = self.config.unit.name, why, "lost");
             self.house.live.change(&self.config.unit.name, |unit| {

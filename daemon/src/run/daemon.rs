@@ -17,6 +17,7 @@ pub use super::changes::Changes;
 use super::keeper::{House, Keeper};
 use super::lent::{Lent, begun, carry_out, entered};
 use super::{publish, wall};
+use crate::causes::chain;
 use crate::config::Config;
 use crate::config::rack::Rack;
 use crate::live::Live;
@@ -398,7 +399,7 @@ async fn alone(lent: Lent, queue: Queue, data: PathBuf) {
     let command = lent.entry.job.command;
     let end = match carry_out(command, None, folder, lent.progress).await {
         Ok(outcome) => End::Done(outcome.folder.display().to_string(), Box::default()),
-        Err(error) => End::Failed(format!("{error:#}")),
+        Err(error) => End::Failed(chain(&error)),
     };
     entered(queue, id, end).await;
 }

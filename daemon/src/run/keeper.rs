@@ -18,6 +18,7 @@ use super::learner::Learner;
 use super::lent::Lent;
 use super::publish::Publisher;
 use super::tap;
+use crate::causes::chain;
 use crate::config::daemon::{Daemon, Live as Task};
 use crate::config::{Config, Step};
 use crate::live::Live;
@@ -129,7 +130,7 @@ impl Keeper {
                         .await;
                 }
                 Err(error) => {
-                    self.lost(Health::Lost, &format!("{error:#}"));
+                    self.lost(Health::Lost, &chain(&error));
                     if !self.wait().await {
                         return;
                     }
@@ -208,7 +209,7 @@ impl Keeper {
                 None | Some(Hazard::Unread | Hazard::Stale { .. }) => Health::Lost,
                 Some(_) => Health::Tripped,
             };
-            self.lost(health, &format!("{error:#}"));
+            self.lost(health, &chain(&error));
             self.sessions += 1;
             let again = self.seed.wrapping_add(self.sessions.wrapping_mul(1 << 32));
             if !unit.abandon(again) {

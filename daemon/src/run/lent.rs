@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::keeper::House;
+use crate::causes::chain;
 use crate::config::Config;
 use crate::live::snapshot::Health;
 use crate::queue::Queue;
@@ -77,7 +78,7 @@ impl Lent {
                 )
             }
             Some(Err(_)) if progress.is_stopped() => End::Cancelled,
-            Some(Err(error)) => End::Failed(format!("{error:#}")),
+            Some(Err(error)) => End::Failed(chain(&error)),
             None => {
                 progress.stop();
                 // Whether it ends well or not, it is to be begun anew.

@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::daemon::Daemon;
 use self::seam::Web;
+use crate::causes::chain;
 use crate::config::overrides::Overrides;
 use crate::config::rack::Rack;
 
@@ -133,13 +134,13 @@ async fn reload(daemon: &mut Daemon, path: Option<&Path>) {
     let rack = match read(path) {
         Ok(rack) => rack,
         Err(error) => {
-            say(&format!("reload: nothing is changed: {error:#}"));
+            say(&format!("reload: nothing is changed: {}", chain(&error)));
             return;
         }
     };
     match daemon.apply(rack).await {
         Ok(changes) => say(&format!("reload: {changes}")),
-        Err(error) => say(&format!("reload: nothing is changed: {error:#}")),
+        Err(error) => say(&format!("reload: nothing is changed: {}", chain(&error))),
     }
 }
 

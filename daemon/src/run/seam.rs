@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Daemon, wall};
+use crate::causes::chain;
 use crate::live::Live;
 use crate::web;
 use crate::web::Command;
@@ -86,7 +87,7 @@ impl Web {
     pub(super) async fn ended(self) {
         match self.task.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!("the web server has failed: {error:#}"),
+            Ok(Err(error)) => tracing::error!("the web server has failed: {}", chain(&error)),
             Err(error) => tracing::error!(%error, "the web server has failed"),
         }
     }

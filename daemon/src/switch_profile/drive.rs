@@ -12,6 +12,7 @@ use thermine_drivers::substrate::{Discipline, Drive, Provenance, Substrate, Twin
 use thermine_drivers::unit::OperatingPoint;
 
 use super::{Args, By};
+use crate::causes::chain;
 use crate::config::Config;
 use crate::experiment::arms::twin_params;
 use crate::report::progress::{Bar, Progress};
@@ -73,7 +74,7 @@ pub(super) fn record(args: &Args, config: &Config, folder: &Path) -> Result<(Pat
     });
     let state = match &driven {
         Ok(()) => "finished".to_string(),
-        Err(error) => format!("failed: {error:#}"),
+        Err(error) => format!("failed: {}", chain(error)),
     };
     let finished = store.finish(&state);
     // Waits for the tasks that hold sockets, but not for ever.

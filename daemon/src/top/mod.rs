@@ -14,6 +14,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, StatusCode};
 
 use self::view::View;
+use crate::causes::chain;
 use crate::web::Present;
 
 /// Between questions to the daemon.
@@ -146,7 +147,7 @@ impl Question {
             let answer = match &client {
                 Ok(client) => runtime
                     .block_on(self.once(client))
-                    .map_err(|error| format!("{error:#}")),
+                    .map_err(|error| chain(&error)),
                 Err(error) => Err(error.to_string()),
             };
             if let Err(TrySendError::Disconnected(_)) = answers.try_send(answer) {

@@ -16,6 +16,7 @@ use thermine_reservoir::tpf::trial::{Block, RateRatio};
 
 use super::live_report;
 use super::live_trial::Trial;
+use crate::causes::chain;
 use crate::cli::Unit;
 use crate::config::Config;
 use crate::experiment::arms::twin_params;
@@ -221,7 +222,7 @@ async fn record(
     };
     let state = match &done {
         Ok(_) => "finished".to_string(),
-        Err(error) => format!("failed: {error:#}"),
+        Err(error) => format!("failed: {}", chain(error)),
     };
     let finished = tokio::task::spawn_blocking(move || store.finish(&state)).await?;
     let report = done.with_context(|| {

@@ -16,6 +16,7 @@ use thermine_sha256::{EarlyExit, LANES, ROUNDS_OF_EARLY_EXIT, ROUNDS_OF_HEADER, 
 
 use super::header::{self, Header};
 use super::{twin_report, twin_verdict};
+use crate::causes::chain;
 use crate::report::folder;
 use crate::report::stdout;
 
@@ -213,7 +214,7 @@ fn filters(args: &Args, observable: Observable) -> Result<Vec<Row>> {
     Ok(kinds
         .map(|(filter, cut)| {
             let accounts = accounts(args, &samples, filter, cut);
-            let failed = accounts.as_ref().err().map(|error| format!("{error:#}"));
+            let failed = accounts.as_ref().err().map(chain);
             Row {
                 observable,
                 filter,
