@@ -1,7 +1,9 @@
 //! An error and its causes on one line.
 
+use anyhow::{Error, Result};
+
 /// What `error` says, and what caused it. Some errors name their cause themselves: it is not said twice.
-pub fn chain(error: &anyhow::Error) -> String {
+pub fn chain(error: &Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.is_empty() {
@@ -13,6 +15,14 @@ pub fn chain(error: &anyhow::Error) -> String {
     text
 }
 
+/// How a run ended, in the words that its capture keeps.
+pub(crate) fn ending<T>(result: &Result<T>) -> String {
+    match result {
+        Ok(_) => "finished".to_string(),
+        Err(error) => format!("failed: {}", chain(error)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -20,9 +30,9 @@ mod tests {
     #[test]
     fn a_cause_is_said_once_whether_or_not_the_error_names_it() {
         let broken = || std::io::Error::other("no such wire");
-        let silent = anyhow::Error::new(broken()).context("cannot ask s9");
+        let silent = Error::new(broken()).context("cannot ask s9");
         assert_eq!(chain(&silent), "cannot ask s9: no such wire");
-        let naming = anyhow::Error::new(broken()).context("s9: no such wire: check it");
+        let naming = Error::new(broken()).context("s9: no such wire: check it");
         assert_eq!(chain(&naming), "s9: no such wire: check it");
     }
 }

@@ -11,7 +11,7 @@ use thermine_drivers::sim::Device;
 use thermine_drivers::substrate::{Discipline, Drive, Pace, Provenance, Refused, Substrate, Twin};
 use thermine_drivers::unit::OperatingPoint;
 
-use crate::causes::chain;
+use crate::causes::ending;
 use crate::cli;
 use crate::config::{Config, Simulated};
 use crate::experiment::arms::twin_params;
@@ -114,11 +114,7 @@ pub(crate) fn to_file(
         }
     });
     runtime.shutdown_timeout(Duration::from_secs(2));
-    let state = match &recorded {
-        Ok(_) => "finished".to_string(),
-        Err(error) => format!("failed: {}", chain(error)),
-    };
-    store.finish(&state)?;
+    store.finish(&ending(&recorded))?;
     let recorded = recorded
         .with_context(|| format!("what was recorded until then is in {}", out.display()))?;
     Ok((out, recorded, provenance))

@@ -11,7 +11,7 @@ use super::judge::{self, Judged};
 use super::recipe::Recipe;
 use super::task::{Named, Problem, Task};
 use super::{Kind, Plan, saved};
-use crate::causes::chain;
+use crate::causes::ending;
 use crate::config::Simulated;
 use crate::report::capacity::CapacityReport;
 use crate::report::folder;
@@ -135,10 +135,7 @@ async fn record(
         _ => unless_stopped(progress, arms::on_wires(plan, problem, &store, progress)).await,
     };
     // Whatever happened, what is recorded stays readable, and says how the run ended.
-    let state = match &runs {
-        Ok(_) => "finished".to_string(),
-        Err(error) => format!("failed: {}", chain(error)),
-    };
+    let state = ending(&runs);
     let finished = tokio::task::spawn_blocking(move || store.finish(&state)).await?;
     let runs = runs.map_err(|error| {
         error.context(format!(

@@ -14,7 +14,7 @@ use thermine_drivers::units::Model;
 use super::challenge::{Challenge, Plan};
 use super::response::{self, Response};
 use super::{Asked, By};
-use crate::causes::chain;
+use crate::causes::ending;
 use crate::config::Config;
 use crate::experiment::arms::twin_params;
 use crate::report::progress::Progress;
@@ -129,11 +129,7 @@ pub(crate) fn ask(
             _ = tokio::signal::ctrl_c() => bail!("interrupted"),
         }
     });
-    let state = match &put {
-        Ok(_) => "finished".to_string(),
-        Err(error) => format!("failed: {}", chain(error)),
-    };
-    let finished = store.finish(&state);
+    let finished = store.finish(&ending(&put));
     // Waits for the tasks that hold sockets, but not for ever.
     runtime.shutdown_timeout(Duration::from_secs(2));
     let responses = put.with_context(|| {

@@ -12,7 +12,7 @@ use thermine_drivers::substrate::{Discipline, Drive, Provenance, Substrate, Twin
 use thermine_drivers::unit::OperatingPoint;
 
 use super::{Args, By};
-use crate::causes::chain;
+use crate::causes::ending;
 use crate::config::Config;
 use crate::experiment::arms::twin_params;
 use crate::report::progress::{Bar, Progress};
@@ -72,11 +72,7 @@ pub(super) fn record(args: &Args, config: &Config, folder: &Path) -> Result<(Pat
             _ = tokio::signal::ctrl_c() => bail!("interrupted"),
         }
     });
-    let state = match &driven {
-        Ok(()) => "finished".to_string(),
-        Err(error) => format!("failed: {}", chain(error)),
-    };
-    let finished = store.finish(&state);
+    let finished = store.finish(&ending(&driven));
     // Waits for the tasks that hold sockets, but not for ever.
     runtime.shutdown_timeout(Duration::from_secs(2));
     driven.map_err(|error| {

@@ -16,7 +16,7 @@ use thermine_reservoir::tpf::trial::{Block, RateRatio};
 
 use super::live_report;
 use super::live_trial::Trial;
-use crate::causes::chain;
+use crate::causes::ending;
 use crate::cli::Unit;
 use crate::config::Config;
 use crate::experiment::arms::twin_params;
@@ -220,10 +220,7 @@ async fn record(
         done = drive(args, config, &store, config_hash, progress) => done,
         () = progress.interrupted() => Err(anyhow::anyhow!("interrupted")),
     };
-    let state = match &done {
-        Ok(_) => "finished".to_string(),
-        Err(error) => format!("failed: {}", chain(error)),
-    };
+    let state = ending(&done);
     let finished = tokio::task::spawn_blocking(move || store.finish(&state)).await?;
     let report = done.with_context(|| {
         format!(
