@@ -57,22 +57,6 @@ pub fn nrmse(prediction: &[f64], target: &[f64]) -> Result<f64, MetricError> {
     nmse(prediction, target).map(f64::sqrt)
 }
 
-/// Root mean square error divided by the target's *range*, as older logs of the field use it. Not
-/// comparable with [`nrmse`]: on NARMA-10 it is some six times smaller.
-///
-/// # Errors
-/// As [`nmse`].
-pub fn range_normalised_rmse(prediction: &[f64], target: &[f64]) -> Result<f64, MetricError> {
-    let error = mean_square(prediction, target)?;
-    let high = target.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let low = target.iter().copied().fold(f64::INFINITY, f64::min);
-    if high > low {
-        Ok(error.sqrt() / (high - low))
-    } else {
-        Err(MetricError::ConstantTarget)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,10 +66,9 @@ mod tests {
         let target = [1.0, 2.0, 3.0, 4.0];
         assert_eq!(nrmse(&target, &target), Ok(0.0));
         assert_eq!(nrmse(&[2.5; 4], &target), Ok(1.0));
-        // Errors of 1 everywhere against a variance of 1.25 and a range of 3.
+        // Errors of 1 everywhere against a variance of 1.25.
         let off = [2.0, 3.0, 4.0, 5.0];
         assert_eq!(nmse(&off, &target), Ok(1.0 / 1.25));
-        assert_eq!(range_normalised_rmse(&off, &target), Ok(1.0 / 3.0));
     }
 
     #[test]

@@ -147,9 +147,4 @@ impl Layout {
     pub fn counter_bits(&self) -> u32 {
         self.counter.bits
     }
-
-    /// Whether nothing is known of how its nonces are divided.
-    pub fn is_unknown(&self) -> bool {
-        self.chips == 0 && self.cores == 0
-    }
 }
