@@ -1,46 +1,21 @@
 //! Every unit and every example of `configs/`, as a user starts them: the built binary.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
-fn thermine(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_thermine"));
-    command.env("RUST_BACKTRACE", "0").args(args);
-    command
-}
+use crate::port::port;
+use crate::support::{configs, example, run, text, thermine, utf8};
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn configs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs")
-}
-
-/// A copy of an example with some of its text replaced.
-fn example(dir: &Path, name: &str, replace: &[(&str, &str)]) -> String {
-    let mut text = std::fs::read_to_string(configs().join(name)).expect("an example");
-    for (from, to) in replace {
-        assert!(text.contains(from), "{name} has {from}");
-        text = text.replace(from, to);
-    }
-    let path = dir.join(name);
-    std::fs::write(&path, text).expect("written");
-    path.to_str().expect("UTF-8").to_string()
-}
-
-fn train(config: &str, out: &Path) -> Output {
+fn train(config: &Path, out: &Path) -> Output {
     let steps = ["--washout", "5", "--train", "50", "--test", "50"];
-    let out = out.to_str().expect("UTF-8");
-    thermine(&["train", "narma10", "--config", config, "--out", out])
-        .args(steps)
-        .output()
-        .expect("started")
+    let (config, out) = (utf8(config), utf8(out));
+    let train = ["train", "narma10", "--config", config, "--out", out];
+    run(&[&train[..], &steps].concat())
 }
 
 #[test]
@@ -148,10 +123,7 @@ fn the_mixed_rack_is_one_table_and_a_dead_unit_is_a_row() {
         assert_eq!(temperature.is_none(), name.contains("bm13"), "{row}");
     }
 
-    // A listener that was closed again: nobody answers there.
-    let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = closed.local_addr().expect("an address").to_string();
-    drop(closed);
+    let address = port().to_string();
     let dead = example(
         dir.path(),
         "antminer-s9.toml",

@@ -1,31 +1,16 @@
 //! A simulated share log beside that of a real S9: the same analyses, and values inside its intervals.
 
-#![expect(clippy::print_stdout, reason = "a skipped test says why")]
-
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
+
+use crate::support::{real_shares, success, utf8};
 
 /// Chip clock, domain voltage and fan at which the simulated unit has the real one's work rate and hash rate.
 const DRIVE: [&str; 6] = ["--frequency", "675", "--voltage", "0.438", "--fan", "1"];
 
-fn thermine(args: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_thermine"))
-        .args(args)
-        .output()
-        .expect("the program starts");
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{args:?}: {error}");
-    String::from_utf8(output.stdout).expect("text")
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().expect("a path in UTF-8")
-}
-
 fn compare(a: &Path, b: &Path) -> Value {
-    let text = thermine(&["capture", "compare", path(a), path(b), "--json"]);
+    let text = success(&["capture", "compare", utf8(a), utf8(b), "--json"]);
     serde_json::from_str(&text).expect("JSON")
 }
 
@@ -40,10 +25,10 @@ fn recorded(folder: &Path, shares: &str) -> PathBuf {
         "--shares",
         shares,
         "--out",
-        path(&out),
+        utf8(&out),
     ];
     args.extend(DRIVE);
-    let said = thermine(&args);
+    let said = success(&args);
     assert!(said.contains("simulated, seed 1"), "{said}");
     out
 }
@@ -86,17 +71,11 @@ fn a_simulated_s9_measures_what_a_real_one_does() {
     // Of the same law one value in twenty lies outside a 95 % interval, and one capture's values hang together.
     assert!(reference.len() >= 38 && outside.len() <= 3, "{outside:#?}");
 
-    let csv =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/antminer-s9-shares.csv");
-    if !csv.exists() {
-        println!(
-            "skipped the rest: the real capture, {}, is not on this machine",
-            csv.display()
-        );
+    let Some(csv) = real_shares() else {
         return;
-    }
+    };
     let real = folder.path().join("real.sqlite");
-    thermine(&["capture", "import", path(&csv), "--out", path(&real)]);
+    success(&["capture", "import", utf8(&csv), "--out", utf8(&real)]);
     let comparison = compare(&real, &simulated);
     assert_eq!(comparison["differing"], 0, "{:#}", comparison["rows"]);
     let number = |key: &str| comparison[key].as_u64().expect("a number");
@@ -132,7 +111,7 @@ fn another_drive_is_seen() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("slow.sqlite");
     let (n, f) = ("2000", "500");
-    thermine(&[
+    success(&[
         "capture",
         "record",
         "--shares",
@@ -142,7 +121,7 @@ fn another_drive_is_seen() {
         "--seed",
         "3",
         "--out",
-        path(&out),
+        utf8(&out),
     ]);
     let comparison = compare(&out, &out);
     let clock = row(&comparison, "clock by the work counter");

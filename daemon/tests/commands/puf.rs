@@ -1,41 +1,28 @@
 //! Units told apart by how they answer: enrolled and verified over real sockets, and what must be refused.
 
-#![expect(clippy::print_stdout, reason = "a skipped test says why")]
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
-fn thermine(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_thermine"))
-        .env("RUST_BACKTRACE", "0")
+use crate::support::{real_shares, report, said, text, thermine};
+
+fn puf(args: &[&str]) -> Output {
+    let mut command = thermine(&[&["puf"], args].concat());
+    command
         .env_remove("THERMINE_PUF_KEY")
-        .arg("puf")
-        .args(args)
         .output()
         .expect("started")
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// What it says if it goes well.
 fn success(args: &[&str]) -> String {
-    let output = thermine(args);
-    assert!(
-        output.status.success(),
-        "{args:?}: {}",
-        text(&output.stderr)
-    );
-    text(&output.stdout)
+    said(&puf(args))
 }
 
 /// What it says, to either side, if it must not go well.
 fn failure(args: &[&str]) -> String {
-    let output = thermine(args);
+    let output = puf(args);
     assert!(!output.status.success(), "{args:?} succeeded");
     let said = text(&output.stdout) + &text(&output.stderr);
     assert!(!said.contains("panicked"), "{said}");
@@ -147,18 +134,14 @@ fn a_key_is_asked_for_and_must_be_ones_own() {
 
 #[test]
 fn a_real_capture_holds_no_fingerprint_that_its_shares_could_show() {
-    let csv =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/antminer-s9-shares.csv");
-    if !csv.exists() {
-        println!("skipped: {} is not there", csv.display());
+    let Some(csv) = real_shares() else {
         return;
-    }
+    };
     let dir = tempfile::tempdir().expect("a folder");
     let out = path(dir.path(), "real");
     let said = success(&["report", csv.to_str().expect("UTF-8"), "--out", &out]);
     assert!(said.contains("No fingerprint"), "{said}");
-    let report = std::fs::read_to_string(dir.path().join("real/report.json")).expect("a report");
-    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let report = report(&dir.path().join("real"));
     let number = |pointer: &str| -> f64 {
         let value = report.pointer(pointer).and_then(Value::as_f64);
         value.unwrap_or_else(|| panic!("{pointer}"))

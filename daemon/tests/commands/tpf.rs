@@ -1,33 +1,14 @@
 //! `thermine tpf` as a user meets it.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
+use crate::support::{report, run, said, success, utf8};
+
 fn tpf(args: &[&str], out: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_thermine"))
-        .arg("tpf")
-        .args(args)
-        .arg("--out")
-        .arg(out)
-        .env("RUST_BACKTRACE", "0")
-        .output()
-        .expect("started")
-}
-
-fn report(out: &Path) -> Value {
-    let text = std::fs::read_to_string(out.join("report.json")).expect("a report");
-    serde_json::from_str(&text).expect("JSON")
-}
-
-fn said(output: &Output) -> String {
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    run(&[&["tpf"], args, &["--out", utf8(out)]].concat())
 }
 
 #[test]
@@ -144,12 +125,8 @@ fn live_counts_every_share_of_both_arms() {
         assert!(shares("filter") > 0 && shares("pass") > 0);
         // The capture holds these and those of training.
         let capture = out.join("capture.sqlite");
-        let info = Command::new(env!("CARGO_BIN_EXE_thermine"))
-            .args(["capture", "info"])
-            .arg(&capture)
-            .output()
-            .expect("started");
-        assert!(said(&info).contains("finished"));
+        let info = success(&["capture", "info", utf8(&capture)]);
+        assert!(info.contains("finished"), "{info}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! `thermine discover` as a user meets it: the built binary against simulated units on loopback.
 
 use std::net::SocketAddr;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 use thermine_drivers::clock::Clock;
@@ -12,16 +12,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::support::{text, thermine};
+
 /// Runs the program without holding up the units, which live in the same runtime.
 async fn discover(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_thermine"));
-    command.arg("discover").args(args).stdin(Stdio::null());
+    let mut command = thermine(&[&["discover"], args].concat());
+    command.stdin(Stdio::null());
     let run = tokio::task::spawn_blocking(move || command.output());
     run.await.expect("no panic").expect("started")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// An S9 at 127.0.0.2 and an LV06 at 127.0.0.3, on the same port, and nobody at their neighbours'.

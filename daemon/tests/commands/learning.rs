@@ -1,41 +1,10 @@
 //! Tasks, encodings and readouts as a user meets them: the built binary, on twins and over sockets.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use serde_json::Value;
 
-fn run(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_thermine"))
-        .env("RUST_BACKTRACE", "0")
-        .args(args)
-        .output()
-        .expect("started")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Runs the command line, which must succeed, and returns what it says.
-fn success(args: &[&str]) -> String {
-    let output = run(args);
-    assert!(
-        output.status.success(),
-        "{args:?}: {}",
-        text(&output.stderr)
-    );
-    text(&output.stdout)
-}
-
-/// Runs the command line, which must fail, and returns what it says.
-fn failure(args: &[&str]) -> String {
-    let output = run(args);
-    assert!(!output.status.success(), "{args:?} succeeded");
-    let said = text(&output.stderr);
-    assert!(!said.contains("panicked"), "{said}");
-    said
-}
+use crate::support::{failure, report, run, success, text};
 
 /// Enough steps to learn something from, and few enough to be driven in seconds.
 const STEPS: [&str; 6] = ["--washout", "60", "--train", "500", "--test", "500"];
@@ -47,11 +16,6 @@ fn train(dir: &Path, name: &str, args: &[&str]) -> (String, PathBuf) {
     all.extend(STEPS);
     all.extend(args);
     (success(&all), out)
-}
-
-fn report(folder: &Path) -> Value {
-    let text = std::fs::read_to_string(folder.join("report.json")).expect("a report");
-    serde_json::from_str(&text).expect("JSON")
 }
 
 /// The column of a CSV file whose name begins with `name`.

@@ -1,7 +1,6 @@
 //! `thermine chips` as a user meets it: simulated units on their wires, a real capture, and what is none.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -14,52 +13,21 @@ use thermine_drivers::substrate::Provenance;
 use thermine_drivers::unit::Identity;
 use thermine_reservoir::describe::{Places, Search, Unlike};
 
-fn run(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_thermine"))
-        .env("RUST_BACKTRACE", "0")
-        .args(args)
-        .output()
-        .expect("started")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn utf8(path: &Path) -> &str {
-    path.to_str().expect("UTF-8")
-}
+use crate::support::{configs, failure, real_shares, reported, success, utf8};
 
 /// Runs `thermine chips` with a report in `folder`: what it prints, and the report.
-fn reported(args: &[&str], folder: &Path) -> (String, Value) {
-    let output = run(&[&["chips"], args, &["--out", utf8(folder)]].concat());
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let report = std::fs::read_to_string(folder.join("report.json")).expect("a report");
-    (
-        text(&output.stdout),
-        serde_json::from_str(&report).expect("JSON"),
-    )
+fn decoded(args: &[&str], folder: &Path) -> (String, Value) {
+    reported(&[&["chips"], args].concat(), folder)
 }
 
 /// What `thermine chips` says when it fails.
-fn failure(args: &[&str]) -> String {
-    let output = run(&[&["chips"], args].concat());
-    assert!(!output.status.success(), "{args:?} succeeded");
-    let said = text(&output.stderr);
-    assert!(!said.contains("panicked"), "{said}");
-    said
-}
-
-fn example(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../configs")
-        .join(name);
-    std::fs::read_to_string(path).expect("an example")
+fn refused(args: &[&str]) -> String {
+    failure(&[&["chips"], args].concat())
 }
 
 /// The simulated S9 with this silicon.
 fn s9_with(dir: &Path, silicon: &str) -> PathBuf {
-    let text = example("sim-s9.toml");
+    let text = std::fs::read_to_string(configs().join("sim-s9.toml")).expect("an example");
     let section = format!("[unit.simulated.silicon]\n{silicon}\n\n[stratum]");
     let path = dir.join("marred-s9.toml");
     std::fs::write(&path, text.replace("\n[stratum]", &format!("\n{section}"))).expect("written");
@@ -78,7 +46,7 @@ fn numbers(unit: &Value, group: &str, kind: &str) -> Vec<usize> {
 fn a_simulated_s9_is_decoded_over_its_wire() {
     let dir = tempfile::tempdir().expect("a folder");
     let out = dir.path().join("out");
-    let (said, report) = reported(&["--unit", "s9", "-n", "400", "--seed", "3"], &out);
+    let (said, report) = decoded(&["--unit", "s9", "-n", "400", "--seed", "3"], &out);
     let unit = &report["units"][0];
     assert_eq!(unit["source"]["provenance"], "simulated");
     assert_eq!(unit["layout"]["name"], "bm1387");
@@ -118,14 +86,14 @@ fn a_simulated_s9_is_decoded_over_its_wire() {
 
     // The capture, read again, says the same and where it is from.
     let capture = out.join("capture.sqlite");
-    let (_, again) = reported(&[utf8(&capture)], &dir.path().join("again"));
+    let (_, again) = decoded(&[utf8(&capture)], &dir.path().join("again"));
     let again = &again["units"][0];
     assert_eq!(again["chips"], unit["chips"]);
     assert_eq!(
         again["source"]["provenance"],
         json!({"replayed": "simulated"})
     );
-    let other = failure(&[utf8(&capture), "--unit", "lv06"]);
+    let other = refused(&[utf8(&capture), "--unit", "lv06"]);
     assert!(
         other.contains("the capture is of a unit of model antminer-s9"),
         "{other}"
@@ -141,7 +109,7 @@ fn a_dead_chip_is_found_on_the_wire_and_on_the_twin() {
     );
     for (substrate, shares) in [("handshake", "1500"), ("twin", "6000")] {
         let args = [utf8(&config), "--substrate", substrate, "-n", shares];
-        let (said, report) = reported(&args, &dir.path().join(substrate));
+        let (said, report) = decoded(&args, &dir.path().join(substrate));
         let unit = &report["units"][0];
         assert_eq!(numbers(unit, "chips", "dead"), [17], "{substrate}: {said}");
         assert!(said.contains("17 is dead"), "{said}");
@@ -158,7 +126,7 @@ fn a_dead_chip_is_found_on_the_wire_and_on_the_twin() {
 #[test]
 fn other_units_are_read_as_far_as_their_nonces_are_known() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (said, report) = reported(&["--unit", "lb-box", "-n", "120"], &dir.path().join("lb"));
+    let (said, report) = decoded(&["--unit", "lb-box", "-n", "120"], &dir.path().join("lb"));
     let unit = &report["units"][0];
     assert_eq!(unit["layout"]["name"], "unknown");
     assert!(unit["chips"].is_null() && unit["cores"].is_null());
@@ -174,14 +142,14 @@ fn other_units_are_read_as_far_as_their_nonces_are_known() {
     std::fs::write(&layouts, table).expect("written");
     let capture = dir.path().join("lb").join("capture.sqlite");
     let args = [utf8(&capture), "--layouts", utf8(&layouts)];
-    let (_, report) = reported(&args, &dir.path().join("guess"));
+    let (_, report) = decoded(&args, &dir.path().join("guess"));
     let chips = report["units"][0]["chips"]["places"]["places"].as_array();
     assert_eq!(chips.map(Vec::len), Some(16));
 
     // Several at once, each in a folder of its own: one chip has a map of its cores only.
     let both = dir.path().join("both");
     let lv06 = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/sim-lv06.toml");
-    let (_, report) = reported(&[utf8(&capture), utf8(&lv06), "-n", "150"], &both);
+    let (_, report) = decoded(&[utf8(&capture), utf8(&lv06), "-n", "150"], &both);
     assert_eq!(report["units"].as_array().map(Vec::len), Some(2));
     let lv06 = &report["units"][1];
     assert_eq!(lv06["layout"]["name"], "bm1366");
@@ -192,20 +160,11 @@ fn other_units_are_read_as_far_as_their_nonces_are_known() {
 
 #[test]
 fn the_real_capture_has_its_chips_its_cores_and_one_clock() {
-    let csv =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/antminer-s9-shares.csv");
-    if !csv.exists() {
-        #[expect(clippy::print_stdout, reason = "a skipped test says why")]
-        {
-            println!(
-                "skipped: the real capture, {}, is not on this machine",
-                csv.display()
-            );
-        }
+    let Some(csv) = real_shares() else {
         return;
-    }
+    };
     let dir = tempfile::tempdir().expect("a folder");
-    let (said, report) = reported(&[utf8(&csv)], &dir.path().join("out"));
+    let (said, report) = decoded(&[utf8(&csv)], &dir.path().join("out"));
     let unit = &report["units"][0];
     assert_eq!(unit["source"]["provenance"], json!({"replayed": "device"}));
     assert_eq!(unit["strange"][0], 0);
@@ -266,7 +225,7 @@ fn captured(path: &Path, records: &[Record]) {
 fn what_cannot_be_read_is_said() {
     let dir = tempfile::tempdir().expect("a folder");
     let at = |name: &str| dir.path().join(name);
-    let missing = failure(&[utf8(&at("nowhere.sqlite"))]);
+    let missing = refused(&[utf8(&at("nowhere.sqlite"))]);
     assert!(
         missing.contains("there is no file") && missing.contains("--unit"),
         "{missing}"
@@ -277,14 +236,14 @@ fn what_cannot_be_read_is_said() {
     )
     .expect("written");
     let out = at("text-out");
-    let none = failure(&[utf8(&at("text.sqlite")), "--out", utf8(&out)]);
+    let none = refused(&[utf8(&at("text.sqlite")), "--out", utf8(&out)]);
     assert!(
         none.contains("text.sqlite") && none.contains("not a thermine capture"),
         "{none}"
     );
 
     captured(&at("empty.sqlite"), &[]);
-    let empty = failure(&[utf8(&at("empty.sqlite")), "--out", utf8(&at("empty-out"))]);
+    let empty = refused(&[utf8(&at("empty.sqlite")), "--out", utf8(&at("empty-out"))]);
     assert!(empty.contains("holds no stream"), "{empty}");
     assert!(!at("empty-out").exists(), "a folder without a report");
     let named = Record::Identity(Identity {
@@ -294,7 +253,7 @@ fn what_cannot_be_read_is_said() {
         serial: None,
     });
     captured(&at("silent.sqlite"), &[named]);
-    let silent = failure(&[utf8(&at("silent.sqlite")), "--out", utf8(&at("silent-out"))]);
+    let silent = refused(&[utf8(&at("silent.sqlite")), "--out", utf8(&at("silent-out"))]);
     assert!(
         silent.contains("stream `twin` holds 0 steps and no share"),
         "{silent}"
@@ -314,21 +273,21 @@ fn what_cannot_be_read_is_said() {
     };
     let zeros: Vec<Record> = (1..50).map(|i| share(i, 0, Verdict::Accepted)).collect();
     captured(&at("zeros.sqlite"), &zeros);
-    let zeros = failure(&[utf8(&at("zeros.sqlite")), "--out", utf8(&at("zeros-out"))]);
+    let zeros = refused(&[utf8(&at("zeros.sqlite")), "--out", utf8(&at("zeros-out"))]);
     assert!(zeros.contains("all have one nonce"), "{zeros}");
 
     let wrong: Vec<Record> = (1..50)
         .map(|i| share(i, i as u32, Verdict::LowDifficulty))
         .collect();
     captured(&at("wrong.sqlite"), &wrong);
-    let wrong = failure(&[utf8(&at("wrong.sqlite")), "--out", utf8(&at("wrong-out"))]);
+    let wrong = refused(&[utf8(&at("wrong.sqlite")), "--out", utf8(&at("wrong-out"))]);
     assert!(wrong.contains("none of the 49 answers"), "{wrong}");
 
     let few: Vec<Record> = (1..5)
         .map(|i| share(i, i as u32 * 4, Verdict::Accepted))
         .collect();
     captured(&at("few.sqlite"), &few);
-    let stream = failure(&[
+    let stream = refused(&[
         utf8(&at("few.sqlite")),
         "--stream",
         "other",
@@ -337,15 +296,15 @@ fn what_cannot_be_read_is_said() {
     ]);
     assert!(stream.contains("no stream `other`, only: twin"), "{stream}");
     // Four shares say little, but that they say.
-    let (said, _) = reported(&[utf8(&at("few.sqlite"))], &at("few-report"));
+    let (said, _) = decoded(&[utf8(&at("few.sqlite"))], &at("few-report"));
     assert!(said.contains("does not say of which unit it is"), "{said}");
     assert!(said.contains("not even a dead one"), "{said}");
 
-    let level = failure(&["--unit", "s9", "--level", "1.5"]);
+    let level = refused(&["--unit", "s9", "--level", "1.5"]);
     assert!(level.contains("between 0 and 1"), "{level}");
-    let bare = failure(&["--unit", "bm1387", "--substrate", "twin"]);
+    let bare = refused(&["--unit", "bm1387", "--substrate", "twin"]);
     assert!(bare.contains("no twin of bare chips"), "{bare}");
-    let layout = failure(&[
+    let layout = refused(&[
         utf8(&at("few.sqlite")),
         "--layout",
         "bm9",
@@ -354,7 +313,7 @@ fn what_cannot_be_read_is_said() {
     ]);
     assert!(layout.contains("there is no layout `bm9`"), "{layout}");
     let config = s9_with(dir.path(), "dead = [189]");
-    let dead = failure(&[utf8(&config)]);
+    let dead = refused(&[utf8(&config)]);
     assert!(dead.contains("silicon.dead names chip 189"), "{dead}");
 }
 
@@ -406,8 +365,7 @@ fn shares_by_chip_and_core_are_features_of_a_run() {
     let dir = tempfile::tempdir().expect("a folder");
     let args = "train narma10 --substrate twin --unit s9 --features chips,cores --washout 20 --train 150 --test 60";
     let args: Vec<&str> = args.split(' ').chain(["--out", utf8(dir.path())]).collect();
-    let output = run(&args);
-    assert!(output.status.success(), "{}", text(&output.stderr));
+    success(&args);
     let mut reader =
         csv::Reader::from_path(dir.path().join("states-dialogue.csv")).expect("states");
     let headers = reader.headers().expect("headers").clone();

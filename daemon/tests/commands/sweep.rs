@@ -1,20 +1,12 @@
 //! `thermine sweep`: what it says first, what it finds, and that an interruption costs nothing.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
+
+use crate::support::{run, text, utf8};
 
 fn sweep(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_thermine"))
-        .arg("sweep")
-        .args(args)
-        .arg("--out")
-        .arg(folder)
-        .output()
-        .expect("the program starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    run(&[&["sweep"], args, &["--out", utf8(folder)]].concat())
 }
 
 /// Two clocks at one voltage, and one voltage at which nothing can be right.

@@ -1,4 +1,4 @@
-//! The program as a user meets it: the built binary, its output, its exit status.
+//! The main job: its report, its capture, its replay; command lines and units that are wrong.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,32 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::port::port;
-
-#[path = "run/port.rs"]
-mod port;
-
-fn thermine() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_thermine"));
-    command.env("RUST_BACKTRACE", "0");
-    command
-}
-
-fn run(args: &[&str]) -> Output {
-    thermine().args(args).output().expect("started")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Runs the command line, which must fail, and returns what it says.
-fn failure(args: &[&str]) -> String {
-    let output = run(args);
-    assert!(!output.status.success(), "{args:?} succeeded");
-    let said = text(&output.stderr);
-    assert!(!said.contains("panicked"), "{said}");
-    said
-}
+use crate::support::{failure, real_shares, report, run, text, thermine};
 
 /// A run of 160 steps of 2 s: enough to go through everything, too little to claim anything.
 const SHORT: [&str; 10] = [
@@ -53,7 +28,7 @@ const SHORT: [&str; 10] = [
 fn short(dir: &Path, name: &str, extra: &[&str]) -> (Output, PathBuf) {
     let out = dir.join(name);
     let config = dir.join("short.toml");
-    let default = include_str!("../../configs/sim-s9.toml");
+    let default = include_str!("../../../configs/sim-s9.toml");
     std::fs::write(
         &config,
         default.replace("hold_seconds = 7.0", "hold_seconds = 2.0"),
@@ -69,8 +44,7 @@ fn short(dir: &Path, name: &str, extra: &[&str]) -> (Output, PathBuf) {
 
 /// The scores of a report, without what names the substrate or the wall clock.
 fn scores(folder: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(folder.join("report.json")).expect("a report");
-    let report: Value = serde_json::from_str(&text).expect("JSON");
+    let report = report(folder);
     let arms = report["arms"].as_array().expect("arms");
     arms.iter().map(|arm| arm["verdict"].clone()).collect()
 }
@@ -194,18 +168,9 @@ fn the_same_seed_gives_the_same_scores_on_sockets_and_in_process() {
 #[test]
 fn a_capture_of_another_program_is_a_null() {
     let dir = tempfile::tempdir().expect("a folder");
-    let csv =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/antminer-s9-shares.csv");
-    if !csv.exists() {
-        #[expect(clippy::print_stdout, reason = "a skipped test says why")]
-        {
-            println!(
-                "skipped: the real capture, {}, is not on this machine",
-                csv.display()
-            );
-        }
+    let Some(csv) = real_shares() else {
         return;
-    }
+    };
     let capture = dir.path().join("s9.sqlite");
     let capture = capture.to_str().expect("UTF-8");
     let imported = run(&[
@@ -280,7 +245,7 @@ fn wrong_command_lines_say_what_is_wrong() {
 
 /// A configuration of a real unit: its pool at `stratum`, its API at `api`; given `patience` seconds to connect.
 fn real_unit(dir: &Path, stratum: &str, api: &str, patience: u32) -> PathBuf {
-    let config = include_str!("../../configs/antminer-s9.toml")
+    let config = include_str!("../../../configs/antminer-s9.toml")
         .replace("127.0.0.1:3333", stratum)
         .replace("127.0.0.1:4028", api)
         .replace(
@@ -418,8 +383,7 @@ fn a_unit_that_fails_in_mid_run_is_named_and_the_capture_is_whole() {
 fn an_interrupted_run_leaves_a_whole_capture() {
     let dir = tempfile::tempdir().expect("a folder");
     let out = dir.path().join("out");
-    let child = thermine()
-        .args(["train", "narma10", "--out", out.to_str().expect("UTF-8")])
+    let child = thermine(&["train", "narma10", "--out", out.to_str().expect("UTF-8")])
         .stderr(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
@@ -454,8 +418,7 @@ fn an_interrupted_run_leaves_a_whole_capture() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     for args in [["config", "explain"], ["completions", "bash"]] {
-        let mut child = thermine()
-            .args(args)
+        let mut child = thermine(&args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

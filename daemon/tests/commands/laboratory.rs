@@ -1,57 +1,8 @@
 //! `thermine tpf study` and `thermine switch-profile` as a user meets them.
 
-use std::path::Path;
-use std::process::{Command, Output};
-
 use serde_json::Value;
 
-fn run(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_thermine"))
-        .env("RUST_BACKTRACE", "0")
-        .args(args)
-        .output()
-        .expect("started")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Runs the command line with a report in `folder`: what it prints, and the report.
-fn reported(args: &[&str], folder: &Path) -> (String, Value) {
-    let out = folder.to_str().expect("UTF-8");
-    let output = run(&[args, &["--out", out]].concat());
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let report = std::fs::read_to_string(folder.join("report.json")).expect("a report");
-    (
-        text(&output.stdout),
-        serde_json::from_str(&report).expect("JSON"),
-    )
-}
-
-fn failure(args: &[&str]) -> String {
-    let output = run(args);
-    assert!(!output.status.success(), "{args:?} succeeded");
-    let said = text(&output.stderr);
-    assert!(!said.contains("panicked"), "{said}");
-    said
-}
-
-fn real_shares() -> Option<std::path::PathBuf> {
-    let csv =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/antminer-s9-shares.csv");
-    if csv.exists() {
-        return Some(csv);
-    }
-    #[expect(clippy::print_stdout, reason = "a skipped test says why")]
-    {
-        println!(
-            "skipped: the real capture, {}, is not on this machine",
-            csv.display()
-        );
-    }
-    None
-}
+use crate::support::{failure, real_shares, reported};
 
 #[test]
 fn a_simulated_unit_is_profiled_and_its_capture_studied() {
