@@ -7,8 +7,11 @@
 
 mod exports;
 mod faults;
+mod files;
+mod imports;
 #[path = "../run/port.rs"]
 mod port;
 mod postgres;
 mod records;
 mod servers;
+mod wire;
