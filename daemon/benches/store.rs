@@ -19,14 +19,14 @@ use thermine_drivers::seed;
 use thermine_drivers::stratum::factory::JobFactory;
 use thermine_drivers::substrate::Provenance;
 
-#[path = "../tests/run/port.rs"]
+#[path = "../tests/shared/port.rs"]
 mod port;
 #[expect(
     dead_code,
     clippy::print_stdout,
     reason = "the tests crash and question their servers too; where none is installed it says so"
 )]
-#[path = "../tests/store/postgres.rs"]
+#[path = "../tests/shared/postgres.rs"]
 mod postgres;
 
 /// Units at once, and shares that each has under way.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::port::port;
 
-#[path = "run/port.rs"]
+#[path = "shared/port.rs"]
 mod port;
 
 /// Every hash is a share.

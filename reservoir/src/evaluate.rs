@@ -61,7 +61,7 @@ pub fn evaluate(
     split.check(states.rows().min(target.len()))?;
     let ridge = Ridge::fit(states, target, split.train_rows())?;
     let predictions = ridge.readout.predict(states, split.test_rows())?;
-    let predictions: Vec<f64> = predictions.iter().copied().collect();
+    let predictions = predictions.as_slice().to_vec();
     let test = &target[split.test_rows()];
     metrics::nrmse(&predictions, test)?;
     Ok(Score {

@@ -13,7 +13,9 @@ use thermine_drivers::substrate::Provenance;
 use thermine_drivers::unit::Identity;
 use thermine_reservoir::describe::{Places, Search, Unlike};
 
-use crate::support::{configs, failure, real_shares, reported, success, utf8};
+use crate::example::configs;
+use crate::real::real_shares;
+use crate::support::{failure, reported, success, utf8};
 
 /// Runs `thermine chips` with a report in `folder`: what it prints, and the report.
 fn decoded(args: &[&str], folder: &Path) -> (String, Value) {

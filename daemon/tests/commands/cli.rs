@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::port::port;
-use crate::support::{failure, real_shares, report, run, text, thermine};
+use crate::real::real_shares;
+use crate::support::{failure, report, run, text, thermine};
 
 /// A run of 160 steps of 2 s: enough to go through everything, too little to claim anything.
 const SHORT: [&str; 10] = [

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{real_shares, success, utf8};
+use crate::real::real_shares;
+use crate::support::{success, utf8};
 
 /// Chip clock, domain voltage and fan at which the simulated unit has the real one's work rate and hash rate.
 const DRIVE: [&str; 6] = ["--frequency", "675", "--voltage", "0.438", "--fan", "1"];

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::support::{failure, real_shares, reported};
+use crate::real::real_shares;
+use crate::support::{failure, reported};
 
 #[test]
 fn a_simulated_unit_is_profiled_and_its_capture_studied() {

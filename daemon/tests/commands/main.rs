@@ -4,11 +4,15 @@ mod chips;
 mod cli;
 mod compare;
 mod discover;
+#[path = "../shared/example.rs"]
+mod example;
 mod laboratory;
 mod learning;
-#[path = "../run/port.rs"]
+#[path = "../shared/port.rs"]
 mod port;
 mod puf;
+#[path = "../shared/real.rs"]
+mod real;
 mod support;
 mod sweep;
 mod tpf;

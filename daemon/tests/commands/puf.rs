@@ -6,7 +6,8 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::support::{real_shares, report, said, text, thermine};
+use crate::real::real_shares;
+use crate::support::{report, said, text, thermine};
 
 fn puf(args: &[&str]) -> Output {
     let mut command = thermine(&[&["puf"], args].concat());

@@ -1,6 +1,6 @@
 //! Runs the program, and reads what it says and leaves.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -60,38 +60,4 @@ pub(crate) fn report(folder: &Path) -> Value {
 
 pub(crate) fn utf8(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
-}
-
-/// The examples.
-pub(crate) fn configs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs")
-}
-
-/// A copy of an example in `dir` with some of its text replaced.
-pub(crate) fn example(dir: &Path, name: &str, replace: &[(&str, &str)]) -> PathBuf {
-    let mut text = std::fs::read_to_string(configs().join(name)).expect("an example");
-    for (from, to) in replace {
-        assert!(text.contains(from), "{name} has {from}");
-        text = text.replace(from, to);
-    }
-    let path = dir.join(name);
-    std::fs::write(&path, text).expect("written");
-    path
-}
-
-/// The share log of a real S9, where it is.
-pub(crate) fn real_shares() -> Option<PathBuf> {
-    let csv =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/antminer-s9-shares.csv");
-    if csv.exists() {
-        return Some(csv);
-    }
-    #[expect(clippy::print_stdout, reason = "a skipped test says why")]
-    {
-        println!(
-            "skipped: the share log of a real S9, {}, is not on this machine",
-            csv.display()
-        );
-    }
-    None
 }

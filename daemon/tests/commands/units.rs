@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::example::{configs, example};
 use crate::port::port;
-use crate::support::{configs, example, run, text, thermine, utf8};
+use crate::support::{run, text, thermine, utf8};
 
 fn train(config: &Path, out: &Path) -> Output {
     let steps = ["--washout", "5", "--train", "50", "--test", "50"];

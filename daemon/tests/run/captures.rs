@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use thermine::store::verify::verify;
 
+use crate::example::example;
 use crate::postgres::Postgres;
-use crate::support::{Daemon, example, thermine, unit};
+use crate::support::{Daemon, thermine, unit};
 use crate::unit::{Manner, Unit};
 
 /// Answers that a unit gives before anything is done to the daemon.

@@ -14,9 +14,10 @@ use thermine::store::verify::verify;
 use thermine_drivers::seed;
 use thermine_drivers::sim::pool::Act;
 
+use crate::example::example;
 use crate::ledger;
 use crate::miner::{Miner, pool, proxied};
-use crate::support::{Daemon, example, unit, until};
+use crate::support::{Daemon, unit, until};
 
 const MINERS: usize = 4;
 /// Shares acknowledged by a fresh daemon that are load.

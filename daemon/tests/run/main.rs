@@ -6,15 +6,18 @@
 )]
 
 mod captures;
+#[path = "../shared/example.rs"]
+mod example;
 mod faults;
 mod held;
 mod kills;
 mod ledger;
 mod long;
 mod miner;
+#[path = "../shared/port.rs"]
 mod port;
 #[expect(dead_code, reason = "the tests of the store need more of it")]
-#[path = "../store/postgres.rs"]
+#[path = "../shared/postgres.rs"]
 mod postgres;
 mod queue;
 mod reload;

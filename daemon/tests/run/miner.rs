@@ -15,8 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::example::example;
 use crate::port::port;
-use crate::support::example;
 use crate::unit::EASY;
 
 /// Difficulty of the pool and so of every share: a simulated S9 finds some twelve such a second of its time.

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Daemon, example, thermine};
+use crate::example::example;
+use crate::support::{Daemon, thermine};
 
 const LONG: [&str; 6] = ["train", "narma10", "--encoding", "duty", "--seeds", "1000"];
 

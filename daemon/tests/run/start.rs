@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use crate::example::example;
 use crate::port::port;
-use crate::support::{Daemon, example, thermine, unit};
+use crate::support::{Daemon, thermine, unit};
 use crate::unit::{Manner, Unit};
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -187,21 +187,4 @@ pub(crate) fn until(name: &str, mut what: impl FnMut() -> bool) {
 pub(crate) fn unit(snapshot: &Value, name: &str) -> Option<Value> {
     let units = snapshot["units"].as_array().expect("units");
     units.iter().find(|unit| unit["name"] == name).cloned()
-}
-
-/// The examples.
-pub(crate) fn configs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs")
-}
-
-/// A copy of an example in `dir` with some of its text replaced.
-pub(crate) fn example(dir: &Path, name: &str, replace: &[(&str, &str)]) -> PathBuf {
-    let mut text = std::fs::read_to_string(configs().join(name)).expect("an example");
-    for (from, to) in replace {
-        assert!(text.contains(from), "{name} has {from}");
-        text = text.replace(from, to);
-    }
-    let path = dir.join(name);
-    std::fs::write(&path, text).expect("written");
-    path
 }

@@ -9,7 +9,8 @@ use thermine::config::rack::Rack;
 use thermine::live::snapshot::Health;
 use thermine::store::verify::verify;
 
-use crate::support::{Daemon, PATIENCE, example, thermine, unit};
+use crate::example::example;
+use crate::support::{Daemon, PATIENCE, thermine, unit};
 use crate::unit::{Manner, Unit};
 
 fn add(daemon: &Daemon, unit: &str, command: &str) {

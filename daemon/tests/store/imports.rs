@@ -7,6 +7,8 @@ use thermine::store::verify::{VerifyReport, verify};
 use thermine::store::{import, merge};
 use thermine_drivers::pow::Difficulty;
 
+use crate::real::real_shares;
+
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/antminer-s9-head.csv")
 }
@@ -140,15 +142,9 @@ async fn imports_name_the_line_and_column_that_is_wrong_and_leave_nothing_behind
 
 #[tokio::test]
 async fn a_real_s9_capture_verifies_to_the_last_share() {
-    let csv =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/antminer-s9-shares.csv");
-    if !csv.exists() {
-        println!(
-            "skipped: the real capture, {}, is not on this machine",
-            csv.display()
-        );
+    let Some(csv) = real_shares() else {
         return;
-    }
+    };
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("s9.sqlite");
     let import = imported(&csv, &path).await.expect("imported");

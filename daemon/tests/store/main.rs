@@ -9,9 +9,12 @@ mod exports;
 mod faults;
 mod files;
 mod imports;
-#[path = "../run/port.rs"]
+#[path = "../shared/port.rs"]
 mod port;
+#[path = "../shared/postgres.rs"]
 mod postgres;
+#[path = "../shared/real.rs"]
+mod real;
 mod records;
 mod servers;
 mod wire;

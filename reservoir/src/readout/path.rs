@@ -251,7 +251,7 @@ fn variances(centred: &DMatrix<f64>) -> Vec<f64> {
 /// for each of the three blocks that are predicted, whatever the number of penalties.
 ///
 /// # Errors
-/// As [`RidgePath::new`] and [`RidgePath::generalised`].
+/// If there are fewer than 25 rows; otherwise as [`RidgePath::new`] and [`RidgePath::generalised`].
 pub fn time_ordered(
     states: &StateMatrix,
     targets: &DMatrix<f64>,

@@ -146,6 +146,16 @@ mod tests {
     }
 
     #[test]
+    fn other_features_are_refused() {
+        let ridge = Ridge::fit(&states(50, 2, 5), &[0.5; 50], 0..50).expect("solvable");
+        let other = ridge.readout.predict(&states(50, 3, 5), 0..50);
+        assert_eq!(
+            other.expect_err("a third feature").to_string(),
+            "feature 2 of the readout is missing, but that of the states is x2 [1]"
+        );
+    }
+
+    #[test]
     fn a_noisy_target_takes_a_larger_penalty_than_a_clean_one() {
         let x = states(400, 40, 3);
         let clean: Vec<f64> = x.values().row_iter().map(|row| row.sum()).collect();
