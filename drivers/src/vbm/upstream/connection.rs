@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Pool;
 use super::contact::{AUTHORIZED, Manner};
 use super::endpoint::{Endpoint, Lines, Trust};
-use super::remarks::Remarks;
+use super::remarks::{Remarks, short};
 use crate::clock::{Clock, Nanos, Seat};
 use crate::pow::Difficulty;
 use crate::pow::work::BIP320_MASK;
@@ -392,7 +392,10 @@ impl Connection {
 }
 
 fn expect(what: &'static str, outcome: Result<Value, Refusal>) -> Result<Value, PoolError> {
-    outcome.map_err(|refusal| PoolError::Refused(what, refusal.text))
+    // Escaped: it is shown as it stands.
+    outcome.map_err(|refusal| {
+        PoolError::Refused(what, short(&refusal.text).escape_debug().to_string())
+    })
 }
 
 /// Version bits granted in the reply to `mining.configure`; none if it is a refusal.
