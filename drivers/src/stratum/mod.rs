@@ -11,6 +11,7 @@
 
 pub mod factory;
 pub mod line;
+pub(crate) mod loose;
 pub mod notice;
 pub mod request;
 pub mod server;

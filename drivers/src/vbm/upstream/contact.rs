@@ -5,12 +5,15 @@
 //! it hangs up on; an optional one is then left out. A pool that refuses the login either way is left alone for
 //! longer and longer: credentials do not heal by trying them again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Pool;
 use super::connection::{CONFIGURE, EXTRANONCE, NotOpened, PoolError};
 use crate::clock::Nanos;
+
+/// What [`PoolError::Refused`] calls the login.
+pub(super) const AUTHORIZED: &str = "mining.authorize";
 
 /// A pool that hangs up within this time of the opening does it because of the opening.
 const EARLY: Duration = Duration::from_secs(30);
@@ -168,19 +171,14 @@ impl Contacts {
     }
 
     fn with<T>(&self, place: usize, what: impl FnOnce(&mut Contact) -> T) -> T {
-        let mut contacts: MutexGuard<'_, Vec<Contact>> = {
-            // Whole between any two statements that hold the lock.
-            self.contacts.lock().unwrap_or_else(PoisonError::into_inner)
-        };
+        // Whole between any two statements that hold the lock.
+        let mut contacts = self.contacts.lock().unwrap_or_else(PoisonError::into_inner);
         match contacts.get_mut(place) {
             Some(contact) => what(contact),
             None => what(&mut Contact::default()),
         }
     }
 }
-
-/// What [`PoolError::Refused`] calls the login.
-pub(super) const AUTHORIZED: &str = "mining.authorize";
 
 #[cfg(test)]
 mod tests {
