@@ -5,6 +5,7 @@
 
 mod check;
 pub(crate) mod command;
+mod conflicts;
 pub mod daemon;
 mod examine;
 pub mod keys;
@@ -12,7 +13,7 @@ mod keys_table;
 pub mod overrides;
 pub mod rack;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -195,6 +196,9 @@ pub struct Stratum {
     pub listen: SocketAddr,
     /// Worker name that the unit authorises with; `*` for any.
     pub worker: String,
+    /// Address that the unit's connection comes from, if that is not the address of its API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connects_from: Option<IpAddr>,
     /// Wall time that the unit is given to connect, in seconds.
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout_seconds: f64,

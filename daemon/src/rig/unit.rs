@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -16,7 +17,7 @@ use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
 use thermine_drivers::stratum::Session;
 use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::stratum::server::{Expected, NeverConnected};
+use thermine_drivers::stratum::server::{Admit, Expected, NeverConnected};
 use thermine_drivers::substrate::{Discipline, Handshake, Idle, Provenance, SerialChain};
 use thermine_drivers::unit::OperatingPoint;
 use thermine_drivers::units::Model;
@@ -25,8 +26,10 @@ use thermine_drivers::vbm::hub::Release;
 use tokio::sync::watch;
 use tokio_serial::SerialStream;
 
+use super::driven::{Chain, LeftBehind};
 use super::{Driven, simulated};
 use crate::config::{self, Config};
+use crate::session::machine;
 
 /// Divider of the baud rate that chips are raised to, by generation: 1,562,500 and 1,041,667.
 const FAST: [u8; 2] = [1, 2];
@@ -61,7 +64,7 @@ pub(super) enum Door {
     /// It connects to a server of ours, which has promised it.
     Server(Expected),
     /// It mines through the proxy, and is held out of it while it is driven.
-    Proxy(Hub, Option<Release>),
+    Proxy(Hub, Admit, Option<Release>),
 }
 
 /// A unit that connects to a Stratum server and has a control interface.
@@ -91,6 +94,8 @@ struct Serial {
     bring_up: BringUp,
     settings: bm13xx::controller::Settings,
     controller: Option<Controller<SerialStream>>,
+    /// The controller of a drive that broke off.
+    left: LeftBehind,
 }
 
 impl Unit {
@@ -143,6 +148,7 @@ impl Unit {
                 ..bm13xx::controller::Settings::default()
             },
             controller: None,
+            left: LeftBehind::default(),
         };
         // Until the chain is up.
         let (_, nothing) = watch::channel(Latest::default());
@@ -196,11 +202,13 @@ impl Unit {
         match &mut self.wire {
             Wire::Network(network) => {
                 network.connected().await?;
+                let agent = network.session.as_ref().and_then(Session::agent);
+                let remark = machine::remark(&self.name, self.model, agent);
                 network.read(&mut self.latest).await?;
                 let granted = network.guard.granted(network.patience).await;
                 granted.map_err(|cause| anyhow::anyhow!("{cause}"))?;
                 if self.point == OperatingPoint::UNCHANGED {
-                    return Ok(Vec::new());
+                    return Ok(remark.into_iter().collect());
                 }
                 let applied = network.guard.set(self.point).await;
                 let applied = applied.with_context(|| {
@@ -209,7 +217,8 @@ impl Unit {
                         self.name
                     )
                 })?;
-                Ok(applied.remarks.iter().map(ToString::to_string).collect())
+                let applied = applied.remarks.iter().map(ToString::to_string);
+                Ok(remark.into_iter().chain(applied).collect())
             }
             Wire::Serial(serial) => {
                 let Some(mut link) = serial.link.take() else {
@@ -326,7 +335,7 @@ impl Unit {
                     provenance,
                     self.clock.clone(),
                 );
-                Ok(Driven::Chain(Box::new(chain)))
+                Ok(Driven::Chain(Chain::new(chain, &serial.left)))
             }
         }
     }
@@ -372,6 +381,7 @@ impl Unit {
                 self.jobs = Some(jobs);
             }
             (Driven::Chain(chain), Wire::Serial(serial)) => {
+                let chain = chain.into_inner().context("the chain has ended")?;
                 let (controller, jobs) = chain.finish().await?;
                 serial.controller = Some(controller);
                 self.jobs = Some(jobs);
@@ -406,17 +416,26 @@ impl Unit {
         match self.wire {
             Wire::Network(network) => {
                 let is_safe = network.guard.end().await;
-                if let (Door::Proxy(_, Some(release)), Some(session)) =
+                if let (Door::Proxy(_, _, Some(release)), Some(session)) =
                     (network.door, network.session)
                 {
                     release.give_back(session);
                 }
                 is_safe
             }
-            Wire::Serial(serial) => match serial.controller {
-                Some(mut controller) => controller.stop().await.is_ok(),
-                None => true,
-            },
+            Wire::Serial(serial) => {
+                let left = serial
+                    .left
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take();
+                match serial.controller.or(left) {
+                    Some(mut controller) => controller.stop().await.is_ok(),
+                    // Chips that were never brought up run as they did before; a bring-up that failed, or a drive that
+                    // ended with the line, leaves it unknown where they run.
+                    None => serial.link.is_some(),
+                }
+            }
         }
     }
 }
@@ -429,10 +448,11 @@ impl Door {
     ) -> Result<Session, NeverConnected> {
         match self {
             Door::Server(expected) => expected.session(patience).await,
-            Door::Proxy(hub, way_back) => {
+            Door::Proxy(hub, admit, way_back) => {
                 // The proxy takes a session for held until it knows that it does not come back.
                 *way_back = None;
-                let (session, release) = hub.hold_within(worker, patience).await?.split();
+                let held = hub.hold_within(worker, patience, admit).await?;
+                let (session, release) = held.split();
                 *way_back = Some(release);
                 Ok(session)
             }

@@ -24,12 +24,13 @@ use super::publish::Publisher;
 use crate::causes::chain;
 use crate::config::Config;
 use crate::live::snapshot::{Estimate, Health, Proxy, Shares};
+use crate::session::{Ending, Lock, label};
 
 /// Wall time between two looks.
 const EVERY: Duration = Duration::from_secs(1);
 /// Looks over which the hash rate is taken: a minute.
 const LOOKS: usize = 61;
-/// Wall time that the unit is given to be handed over before it is hung up on, and to confirm that it is safe.
+/// Wall time that the unit is given to be handed over before its connection is cut.
 const PARTING: Duration = Duration::from_secs(10);
 
 /// Attends to a unit.
@@ -80,15 +81,20 @@ impl Attendant {
             .as_ref()
             .map_or(name, |stratum| &stratum.worker);
         let rig = self.house.rig(&self.config);
+        let lock = Lock::of(&self.config, &self.house.context)?;
         let (latest, guard) = rig.attend(&self.config, self.pool, self.seed).await?;
         let permission = guard.permission();
+        let clock = rig.clock().clone();
+        // However this task ends, the guard leaves the unit safe.
+        let label = label(&self.config);
+        let ending = Ending::new(guard, rig, lock, label, &self.house.context);
         let publisher = Publisher {
             live: self.house.live.clone(),
             name: name.clone(),
             model: self.config.unit.model,
             latest,
             gauge: None,
-            clock: rig.clock().clone(),
+            clock,
             seed: self.seed,
         };
         let mut rate = Rate::default();
@@ -118,13 +124,7 @@ impl Attendant {
                 drop(held);
             }
         };
-        if !matches!(tokio::time::timeout(PARTING, guard.end()).await, Ok(true)) {
-            tracing::warn!(
-                unit = name,
-                "has NOT confirmed its safe operating point: look after it"
-            );
-        }
-        let _ = tokio::time::timeout(PARTING, rig.close()).await;
+        ending.finish().await;
         Ok(lent)
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::interlock::Hazard;
 use thermine_drivers::substrate::Substrate;
@@ -26,8 +26,9 @@ use crate::live::snapshot::Health;
 use crate::predict::Readout;
 use crate::queue::Queue;
 use crate::rig::{Driven, Rig, Unit};
+use crate::session::{Context, Log, Session, with_attached};
 
-/// Wall time that a unit is given to have its last shares acknowledged, and then to confirm that it is safe.
+/// Wall time that a unit is given to have its last shares acknowledged.
 const PARTING: Duration = Duration::from_secs(10);
 /// Wall time between two looks at how the live task does.
 const SCORING: Duration = Duration::from_secs(5);
@@ -40,6 +41,8 @@ pub(super) struct House {
     pub(super) live: Live,
     pub(super) queue: Queue,
     pub(super) base: Arc<Rig>,
+    /// The daemon, as the driver of its units. A unit's task is stopped by itself, and not by this.
+    pub(super) context: Context,
     pub(super) daemon: Daemon,
     /// Whether simulated units that name no speed run in virtual time, for tests of a long time.
     pub(super) is_virtual: bool,
@@ -144,23 +147,24 @@ impl Keeper {
         if self.stop.is_cancelled() {
             return Ok(Parting::Stopped);
         }
-        let mut rig = self.house.rig(&self.config);
-        let mut unit = rig.attach(&self.config, self.seed).await?;
-        let why = match self.house.daemon.live {
-            Task::Narma10 => self.work(&mut unit, rig.clock()).await,
-            Task::Off => self.watch(&unit, rig.clock()).await,
+        let rig = self.house.rig(&self.config);
+        let (context, config) = (self.house.context.apart(), self.config.clone());
+        let session = Session {
+            context: &context,
+            config: &config,
+            seed: self.seed,
+            notices: &Log,
         };
-        self.gauge().end();
-        unit.hang_up().await;
-        if !matches!(tokio::time::timeout(PARTING, unit.end()).await, Ok(true)) {
-            tracing::warn!(
-                unit = self.name(),
-                "has NOT confirmed its safe operating point: look after it"
-            );
-        }
-        // What hangs on the rig ends with it even if it is not waited for.
-        let _ = tokio::time::timeout(PARTING, rig.close()).await;
-        why
+        with_attached(session, rig, async |unit, rig| {
+            let why = match self.house.daemon.live {
+                Task::Narma10 => self.work(unit, rig.clock()).await,
+                Task::Off => self.watch(unit, rig.clock()).await,
+            };
+            self.gauge().end();
+            unit.hang_up().await;
+            why
+        })
+        .await
     }
 
     /// Reads the unit, and gives it no work.

@@ -17,9 +17,10 @@ use crate::queue::store::{End, Entry};
 use crate::queue::work::{Outcome, Work};
 use crate::report::progress::Progress;
 use crate::rig::Rig;
+use crate::session::SAFE_END;
 
-/// Wall time that an experiment is given to end when it is stopped.
-const ENDING: Duration = Duration::from_secs(20);
+/// Wall time that an experiment is given to end when it is stopped: its unit's safe end, and its capture.
+const ENDING: Duration = SAFE_END.saturating_add(Duration::from_secs(20));
 
 /// A job that a keeper or an attendant has been given.
 #[derive(Debug, Clone)]
