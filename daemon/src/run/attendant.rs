@@ -24,6 +24,7 @@ use super::publish::Publisher;
 use crate::causes::chain;
 use crate::config::Config;
 use crate::live::snapshot::{Estimate, Health, Proxy, Shares};
+use crate::session::machine::comes_from;
 use crate::session::{Ending, Lock, label};
 
 /// Wall time between two looks.
@@ -108,7 +109,10 @@ impl Attendant {
             }
             publisher.tell();
             let seen = self.hub.seen();
-            let account = seen.iter().find(|seen| seen.worker == *worker);
+            // Others may mine under its name: what is told of it must be its own.
+            let account = seen
+                .iter()
+                .find(|seen| seen.worker == *worker && comes_from(&self.config, seen.peer.ip()));
             let account = account.map(|seen| &seen.account);
             let hazard = withheld(&permission);
             self.tell(

@@ -393,6 +393,8 @@ fn a_second_ctrl_c_ends_at_once_and_names_the_unit_that_is_not_safe() {
         &[
             "capture",
             "record",
+            "--shares",
+            "10000000",
             "--config",
             config,
             "--out",
@@ -430,6 +432,8 @@ fn a_unit_is_driven_by_one_process_and_the_second_is_told_by_which() {
         &[
             "capture",
             "record",
+            "--shares",
+            "10000000",
             "--config",
             config,
             "--out",
