@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::Result;
 use thermine_drivers::clock::Nanos;
 use thermine_drivers::interlock::{Hazard, withheld};
-use thermine_drivers::pow::Difficulty;
 use thermine_drivers::record::Verdict;
 use thermine_drivers::vbm::Hub;
 use thermine_drivers::vbm::account::Account;
@@ -102,12 +101,19 @@ impl Attendant {
             }
             publisher.tell();
             let seen = self.hub.seen();
-            let account = seen.iter().find(|seen| seen.worker == *worker);
-            let account = account.map(|seen| &seen.account);
+            let mut ours = seen.iter().filter(|seen| seen.worker == *worker);
+            let account = ours.next().map(|first| {
+                // A unit that reconnects may have two connections for a while.
+                ours.fold(first.account.clone(), |mut all, seen| {
+                    all.add(&seen.account);
+                    all
+                })
+            });
+            let account = account.as_ref();
             let hazard = withheld(&permission);
             self.tell(
                 account,
-                rate.of(account),
+                rate.of(account, rig.clock().now()),
                 hazard.as_ref().map(|cause| &cause.hazard),
             );
             if hazard.is_some_and(|cause| !matches!(cause.hazard, Hazard::Unread))
@@ -201,37 +207,107 @@ fn shares(account: &Account) -> Shares {
     }
 }
 
-/// The hash rate of the last minute, from looks at the account.
+/// The hash rate of the last looks at the account, in the unit's own time: a simulated unit may live faster than the
+/// proxy's clock, and what it claims is in its time too.
 #[derive(Debug, Default)]
-struct Rate(VecDeque<(Nanos, f64, u64)>);
+struct Rate(VecDeque<Look>);
+
+/// A look at an account.
+#[derive(Debug)]
+struct Look {
+    /// On the unit's clock.
+    at: Nanos,
+    /// How long the account has been kept, by the proxy's clock.
+    kept: Duration,
+    hashes: f64,
+    shares: u64,
+}
 
 impl Rate {
-    fn of(&mut self, account: Option<&Account>) -> Option<Estimate> {
+    fn of(&mut self, account: Option<&Account>, now: Nanos) -> Option<Estimate> {
         let Some(account) = account else {
             self.0.clear();
             return None;
         };
-        let time = account.hashing + account.idle() + account.held;
-        let now = Nanos(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        let look = (now, account.difficulty, account.count(Verdict::Accepted));
-        // A unit that has come anew begins with nothing.
-        if self.0.back().is_some_and(|(_, _, count)| *count > look.2) {
+        let look = Look {
+            at: now,
+            kept: account.hashing + account.idle() + account.held,
+            hashes: account.hashes,
+            shares: account.count(Verdict::Accepted),
+        };
+        // A unit that reconnects has a new account.
+        let is_new = |last: &Look| last.kept > look.kept || last.shares > look.shares;
+        if self.0.back().is_some_and(is_new) {
             self.0.clear();
         }
-        self.0.push_back(look);
-        if self.0.len() > LOOKS {
+        if self.0.len() == LOOKS {
             self.0.pop_front();
         }
-        let first = self.0.front()?;
-        let n = look.2 - first.2;
-        let rate = exact::rate(n, look.0.since(first.0).as_secs_f64())?;
-        let mean = (look.1 - first.1) / n.max(1) as f64;
-        let ghs = mean * Difficulty::ONE.hashes() * 1e-9;
+        let first = self.0.front().unwrap_or(&look);
+        let (span, n) = (look.at.since(first.at), look.shares - first.shares);
+        let hashes = look.hashes - first.hashes;
+        self.0.push_back(look);
+        let rate = exact::rate(n, span.as_secs_f64())?;
+        let ghs = hashes / n.max(1) as f64 * 1e-9;
         (n > 0).then_some(Estimate {
             value: rate.value * ghs,
             low: rate.low * ghs,
             high: rate.high * ghs,
             n,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thermine_drivers::pow::{Algorithm, Difficulty};
+    use thermine_drivers::vbm::account::Phase;
+
+    /// An account after `seconds` of the proxy's time with `shares` of difficulty 256.
+    fn account(seconds: f64, shares: u64, algorithm: Algorithm) -> Account {
+        let mut account = Account::new(Nanos::ZERO);
+        account.enter(Phase::Hashing, Nanos::ZERO);
+        let difficulty = Difficulty::new(256.0).expect("a difficulty");
+        for _ in 0..shares {
+            account.judged(Verdict::Accepted, Some(difficulty), algorithm);
+        }
+        account.at(Nanos::from_seconds(seconds))
+    }
+
+    #[test]
+    fn a_unit_that_lives_faster_than_the_proxy_is_rated_in_its_own_time() {
+        for (algorithm, hashes) in [
+            (Algorithm::Sha256d, 2f64.powi(40)),
+            (Algorithm::Lbry, 2f64.powi(32)),
+        ] {
+            for speed in [1.0, 5.0] {
+                let mut rate = Rate::default();
+                let mut last = None;
+                // Two shares a second of the unit's time.
+                for second in 0..=50 {
+                    let seconds = f64::from(second);
+                    let shares = (2.0 * speed * seconds) as u64;
+                    let account = account(seconds, shares, algorithm);
+                    last = rate.of(Some(&account), Nanos::from_seconds(speed * seconds));
+                }
+                let last = last.expect("shares");
+                let expected = 2.0 * hashes * 1e-9;
+                assert!((last.value / expected - 1.0).abs() < 1e-3, "{last:?}");
+                assert!(last.low < expected && expected < last.high, "{last:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_unit_that_has_reconnected_is_rated_by_its_new_account_alone() {
+        let mut rate = Rate::default();
+        let at = Nanos::from_seconds;
+        let sha = Algorithm::Sha256d;
+        assert_eq!(rate.of(Some(&account(100.0, 500, sha)), at(100.0)), None);
+        assert_eq!(rate.of(Some(&account(1.0, 501, sha)), at(101.0)), None);
+        let rated = rate.of(Some(&account(2.0, 511, sha)), at(102.0));
+        assert_eq!(rated.map(|rate| rate.n), Some(10));
+        assert_eq!(rate.of(None, at(103.0)), None);
     }
 }

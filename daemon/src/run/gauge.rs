@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use statrs::distribution::{ContinuousCDF, Normal};
 use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::Difficulty;
+use thermine_drivers::pow::{Algorithm, Difficulty};
 use thermine_drivers::record::{Record, ShareRecord, Verdict};
 use thermine_drivers::sim::Layout;
 use thermine_drivers::units::Model;
@@ -40,6 +40,7 @@ const WORTH: f64 = 0.2;
 /// What is kept of a unit's shares: bounded, however long it runs.
 #[derive(Debug)]
 pub(super) struct Gauge {
+    algorithm: Algorithm,
     layout: Option<Layout>,
     chips: usize,
     jobs: VecDeque<(String, f64)>,
@@ -57,6 +58,7 @@ impl Gauge {
     pub(super) fn new(model: Model) -> Gauge {
         let (chips, _) = places(model);
         Gauge {
+            algorithm: model.algorithm(),
             layout: layout(model),
             chips: usize::from(chips),
             jobs: VecDeque::new(),
@@ -162,7 +164,7 @@ impl Gauge {
         let rate = exact::rate(n, span.as_secs_f64())?;
         // Without a share the mean difficulty is not known, and neither is what their absence excludes.
         let mean = self.window.iter().map(|(_, d)| d).sum::<f64>() / n.max(1) as f64;
-        let ghs = mean * Difficulty::ONE.hashes() * 1e-9;
+        let ghs = mean * Difficulty::ONE.hashes(self.algorithm) * 1e-9;
         (n > 0).then_some(Estimate {
             value: rate.value * ghs,
             low: rate.low * ghs,

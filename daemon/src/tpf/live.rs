@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
+use thermine_drivers::pow::Algorithm;
 use thermine_drivers::seed;
 use thermine_drivers::sim::device::Device;
 use thermine_drivers::substrate::{Discipline, Provenance, Refused, Substrate, Twin};
@@ -121,6 +122,7 @@ pub(super) struct Report {
     pub(super) provenance: Provenance,
     pub(super) seed: u64,
     pub(super) config_hash: String,
+    pub(super) algorithm: Algorithm,
     pub(super) difficulty: f64,
     pub(super) power: Power,
     pub(super) train: u32,
@@ -299,6 +301,7 @@ async fn drive(
         provenance,
         seed: args.seed,
         config_hash,
+        algorithm: model.algorithm(),
         difficulty: config.step.difficulty.get(),
         power,
         train: args.train,
