@@ -1,5 +1,6 @@
 //! One file per model: what is particular to it and stands in no protocol.
 
+pub mod agent;
 pub mod bm1366;
 pub mod bm1387;
 pub mod lb_box;
