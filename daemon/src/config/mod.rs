@@ -325,11 +325,12 @@ impl Config {
         }
     }
 
-    /// Where the unit's numbers come from when it is reached over its wires.
+    /// Where the unit's numbers come from when it is reached over its wires, before anything of it was seen: that it is
+    /// the hardware named here is known only from its wires.
     pub fn provenance(&self) -> Provenance {
         match self.unit.simulated {
             Some(_) => Provenance::Simulated,
-            None => Provenance::Device,
+            None => Provenance::UnverifiedDevice,
         }
     }
 

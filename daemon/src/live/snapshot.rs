@@ -34,14 +34,36 @@ impl Snapshot {
 
 /// Where a unit's numbers come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Provenance {
-    /// Measured on hardware.
+    /// Measured on hardware that was confirmed to be of its model.
     Device,
+    /// Measured on something that was not confirmed to be of its model, or whose telemetry contradicts itself.
+    UnverifiedDevice,
     /// A simulator's.
     Simulated,
     /// Read from a capture.
     Replayed,
+}
+
+impl Provenance {
+    /// The words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Provenance::Device => "device",
+            Provenance::UnverifiedDevice => "unverified device",
+            Provenance::Simulated => "simulated",
+            Provenance::Replayed => "replayed",
+        }
+    }
+
+    /// The word in the API and the metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Provenance::UnverifiedDevice => "unverified_device",
+            other => other.words(),
+        }
+    }
 }
 
 /// How a unit is.

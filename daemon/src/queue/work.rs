@@ -234,6 +234,7 @@ fn of_report(report: &RunReport) -> Verdict {
 fn provenance(of: &substrate::Provenance) -> Provenance {
     match of {
         substrate::Provenance::Device => Provenance::Device,
+        substrate::Provenance::UnverifiedDevice => Provenance::UnverifiedDevice,
         substrate::Provenance::Simulated => Provenance::Simulated,
         substrate::Provenance::Replayed(_) => Provenance::Replayed,
     }

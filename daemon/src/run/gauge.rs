@@ -11,6 +11,7 @@ use thermine_drivers::sim::Layout;
 use thermine_drivers::units::Model;
 use thermine_reservoir::describe::{Evenness, WaitTest, exact};
 
+use super::expected::{Driven, Drives};
 use super::wall;
 use crate::experiment::counts::{layout, places};
 use crate::live::Share;
@@ -52,6 +53,7 @@ pub(super) struct Gauge {
     found: VecDeque<u8>,
     counts: Vec<u64>,
     shares: Shares,
+    drives: Drives,
 }
 
 impl Gauge {
@@ -69,6 +71,7 @@ impl Gauge {
             found: VecDeque::new(),
             counts: vec![0; usize::from(chips)],
             shares: Shares::default(),
+            drives: Drives::new(model.switch_dead_time()),
         }
     }
 
@@ -84,16 +87,22 @@ impl Gauge {
         self.last = None;
         self.window.clear();
         self.jobs.clear();
+        self.drives.clear();
     }
 
     /// Takes note of a record. Returns the share that it is, of the unit `name`.
     pub(super) fn note(&mut self, record: &Record, name: &str) -> Option<Share> {
         match record {
             Record::Job(job) => {
+                self.drives.job(job);
                 push(&mut self.jobs, (job.job_id.clone(), job.difficulty), JOBS);
                 None
             }
             Record::Share(share) => Some(self.share(share, name)),
+            Record::Step(step) => {
+                self.drives.step(step);
+                None
+            }
             _ => None,
         }
     }
@@ -171,6 +180,12 @@ impl Gauge {
             high: rate.high * ghs,
             n,
         })
+    }
+
+    /// The duty and the clock that it was driven at over the last minute; `None` while it is not driven.
+    pub(super) fn driven(&mut self, now: Nanos) -> Option<Driven> {
+        self.began?;
+        self.drives.over(WINDOW, now)
     }
 
     /// The last intervals, to be made a histogram of elsewhere: it takes a while.

@@ -28,7 +28,7 @@ pub(super) fn unknown(config: &Config) -> Unit {
         model: config.unit.model.to_string(),
         provenance: match config.unit.simulated {
             Some(_) => Provenance::Simulated,
-            None => Provenance::Device,
+            None => Provenance::UnverifiedDevice,
         },
         health: Health::Starting,
         why: None,

@@ -1,6 +1,6 @@
 //! Numbers as they stand in a cell, and what several units come to together.
 
-use crate::live::snapshot::{Estimate, Provenance, Unit};
+use crate::live::snapshot::{Estimate, Unit};
 
 /// The sum of independent estimates: their half-widths add as their squares (Zou and Donner 2008).
 pub(super) fn sum(rates: &[Estimate]) -> Estimate {
@@ -16,21 +16,10 @@ pub(super) fn sum(rates: &[Estimate]) -> Estimate {
 
 /// Where the numbers of several units come from.
 pub(super) fn all_from(units: &[Unit]) -> String {
-    let mut words: Vec<&str> = units
-        .iter()
-        .map(|unit| provenance(unit.provenance))
-        .collect();
+    let mut words: Vec<&str> = units.iter().map(|unit| unit.provenance.words()).collect();
     words.sort_unstable();
     words.dedup();
     words.join(" and ")
-}
-
-pub(super) fn provenance(of: Provenance) -> &'static str {
-    match of {
-        Provenance::Device => "device",
-        Provenance::Simulated => "simulated",
-        Provenance::Replayed => "replayed",
-    }
 }
 
 /// The unit in which a hash rate in GH/s is shown, and its size.

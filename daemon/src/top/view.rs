@@ -9,7 +9,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table, TableState, Wrap};
 
-use super::text::{all_from, interval, provenance, rate, span, sum};
+use super::text::{all_from, interval, rate, span, sum};
 use crate::live::Snapshot;
 use crate::live::snapshot::{Estimate, Health, Progress, Unit};
 use crate::web::Present;
@@ -100,7 +100,7 @@ impl View {
         let quiet = Style::new().add_modifier(Modifier::DIM);
         frame.render_widget(
             Line::styled(
-                "q quit  ↑↓ PgUp PgDn Home End: unit  from: dev(ice), sim(ulated), rep(layed)",
+                "q quit  ↑↓ PgUp PgDn Home End: unit  from: dev(ice), unv(erified), sim(ulated), rep(layed)",
                 quiet,
             ),
             keys,
@@ -197,7 +197,7 @@ fn units(known: &Snapshot, now_ms: u64) -> Table<'static> {
                 word,
                 Style::new().fg(colour).add_modifier(Modifier::BOLD),
             )),
-            Cell::from(&provenance(unit.provenance)[..3]),
+            Cell::from(&unit.provenance.words()[..3]),
             right(
                 unit.hash_rate_ghs
                     .map_or(NONE.into(), |estimate| rate(estimate.value)),
@@ -250,7 +250,7 @@ fn detail(known: &Snapshot, unit: Option<&Unit>) -> Paragraph<'static> {
         lines.push(Line::from(format!(
             "{}, {}, {}, {}",
             unit.model,
-            provenance(unit.provenance),
+            unit.provenance.words(),
             health(unit.health).0,
             unit.activity
         )));

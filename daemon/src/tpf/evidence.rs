@@ -150,8 +150,10 @@ impl Evidence {
         Ok(Evidence {
             capture: path.to_path_buf(),
             provenance: Provenance::Replayed(Box::new(run.provenance)),
-            algorithm: toml::from_str::<Config>(&run.config)
-                .map_or_else(|_| Algorithm::default(), |config| config.unit.model.algorithm()),
+            algorithm: toml::from_str::<Config>(&run.config).map_or_else(
+                |_| Algorithm::default(),
+                |config| config.unit.model.algorithm(),
+            ),
             stream: stream.name,
             sent,
             shares,

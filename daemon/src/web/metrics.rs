@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::Web;
-use crate::live::snapshot::{Health, Progress, Provenance, Shares, Snapshot, Unit};
+use crate::live::snapshot::{Health, Progress, Shares, Snapshot, Unit};
 
 /// Metrics for Prometheus.
 #[utoipa::path(get, operation_id = "metrics", path = "/metrics", responses((status = 200, description = "Text format 0.0.4.", content_type = "text/plain", body = String)))]
@@ -129,15 +129,10 @@ fn units(page: &mut Page, units: &[Unit], now_ms: u64) {
         "A unit's model and where its numbers come from; always 1.",
     );
     for unit in units {
-        let provenance = match unit.provenance {
-            Provenance::Device => "device",
-            Provenance::Simulated => "simulated",
-            Provenance::Replayed => "replayed",
-        };
         let labels = [
             ("unit", unit.name.as_str()),
             ("model", &unit.model),
-            ("provenance", provenance),
+            ("provenance", unit.provenance.name()),
         ];
         page.sample("thermine_unit_info", &labels, 1.0);
     }
