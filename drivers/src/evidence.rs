@@ -7,7 +7,7 @@
 //! | --- | --- | --- | --- |
 //! | `antminer-s9` | `Type` is `Antminer S9`, with or without a firmware's name behind it | `bmminer/…`, or none | version replies of stock and modified units, as pyasic keeps them; bmminer's source |
 //! | `lucky-miner-lv06` | `LV06` or `Lucky Miner LV06`; or its chip, `BM1366`, where the agent says `bitaxe/BM1366/…`: stock firmware names no more, and a Bitaxe Ultra, the same hardware, cannot be told apart | `bitaxe/BM1366/…`, or none | ESP-Miner 2.1's source |
-//! | `goldshell-lb-box` | `Goldshell-LBBox` | not published: any but that of other hardware | pages of its siblings |
+//! | `goldshell-lb-box` | `Goldshell-LBBox` | not published: any but that of another model or of a computer | pages of its siblings |
 //! | `bm1387`, `bm1366` | the chip's own address register, read when the chain is brought up | none on this wire | the chips' drivers |
 //!
 //! What contradicts a unit, each with a margin that no sound unit comes near:
@@ -29,7 +29,7 @@ use crate::clock::Nanos;
 use crate::discover::classify::{names, printable};
 use crate::pow::Difficulty;
 use crate::unit::{Identity, Telemetry};
-use crate::units::agent::{self, Fit};
+use crate::units::agent::{Says, is_of_a_computer, says};
 use crate::units::{Model, lv06};
 
 /// Times that claimed and proven hashes may differ by.
@@ -113,6 +113,7 @@ struct Seen {
     agent: Option<String>,
     chips: bool,
     works: bool,
+    last: Option<Nanos>,
     compared: Option<Compared>,
     counter: Counter,
     still: Option<Still>,
@@ -153,6 +154,7 @@ impl Seen {
             agent: None,
             chips: false,
             works: false,
+            last: None,
             compared: None,
             counter: Counter::default(),
             still: None,
@@ -169,6 +171,10 @@ impl Seen {
     }
 
     fn reading(&mut self, reading: &Telemetry) {
+        // The same one may be handed in again.
+        if self.last.replace(reading.taken) == Some(reading.taken) {
+            return;
+        }
         self.count(reading);
         if self.works && !self.model.is_bare() {
             self.compare(reading);
@@ -272,15 +278,16 @@ impl Seen {
             let unread = "its chips have not answered with the address of their model";
             return (!self.chips).then(|| unread.to_owned());
         }
-        let fit = agent::fit(self.model, self.agent.as_deref());
-        // A program that nobody knows is no S9's or LV06's, whose programs are known.
-        let is_other = match fit {
-            Fit::Contradicts => true,
-            Fit::Unknown => self.model != Model::GoldshellLbBox,
-            Fit::Agrees | Fit::Silent => false,
+        let agent = self.agent.as_deref().unwrap_or_default().trim();
+        let said = says(self.model, agent);
+        let is_other = match said {
+            Says::This => false,
+            Says::Another(_) => true,
+            // What an LB-Box says is not published. The programs of the others are known.
+            Says::Nothing if self.model == Model::GoldshellLbBox => is_of_a_computer(agent),
+            Says::Nothing => !agent.is_empty(),
         };
         if is_other {
-            let agent = self.agent.as_deref().unwrap_or_default();
             return Some(format!(
                 "its Stratum agent {:?} is none of a {}",
                 printable(agent),
@@ -293,15 +300,15 @@ impl Seen {
         let named = identity.model.as_deref();
         // Stock firmware of an LV06 names only the chip.
         let by_chip =
-            self.model == Model::LuckyMinerLv06 && fit == Fit::Agrees && named == Some(lv06::ASIC);
+            self.model == Model::LuckyMinerLv06 && said == Says::This && named == Some(lv06::ASIC);
         if by_chip || names(identity) == Some(self.model) {
             return None;
         }
-        let said = named.map_or("no model".to_owned(), |named| {
+        let name = named.map_or("no model".to_owned(), |named| {
             format!("{:?}", printable(named))
         });
         Some(format!(
-            "its control interface names {said}, not a {}",
+            "its control interface names {name}, not a {}",
             self.model
         ))
     }

@@ -70,6 +70,10 @@ pub(super) const KEYS: &[Key] = &[
         "Address that the server listens on; port 0 is any free one."),
     key(Unit, "stratum.worker", Text, Required,
         "Worker name that the unit authorises with; `*` for any."),
+    key(Unit, "stratum.connects_from", Text, Means("the address of api.address, of which all of loopback is one"),
+        "IP address that the unit's connection comes from, of a router or proxy that stands between. A connection from \
+         elsewhere is refused: the interlock would watch one unit while another is driven. Behind a router any machine \
+         comes from this address, so give each unit its own worker name."),
     key(Unit, "stratum.connect_timeout_seconds", Number, Value("30"),
         "Wall time that the unit is given to connect, s."),
     key(Unit, "api", Section, Means("bare chips have none"),

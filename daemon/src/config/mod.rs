@@ -5,6 +5,7 @@
 
 mod check;
 pub(crate) mod command;
+mod conflicts;
 pub mod daemon;
 mod examine;
 pub mod keys;
@@ -12,7 +13,7 @@ mod keys_table;
 pub mod overrides;
 pub mod rack;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -195,6 +196,9 @@ pub struct Stratum {
     pub listen: SocketAddr,
     /// Worker name that the unit authorises with; `*` for any.
     pub worker: String,
+    /// Address that the unit's connection comes from, if that is not the address of its API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connects_from: Option<IpAddr>,
     /// Wall time that the unit is given to connect, in seconds.
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout_seconds: f64,
@@ -325,12 +329,12 @@ impl Config {
         }
     }
 
-    /// Where the unit's numbers come from when it is reached over its wires, before anything of it was seen: that it is
-    /// the hardware named here is known only from its wires.
-    pub fn provenance(&self) -> Provenance {
+    /// Where the numbers of the unit, or of its twin, come from before anything of it was seen: that it is the hardware
+    /// named here is known only from its wires.
+    pub fn provenance(&self, on_twin: bool) -> Provenance {
         match self.unit.simulated {
-            Some(_) => Provenance::Simulated,
-            None => Provenance::UnverifiedDevice,
+            None if !on_twin => Provenance::UnverifiedDevice,
+            _ => Provenance::Simulated,
         }
     }
 

@@ -113,6 +113,11 @@ pub struct Unit {
     pub model: String,
     /// Where its numbers come from.
     pub provenance: Provenance,
+    /// Why it is an unverified device.
+    pub doubt: Option<String>,
+    /// How fast its time runs: seconds of its own in a second of the wall. Its rates are in its own time. Absent for
+    /// virtual time, which has no fixed speed.
+    pub speed: Option<f64>,
     /// How it is.
     pub health: Health,
     /// Why it is not well: what, where and what to do.
@@ -123,6 +128,10 @@ pub struct Unit {
     pub read_ms: Option<u64>,
     /// Hash rate from its shares' difficulty over the last minute, in GH/s, with the interval of a Poisson count.
     pub hash_rate_ghs: Option<Estimate>,
+    /// Hash rate that all its chips should show at their clock and its duty, in GH/s, while it is driven.
+    pub expected_ghs: Option<f64>,
+    /// Fraction of the last minute that it had current work, while it is driven.
+    pub duty: Option<f64>,
     /// Hash rate that it claims itself, in GH/s.
     pub claimed_ghs: Option<f64>,
     /// Temperatures in °C.
@@ -145,6 +154,17 @@ pub struct Unit {
     pub verdict: Option<Verdict>,
     /// The account of the probability filter, where it ran.
     pub tpf: Option<Filter>,
+}
+
+impl Unit {
+    /// Forgets what it read last: that is not how it is now. When it was read stays known.
+    pub fn forget_readings(&mut self) {
+        self.claimed_ghs = None;
+        self.temperatures.clear();
+        self.fans.clear();
+        self.watts = None;
+        self.hardware_errors = None;
+    }
 }
 
 /// Shares by what they were worth.

@@ -3,32 +3,36 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Result;
 use thermine_drivers::clock::Nanos;
+use thermine_drivers::evidence::Evidence;
 use thermine_drivers::interlock::{Hazard, withheld};
+use thermine_drivers::poller::Latest;
 use thermine_drivers::record::Verdict;
 use thermine_drivers::vbm::Hub;
-use thermine_drivers::vbm::account::Account;
+use thermine_drivers::vbm::account::{Account, Phase};
 use thermine_reservoir::describe::exact;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::health::{Standing, Work};
 use super::keeper::House;
 use super::lent::Lent;
-use super::publish::Publisher;
+use super::publish::{self, Publisher, standing_of};
 use crate::causes::chain;
 use crate::config::Config;
-use crate::live::snapshot::{Estimate, Health, Proxy, Shares};
+use crate::live::snapshot::{Estimate, Proxy, Shares};
+use crate::session::{Ending, Lock, label};
 
 /// Wall time between two looks.
 const EVERY: Duration = Duration::from_secs(1);
 /// Looks over which the hash rate is taken: a minute.
 const LOOKS: usize = 61;
-/// Wall time that the unit is given to be handed over before it is hung up on, and to confirm that it is safe.
+/// Wall time that the unit is given to be handed over before its connection is cut.
 const PARTING: Duration = Duration::from_secs(10);
 
 /// Attends to a unit.
@@ -41,6 +45,7 @@ pub(super) struct Attendant {
     pub(super) pool: SocketAddr,
     pub(super) jobs: mpsc::Receiver<Lent>,
     pub(super) stop: CancellationToken,
+    pub(super) standing: Arc<Mutex<Standing>>,
 }
 
 impl Attendant {
@@ -59,10 +64,8 @@ impl Attendant {
                 Err(error) => chain(&error),
             };
             tracing::warn!(unit = self.config.unit.name, why, "lost");
-            self.house.live.change(&self.config.unit.name, |unit| {
-                unit.health = Health::Lost;
-                unit.why = Some(why);
-            });
+            standing_of(&self.standing).work(Work::Failed(why));
+            publish::failed(&self.house.live, &self.config.unit.name, &self.standing);
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(backoff.next()) => {}
@@ -78,18 +81,34 @@ impl Attendant {
             .stratum
             .as_ref()
             .map_or(name, |stratum| &stratum.worker);
+        let simulated = &self.config.unit.simulated;
         let rig = self.house.rig(&self.config);
+        let lock = Lock::of(&self.config, &self.house.context)?;
         let (latest, guard) = rig.attend(&self.config, self.pool, self.seed).await?;
         let permission = guard.permission();
+        let clock = rig.clock().clone();
+        // However this task ends, the guard leaves the unit safe.
+        let label = label(&self.config);
+        let ending = Ending::new(guard, rig, lock, label, &self.house.context);
         let publisher = Publisher {
             live: self.house.live.clone(),
-            name: name.clone(),
-            model: self.config.unit.model,
+            config: self.config.clone(),
             latest,
             gauge: None,
-            clock: rig.clock().clone(),
+            clock: clock.clone(),
             seed: self.seed,
+            standing: self.standing.clone(),
+            permission: Some(permission.clone()),
+            evidence: simulated
+                .is_none()
+                .then(|| Evidence::new(self.config.unit.model)),
         };
+        let away = format!(
+            "it is not connected to the proxy: set its pool to stratum+tcp://{}, its worker to {worker}",
+            self.pool
+        );
+        standing_of(&self.standing).work(Work::Awaited(away.clone()));
+        let mut witness = Witness::default();
         let mut rate = Rate::default();
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -99,23 +118,29 @@ impl Attendant {
                 lent = self.jobs.recv() => break lent,
                 _ = ticks.tick() => {}
             }
-            publisher.tell();
             let seen = self.hub.seen();
             let mut ours = seen.iter().filter(|seen| seen.worker == *worker);
-            let account = ours.next().map(|first| {
-                // A unit that reconnects may have two connections for a while.
-                ours.fold(first.account.clone(), |mut all, seen| {
-                    all.add(&seen.account);
-                    all
-                })
-            });
+            let (mut account, mut agent) = (None::<Account>, None);
+            // A unit that reconnects may have two connections for a while.
+            for seen in &mut ours {
+                match &mut account {
+                    Some(account) => account.add(&seen.account),
+                    None => account = Some(seen.account.clone()),
+                }
+                agent.clone_from(&seen.agent);
+            }
             let account = account.as_ref();
+            match account {
+                Some(_) => standing_of(&self.standing).work(Work::Given),
+                None => self.away(&away),
+            }
+            if let Some(evidence) = &publisher.evidence {
+                witness.tell(evidence, account, agent.as_deref(), &publisher.latest);
+            }
+            publisher.tell();
+            let rate = rate.of(account, clock.now());
+            self.tell(account, rate);
             let hazard = withheld(&permission);
-            self.tell(
-                account,
-                rate.of(account, rig.clock().now()),
-                hazard.as_ref().map(|cause| &cause.hazard),
-            );
             if hazard.is_some_and(|cause| !matches!(cause.hazard, Hazard::Unread))
                 && account.is_some()
             {
@@ -124,17 +149,19 @@ impl Attendant {
                 drop(held);
             }
         };
-        if !matches!(tokio::time::timeout(PARTING, guard.end()).await, Ok(true)) {
-            tracing::warn!(
-                unit = name,
-                "has NOT confirmed its safe operating point: look after it"
-            );
-        }
-        let _ = tokio::time::timeout(PARTING, rig.close()).await;
+        ending.finish().await;
         Ok(lent)
     }
 
-    fn tell(&self, account: Option<&Account>, rate: Option<Estimate>, hazard: Option<&Hazard>) {
+    /// The unit is not connected: it is still awaited, or has gone.
+    fn away(&self, why: &str) {
+        let mut standing = standing_of(&self.standing);
+        if !standing.is_awaited() {
+            standing.work(Work::Failed(why.to_string()));
+        }
+    }
+
+    fn tell(&self, account: Option<&Account>, rate: Option<Estimate>) {
         self.house.live.change(&self.config.unit.name, |unit| {
             unit.hash_rate_ghs = rate;
             if let Some(account) = account {
@@ -144,29 +171,41 @@ impl Attendant {
                 Some(_) => "proxied".into(),
                 None => "proxied, not connected".into(),
             };
-            match hazard {
-                None | Some(Hazard::Unread) if account.is_none() => {
-                    unit.health = Health::Lost;
-                    unit.why = Some(format!(
-                        "it is not connected to the proxy: set its pool to stratum+tcp://{}",
-                        self.pool
-                    ));
-                }
-                // Whether its readings are fresh is the publisher's to say.
-                None => {
-                    if unit.health != Health::Stale {
-                        unit.health = Health::Well;
-                        unit.why = None;
-                    }
-                }
-                Some(Hazard::Unread) => {}
-                Some(Hazard::Stale { .. }) => unit.health = Health::Stale,
-                Some(hazard) => {
-                    unit.health = Health::Tripped;
-                    unit.why = Some(format!("{hazard}; it is given no work until it is well"));
-                }
-            }
         });
+    }
+}
+
+/// What the proxy sees of a unit, as evidence of what the unit is.
+#[derive(Debug, Default)]
+struct Witness {
+    works: bool,
+    hashes: f64,
+    shares: u64,
+}
+
+impl Witness {
+    fn tell(
+        &mut self,
+        evidence: &Evidence,
+        account: Option<&Account>,
+        agent: Option<&str>,
+        latest: &watch::Receiver<Latest>,
+    ) {
+        let works = account.is_some_and(|account| account.phase() == Phase::Hashing);
+        if works != self.works {
+            self.works = works;
+            evidence.working(works);
+        }
+        let Some(account) = account else { return };
+        evidence.agent(agent);
+        let (hashes, shares) = (account.hashes, account.count(Verdict::Accepted));
+        if let Some(new) = shares.checked_sub(self.shares) {
+            evidence.shares(new, (hashes - self.hashes).max(0.0));
+        }
+        (self.hashes, self.shares) = (hashes, shares);
+        if let Some(reading) = &latest.borrow().telemetry {
+            evidence.reading(reading);
+        }
     }
 }
 

@@ -13,8 +13,9 @@
 //! | the interlock still withholds work since readings were late | stale |
 //! | anything else | well |
 //!
-//! What a reading says is shown only while the reading is fresh: see [`Reading::is_current`].
+//! What a reading says is shown only while the reading is fresh and newer than the last failure.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use thermine_drivers::interlock::{Cause, Hazard};
@@ -52,13 +53,6 @@ pub(super) enum Reading {
     Fresh,
     /// It is this old in wall time, which is too old.
     Old(Duration),
-}
-
-impl Reading {
-    /// Whether its values are those of now.
-    pub(super) fn is_current(self) -> bool {
-        matches!(self, Reading::NotOffered | Reading::Fresh)
-    }
 }
 
 /// All that a unit's health follows from.
@@ -128,16 +122,23 @@ pub(super) fn judge(facts: &Facts<'_>) -> (Health, Option<String>) {
 pub(super) struct Standing {
     work: Work,
     since: Instant,
+    /// When it last failed, while it has not worked since.
+    failed: Option<Instant>,
     trip: Option<String>,
     is_held: bool,
 }
 
 impl Standing {
-    /// A unit that is waited for from now on.
-    pub(super) fn new(work: Work) -> Standing {
+    /// A unit of which nothing is known yet, for the tasks that learn of it.
+    pub(super) fn shared() -> Arc<Mutex<Standing>> {
+        Arc::new(Mutex::new(Standing::new(Work::NotAsked)))
+    }
+
+    fn new(work: Work) -> Standing {
         Standing {
             work,
             since: Instant::now(),
+            failed: None,
             trip: None,
             is_held: false,
         }
@@ -152,7 +153,14 @@ impl Standing {
         if matches!(work, Work::Awaited(_) | Work::NotAsked) {
             self.since = Instant::now();
         }
+        let has_failed = matches!(work, Work::Failed(_));
+        self.failed = has_failed.then(Instant::now);
         self.work = work;
+    }
+
+    /// Whether the unit is still waited for.
+    pub(super) fn is_awaited(&self) -> bool {
+        matches!(self.work, Work::Awaited(_))
     }
 
     /// Takes note of why the interlock withholds work, if it does. A trip stays until work is granted: a unit that
@@ -165,6 +173,11 @@ impl Standing {
             Some(Hazard::Stale { .. }) => self.is_held = true,
             Some(hazard) => self.trip = Some(hazard.to_string()),
         }
+    }
+
+    /// Whether a reading of this age was taken after the unit failed, if it has. One from before is not how it is now.
+    pub(super) fn is_since_failure(&self, age: Duration) -> bool {
+        self.failed.is_none_or(|failed| age < failed.elapsed())
     }
 
     /// How the unit is, with this newest reading.

@@ -55,16 +55,18 @@ fn the_main_job_runs_on_each_simulated_unit_and_every_share_verifies() {
 #[test]
 fn each_real_unit_that_is_not_there_is_an_error_that_says_what_to_do() {
     let dir = tempfile::tempdir().expect("a folder");
-    for name in [
-        "antminer-s9.toml",
-        "lucky-miner-lv06.toml",
-        "goldshell-lb-box.toml",
+    for (name, worker, api) in [
+        ("antminer-s9.toml", "s9", "127.0.0.1:4028\" #"),
+        ("lucky-miner-lv06.toml", "lv06", "127.0.0.1:80\" "),
+        ("goldshell-lb-box.toml", "lb-box", "127.0.0.1:80\" "),
     ] {
+        let own = format!("{}\" #", port());
         let config = example(
             dir.path(),
             name,
             &[
                 ("127.0.0.1:3333", "127.0.0.1:0"),
+                (api, &own),
                 (
                     "connect_timeout_seconds = 120",
                     "connect_timeout_seconds = 1",
@@ -74,10 +76,8 @@ fn each_real_unit_that_is_not_there_is_an_error_that_says_what_to_do() {
         let output = train(&config, &dir.path().join(format!("out-{name}")));
         let said = text(&output.stderr);
         assert!(!output.status.success(), "{name}");
-        assert!(
-            said.contains("no unit with worker name `thermine` connected"),
-            "{said}"
-        );
+        let expected = format!("no unit with worker name `{worker}` connected");
+        assert!(said.contains(&expected), "{said}");
         assert!(!said.contains("panicked"), "{said}");
     }
     for name in ["bm1387-serial.toml", "bm1366-serial.toml"] {

@@ -87,6 +87,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> SerialChain<T> {
         &mut self.unit.controller
     }
 
+    /// The controller of a conversation that broke off: to stop the chips, which have what they were last told.
+    pub fn into_controller(self) -> Controller<T> {
+        self.unit.controller
+    }
+
     /// Ends the conversation: every share so far is durable and the last step is recorded. The chips run
     /// out of work. Gives back controller and jobs for a conversation to follow.
     ///

@@ -1,119 +1,124 @@
-//! The program that a unit names in `mining.subscribe`, and whether it is one of the unit's model.
+//! What the agent that firmware names in `mining.subscribe` says of the model.
 //!
-//! Sources: bmminer sends cgminer's `PACKAGE/VERSION`, `bmminer/2.0.0` on a stock S9; an LV06 says
-//! `bitaxe/BM1366/<version>`, as ESP-Miner 2.1 does; what an LB-Box says is not published, `icbtminer` is its USB
-//! sibling's program and `intminer` the one that its cgminer API names. The others are the names that pools list for
-//! each program.
+//! Sources: an S9's stock firmware says `bmminer/2.0.0` (captures); AxeOS says `bitaxe/` and the chip, then its version;
+//! an LB-Box's Stratum agent is not published, and the name of its miner over USB is taken for it. Most other agents are
+//! those of a program that runs on many units, `cgminer/4.12`, and say nothing.
 
 use super::Model;
 
-/// What an agent says of the model.
+/// What an agent says of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
-    /// It is the program of that model.
-    Agrees,
-    /// The unit named no program.
-    Silent,
-    /// Nothing is known of the program, or it may run there.
-    Unknown,
-    /// It is the program of other hardware.
-    Contradicts,
+pub enum Says {
+    /// It is firmware of that model.
+    This,
+    /// It is firmware of something else, named.
+    Another(&'static str),
+    /// It is not known, or runs on many models.
+    Nothing,
 }
 
-const S9: &[Model] = &[Model::AntminerS9];
-const LV06: &[Model] = &[Model::LuckyMinerLv06];
-const LB_BOX: &[Model] = &[Model::GoldshellLbBox];
-/// Their firmwares descend from cgminer, and a modified one may say so.
-const OF_CGMINER: &[Model] = &[Model::AntminerS9, Model::GoldshellLbBox];
-
-/// How an agent begins, whose program that is, and on what else it may run; the first that fits counts.
-const PROGRAMS: &[(&str, &[Model], &[Model])] = &[
-    ("bmminer", S9, &[]),
-    ("bosminer", &[], S9),
-    ("bos", &[], S9),
-    ("braiins", &[], S9),
-    ("vnish", &[], S9),
-    ("hiveon", &[], S9),
-    ("bitaxe/bm1366", LV06, &[]),
-    ("luckyminer", &[], LV06),
-    ("esp-miner", &[], LV06),
-    ("icbtminer", LB_BOX, &[]),
-    ("intminer", LB_BOX, &[]),
-    ("cgminer", &[], OF_CGMINER),
-    ("bitaxe", &[], &[]),
-    ("nerd", &[], &[]),
-    ("nmminer", &[], &[]),
-    ("cpuminer", &[], &[]),
-    ("minerd", &[], &[]),
-    ("bfgminer", &[], &[]),
-    ("sgminer", &[], &[]),
-    ("ccminer", &[], &[]),
-    ("xmrig", &[], &[]),
-    ("mujina", &[], &[]),
-    ("btminer", &[], &[]),
-    ("whatsminer", &[], &[]),
-    ("luxminer", &[], &[]),
+/// Words of agents in small letters, what the firmware is of, and the model, if it is one that can be driven. The first
+/// word that an agent contains counts.
+const AGENTS: &[(&str, &str, Option<Model>)] = &[
+    (
+        "bm1366",
+        "a unit with a BM1366, such as a Lucky Miner LV06",
+        Some(Model::LuckyMinerLv06),
+    ),
+    ("bm1368", "a unit with a BM1368", None),
+    ("bm1370", "a unit with a BM1370", None),
+    ("bm1397", "a unit with a BM1397", None),
+    ("nerdqaxe", "a NerdQAxe", None),
+    ("bitaxe", "an AxeOS unit", Some(Model::LuckyMinerLv06)),
+    ("axeos", "an AxeOS unit", Some(Model::LuckyMinerLv06)),
+    ("luckyminer", "a Lucky Miner", Some(Model::LuckyMinerLv06)),
+    ("bmminer", "a Bitmain Antminer", Some(Model::AntminerS9)),
+    (
+        "bosminer",
+        "an Antminer with Braiins OS",
+        Some(Model::AntminerS9),
+    ),
+    ("icbtminer", "a Goldshell Box", Some(Model::GoldshellLbBox)),
+    ("goldshell", "a Goldshell Box", Some(Model::GoldshellLbBox)),
+    ("whatsminer", "a Whatsminer", None),
+    ("btminer", "a Whatsminer", None),
+    ("avalon", "an Avalon", None),
 ];
 
-/// Whether `agent` is a program of `model`.
-pub fn fit(model: Model, agent: Option<&str>) -> Fit {
-    let Some(agent) = agent.map(str::trim).filter(|agent| !agent.is_empty()) else {
-        return Fit::Silent;
-    };
-    let agent = agent.to_ascii_lowercase();
-    let known = PROGRAMS.iter().find(|(name, ..)| agent.starts_with(name));
+/// What `agent` says of `model`.
+pub fn says(model: Model, agent: &str) -> Says {
+    let agent = agent.to_lowercase();
+    let known = AGENTS.iter().find(|(word, ..)| agent.contains(word));
     match known {
-        None => Fit::Unknown,
-        Some((_, of, _)) if of.contains(&model) => Fit::Agrees,
-        Some((_, _, may)) if may.contains(&model) => Fit::Unknown,
-        Some(_) => Fit::Contradicts,
+        None => Says::Nothing,
+        Some((_, _, Some(of))) if *of == model => Says::This,
+        Some((_, what, _)) => Says::Another(what),
     }
+}
+
+/// Words of programs that mine on a computer, in small letters.
+const ON_COMPUTERS: [&str; 8] = [
+    "cpuminer",
+    "minerd",
+    "bfgminer",
+    "sgminer",
+    "ccminer",
+    "xmrig",
+    "nerdminer",
+    "nmminer",
+];
+
+/// Whether `agent` is a program that mines on a computer or a microcontroller, and so on no unit that can be driven.
+pub fn is_of_a_computer(agent: &str) -> bool {
+    let agent = agent.to_lowercase();
+    ON_COMPUTERS.iter().any(|word| agent.contains(word))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::firmware;
 
     #[test]
-    fn a_program_agrees_with_its_own_model_and_contradicts_the_others() {
+    fn simulated_firmware_is_known_for_its_own_model_and_for_no_other() {
         let models = [
-            (Model::AntminerS9, crate::sim::firmware::BMMINER.agent),
-            (Model::LuckyMinerLv06, crate::sim::firmware::LV06.agent),
-            (Model::GoldshellLbBox, crate::sim::firmware::LB_BOX.agent),
+            (Model::AntminerS9, firmware::BMMINER.agent),
+            (Model::LuckyMinerLv06, firmware::LV06.agent),
+            (Model::GoldshellLbBox, firmware::LB_BOX.agent),
         ];
-        for (of, agent) in models {
-            for (model, _) in models {
-                let expected = if model == of {
-                    Fit::Agrees
-                } else {
-                    Fit::Contradicts
-                };
-                assert_eq!(fit(model, Some(agent)), expected, "{agent} on {model}");
+        for (model, _) in models {
+            for (of, agent) in models {
+                let said = says(model, agent);
+                assert_eq!(said == Says::This, of == model, "{agent} on {model}");
+                assert_eq!(
+                    matches!(said, Says::Another(_)),
+                    of != model,
+                    "{agent} on {model}"
+                );
             }
         }
     }
 
     #[test]
-    fn a_miner_on_a_processor_contradicts_every_model_and_a_strange_name_none() {
-        for model in [
-            Model::AntminerS9,
-            Model::LuckyMinerLv06,
-            Model::GoldshellLbBox,
-        ] {
-            for agent in [
-                "cpuminer/2.5.1",
-                "minerd",
-                "CPUMINER-opt-23.5",
-                "NerdMinerV2",
-            ] {
-                assert_eq!(fit(model, Some(agent)), Fit::Contradicts, "{agent}");
-            }
-            assert_eq!(fit(model, Some("somebody/1")), Fit::Unknown);
-            assert_eq!(fit(model, Some(" ")), Fit::Silent);
-            assert_eq!(fit(model, None), Fit::Silent);
+    fn the_chip_counts_before_the_firmwares_name() {
+        let lv06 = |agent| says(Model::LuckyMinerLv06, agent);
+        assert_eq!(lv06("bitaxe/BM1366/v2.4.1"), Says::This);
+        assert_eq!(
+            lv06("bitaxe/BM1370/v2.4.1"),
+            Says::Another("a unit with a BM1370")
+        );
+        for unknown in ["", "cgminer/4.12.1", "cpuminer/2.5.1", "my own"] {
+            assert_eq!(lv06(unknown), Says::Nothing, "{unknown}");
         }
-        let other_chip = fit(Model::LuckyMinerLv06, Some("bitaxe/BM1370/v2.9.0"));
-        assert_eq!(other_chip, Fit::Contradicts);
-        assert_eq!(fit(Model::AntminerS9, Some("cgminer/4.9.0")), Fit::Unknown);
+    }
+
+    #[test]
+    fn programs_of_computers_are_known_in_any_case() {
+        for agent in ["cpuminer/2.5.1", "minerd", "NerdMinerV2", "CPUMiner-opt"] {
+            assert!(is_of_a_computer(agent), "{agent}");
+        }
+        for firmware in [firmware::BMMINER, firmware::LV06, firmware::LB_BOX] {
+            assert!(!is_of_a_computer(firmware.agent));
+        }
     }
 }

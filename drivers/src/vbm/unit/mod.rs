@@ -107,7 +107,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
     } = greeting;
     let worker = worker.unwrap_or_default();
     let now = clock.now();
-    let (number, member) = hub.join(&worker);
+    let (number, member) = hub.join(&worker, peer, agent.as_deref());
     let leave = Leave(hub.clone(), number);
     let settings = hub.units();
     let mut vardiff = Vardiff::new(settings.vardiff, now);
