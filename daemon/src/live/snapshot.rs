@@ -30,6 +30,26 @@ impl Snapshot {
             jobs: Vec::new(),
         }
     }
+
+    /// The hash rates of the units together, in GH/s, by algorithm: a hash of one is no hash of another.
+    pub fn hash_rates(&self) -> Vec<(&str, Estimate)> {
+        let mut by_algorithm: Vec<(&str, Vec<Estimate>)> = Vec::new();
+        for unit in &self.units {
+            let Some(rate) = unit.hash_rate_ghs else {
+                continue;
+            };
+            match by_algorithm
+                .iter_mut()
+                .find(|(of, _)| *of == unit.algorithm)
+            {
+                Some((_, rates)) => rates.push(rate),
+                None => by_algorithm.push((&unit.algorithm, vec![rate])),
+            }
+        }
+        let sums = by_algorithm.into_iter();
+        sums.map(|(of, rates)| (of, Estimate::sum(&rates)))
+            .collect()
+    }
 }
 
 /// Where a unit's numbers come from.
@@ -95,6 +115,20 @@ pub struct Estimate {
     pub n: u64,
 }
 
+impl Estimate {
+    /// The sum of independent estimates: their half-widths add as their squares (Zou and Donner 2008).
+    pub fn sum(rates: &[Estimate]) -> Estimate {
+        let of = |each: fn(&Estimate) -> f64| rates.iter().map(each).sum::<f64>();
+        let value = of(|rate| rate.value);
+        Estimate {
+            value,
+            low: value - of(|rate| (rate.value - rate.low).powi(2)).sqrt(),
+            high: value + of(|rate| (rate.high - rate.value).powi(2)).sqrt(),
+            n: rates.iter().map(|rate| rate.n).sum(),
+        }
+    }
+}
+
 /// A sensor or a fan of a unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reading {
@@ -111,6 +145,8 @@ pub struct Unit {
     pub name: String,
     /// Its model's name.
     pub model: String,
+    /// What it hashes by: `sha256d` or `lbry`. Rates of different algorithms are not added.
+    pub algorithm: String,
     /// Where its numbers come from.
     pub provenance: Provenance,
     /// Why it is an unverified device.

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use thermine_drivers::clock::Nanos;
@@ -64,7 +64,7 @@ impl Attendant {
                 Err(error) => chain(&error),
             };
             tracing::warn!(unit = self.config.unit.name, why, "lost");
-            standing_of(&self.standing).work(Work::Failed(why));
+            standing_of(&self.standing).work(Work::Failed(why), Instant::now());
             publish::failed(&self.house.live, &self.config.unit.name, &self.standing);
             tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -107,7 +107,7 @@ impl Attendant {
             "it is not connected to the proxy: set its pool to stratum+tcp://{}, its worker to {worker}",
             self.pool
         );
-        standing_of(&self.standing).work(Work::Awaited(away.clone()));
+        standing_of(&self.standing).work(Work::Awaited(away.clone()), Instant::now());
         let mut witness = Witness::default();
         let mut rate = Rate::default();
         let mut ticks = tokio::time::interval(EVERY);
@@ -131,7 +131,7 @@ impl Attendant {
             }
             let account = account.as_ref();
             match account {
-                Some(_) => standing_of(&self.standing).work(Work::Given),
+                Some(_) => standing_of(&self.standing).work(Work::Given, Instant::now()),
                 None => self.away(&away),
             }
             if let Some(evidence) = &publisher.evidence {
@@ -157,7 +157,7 @@ impl Attendant {
     fn away(&self, why: &str) {
         let mut standing = standing_of(&self.standing);
         if !standing.is_awaited() {
-            standing.work(Work::Failed(why.to_string()));
+            standing.work(Work::Failed(why.to_string()), Instant::now());
         }
     }
 

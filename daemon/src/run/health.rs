@@ -16,10 +16,9 @@
 //! What a reading says is shown only while the reading is fresh and newer than the last failure.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thermine_drivers::interlock::{Cause, Hazard};
-use tokio::time::Instant;
 
 use crate::live::snapshot::Health;
 
@@ -131,30 +130,30 @@ pub(super) struct Standing {
 impl Standing {
     /// A unit of which nothing is known yet, for the tasks that learn of it.
     pub(super) fn shared() -> Arc<Mutex<Standing>> {
-        Arc::new(Mutex::new(Standing::new(Work::NotAsked)))
+        Arc::new(Mutex::new(Standing::new(Work::NotAsked, Instant::now())))
     }
 
-    fn new(work: Work) -> Standing {
+    fn new(work: Work, now: Instant) -> Standing {
         Standing {
             work,
-            since: Instant::now(),
+            since: now,
             failed: None,
             trip: None,
             is_held: false,
         }
     }
 
-    /// The daemon now does `work`. What has failed stays so until it works: another attempt is no news.
-    pub(super) fn work(&mut self, work: Work) {
+    /// The daemon does `work` from `now` on. What has failed stays so until it works: another attempt is no news.
+    pub(super) fn work(&mut self, work: Work, now: Instant) {
         let is_attempt = matches!(work, Work::Awaited(_)) && matches!(self.work, Work::Failed(_));
         if is_attempt || self.work == work {
             return;
         }
         if matches!(work, Work::Awaited(_) | Work::NotAsked) {
-            self.since = Instant::now();
+            self.since = now;
         }
         let has_failed = matches!(work, Work::Failed(_));
-        self.failed = has_failed.then(Instant::now);
+        self.failed = has_failed.then_some(now);
         self.work = work;
     }
 
@@ -176,19 +175,25 @@ impl Standing {
     }
 
     /// Whether a reading of this age was taken after the unit failed, if it has. One from before is not how it is now.
-    pub(super) fn is_since_failure(&self, age: Duration) -> bool {
-        self.failed.is_none_or(|failed| age < failed.elapsed())
+    pub(super) fn is_since_failure(&self, age: Duration, now: Instant) -> bool {
+        let since = |failed| now.saturating_duration_since(failed);
+        self.failed.is_none_or(|failed| age < since(failed))
     }
 
-    /// How the unit is, with this newest reading.
-    pub(super) fn judge(&self, reading: Reading, error: Option<&str>) -> (Health, Option<String>) {
+    /// How the unit is at `now`, with this newest reading.
+    pub(super) fn judge(
+        &self,
+        reading: Reading,
+        error: Option<&str>,
+        now: Instant,
+    ) -> (Health, Option<String>) {
         judge(&Facts {
             trip: self.trip.as_deref(),
             is_held: self.is_held,
             work: &self.work,
             reading,
             error,
-            waited: self.since.elapsed(),
+            waited: now.saturating_duration_since(self.since),
         })
     }
 }
@@ -344,8 +349,8 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_trip_is_told_until_work_is_granted() {
+    #[test]
+    fn a_trip_is_told_until_work_is_granted() {
         let hazard = |hazard| Cause {
             unit: "s9".into(),
             hazard,
@@ -355,12 +360,13 @@ mod tests {
             limit: Duration::from_secs(15),
             reason: None,
         };
-        let mut standing = Standing::new(Work::Given);
-        let is = |standing: &Standing| standing.judge(Reading::Fresh, None).0;
+        let now = Instant::now();
+        let mut standing = Standing::new(Work::Given, now);
+        let is = |standing: &Standing| standing.judge(Reading::Fresh, None, now).0;
         standing.withheld(Some(&hazard(Hazard::NoBoard)));
         assert_eq!(is(&standing), Health::Tripped);
         // It stops to answer, and a new guard has not read it yet.
-        standing.work(Work::Failed("it hung up".into()));
+        standing.work(Work::Failed("it hung up".into()), now);
         standing.withheld(Some(&hazard(stale.clone())));
         assert_eq!(is(&standing), Health::Tripped);
         standing.withheld(Some(&hazard(Hazard::Unread)));
@@ -368,11 +374,38 @@ mod tests {
         standing.withheld(None);
         assert_eq!(is(&standing), Health::Lost);
         // Another attempt is no news.
-        standing.work(Work::Awaited("set its pool".into()));
+        standing.work(Work::Awaited("set its pool".into()), now);
         assert_eq!(is(&standing), Health::Lost);
-        standing.work(Work::Given);
+        standing.work(Work::Given, now);
         assert_eq!(is(&standing), Health::Well);
         standing.withheld(Some(&hazard(stale)));
         assert_eq!(is(&standing), Health::Stale);
+    }
+    #[test]
+    fn a_unit_that_is_never_reached_is_lost_when_its_time_to_start_is_over() {
+        let began = Instant::now();
+        let standing = Standing::new(Work::NotAsked, began);
+        let error = Some("connection refused");
+        let (before, _) = standing.judge(Reading::Never, error, began + STARTING / 2);
+        let (after, why) = standing.judge(Reading::Never, error, began + STARTING);
+        assert_eq!((before, after), (Health::Starting, Health::Lost));
+        let why = why.expect("a reason");
+        assert!(
+            why.contains("connection refused") && why.contains("60 s"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn a_reading_from_before_a_failure_is_not_how_the_unit_is() {
+        let began = Instant::now();
+        let mut standing = Standing::new(Work::Given, began);
+        let seconds = Duration::from_secs;
+        assert!(standing.is_since_failure(seconds(3), began));
+        standing.work(Work::Failed("it hung up".into()), began);
+        assert!(!standing.is_since_failure(seconds(3), began + seconds(2)));
+        assert!(standing.is_since_failure(seconds(1), began + seconds(2)));
+        standing.work(Work::Given, began + seconds(2));
+        assert!(standing.is_since_failure(seconds(3), began + seconds(2)));
     }
 }

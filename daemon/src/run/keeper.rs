@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use thermine_drivers::clock::Clock;
@@ -183,7 +183,7 @@ impl Keeper {
     /// Reads the unit, and gives it no work.
     async fn watch(&mut self, unit: &Unit, clock: &Clock) -> Result<Parting> {
         self.activity("watched, without work");
-        standing_of(&self.standing).work(Work::NotAsked);
+        standing_of(&self.standing).work(Work::NotAsked, Instant::now());
         let _publisher = Publisher {
             gauge: None,
             ..self.publisher(unit, clock)
@@ -198,7 +198,7 @@ impl Keeper {
     /// Drives the unit live, again and again while it can be had.
     async fn work(&mut self, unit: &mut Unit, clock: &Clock) -> Result<Parting> {
         let awaited = format!("it has not connected yet ({})", unit.instructions());
-        standing_of(&self.standing).work(Work::Awaited(awaited));
+        standing_of(&self.standing).work(Work::Awaited(awaited), Instant::now());
         // Its readings are told as long as it is here, whether it is driven or not.
         let mut publisher = self.publisher(unit, clock).start();
         loop {
@@ -253,7 +253,7 @@ impl Keeper {
         let mut driven = unit.drive(learner.encoding().discipline, recorder)?;
         self.gauge().begin(clock.now());
         self.activity(&learner.activity());
-        standing_of(&self.standing).work(Work::Given);
+        standing_of(&self.standing).work(Work::Given, Instant::now());
         let parting = self.steps(&mut driven, &mut learner).await;
         self.learner = Some(learner);
         let parting = parting?;
@@ -368,7 +368,7 @@ impl Keeper {
 
     fn lost(&self, why: &str) {
         tracing::warn!(unit = self.name(), why, "lost");
-        standing_of(&self.standing).work(Work::Failed(why.to_string()));
+        standing_of(&self.standing).work(Work::Failed(why.to_string()), Instant::now());
         publish::failed(&self.house.live, self.name(), &self.standing);
         self.activity("waited for");
     }

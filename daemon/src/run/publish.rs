@@ -1,7 +1,7 @@
 //! Tells what a unit reads, what its shares say and how it is, once a second.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thermine_drivers::clock::Clock;
 use thermine_drivers::evidence::Evidence;
@@ -30,6 +30,7 @@ pub(super) fn unknown(config: &Config, speed: Option<f64>) -> Unit {
     Unit {
         name: config.unit.name.clone(),
         model: config.unit.model.to_string(),
+        algorithm: config.unit.model.algorithm().name().into(),
         provenance: provenance(&config.provenance(false)),
         doubt: None,
         speed,
@@ -56,7 +57,7 @@ pub(super) fn unknown(config: &Config, speed: Option<f64>) -> Unit {
 
 /// Tells that a unit has failed and is not read at present: how it `standing` then is.
 pub(super) fn failed(live: &Live, name: &str, standing: &Mutex<Standing>) {
-    let (health, why) = standing_of(standing).judge(Newest::NotOffered, None);
+    let (health, why) = standing_of(standing).judge(Newest::NotOffered, None, Instant::now());
     live.change(name, |unit| {
         unit.health = health;
         unit.why = why;
@@ -164,13 +165,14 @@ impl Publisher {
             Freshness::Stale(age) => Newest::Old(self.clock.wall(age)),
         };
         let error = latest.last_error.as_ref().map(ToString::to_string);
+        let at = Instant::now();
         let mut standing = standing_of(&self.standing);
         if let Some(permission) = &self.permission {
             standing.withheld(withheld(permission).as_ref());
         }
-        let (health, why) = standing.judge(newest, error.as_deref());
+        let (health, why) = standing.judge(newest, error.as_deref(), at);
         let is_current = match freshness {
-            Freshness::Fresh(age) => standing.is_since_failure(self.clock.wall(age)),
+            Freshness::Fresh(age) => standing.is_since_failure(self.clock.wall(age), at),
             Freshness::Never | Freshness::Stale(_) => false,
         };
         (health, why, is_current)

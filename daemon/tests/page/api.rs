@@ -261,7 +261,7 @@ async fn metrics_are_in_base_units_and_leave_out_what_is_not_known() {
     for line in [
         r#"thermine_unit_temperature_celsius{unit="s9-01",sensor="a \"chip\"\\1"} 61.5"#,
         r#"thermine_unit_hash_rate_hashes_per_second{unit="s9-01"} 13500000000"#,
-        r#"thermine_unit_info{unit="s9-01",model="Antminer S9",provenance="simulated"} 1"#,
+        r#"thermine_unit_info{unit="s9-01",model="Antminer S9",algorithm="sha256d",provenance="simulated"} 1"#,
         r#"thermine_unit_health{unit="lv06-08",health="lost"} 1"#,
         r#"thermine_unit_health{unit="lv06-08",health="well"} 0"#,
         r#"thermine_unit_shares_total{verdict="accepted",unit="s9-01"} 1200"#,
