@@ -223,7 +223,7 @@ mod tests {
         };
         let lv06 = Config::simulated(Model::LuckyMinerLv06).expect("sound");
         let rate = ghs(&lv06, half, None).expect("a clock");
-        assert!((rate - 216.8).abs() < 0.1, "{rate}");
+        assert!((rate - 250.0).abs() < 0.1, "{rate}");
         let unclocked = Driven {
             duty: 0.5,
             clock: None,

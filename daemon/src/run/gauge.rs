@@ -297,13 +297,20 @@ fn push<T>(to: &mut VecDeque<T>, value: T, most: usize) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::run::expected;
     use rand::RngExt;
     use thermine_drivers::pow::Work;
-    use thermine_drivers::record::JobRecord;
+    use thermine_drivers::record::{JobRecord, Recorder};
     use thermine_drivers::seed;
+    use thermine_drivers::sim::Device;
     use thermine_drivers::sim::layout::Origin;
+    use thermine_drivers::sim::params::Params;
+    use thermine_drivers::substrate::{Discipline, Drive, Pace, Substrate, Twin};
+    use thermine_drivers::unit::{OperatingPoint, Telemetry};
 
-    fn job(gauge: &mut Gauge, difficulty: f64) {
+    /// A clean job of a step.
+    fn sent(step: u64, difficulty: f64) -> JobRecord {
         let work = Work {
             version: 0,
             prevhash: [0; 32],
@@ -314,18 +321,22 @@ mod tests {
             ntime: 0,
             nbits: 0,
         };
-        let record = JobRecord {
+        JobRecord {
             job_id: "1".into(),
             sent: Nanos::ZERO,
-            step: None,
+            step: Some(step),
             difficulty,
             difficulty_scale: 1.0,
             work,
             version_mask: 0,
             extranonce1: Vec::new(),
             clean: true,
-        };
-        assert_eq!(gauge.note(&Record::Job(record), "a"), None);
+        }
+    }
+
+    fn job(gauge: &mut Gauge, difficulty: f64) {
+        let record = Record::Job(sent(0, difficulty));
+        assert_eq!(gauge.note(&record, "a"), None);
     }
 
     fn share(gauge: &mut Gauge, seconds: f64, nonce: u32, verdict: Verdict) -> Share {
@@ -363,6 +374,101 @@ mod tests {
         assert_eq!((gauge.shares().accepted, gauge.shares().stale), (1000, 1));
         gauge.end();
         assert_eq!(gauge.hash_rate(Nanos::from_seconds(100.0)), None);
+    }
+
+    /// Drives the twin of `model` at this duty for two minutes. Returns its gauge, the time, its mean claim of the last
+    /// minute in GH/s, and its last reading.
+    async fn twin(model: Model, duty: f64) -> (Gauge, Nanos, f64, Telemetry) {
+        let params = Params::of(model).expect("whole");
+        let (queue, mut records) = tokio::sync::mpsc::channel(65_536);
+        let durable = Recorder::discard().durable();
+        let mut twin = Twin::new(
+            Device::warm(&params, 5),
+            model,
+            Discipline::Dialogue,
+            model.switch_dead_time(),
+            seed::stream(5, "twin"),
+            Recorder::open(0, queue, durable),
+        );
+        let config = Config::simulated(model).expect("sound");
+        let drive = Drive {
+            word: 1,
+            later: 0,
+            difficulty: config.step.difficulty,
+            duty,
+            point: OperatingPoint::UNCHANGED,
+            pace: Pace {
+                shares: 1,
+                hold: Duration::from_secs(2),
+                timeout: Duration::from_secs(2),
+            },
+        };
+        let mut gauge = Gauge::new(model);
+        gauge.begin(Nanos::ZERO);
+        let (mut claims, mut last) = (Vec::new(), Telemetry::default());
+        for step in 0..60 {
+            let seen = twin.step(&drive).await.expect("it answers");
+            while let Ok(entry) = records.try_recv() {
+                // The twin records no jobs: each share is of the difficulty that was asked.
+                if let Record::Share(share) = &entry.record {
+                    gauge
+                        .jobs
+                        .push_back((share.job_id.clone(), drive.difficulty.get()));
+                }
+                if let Record::Step(_) = &entry.record {
+                    for _ in 0..seen.jobs {
+                        gauge.drives.job(&sent(step, drive.difficulty.get()));
+                    }
+                }
+                gauge.note(&entry.record, "a");
+            }
+            last = seen.telemetry.expect("read");
+            if step >= 30 {
+                claims.push(last.hash_rate.expect("claimed").0 * 1e-9);
+            }
+        }
+        let mean = claims.iter().sum::<f64>() / claims.len() as f64;
+        (gauge, Nanos::from_seconds(120.0), mean, last)
+    }
+
+    #[tokio::test]
+    async fn the_rate_shown_is_the_rate_claimed_for_every_model() {
+        for model in [
+            Model::AntminerS9,
+            Model::LuckyMinerLv06,
+            Model::GoldshellLbBox,
+        ] {
+            let (mut gauge, now, claimed, _) = twin(model, 1.0).await;
+            let rate = gauge.hash_rate(now).expect("shares");
+            assert!(
+                rate.low < claimed && claimed < rate.high,
+                "{model}: claims {claimed} GH/s, shown {rate:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn the_rate_expected_at_a_duty_is_the_rate_shown_for_every_model() {
+        for model in [
+            Model::AntminerS9,
+            Model::LuckyMinerLv06,
+            Model::GoldshellLbBox,
+        ] {
+            for duty in [1.0, 0.5] {
+                let (mut gauge, now, _, reading) = twin(model, duty).await;
+                let rate = gauge.hash_rate(now).expect("shares");
+                let driven = gauge.driven(now).expect("driven");
+                assert!((driven.duty - duty).abs() < 0.03, "{model}: {driven:?}");
+                let config = Config::simulated(model).expect("sound");
+                let ghs = expected::ghs(&config, driven, Some(&reading)).expect("a clock");
+                // What a switch costs is a mean over chips: at half duty it is a sixth off.
+                let slack = if duty < 1.0 { 1.2 } else { 1.0 };
+                assert!(
+                    rate.low < ghs * slack && ghs < rate.high * slack,
+                    "{model} at {duty}: expected {ghs} GH/s, shown {rate:?}"
+                );
+            }
+        }
     }
 
     #[test]

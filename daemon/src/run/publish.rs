@@ -219,3 +219,117 @@ fn read(unit: &mut Unit, reading: &Telemetry) {
         })
         .collect();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::health::Work;
+    use std::time::Instant;
+    use thermine_drivers::clock::Nanos;
+    use thermine_drivers::quantity::{Celsius, HashRate};
+    use thermine_drivers::unit::{Board, Identity};
+    use thermine_drivers::units::Model;
+
+    fn reading(taken: Nanos) -> Telemetry {
+        Telemetry {
+            taken,
+            boards: vec![Board {
+                slot: 6,
+                chip_temp: Some(Celsius(71.0)),
+                ..Board::default()
+            }],
+            hash_rate: Some(HashRate(13.5e12)),
+            ..Telemetry::default()
+        }
+    }
+
+    /// A unit that is only watched, and what is published of it.
+    fn watched() -> (watch::Sender<Latest>, Publisher) {
+        let mut config = Config::simulated(Model::AntminerS9).expect("sound");
+        config.unit.simulated = None;
+        let (sender, latest) = watch::channel(Latest::default());
+        let live = Live::new(0);
+        live.unit(unknown(&config, Some(1.0)));
+        let publisher = Publisher {
+            live,
+            latest,
+            gauge: None,
+            clock: Clock::real(),
+            seed: 1,
+            standing: Standing::shared(),
+            permission: None,
+            evidence: Some(Evidence::new(Model::AntminerS9)),
+            config,
+        };
+        (sender, publisher)
+    }
+
+    fn told(publisher: &Publisher) -> Unit {
+        publisher.tell();
+        publisher.live.snapshot().units.remove(0)
+    }
+
+    #[test]
+    fn only_a_fresh_reading_is_shown_and_an_old_one_is_known_by_its_age() {
+        let (latest, publisher) = watched();
+        assert_eq!(told(&publisher).health, Health::Starting);
+        latest.send_modify(|latest| latest.telemetry = Some(reading(publisher.clock.now())));
+        let fresh = told(&publisher);
+        assert_eq!(fresh.health, Health::Well);
+        assert_eq!(fresh.temperatures[0].value, 71.0);
+        assert_eq!(fresh.claimed_ghs, Some(13_500.0));
+        // A clock that runs so fast that the same reading is soon too old.
+        let aged = Publisher {
+            clock: Clock::scaled(1e6),
+            ..publisher
+        };
+        latest.send_modify(|latest| latest.telemetry = Some(reading(Nanos::ZERO)));
+        while aged.clock.now() < Nanos::from_seconds(60.0) {}
+        let old = told(&aged);
+        assert_eq!(old.health, Health::Stale);
+        assert!(old.temperatures.is_empty() && old.claimed_ghs.is_none());
+        assert!(old.read_ms.is_some());
+    }
+
+    #[test]
+    fn a_unit_that_fails_shows_nothing_until_it_is_read_again() {
+        let (latest, publisher) = watched();
+        latest.send_modify(|latest| latest.telemetry = Some(reading(publisher.clock.now())));
+        assert_eq!(told(&publisher).temperatures.len(), 1);
+        standing_of(&publisher.standing).work(Work::Failed("it hung up".into()), Instant::now());
+        failed(
+            &publisher.live,
+            &publisher.config.unit.name,
+            &publisher.standing,
+        );
+        let lost = told(&publisher);
+        assert_eq!(
+            (lost.health, lost.why.as_deref()),
+            (Health::Lost, Some("it hung up"))
+        );
+        assert!(lost.temperatures.is_empty());
+        latest.send_modify(|latest| latest.telemetry = Some(reading(publisher.clock.now())));
+        assert_eq!(
+            told(&publisher).temperatures.len(),
+            1,
+            "newer than the failure"
+        );
+    }
+
+    #[test]
+    fn a_unit_is_an_unverified_device_until_it_has_said_who_it_is() {
+        let (latest, publisher) = watched();
+        let before = told(&publisher);
+        assert_eq!(before.provenance.name(), "unverified_device");
+        assert!(before.doubt.is_some());
+        let named = |model: &str| Identity {
+            model: Some(model.into()),
+            ..Identity::default()
+        };
+        latest.send_modify(|latest| latest.identity = Some(named("Antminer S9")));
+        let known = told(&publisher);
+        assert_eq!((known.provenance.name(), known.doubt), ("device", None));
+        latest.send_modify(|latest| latest.identity = Some(named("Antminer T9")));
+        assert_eq!(told(&publisher).provenance.name(), "unverified_device");
+    }
+}
