@@ -23,6 +23,7 @@ pub mod cgminer;
 pub mod clock;
 pub mod control;
 pub mod discover;
+pub mod evidence;
 pub mod goldshell;
 pub mod interlock;
 pub mod poller;

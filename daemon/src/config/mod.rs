@@ -345,11 +345,12 @@ impl Config {
         }
     }
 
-    /// Where the unit's numbers come from when it is reached over its wires.
-    pub fn provenance(&self) -> Provenance {
+    /// Where the numbers of the unit, or of its twin, come from before anything of it was seen: that it is the hardware
+    /// named here is known only from its wires.
+    pub fn provenance(&self, on_twin: bool) -> Provenance {
         match self.unit.simulated {
-            Some(_) => Provenance::Simulated,
-            None => Provenance::Device,
+            None if !on_twin => Provenance::UnverifiedDevice,
+            _ => Provenance::Simulated,
         }
     }
 

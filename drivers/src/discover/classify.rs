@@ -162,8 +162,7 @@ const BM1366: &str = "BM1366";
 /// By the name that the maker's firmware gives; a chip of another kind contradicts it.
 fn lv06(info: &Info) -> Option<Model> {
     let name = info.identity.model.as_deref()?;
-    let named = ["lv06", "luckyminerlv06"].contains(&spelled(name).as_str());
-    (named && info.asic.as_deref() == Some(BM1366)).then_some(Model::LuckyMinerLv06)
+    (is_lv06(name) && info.asic.as_deref() == Some(BM1366)).then_some(Model::LuckyMinerLv06)
 }
 
 /// Words by which firmware that is not the maker's is known, in lower case, and its name.
@@ -204,6 +203,16 @@ fn by_type(name: &str) -> Option<Model> {
     } else {
         is_lb_box(name).then_some(Model::GoldshellLbBox)
     }
+}
+
+/// The model that a unit's own name for itself is, if it is one that can be driven.
+pub fn names(identity: &Identity) -> Option<Model> {
+    let name = identity.model.as_deref()?;
+    by_type(name).or_else(|| is_lv06(name).then_some(Model::LuckyMinerLv06))
+}
+
+fn is_lv06(name: &str) -> bool {
+    ["lv06", "luckyminerlv06"].contains(&spelled(name).as_str())
 }
 
 /// `name` without blanks, dashes and case.

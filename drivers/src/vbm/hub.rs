@@ -87,6 +87,8 @@ pub struct Seen {
     pub worker: String,
     /// Where it connects from.
     pub peer: SocketAddr,
+    /// The program that it named in `mining.subscribe`.
+    pub agent: Option<Arc<str>>,
     /// Its account up to now.
     pub account: Account,
 }
@@ -371,6 +373,7 @@ impl Hub {
             .map(|member| Seen {
                 worker: member.worker.to_string(),
                 peer: member.peer,
+                agent: member.agent.clone(),
                 account: lock(&member.account).at(now),
             })
             .collect();

@@ -14,7 +14,7 @@ pub use self::end::End;
 use self::greeting::{Greeting, configured, parse, subscription};
 use self::work::Next;
 use crate::clock::{Clock, Nanos};
-use crate::pow::Difficulty;
+use crate::pow::{Algorithm, Difficulty};
 use crate::record::Verdict;
 use crate::stratum::Session;
 use crate::stratum::line::{LineError, LineStream};
@@ -380,9 +380,13 @@ impl Unit {
         let judged = self.ledger.judge(&submit, self.mask());
         let now = self.clock.now();
         let forward = judged.forward;
+        let algorithm = self
+            .hub
+            .current()
+            .map_or_else(Algorithm::default, |template| template.work.algorithm());
         {
             let mut account = lock(&self.member.account);
-            account.judged(judged.verdict, judged.difficulty);
+            account.judged(judged.verdict, judged.difficulty, algorithm);
             if judged.verdict == Verdict::Accepted {
                 match forward {
                     Some(_) => account.forwarded += 1,
