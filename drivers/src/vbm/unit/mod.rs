@@ -14,7 +14,7 @@ pub use self::end::End;
 use self::greeting::{Greeting, configured, parse, subscription};
 use self::work::Next;
 use crate::clock::{Clock, Nanos};
-use crate::pow::Difficulty;
+use crate::pow::{Algorithm, Difficulty};
 use crate::record::Verdict;
 use crate::stratum::Session;
 use crate::stratum::line::{LineError, LineStream};
@@ -111,7 +111,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
     } = greeting;
     let worker = worker.unwrap_or_default();
     let now = clock.now();
-    let (number, member) = hub.join(&worker);
+    let (number, member) = hub.join(&worker, peer, agent.as_deref());
     let leave = Leave(hub.clone(), number);
     let settings = hub.units();
     let mut vardiff = Vardiff::new(settings.vardiff, now);
@@ -380,9 +380,13 @@ impl Unit {
         let judged = self.ledger.judge(&submit, self.mask());
         let now = self.clock.now();
         let forward = judged.forward;
+        let algorithm = self
+            .hub
+            .current()
+            .map_or_else(Algorithm::default, |template| template.work.algorithm());
         {
             let mut account = lock(&self.member.account);
-            account.judged(judged.verdict, judged.difficulty);
+            account.judged(judged.verdict, judged.difficulty, algorithm);
             if judged.verdict == Verdict::Accepted {
                 match forward {
                     Some(_) => account.forwarded += 1,
