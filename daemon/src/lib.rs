@@ -31,6 +31,7 @@ mod puf;
 mod sim;
 mod sweep;
 mod switch_profile;
+mod tabular;
 mod top;
 mod tpf;
 mod train;

@@ -12,7 +12,7 @@ use thermine_drivers::substrate::{Discipline, Provenance, Twin};
 use thermine_drivers::units::Model;
 
 use super::challenge::{Challenge, Plan};
-use super::response::{self, Response};
+use super::response::{self, Break, Response};
 use super::{Asked, By};
 use crate::causes::ending;
 use crate::config::Config;
@@ -123,9 +123,14 @@ pub(crate) fn ask(
     let capture = folder.join(CAPTURE);
     let store = Store::create(&capture, &meta)?;
     let recorder = store.stream(STREAM);
+    // A profile may take its time; an answer that is judged may not.
+    let on_break = match purpose {
+        "enrol" => Break::AskAgain,
+        _ => Break::Fail,
+    };
     let put = runtime.block_on(async {
         tokio::select! {
-            put = drive(asked, config, plan, &challenges, seed, recorder) => put,
+            put = drive(asked, config, plan, (&challenges, on_break), seed, recorder) => put,
             _ = tokio::signal::ctrl_c() => bail!("interrupted"),
         }
     });
@@ -152,7 +157,7 @@ async fn drive(
     asked: &Asked,
     config: &Config,
     plan: &Plan,
-    challenges: &[u64],
+    (challenges, on_break): (&[u64], Break),
     seed: u64,
     recorder: Recorder,
 ) -> Result<Vec<Response>> {
@@ -171,7 +176,7 @@ async fn drive(
             seed::stream(seed, "twin"),
             recorder,
         );
-        return all(&mut twin, plan, challenges, || bar.step()).await;
+        return all(&mut twin, plan, challenges, on_break, || bar.step()).await;
     }
     let mut rig = Rig::new(config.clock())?;
     let mut unit = rig.attach(config, seed).await?;
@@ -181,7 +186,7 @@ async fn drive(
             progress.say(&remark);
         }
         let mut driven = unit.drive(Discipline::Dialogue, recorder)?;
-        let responses = all(&mut driven, plan, challenges, || bar.step()).await?;
+        let responses = all(&mut driven, plan, challenges, on_break, || bar.step()).await?;
         unit.release(driven).await?;
         Ok(responses)
     }
@@ -199,12 +204,13 @@ async fn all<S: thermine_drivers::substrate::Substrate>(
     unit: &mut S,
     plan: &Plan,
     challenges: &[u64],
+    on_break: Break,
     progress: impl Fn(),
 ) -> Result<Vec<Response>> {
     let mut responses = Vec::new();
     for seed in challenges {
         let challenge = Challenge::new(plan, *seed);
-        responses.push(response::put(&challenge, unit, &progress).await?);
+        responses.push(response::put(&challenge, unit, on_break, &progress).await?);
     }
     Ok(responses)
 }

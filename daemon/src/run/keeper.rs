@@ -146,6 +146,8 @@ impl Keeper {
         }
         let mut rig = self.house.rig(&self.config);
         let mut unit = rig.attach(&self.config, self.seed).await?;
+        // A unit that leaves is shown as lost until it is back.
+        unit.without_patience();
         let why = match self.house.daemon.live {
             Task::Narma10 => self.work(&mut unit, rig.clock()).await,
             Task::Off => self.watch(&unit, rig.clock()).await,

@@ -1,7 +1,9 @@
 //! A trial under way: blocks of either arm, and what the filter has learnt.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
-use thermine_drivers::substrate::{Drive, Observation, Pace, Refused, Sample, Substrate};
+use thermine_drivers::substrate::{self, Drive, Observation, Pace, Refused, Sample, Substrate};
 use thermine_drivers::unit::OperatingPoint;
 use thermine_reservoir::readout::Logistic;
 use thermine_reservoir::state::{Feature, StateMatrix};
@@ -26,6 +28,8 @@ pub(super) struct Trial<'a> {
     /// Features of the last step.
     pub(super) last: Option<[f64; 3]>,
     pub(super) power: Power,
+    /// Steps in which the unit's connection broke, which were repeated, and how long it was away in all.
+    pub(super) interrupted: (u64, Duration),
 }
 
 /// What a trial leaves.
@@ -156,7 +160,15 @@ impl Trial<'_> {
             point: OperatingPoint::default(),
             pace: self.pace(),
         };
-        let seen = unit.step(&drive).await?;
+        // The arm of a step is decided before it begins, so repeating one that lost its unit favours neither.
+        let seen = loop {
+            let seen = unit.step(&drive).await?;
+            if seen.outcome != substrate::Outcome::Interrupted {
+                break seen;
+            }
+            self.interrupted.0 += 1;
+            self.interrupted.1 += seen.gap;
+        };
         self.bar.step();
         // A step that was held back tells nothing of a full one: the next is kept.
         self.last = (!aborted).then(|| features(&seen));
