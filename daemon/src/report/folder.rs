@@ -100,18 +100,9 @@ pub fn write_states(
     }
     header.push("prediction".into());
     csv.write_record(&header)?;
-    let test = split.test_rows();
     let mut predictions = predictions.iter();
     for row in 0..states.rows() {
-        let segment = if left_out.contains(row) {
-            "left out"
-        } else if row < split.washout {
-            "washout"
-        } else if row < test.start {
-            "train"
-        } else {
-            "test"
-        };
+        let segment = segment(split, left_out, row);
         let mut record = vec![
             row.to_string(),
             segment.into(),
@@ -128,6 +119,19 @@ pub fn write_states(
     }
     let text = String::from_utf8(csv.into_inner()?)?;
     write(folder, &format!("states-{mode}.csv"), text)
+}
+
+/// What the step of `row` is for.
+pub(crate) fn segment(split: Split, left_out: &LeftOut, row: usize) -> &'static str {
+    if left_out.contains(row) {
+        "left out"
+    } else if row < split.washout {
+        "washout"
+    } else if row < split.test_rows().start {
+        "train"
+    } else {
+        "test"
+    }
 }
 
 /// Plots target against prediction over the first test steps.

@@ -341,7 +341,7 @@ impl Unit {
                     self.clock.clone(),
                 );
                 let handshake = handshake
-                    .with_patience(network.patience())
+                    .with_patience(network.patience(self.point))
                     .with_setter(network.guard.setter())
                     .with_permission(network.guard.permission())?;
                 Ok(Driven::Handshake(Box::new(handshake)))
@@ -375,7 +375,7 @@ impl Unit {
                     session.hang_up().await;
                 }
                 network.connected().await?;
-                (network.session.take(), network.patience())
+                (network.session.take(), network.patience(self.point))
             }
             Wire::Serial(_) => bail!(
                 "{}: bare chips tell nothing of themselves without work",
@@ -498,11 +498,10 @@ impl SharedDoor {
 impl Reconnect for SharedDoor {
     fn next(&mut self) -> NextSession<'_> {
         Box::pin(async {
-            loop {
-                // Whoever waits for it says how long.
-                if let Ok(session) = self.session(Duration::from_secs(3600)).await {
-                    return session;
-                }
+            // What waits for it says how long.
+            match self.session(Duration::MAX).await {
+                Ok(session) => session,
+                Err(_) => std::future::pending().await,
             }
         })
     }
@@ -525,10 +524,11 @@ impl Network {
     }
 
     /// How long a drive waits for the unit when its connection breaks.
-    fn patience(&self) -> Patience {
+    fn patience(&self, point: OperatingPoint) -> Patience {
         Patience {
             time: self.reconnect,
             door: Box::new(self.door.clone()),
+            point,
         }
     }
 

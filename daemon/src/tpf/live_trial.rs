@@ -17,6 +17,9 @@ use crate::report::progress::Bar;
 /// E-value at which a trial stops: chance reaches it in one of twenty at most.
 const ENOUGH: f64 = 20.0;
 
+/// Attempts at a step during which the unit's connection breaks.
+const ATTEMPTS: u32 = 20;
+
 /// Penalty of the filter's logistic regression.
 const ALPHA: f64 = 1.0;
 
@@ -161,6 +164,7 @@ impl Trial<'_> {
             pace: self.pace(),
         };
         // The arm of a step is decided before it begins, so repeating one that lost its unit favours neither.
+        let mut left = ATTEMPTS;
         let seen = loop {
             let seen = unit.step(&drive).await?;
             if seen.outcome != substrate::Outcome::Interrupted {
@@ -168,6 +172,12 @@ impl Trial<'_> {
             }
             self.interrupted.0 += 1;
             self.interrupted.1 += seen.gap;
+            left -= 1;
+            if left == 0 {
+                bail!(
+                    "the unit lost its connection in {ATTEMPTS} attempts at one step: see to its network, then start again"
+                );
+            }
         };
         self.bar.step();
         // A step that was held back tells nothing of a full one: the next is kept.

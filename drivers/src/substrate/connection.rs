@@ -15,6 +15,7 @@ use super::SubstrateError;
 use crate::clock::{Nanos, Seat};
 use crate::stratum::Session;
 use crate::stratum::session::Share;
+use crate::unit::OperatingPoint;
 
 /// Wall time for which a second connection of the unit stays open, the first being silent, until the second
 /// takes its place. A unit whose Wi-Fi was away opens a new connection while the old one still looks alive
@@ -40,6 +41,8 @@ pub struct Patience {
     pub time: Duration,
     /// Where it comes in.
     pub door: Box<dyn Reconnect>,
+    /// Where it runs unless a step says otherwise: a unit that has restarted may run elsewhere, and is set again.
+    pub point: OperatingPoint,
 }
 
 /// Who connected first.
@@ -60,7 +63,7 @@ impl Peer {
     }
 
     /// `session`, if it is of this peer; otherwise it is ended.
-    async fn only(&self, mut session: Session) -> Option<Session> {
+    fn only(&self, mut session: Session) -> Option<Session> {
         let now = Peer::of(&session);
         if now == *self {
             return Some(session);
@@ -69,7 +72,8 @@ impl Peer {
             worker = self.worker, was = ?(&self.agent, self.address), is = ?(&now.agent, now.address),
             "turned a connection away: another device uses the unit's worker name"
         );
-        session.hang_up().await;
+        // Beside the step, which a stranger must not delay.
+        tokio::spawn(async move { session.hang_up().await });
         None
     }
 }
@@ -131,7 +135,7 @@ impl Connection {
                 biased;
                 share = self.session.next_share() => return Ok(Some(share?)),
                 session = arrival => {
-                    if let Some(session) = self.first.only(session).await {
+                    if let Some(session) = self.first.only(session) {
                         self.second = Some((session, Instant::now()));
                     }
                 }
@@ -163,7 +167,7 @@ impl Connection {
             (_, None) => None,
             (_, Some(patience)) => tokio::select! {
                 biased;
-                session = patience.door.next() => self.first.only(session).await,
+                session = patience.door.next() => self.first.only(session),
                 () = seat.wait_until(until) => None,
             },
         };

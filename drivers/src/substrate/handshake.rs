@@ -38,6 +38,10 @@ struct Unit {
     setter: Option<Setter>,
     /// Where the last step has set it.
     point: OperatingPoint,
+    /// Where it runs unless a step says otherwise.
+    base: OperatingPoint,
+    /// Whether it has to be set again, as it may have restarted.
+    is_unset: bool,
 }
 
 impl Handshake {
@@ -67,6 +71,8 @@ impl Handshake {
                 last_resort: None,
                 setter: None,
                 point: OperatingPoint::UNCHANGED,
+                base: OperatingPoint::UNCHANGED,
+                is_unset: false,
             },
             steps: Steps::new(jobs, discipline, latest, recorder, clock),
             provenance,
@@ -76,6 +82,7 @@ impl Handshake {
     /// Takes the unit back if its connection breaks, within `patience`: the step under way is marked as
     /// interrupted. Without this a broken connection ends the run.
     pub fn with_patience(mut self, patience: Patience) -> Handshake {
+        self.unit.base = patience.point;
         self.unit.connection.with_patience(patience);
         self
     }
@@ -142,7 +149,18 @@ impl Unit {
 
     /// Sets the unit to where a step wants it, if that is elsewhere than before, and waits for its reply.
     async fn go_to(&mut self, point: OperatingPoint) -> Result<(), SubstrateError> {
-        if point == OperatingPoint::UNCHANGED || point == self.point {
+        if std::mem::take(&mut self.is_unset) {
+            self.point = OperatingPoint::UNCHANGED;
+            self.set(self.base).await?;
+        }
+        if point != self.point {
+            self.set(point).await?;
+        }
+        Ok(())
+    }
+
+    async fn set(&mut self, point: OperatingPoint) -> Result<(), SubstrateError> {
+        if point == OperatingPoint::UNCHANGED {
             return Ok(());
         }
         let set = match &self.setter {
@@ -199,6 +217,7 @@ impl Wire for Unit {
         if !self.connection.comes_back(&self.seat, until).await {
             return false;
         }
+        self.is_unset = true;
         let Some((_, permission)) = self.last_resort.take() else {
             return true;
         };
