@@ -342,7 +342,7 @@ mod tests {
             b"\xef\xbb\xbfu,t\r\n0.5,0\r\n-1250,1\r\n",
             b"t;u\n0;0,5\n1;-1250,0\n",
             b"t\tu\n0\t0.5\n1\t-1250\n",
-            b"\"t\", \"u\" \n0, 0.5\n1, -1.25D3\n",
+            b"\"t\",\"u\"\n0, 0.5 \n1, -1.25D3\n",
             b"t,u,Temp \xb0C\n0,0.5,20\n1,-1250,20\n",
             b"t,u,t,t\n0,0.5,1,1\n1,-1250,1,1\n",
             b"t,u\n0,0.5,\n1,-1250,\n,,\n,,\n",
@@ -403,9 +403,10 @@ mod tests {
     #[test]
     fn no_bytes_are_too_strange() {
         let mut rng = thermine_reservoir::random::stream(1, 1);
+        let likely = b"tuy,;\t|\"\n\r#.-19eE\0\xff\xfe\xef\xbb\xbf ";
         for _ in 0..2_000 {
             let bytes: Vec<u8> = (0..rng.random_range(0..80))
-                .map(|_| b"tuy,;\t|\"\n\r#.-19eE\0\xff\xfe\xef\xbb\xbf "[rng.random_range(0..25)])
+                .map(|_| likely[rng.random_range(0..likely.len())])
                 .collect();
             if let Ok(table) = Table::parse(&bytes) {
                 let rows = table.rows().take(1_000).count();

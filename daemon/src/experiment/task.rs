@@ -497,10 +497,8 @@ mod tests {
         assert_eq!(problem.sequence.input, [1.0, 4.0]);
         assert_eq!(problem.sequence.further[0].values, [3.0, 6.0]);
         assert_eq!(problem.range, (1.0, 1.0), "only the first step is known");
-        let said = task("x", &["y"])
-            .length()
-            .expect_err("no such column")
-            .to_string();
+        let said = task("x", &["y"]).length().expect_err("no such column");
+        let said = format!("{said:#}");
         assert!(
             said.contains("`x`") && said.contains("t, u, y, z"),
             "{said}"
