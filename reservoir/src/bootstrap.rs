@@ -7,8 +7,9 @@
 //! hardly ever drawn, and of 100 steps in blocks of 50 the interval could miss the score itself. Two predictors
 //! are compared on the *same* blocks, so that what is hard for both cancels out.
 //!
-//! Coverage, measured with predictions whose error is an AR(1) process of coefficient 0.5, over 1,000 series: see
-//! `the_interval_covers_a_known_score_of_dependent_errors`.
+//! Coverage, measured over 1,000 series whose error is an AR(1) process of coefficient 0.5: the 95 % interval holds the
+//! true NRMSE in 92, 92, 91 and 92 % of series of 100, 250, 500 and 1,000 steps, and the true difference, which is zero, in
+//! 89, 92, 91 and 95 %. A bootstrap of so few blocks claims a little more than it holds.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
