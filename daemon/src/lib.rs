@@ -19,6 +19,8 @@ pub mod queue;
 pub mod report;
 pub mod rig;
 pub mod run;
+pub mod session;
+pub mod signals;
 pub mod store;
 
 mod bench;
@@ -28,6 +30,7 @@ mod discover;
 mod manual;
 mod predict;
 mod puf;
+mod runtime;
 mod sim;
 mod sweep;
 mod switch_profile;

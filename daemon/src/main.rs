@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use clap::Parser;
 use thermine::causes::chain;
-use thermine::cli::Cli;
+use thermine::cli::{Cli, Command};
+use thermine::session::{Context, Interrupted};
+use thermine::signals::{Signals, say};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -15,16 +17,23 @@ const LOG: &str = "THERMINE_LOG";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match log().and_then(|()| thermine::cli::run(cli)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            #[expect(clippy::print_stderr, reason = "this is where a user reads it")]
-            {
-                eprintln!("error: {}", chain(&error));
+    let context = Context::new(cli.command.name());
+    // Of the daemon, SIGHUP means to read its configuration again.
+    let hang_up = !matches!(cli.command, Command::Run(_));
+    let done = log().and_then(|()| {
+        let signals = Signals::watch(&context, hang_up)?;
+        match thermine::cli::run(cli, &context) {
+            Err(error) if error.is::<Interrupted>() => {
+                say(&chain(&error));
+                Ok(ExitCode::from(signals.exit_code()))
             }
-            ExitCode::FAILURE
+            done => done.map(|()| ExitCode::SUCCESS),
         }
-    }
+    });
+    done.unwrap_or_else(|error| {
+        say(&format!("error: {}", chain(&error)));
+        ExitCode::FAILURE
+    })
 }
 
 /// Logs to standard error.

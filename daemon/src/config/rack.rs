@@ -6,6 +6,7 @@ use serde::Deserialize;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::units::Model;
 
+use super::conflicts::conflicts;
 use super::daemon::{Daemon, Served};
 use super::overrides::Overrides;
 use super::{Config, ConfigError, keys};
@@ -140,6 +141,9 @@ impl Rack {
             if units[..i].iter().any(|other| other.unit.name == *name) {
                 return Err(format!("two units have the name {name}"));
             }
+        }
+        if let Some(conflict) = conflicts(self).into_iter().next() {
+            return Err(conflict);
         }
         for readout in &self.readouts {
             if !self.units.iter().any(|unit| unit.unit.name == readout.unit) {

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::connection::{Connection, Patience};
 use super::{Drive, Observation, Outcome, Provenance, Refused, Substrate, SubstrateError};
 use crate::clock::{Clock, Nanos, Seat};
+use crate::evidence::Evidence;
 use crate::poller::Latest;
 use crate::record::{Record, Recorder};
 use crate::stratum::Session;
@@ -21,6 +22,8 @@ pub struct Idle {
     latest: watch::Receiver<Latest>,
     recorder: Recorder,
     provenance: Provenance,
+    evidence: Option<Evidence>,
+    recorded: Option<Provenance>,
     seat: Seat,
     clock: Clock,
     steps: u64,
@@ -43,6 +46,8 @@ impl Idle {
             latest,
             recorder,
             provenance,
+            evidence: None,
+            recorded: None,
             seat: clock.drive(),
             clock,
             steps: 0,
@@ -57,6 +62,15 @@ impl Idle {
             connection.with_patience(patience);
         }
         self
+    }
+
+    /// Judges where the readings come from by the `evidence` of what the unit is.
+    pub fn with_evidence(self, evidence: Evidence) -> Idle {
+        evidence.working(false);
+        Idle {
+            evidence: Some(evidence),
+            ..self
+        }
     }
 
     /// Lets time pass, and listens to the session: a wire that nobody reads is no wire.
@@ -131,6 +145,11 @@ impl Substrate for Idle {
             refused: Refused::default(),
             telemetry,
         };
+        let provenance = self.provenance();
+        if self.evidence.is_some() && self.recorded.as_ref() != Some(&provenance) {
+            self.recorded = Some(provenance.clone());
+            self.recorder.record(Record::Provenance(provenance)).await?;
+        }
         let record = drive.record(self.steps, &observation);
         self.recorder.record(Record::Step(record)).await?;
         self.steps += 1;
@@ -138,6 +157,8 @@ impl Substrate for Idle {
     }
 
     fn provenance(&self) -> Provenance {
-        self.provenance.clone()
+        self.evidence
+            .as_ref()
+            .map_or_else(|| self.provenance.clone(), Provenance::of)
     }
 }

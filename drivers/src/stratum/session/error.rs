@@ -10,7 +10,7 @@ use crate::stratum::line::LineError;
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// The wire broke or carried what no miner sends.
-    #[error("{unit} at {peer}: {source}")]
+    #[error("{unit} at {peer}: {source}; check its power and network")]
     Line {
         /// Worker name, or `unauthorised unit`.
         unit: String,
@@ -59,7 +59,7 @@ impl SessionError {
     pub fn is_lost(&self) -> bool {
         match self {
             SessionError::Line { source, .. } => {
-                !matches!(source, LineError::TooLong | LineError::NotText)
+                !matches!(source, LineError::TooLong(_) | LineError::NotText)
             }
             SessionError::Idle { .. } => true,
             SessionError::HandshakeTimeout { .. }
