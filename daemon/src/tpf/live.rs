@@ -271,7 +271,7 @@ async fn drive(
     };
     let power = trial.power;
     if let (steps @ 1.., away) = trial.interrupted {
-        remarks.push(format!(
+        remarks.remark(&format!(
             "the unit's connection broke in {steps} steps, {:.1} s in all; they were repeated and are not counted",
             away.as_secs_f64()
         ));
