@@ -34,6 +34,7 @@ mod runtime;
 mod sim;
 mod sweep;
 mod switch_profile;
+mod tabular;
 mod top;
 mod tpf;
 mod train;

@@ -28,6 +28,7 @@ use crate::report::progress::Progress;
 use crate::runtime;
 use crate::session::{Context, Session, with_unit};
 use crate::store::Capture;
+use crate::tabular;
 
 /// A readout with what it was trained by.
 #[derive(Debug)]
@@ -185,6 +186,7 @@ fn task(args: &cli::Predict, readout: &Readout) -> Result<Task> {
                 false => args.target.clone(),
             },
             hash: None,
+            contents: Default::default(),
         }),
         (None, Some(named), _) => Ok(Task::Named(named)),
         (None, None, Task::Named(named)) => Ok(Task::Named(*named)),
@@ -268,7 +270,10 @@ impl Drive<'_> {
             let outputs = self
                 .readout
                 .predict(&trace.features, &self.input[..trace.encoded.len()])?;
-            said.say(self.input, outputs)
+            let is_left_out = trace
+                .left_out(&self.readout.recipe.features, self.readout.recipe.taps)
+                .contains(trace.encoded.len() - 1);
+            said.say(self.input, (!is_left_out).then_some(outputs))
         };
         let trace = Trace::record(substrate, self.encoder, plan, self.input, each).await?;
         // What was seen on the way may speak against the unit.
@@ -279,7 +284,10 @@ impl Drive<'_> {
 /// What is said, as CSV on standard output, and kept for the score.
 struct Said {
     targets: Vec<Vec<f64>>,
-    outputs: Vec<Vec<f64>>,
+    /// Outputs of the readout.
+    width: usize,
+    /// `None` where the unit's connection broke, and as long as the readout looks back on that.
+    outputs: Vec<Option<Vec<f64>>>,
 }
 
 impl Said {
@@ -297,15 +305,19 @@ impl Said {
         line(&header)?;
         Ok(Said {
             targets: targets.into_iter().map(<[f64]>::to_vec).collect(),
+            width: outputs,
             outputs: Vec::new(),
         })
     }
 
-    fn say(&mut self, input: &[f64], outputs: Vec<f64>) -> Result<()> {
+    fn say(&mut self, input: &[f64], outputs: Option<Vec<f64>>) -> Result<()> {
         let step = self.outputs.len();
-        let mut cells = vec![step.to_string(), input[step].to_string()];
-        cells.extend(outputs.iter().map(f64::to_string));
-        cells.extend(self.targets.iter().map(|target| target[step].to_string()));
+        let mut cells = vec![step.to_string(), tabular::float(input[step])];
+        cells.extend(match &outputs {
+            Some(outputs) => outputs.iter().copied().map(tabular::float).collect(),
+            None => vec![String::new(); self.width],
+        });
+        cells.extend((self.targets.iter()).map(|target| tabular::float(target[step])));
         self.outputs.push(outputs);
         line(&cells)
     }
@@ -313,10 +325,20 @@ impl Said {
     /// The NRMSE after the washout, on standard error: standard output is the predictions.
     #[expect(clippy::print_stderr, reason = "its output is what it is for")]
     fn score(&self, washout: usize) {
+        match self.outputs.iter().filter(|row| row.is_none()).count() {
+            0 => {}
+            rows => eprintln!(
+                "the unit's connection broke: {rows} of {} steps have no prediction and are not scored",
+                self.outputs.len()
+            ),
+        }
         for (i, target) in self.targets.iter().enumerate() {
             let from = washout.min(self.outputs.len());
-            let predicted: Vec<f64> = self.outputs[from..].iter().map(|row| row[i]).collect();
-            match metrics::nrmse(&predicted, &target[from..self.outputs.len()]) {
+            let scored = self.outputs.iter().zip(target).skip(from);
+            let (predicted, target): (Vec<f64>, Vec<f64>) = scored
+                .filter_map(|(row, target)| Some((*row.as_ref()?.get(i)?, *target)))
+                .unzip();
+            match metrics::nrmse(&predicted, &target) {
                 Ok(nrmse) => eprintln!(
                     "NRMSE of prediction{i}: {nrmse:.3} over {} steps after {from} of washout",
                     predicted.len()

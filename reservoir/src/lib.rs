@@ -17,6 +17,7 @@ pub mod evaluate;
 pub mod hierarchical;
 pub mod identity;
 pub mod information;
+pub mod left_out;
 pub mod metrics;
 pub mod multi_seed;
 pub mod random;

@@ -153,6 +153,14 @@ impl StateMatrix {
         StateMatrix { features, values }
     }
 
+    /// The matrix without `rows`, which are in rising order.
+    pub(crate) fn without_rows(&self, rows: &[usize]) -> StateMatrix {
+        StateMatrix::from_finite(
+            self.features.clone(),
+            self.values.clone().remove_rows_at(rows),
+        )
+    }
+
     /// Names and units of the columns.
     pub fn features(&self) -> &[Feature] {
         &self.features

@@ -306,10 +306,8 @@ fn intervals(exposures: &[Exposure], total: &Exposure, seed: u64) -> [Estimate; 
     for _ in 0..RESAMPLES {
         let mut sum = Exposure::default();
         for _ in 0..n.div_ceil(BLOCK) {
-            let start = rng.random_range(0..=n - BLOCK);
-            exposures[start..start + BLOCK]
-                .iter()
-                .for_each(|e| sum.add(e));
+            let start = rng.random_range(0..n);
+            (start..start + BLOCK).for_each(|i| sum.add(&exposures[i % n]));
         }
         let scores = sum.scores(n.div_ceil(BLOCK) * BLOCK);
         for (samples, score) in samples.iter_mut().zip(scores) {
@@ -321,17 +319,8 @@ fn intervals(exposures: &[Exposure], total: &Exposure, seed: u64) -> [Estimate; 
     }
     let values = total.scores(n);
     std::array::from_fn(|i| {
-        let samples = &mut samples[i];
-        samples.sort_by(f64::total_cmp);
-        let quantile = |q: f64| {
-            let place = (q * samples.len().saturating_sub(1) as f64).round() as usize;
-            samples.get(place).copied().unwrap_or(f64::NAN)
-        };
-        Estimate {
-            value: values[i],
-            low: quantile(0.025),
-            high: quantile(0.975),
-        }
+        let samples = std::mem::take(&mut samples[i]);
+        Estimate::of_resamples(values[i], samples).unwrap_or(Estimate::bare(values[i]))
     })
 }
 

@@ -12,6 +12,7 @@ use crate::bootstrap::{Bootstrap, Estimate};
 use crate::capacity::memory_capacity;
 use crate::controls;
 use crate::evaluate::{EvaluateError, Score, evaluate};
+use crate::left_out::LeftOut;
 use crate::split::Split;
 use crate::state::StateMatrix;
 
@@ -43,6 +44,8 @@ pub struct Trial<'a> {
     pub target: &'a [f64],
     /// Which steps are for what.
     pub split: Split,
+    /// Steps that are neither trained nor scored on.
+    pub left_out: &'a LeftOut,
     /// Seed of the shuffles and of the bootstrap.
     pub seed: u64,
 }
@@ -156,20 +159,25 @@ impl Verdict {
             target,
             split,
             seed,
+            left_out,
             ..
         } = *trial;
         let rows = device.rows();
         split.check(rows.min(target.len()).min(trial.input.len()))?;
-        device.check_alive(split.train_rows())?;
+        let (whole, split) = (split, left_out.split(split));
+        split.check(split.total())?;
+        let target = &*left_out.values(&target[..rows.min(target.len())]);
+        left_out.states(device).check_alive(split.train_rows())?;
         let bootstrap = Bootstrap::new(split.test, seed);
-        let score = |states: &StateMatrix| evaluate(states, target, &split, &bootstrap);
-        let test = &target[split.test_rows()];
+        let score =
+            |states: &StateMatrix| evaluate(&left_out.states(states), target, &split, &bootstrap);
+        let test = target.get(split.test_rows()).unwrap_or_default();
         let input = &trial.input[..rows];
         let taps = controls::delay_line(input, trial.taps)?;
 
         let readout = taps.beside(device)?;
         let device_score = score(&readout)?;
-        let memory = memory(&readout, input, &split)?;
+        let memory = memory(&readout, input, &whole, left_out)?;
         let mut scores = Vec::new();
         for (control, states) in controls_of(trial, &taps, memory)? {
             scores.push((control, score(&states)?));
@@ -284,9 +292,14 @@ impl std::fmt::Display for Verdict {
 const LONGEST_MEMORY: usize = 100;
 
 /// Linear memory capacity of `states`, over as many delays as the washout allows.
-fn memory(states: &StateMatrix, input: &[f64], split: &Split) -> Result<f64, EvaluateError> {
+fn memory(
+    states: &StateMatrix,
+    input: &[f64],
+    split: &Split,
+    left_out: &LeftOut,
+) -> Result<f64, EvaluateError> {
     let longest = LONGEST_MEMORY.min(split.washout);
-    Ok(memory_capacity(states, input, longest, split)?.total)
+    Ok(memory_capacity(states, input, longest, split, left_out)?.total)
 }
 
 /// Every control of a trial, as states, beside the taps where it has them.
@@ -389,6 +402,7 @@ mod tests {
             input: &task.input,
             target: &task.target,
             split: SPLIT,
+            left_out: &LeftOut::default(),
             seed: 1,
         })
         .expect("a verdict")
@@ -467,6 +481,7 @@ mod tests {
                 train: 250,
                 test: 100,
             },
+            left_out: &LeftOut::default(),
             seed: 1,
         })
         .expect("a verdict");

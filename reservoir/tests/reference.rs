@@ -13,6 +13,7 @@ use thermine_reservoir::capacity::memory_capacity;
 use thermine_reservoir::controls::delay_line_with_products;
 use thermine_reservoir::esn::{Esn, EsnConfig};
 use thermine_reservoir::evaluate::evaluate;
+use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::metrics::nrmse;
 use thermine_reservoir::multi_seed::OverSeeds;
 use thermine_reservoir::readout::{RidgePath, target_matrix, time_ordered};
@@ -106,7 +107,8 @@ fn a_hundred_nodes_remember_as_much_as_the_reference() {
     let task = narma10(SPLIT.total(), 1);
     let esn = Esn::new(EsnConfig::narma(100, 1)).expect("valid");
     let states = esn.run(&task.input).expect("finite");
-    let mc = memory_capacity(&states, &task.input, 100, &SPLIT).expect("measured");
+    let mc =
+        memory_capacity(&states, &task.input, 100, &SPLIT, &LeftOut::default()).expect("measured");
     println!("memory capacity {:.1} of 100 nodes", mc.total);
     assert!((20.0..32.0).contains(&mc.total), "{}", mc.total);
 }

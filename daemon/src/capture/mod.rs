@@ -57,6 +57,9 @@ pub(crate) fn run(command: cli::Capture, context: &Context) -> Result<()> {
                 "{} shares of {} jobs, {} of them sent twice",
                 imported.shares, imported.jobs, imported.duplicates
             ))?;
+            for note in &imported.notes {
+                stdout::line(note)?;
+            }
             stdout::line(imported.capture.display())?;
         }
         cli::Capture::Record(args) => {

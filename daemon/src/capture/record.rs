@@ -8,7 +8,9 @@ use anyhow::{Context, Result, bail};
 use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
 use thermine_drivers::sim::Device;
-use thermine_drivers::substrate::{Discipline, Drive, Pace, Provenance, Refused, Substrate, Twin};
+use thermine_drivers::substrate::{
+    Discipline, Drive, Outcome, Pace, Provenance, Refused, Substrate, Twin,
+};
 use thermine_drivers::unit::OperatingPoint;
 
 use crate::causes::{ending, kept};
@@ -41,6 +43,22 @@ pub(crate) struct Plan<'a> {
 pub(crate) struct Recorded {
     accepted: u64,
     refused: Refused,
+    /// Steps in which the unit's connection broke, and how long it was away in all.
+    interrupted: u64,
+    gap: Duration,
+}
+
+impl Recorded {
+    /// What there is to say of lost connections; empty if there was none.
+    fn gaps(&self) -> String {
+        match self.interrupted {
+            0 => String::new(),
+            n => format!(
+                "; connection lost {n} times, {:.1} s in all",
+                self.gap.as_secs_f64()
+            ),
+        }
+    }
 }
 
 /// Records a capture, and returns its path and a sentence about it.
@@ -64,11 +82,15 @@ pub(crate) fn record(args: &cli::Record, progress: &Progress) -> Result<(PathBuf
         seed: args.seed,
         on_twin: false,
     };
-    let (out, Recorded { accepted, refused }, provenance) = to_file(&plan, &out, progress)?;
+    let (out, recorded, provenance) = to_file(&plan, &out, progress)?;
+    let gaps = recorded.gaps();
+    let Recorded {
+        accepted, refused, ..
+    } = recorded;
     Ok((
         out,
         format!(
-            "{} answers of {}: {accepted} accepted, {} stale, {} duplicate, {} invalid; {}, seed {}",
+            "{} answers of {}: {accepted} accepted, {} stale, {} duplicate, {} invalid{gaps}; {}, seed {}",
             accepted + u64::from(refused.stale + refused.duplicate + refused.invalid),
             config.unit.name,
             refused.stale,
@@ -207,6 +229,8 @@ async fn drive<S: Substrate>(
     let mut answers = 0;
     while answers < shares {
         let seen = driven.step(&drive).await?;
+        recorded.interrupted += u64::from(seen.outcome == Outcome::Interrupted);
+        recorded.gap += seen.gap;
         let refused = seen.refused;
         recorded.accepted += seen.shares.len() as u64;
         recorded.refused.stale += refused.stale;

@@ -8,6 +8,7 @@ use thermine_reservoir::bootstrap::Estimate;
 use super::map::{self, Grid};
 use super::measure::{Group, Measured};
 use crate::report::folder;
+use crate::tabular;
 
 /// Writes `chips.csv`, `chips.svg`, `cores.csv` and `cores.svg`, as far as they are told apart.
 ///
@@ -61,8 +62,8 @@ fn csv(group: &Group) -> Result<String> {
         for estimate in [group.rates[number], giga, place.ratio] {
             row.extend(columns(estimate));
         }
-        row.push(place.p.to_string());
-        row.push(place.adjusted.to_string());
+        row.push(tabular::float(place.p));
+        row.push(tabular::float(place.adjusted));
         let finding = place.unlike.map(serde_json::to_value).transpose()?;
         let finding = finding.as_ref().and_then(|finding| finding.as_str());
         row.push(finding.unwrap_or_default().to_string());
@@ -73,6 +74,6 @@ fn csv(group: &Group) -> Result<String> {
 
 fn columns(estimate: Option<Estimate>) -> [String; 3] {
     estimate.map_or_else(Default::default, |e| {
-        [e.value, e.low, e.high].map(|value| value.to_string())
+        [e.value, e.low, e.high].map(tabular::float)
     })
 }

@@ -141,6 +141,7 @@ impl Train {
                 input: self.input.clone(),
                 targets: self.target.clone(),
                 hash: None,
+                contents: Default::default(),
             }),
             (None, Some(named)) => Ok(Task::Named(named)),
             (None, None) => anyhow::bail!(

@@ -71,7 +71,14 @@ impl Config {
 
     fn step_rules(&self) -> Vec<Rule> {
         let step = &self.step;
+        let reconnect = self.unit.reconnect_seconds;
         vec![
+            (
+                "unit.reconnect_seconds",
+                reconnect,
+                reconnect == 0.0 || span(reconnect),
+                "must be between 0 and 3600",
+            ),
             (
                 "step.hold_seconds",
                 step.hold_seconds,

@@ -32,6 +32,10 @@ pub(super) const KEYS: &[Key] = &[
         "Name in messages and reports; of a rack's units, each has another."),
     key(Unit, "unit.model", Choice(&["antminer-s9", "lucky-miner-lv06", "goldshell-lb-box", "bm1387", "bm1366"]), Required,
         "Its model; the last two are bare chips on a serial line."),
+    key(Unit, "unit.reconnect_seconds", Number, Value("120"),
+        "Longest time that a run waits for the unit when its connection breaks, s of the unit's time, at most 3600. The step is \
+         marked as interrupted and left out of training and scores. 0: the run ends. The interlock stays in force meanwhile: a \
+         unit whose readings end too is stopped after interlock.stale_after_seconds."),
     key(Unit, "unit.without_tachometer", Switch, Value("false"),
         "Whether its fans report no speed. The interlock then expects none to turn; one that it has seen turn must go on."),
     key(Unit, "unit.simulated", Section, Means("the unit is real"),

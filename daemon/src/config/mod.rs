@@ -140,11 +140,19 @@ pub struct Unit {
     pub name: String,
     /// Its model.
     pub model: Model,
+    /// Time that it is given to come back when its connection breaks, in seconds of the unit's time; 0 ends the run.
+    #[serde(default = "reconnect_seconds")]
+    pub reconnect_seconds: f64,
     /// Whether its fans report no speed, so that none is expected to turn.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_tachometer: bool,
     /// Set if the program plays the unit itself.
     pub simulated: Option<Simulated>,
+}
+
+/// Long enough for a restart of an S9's miner or a Wi-Fi that blinks.
+fn reconnect_seconds() -> f64 {
+    120.0
 }
 
 /// How the program plays a unit.

@@ -361,6 +361,7 @@ impl Part {
 
     /// Drives a unit on its wire, and leaves it ready for more unless its work was taken away.
     async fn drive_unit(&self, unit: &mut Unit) -> Result<(Role, Trace)> {
+        unit.connected().await?;
         let mut driven = match self.role {
             Role::Off => unit.idle(self.recorder.clone()).await?,
             _ => unit.drive(self.encoder.encoding().discipline, self.recorder.clone())?,

@@ -73,6 +73,8 @@ pub struct Features {
     columns: Vec<Column>,
     /// The last step's readings that rates are taken from.
     before: Option<Before>,
+    /// Values that no step gave because its connection broke.
+    gaps: usize,
 }
 
 /// One quantity over all steps.
@@ -138,6 +140,7 @@ impl Features {
             average: plan.average && nodes > 1,
             columns,
             before: None,
+            gaps: 0,
         }
     }
 
@@ -147,6 +150,18 @@ impl Features {
         for (node, seen) in observations.iter().enumerate() {
             self.push_node(seen, node * width..(node + 1) * width);
         }
+    }
+
+    /// Appends the row of a step in which the unit's connection broke: no values, as after no reading. The readings
+    /// themselves are what the next step's rates are taken from.
+    pub fn push_gap(&mut self, observations: &[Observation]) {
+        self.push(observations);
+        for column in &mut self.columns {
+            if let Some(value) = column.values.last_mut() {
+                *value = None;
+            }
+        }
+        self.gaps += self.columns.len();
     }
 
     fn push_node(&mut self, seen: &Observation, columns: Range<usize>) {
@@ -228,6 +243,7 @@ impl Features {
         Features {
             columns: columns.collect(),
             before: None,
+            gaps: 0,
             ..*self
         }
     }
@@ -238,15 +254,21 @@ impl Features {
     /// If the unit reported nothing that could be a state.
     pub fn states(self, plan: &FeaturePlan) -> Result<(StateMatrix, Vec<String>)> {
         let rows = self.columns.first().map_or(0, |column| column.values.len());
+        // Of averaged nodes there is one value a gap and quantity.
+        let gaps = if self.average {
+            self.gaps / self.nodes
+        } else {
+            self.gaps
+        };
         let filled = self.filled();
         if filled.columns.is_empty() {
             bail!("the unit reported nothing: no temperature and no share in any step");
         }
         let mut notes = Vec::new();
-        if filled.carried > 0 {
+        let missing = filled.carried.saturating_sub(gaps);
+        if missing > 0 {
             notes.push(format!(
-                "{} missing readings were replaced by the last ones before",
-                filled.carried
+                "{missing} missing readings were replaced by the last ones before"
             ));
         }
         if !filled.absent.is_empty() {
@@ -337,6 +359,7 @@ mod tests {
             nodes: 1,
             average: false,
             before: None,
+            gaps: 0,
             columns: vec![
                 column("a", &[None, Some(1.0), None, Some(2.0)]),
                 column("b", &[None; 4]),
@@ -369,6 +392,7 @@ mod tests {
             started: Nanos::ZERO,
             ended: Nanos::from_seconds(15.0),
             outcome: Outcome::TimedOut,
+            gap: Duration::ZERO,
             jobs: 1,
             shares: shares.to_vec(),
             refused: Refused::default(),

@@ -1,8 +1,9 @@
 //! What the states of a run are worth: scores and controls of every arm, for every target.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use thermine_reservoir::controls::{EchoTest, delay_line, echo_test_with_noise};
 use thermine_reservoir::describe::Summary;
+use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::state::StateMatrix;
 use thermine_reservoir::verdict::{Trial, Verdict};
 
@@ -22,6 +23,8 @@ pub(crate) struct Judged {
     pub(crate) states: StateMatrix,
     /// The encoded drive, treated likewise.
     pub(crate) encoded: StateMatrix,
+    /// Rows that were neither trained nor scored on.
+    pub(crate) left_out: LeftOut,
 }
 
 /// Judges every arm of `runs`.
@@ -59,6 +62,17 @@ fn judge_arm(
     let sequence = &problem.sequence;
     let off = off.filter(|off| off.features() == states.features());
     let products = trace.encoding.products(plan.features.history);
+    let left_out = trace.left_out(&plan.features, plan.taps);
+    let split = left_out.split(plan.split);
+    if split.check(split.total()).is_err() && !left_out.is_empty() {
+        bail!(
+            "the unit lost its connection in {} steps, and {} of {} rows had to be left out: too few are left to train \
+             and test on; see to its network, or raise --train and --test",
+            trace.interrupted.len(),
+            left_out.within(plan.split.total()).len(),
+            plan.split.total()
+        );
+    }
     let trial = |target| Trial {
         device: &states,
         encoded: &encoded,
@@ -68,6 +82,7 @@ fn judge_arm(
         input: &sequence.input,
         target,
         split: plan.split,
+        left_out: &left_out,
         seed: plan.seed,
     };
     let verdict = Verdict::of(&trial(&sequence.target))?;
@@ -80,11 +95,15 @@ fn judge_arm(
         });
     }
     let all = readout_states(plan.taps, &sequence.input, &states)?;
+    let (all, target) = (
+        left_out.states(&all),
+        left_out.values(&sequence.target[..states.rows()]),
+    );
     let mut others = Vec::new();
     for kind in &plan.readouts {
         let also = (problem.decision, plan.seed);
         others.push(
-            readouts::fit(*kind, &all, &sequence.target, &plan.split, also)
+            readouts::fit(*kind, &all, &target, &split, also)
                 .with_context(|| format!("{} readout", kind.name()))?,
         );
     }
@@ -110,24 +129,24 @@ fn judge_arm(
             .iter()
             .map(|f| format!("{} [{}]", f.name, f.unit))
             .collect(),
-        decisions: decisions(plan, problem, &verdict),
+        decisions: decisions(problem, &target[split.test_rows()], &verdict),
         verdict,
         others,
         further,
         echo,
-        account: account(trace),
+        account: account(trace, left_out.within(plan.split.total()).len()),
         notes,
     };
     Ok(Judged {
         arm,
         states,
         encoded,
+        left_out,
     })
 }
 
 /// The share of wrong decisions, of tasks that are decisions.
-fn decisions(plan: &Plan, problem: &Problem, verdict: &Verdict) -> Option<Decisions> {
-    let test = &problem.sequence.target[plan.split.test_rows()];
+fn decisions(problem: &Problem, test: &[f64], verdict: &Verdict) -> Option<Decisions> {
     let wrong = |predictions: &[f64]| problem.decision.wrong(predictions, test);
     Some(Decisions {
         device: wrong(&verdict.device.predictions)?,
@@ -145,12 +164,15 @@ fn published(plan: &Plan, trace: &Trace) -> Option<f64> {
     trace.encoding.published().filter(|_| narma)
 }
 
-fn account(trace: &Trace) -> Account {
+fn account(trace: &Trace, left_out: usize) -> Account {
     Account {
         device_seconds: trace.device_seconds,
         jobs: trace.jobs,
         refused: trace.refused,
         timed_out: trace.timed_out,
+        interrupted: trace.gaps.0,
+        gap_seconds: trace.gaps.1,
+        left_out,
         mean_reading_age_seconds: trace.reading_age_seconds / trace.encoded.len() as f64,
         since_job_ms: Summary::of(&trace.waits_ms),
     }
@@ -167,15 +189,19 @@ fn echo(plan: &Plan, runs: &Runs) -> Result<Option<Echo>> {
     let [low, high, again] = runs.echo.as_slice() else {
         return Ok(None);
     };
+    // What one of the runs cannot show is compared in none.
+    let interrupted: Vec<usize> = (runs.echo.iter())
+        .flat_map(|trace| trace.interrupted.iter().copied())
+        .map(|row| row.saturating_sub(runs.conditioning))
+        .collect();
+    let left_out = LeftOut::looking_back(&interrupted, plan.features.history);
     let after = |trace: &Trace| -> Result<StateMatrix> {
         let (states, _) = trace.states(&plan.features)?;
         let start = runs.conditioning.min(states.rows());
         let rows = states.rows() - start;
         let values = states.values().rows(start, rows).into_owned();
-        Ok(StateMatrix::from_matrix(
-            states.features().to_vec(),
-            values,
-        )?)
+        let states = StateMatrix::from_matrix(states.features().to_vec(), values)?;
+        Ok(left_out.states(&states).into_owned())
     };
     let states = [after(low)?, after(high)?, after(again)?];
     if states.iter().any(|s| s.features() != states[0].features()) {

@@ -84,7 +84,9 @@ pub(crate) async fn on_twins(plan: &Plan, progress: &Progress) -> Result<Vec<Jud
 /// The task of `plan`, as long as its steps.
 pub(crate) fn problem(plan: &Plan) -> Result<Problem> {
     let known = plan.split.washout + plan.split.train;
-    plan.task.problem(plan.split.total(), known, plan.seed)
+    let problem = plan.task.problem(plan.split.total(), known, plan.seed)?;
+    plan.task.check(&problem, &plan.split)?;
+    Ok(problem)
 }
 
 /// Drives the substrate through every part and records what happens in the folder's capture.
@@ -199,10 +201,15 @@ fn written(
             &sequence.input,
             &sequence.target,
             (&judged.encoded, &judged.states),
-            (plan.split, &judged.arm.verdict.device.predictions),
+            (plan.split, &judged.left_out),
+            &judged.arm.verdict.device.predictions,
         )?;
         saved::write(plan, problem, judged, folder)?;
     }
+    let left_out = judged
+        .first()
+        .map(|judged| judged.left_out.clone())
+        .unwrap_or_default();
     let report = RunReport {
         head: head(plan, wall_seconds)?,
         task: problem.name.clone(),
@@ -216,7 +223,7 @@ fn written(
         return Ok(report);
     };
     let unit = &report.head.unit;
-    let rows = plan.split.test_rows();
+    let rows = left_out.split(plan.split).test_rows();
     folder::plot_predictions(
         folder,
         &format!(
@@ -224,7 +231,7 @@ fn written(
             problem.name, arm.name, arm.provenance
         ),
         rows.start,
-        &sequence.target[rows],
+        &left_out.values(&sequence.target)[rows],
         &arm.verdict.device.predictions,
         &arm.verdict.device.nrmse,
     )?;

@@ -30,14 +30,16 @@ pub(crate) fn file_name(arm: &str) -> String {
 pub(crate) fn write(plan: &Plan, problem: &Problem, judged: &Judged, into: &Path) -> Result<()> {
     let sequence = &problem.sequence;
     let states = readout_states(plan.taps, &sequence.input, &judged.states)?;
-    let rows = plan.split.train_rows();
+    let left_out = &judged.left_out;
+    let states = left_out.states(&states);
+    let rows = left_out.split(plan.split).train_rows();
     let mut provenance = describe(plan, judged)?;
     provenance.insert(RANGE.into(), serde_json::to_string(&problem.range)?);
-    let first = Ridge::fit(&states, &sequence.target, rows.clone())?;
+    let first = Ridge::fit(&states, &left_out.values(&sequence.target), rows.clone())?;
     let mut saved =
         SavedReadout::linear(ReadoutKind::Ridge, &first.readout, first.lambda, provenance);
     for target in &sequence.further {
-        let other = Ridge::fit(&states, &target.values, rows.clone())?.readout;
+        let other = Ridge::fit(&states, &left_out.values(&target.values), rows.clone())?.readout;
         saved.weights.push(other.weights.as_slice().to_vec());
         saved.intercepts.extend(other.intercepts);
     }

@@ -1,17 +1,20 @@
 //! What is to be learnt: a task by name, or a user's own input and targets from a CSV file.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use thermine_reservoir::random;
+use thermine_reservoir::split::Split;
 use thermine_reservoir::tasks::narma::{Order, narma};
 use thermine_reservoir::tasks::{
     Sequence, Target, channel, lorenz, mackey_glass, parity, waveform,
 };
+
+use crate::tabular::Table;
 
 /// The tasks that have a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -70,7 +73,31 @@ pub enum Task {
         /// First 16 hex digits of the SHA-256 of the file, once it has been read.
         #[serde(default)]
         hash: Option<String>,
+        /// What it holds, once it has been read.
+        #[serde(skip)]
+        contents: Contents,
     },
+}
+
+/// The file of a task, which is read once: it may be a pipe, and may change meanwhile. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Contents(Arc<OnceLock<Table>>);
+
+impl PartialEq for Contents {
+    /// A task is what it names.
+    fn eq(&self, _: &Contents) -> bool {
+        true
+    }
+}
+
+impl Contents {
+    fn read(&self, file: &Path) -> Result<&Table> {
+        if let Some(table) = self.0.get() {
+            return Ok(table);
+        }
+        let table = Table::read(file)?;
+        Ok(self.0.get_or_init(|| table))
+    }
 }
 
 /// How a prediction is judged besides by its error.
@@ -161,8 +188,9 @@ impl Task {
                 file,
                 input,
                 targets,
+                contents,
                 ..
-            } => Ok(Some(read(file, input, targets)?.input.len())),
+            } => Ok(Some(read(file, contents, input, targets)?.input.len())),
         }
     }
 
@@ -229,9 +257,10 @@ impl Task {
                 input,
                 targets,
                 hash,
+                contents,
             } => {
-                let mut sequence = read(file, input, targets)?;
-                if hash.is_some() && *hash != Some(file_hash(file)?) {
+                let mut sequence = read(file, contents, input, targets)?;
+                if hash.is_some() && *hash != Some(short(contents.read(file)?)) {
                     bail!(
                         "{} is not the file that the capture was driven with: it has changed since",
                         file.display()
@@ -252,14 +281,62 @@ impl Task {
         Ok(problem)
     }
 
+    /// Refuses a file whose input or target never changes in the steps of `split`: a run, of hours on a real unit, could
+    /// show nothing.
+    ///
+    /// # Errors
+    /// If that is so.
+    pub fn check(&self, problem: &Problem, split: &Split) -> Result<()> {
+        let Task::Data {
+            file,
+            input,
+            targets,
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        let sequence = &problem.sequence;
+        let columns = std::iter::once((input, sequence.input.as_slice()))
+            .chain(targets.iter().zip(sequence.targets()));
+        for (name, values) in columns {
+            for (rows, what) in [
+                (split.train_rows(), "training"),
+                (split.test_rows(), "test"),
+            ] {
+                let Some(values) = values.get(rows) else {
+                    continue;
+                };
+                if let Some(first) = values
+                    .first()
+                    .filter(|first| values.iter().all(|v| v == *first))
+                {
+                    bail!(
+                        "cannot learn from {}: its column `{name}` is {first} in all {} {what} steps; name another \
+                         column, or choose other steps with --washout, --train and --test",
+                        file.display(),
+                        values.len()
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The same with the hash of its file, for a capture to hold.
     ///
     /// # Errors
     /// If the file cannot be read.
     pub fn pinned(&self) -> Result<Task> {
         let mut task = self.clone();
-        if let Task::Data { file, hash, .. } = &mut task {
-            *hash = Some(file_hash(file)?);
+        if let Task::Data {
+            file,
+            hash,
+            contents,
+            ..
+        } = &mut task
+        {
+            *hash = Some(short(contents.read(file)?));
         }
         Ok(task)
     }
@@ -306,55 +383,44 @@ fn range(values: &[f64]) -> (f64, f64) {
     })
 }
 
-fn file_hash(file: &Path) -> Result<String> {
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    Ok(hex::encode(Sha256::digest(bytes))[..16].to_string())
+/// First 16 hex digits of the SHA-256 of a file.
+fn short(table: &Table) -> String {
+    table.digest[..16].to_string()
 }
 
 /// Most rows of a file: some gigabytes.
 const MOST_ROWS: usize = 10_000_000;
 
+/// Largest value of a file: sums of squares of many such are still finite.
+const LARGEST: f64 = 1e100;
+
 /// Reads the named columns.
-fn read(file: &Path, input: &str, targets: &[String]) -> Result<Sequence> {
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_path(file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
-    let header = reader
-        .headers()
-        .with_context(|| format!("{}: no header line", file.display()))?
-        .clone();
-    let column = |name: &str| {
-        header.iter().position(|h| h == name).with_context(|| {
-            let names: Vec<&str> = header.iter().collect();
-            format!(
-                "{} has no column `{name}`: it has {}",
-                file.display(),
-                names.join(", ")
-            )
-        })
-    };
-    let mut wanted = vec![column(input)?];
+fn read(file: &Path, contents: &Contents, input: &str, targets: &[String]) -> Result<Sequence> {
+    let cannot = || format!("cannot read {}", file.display());
+    let table = contents.read(file)?;
+    let mut wanted = vec![table.column(input).with_context(cannot)?];
     for target in targets {
-        wanted.push(column(target)?);
+        wanted.push(table.column(target).with_context(cannot)?);
     }
     let mut columns: Vec<Vec<f64>> = vec![Vec::new(); wanted.len()];
-    for (row, record) in reader.records().enumerate() {
-        let line = row + 2;
-        if row >= MOST_ROWS {
-            bail!("{} has more than {MOST_ROWS} rows", file.display());
+    for (count, row) in table.rows().enumerate() {
+        let row = row.with_context(cannot)?;
+        if count >= MOST_ROWS {
+            bail!("{}: it has more than {MOST_ROWS} rows", cannot());
         }
-        let record = record.with_context(|| format!("{} line {line}", file.display()))?;
         for (values, index) in columns.iter_mut().zip(&wanted) {
-            let text = record.get(*index).unwrap_or("");
-            match text.parse::<f64>() {
-                Ok(value) if value.is_finite() => values.push(value),
-                _ => bail!(
-                    "{} line {line}: `{text}` in column `{}` is not a finite number",
-                    file.display(),
-                    &header[*index]
-                ),
-            }
+            let value = match table.number(&row, *index) {
+                Ok(value) if value.abs() > LARGEST => Err(format!(
+                    "{value:e} is too large to compute with, the largest is {LARGEST:e}: scale the column"
+                )),
+                value => value,
+            };
+            let (line, name) = (row.line, &table.header[*index]);
+            values.push(
+                value.map_err(|what| {
+                    anyhow!("{}: line {line}, column `{name}`: {what}", cannot())
+                })?,
+            );
         }
     }
     let mut columns = columns.into_iter();
@@ -423,6 +489,7 @@ mod tests {
             input: input.into(),
             targets: targets.iter().map(ToString::to_string).collect(),
             hash: None,
+            contents: Contents::default(),
         };
         let mine = task("u", &["y", "z"]);
         assert_eq!(mine.length().expect("read"), Some(2));
@@ -430,20 +497,68 @@ mod tests {
         assert_eq!(problem.sequence.input, [1.0, 4.0]);
         assert_eq!(problem.sequence.further[0].values, [3.0, 6.0]);
         assert_eq!(problem.range, (1.0, 1.0), "only the first step is known");
-        let said = task("x", &["y"])
-            .length()
-            .expect_err("no such column")
-            .to_string();
+        let said = task("x", &["y"]).length().expect_err("no such column");
+        let said = format!("{said:#}");
         assert!(
             said.contains("`x`") && said.contains("t, u, y, z"),
             "{said}"
         );
         let pinned = mine.pinned().expect("read");
-        std::fs::write(&file, "t,u,y,z\n0,1,2,x\n").expect("written");
-        let said = format!("{:#}", mine.problem(1, 1, 1).expect_err("not a number"));
-        assert!(said.contains("line 2: `x` in column `z`"), "{said}");
+        std::fs::write(&file, "t,u,y,z\n\n0,1,2,x\n").expect("written");
+        assert_eq!(mine.length().expect("not read again"), Some(2));
+        let again = |task: Task| -> Task {
+            serde_json::from_value(serde_json::to_value(task).expect("JSON")).expect("a task")
+        };
+        let said = again(mine.clone())
+            .problem(1, 1, 1)
+            .expect_err("not a number");
+        let said = format!("{said:#}");
+        assert!(said.contains("line 3, column `z`: `x`"), "{said}");
+        std::fs::write(&file, "t,u,y,z\n0,1e200,2,4\n").expect("written");
+        let said = again(mine).problem(1, 1, 1).expect_err("too large");
+        assert!(format!("{said:#}").contains("scale the column"), "{said:#}");
         std::fs::write(&file, "t,u,y,z\n0,1,2,4\n").expect("written");
-        let said = format!("{:#}", pinned.problem(1, 1, 1).expect_err("another file"));
+        let said = again(pinned).problem(1, 1, 1).expect_err("another file");
+        let said = format!("{said:#}");
         assert!(said.contains("has changed since"), "{said}");
+    }
+
+    #[test]
+    fn a_column_that_never_changes_is_refused_before_anything_is_driven() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("mine.csv");
+        let split = Split {
+            washout: 1,
+            train: 2,
+            test: 2,
+        };
+        for (text, wrong) in [
+            (
+                "u,y\n9,1\n1,1\n1,2\n1,3\n2,4\n",
+                Some("`u` is 1 in all 2 training"),
+            ),
+            (
+                "u,y\n9,1\n1,1\n2,2\n1,3\n2,3\n",
+                Some("`y` is 3 in all 2 test"),
+            ),
+            ("u,y\n1,1\n1,1\n2,2\n1,3\n2,4\n", None),
+        ] {
+            std::fs::write(&file, text).expect("written");
+            let task = Task::Data {
+                file: file.clone(),
+                input: "u".into(),
+                targets: vec!["y".into()],
+                hash: None,
+                contents: Contents::default(),
+            };
+            let problem = task.problem(5, 3, 1).expect("read");
+            let said = task
+                .check(&problem, &split)
+                .map_err(|error| error.to_string());
+            match wrong {
+                None => assert_eq!(said, Ok(())),
+                Some(wrong) => assert!(said.expect_err("constant").contains(wrong)),
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use thermine_drivers::substrate::{Observation, Outcome, Provenance, Refused, Substrate};
 use thermine_drivers::units::Model;
+use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::state::{Feature, StateMatrix};
 
 use super::encoder::Encoder;
@@ -31,6 +32,10 @@ pub struct Trace {
     pub refused: Refused,
     /// Steps that ended by time-out.
     pub timed_out: u64,
+    /// Rows in whose step the unit's connection broke.
+    pub interrupted: Vec<usize>,
+    /// Steps of the unit in which that happened, and how long it was away in all, in seconds of its time.
+    pub gaps: (u64, f64),
     /// Sum over the steps of the age of the reading used, in seconds of the unit's time.
     pub reading_age_seconds: f64,
     /// From the beginning of the first step to the end of the last, in seconds of the unit's time.
@@ -60,6 +65,8 @@ impl Trace {
             jobs: 0,
             refused: Refused::default(),
             timed_out: 0,
+            interrupted: Vec::new(),
+            gaps: (0, 0.0),
             reading_age_seconds: 0.0,
             device_seconds: 0.0,
         };
@@ -75,7 +82,15 @@ impl Trace {
                 trace.device_seconds = seen.ended.since(began).as_secs_f64();
                 nodes.push(seen);
             }
-            trace.features.push(&nodes);
+            if nodes
+                .iter()
+                .any(|seen| seen.outcome == Outcome::Interrupted)
+            {
+                trace.interrupted.push(t);
+                trace.features.push_gap(&nodes);
+            } else {
+                trace.features.push(&nodes);
+            }
             trace.encoded.push(encoder.encoded(&drives));
             each(&trace)?;
         }
@@ -97,9 +112,20 @@ impl Trace {
         self.refused.duplicate += seen.refused.duplicate;
         self.refused.invalid += seen.refused.invalid;
         self.timed_out += u64::from(seen.outcome == Outcome::TimedOut);
+        if seen.outcome == Outcome::Interrupted {
+            self.gaps.0 += 1;
+            self.gaps.1 += seen.gap.as_secs_f64();
+        }
         if let Some(reading) = &seen.telemetry {
             self.reading_age_seconds += seen.ended.since(reading.taken).as_secs_f64();
         }
+    }
+
+    /// The rows that are neither trained nor scored on: those of interrupted steps, and those whose readout looks
+    /// back on one, be it on the device's features of `plan` or on the host's `taps`. The taps themselves are known
+    /// without a gap, but a readout that needs them is about that far a past, which the device has not lived through.
+    pub fn left_out(&self, plan: &FeaturePlan, taps: usize) -> LeftOut {
+        LeftOut::looking_back(&self.interrupted, plan.history.max(taps))
     }
 
     /// The device's states as `plan` has them, and what had to be done to make them whole.

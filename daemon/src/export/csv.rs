@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use rusqlite::types::Value;
 
 use super::{About, Column, Sink};
+use crate::tabular;
 
 /// A CSV file being written.
 pub(super) struct Csv {
@@ -44,7 +45,7 @@ impl Sink for Csv {
                 match cell {
                     Value::Null => self.writer.write_field("")?,
                     Value::Integer(number) => self.writer.write_field(number.to_string())?,
-                    Value::Real(number) => self.writer.write_field(number.to_string())?,
+                    Value::Real(number) => self.writer.write_field(tabular::float(number))?,
                     Value::Text(text) => self.writer.write_field(text)?,
                     Value::Blob(bytes) => self.writer.write_field(hex::encode(bytes))?,
                 }

@@ -193,6 +193,7 @@ pub(super) fn steps(capture: &Capture) -> Result<Table<'_>> {
                     match seen.outcome {
                         Outcome::Answered => "answered",
                         Outcome::TimedOut => "timed_out",
+                        Outcome::Interrupted => "interrupted",
                     }
                     .to_string()
                     .into(),

@@ -7,6 +7,7 @@ use super::Column;
 use super::source::Table;
 use crate::capture::replay;
 use crate::experiment::{arms, run};
+use crate::report::folder::segment;
 use crate::report::progress::Progress;
 use crate::store::Capture;
 use crate::store::tables::Kind;
@@ -55,20 +56,14 @@ pub(super) fn states(capture: &Capture, stream: Option<&str>) -> Result<Table<'s
         columns.push(Column::new(&feature.name, &feature.unit, Kind::Real));
     }
     let (split, sequence) = (plan.split, problem.sequence);
+    let left_out = arm.left_out(&plan.features, plan.taps);
     let rows = states.rows();
     let page = move |first: usize| {
         (first..rows.min(first + PAGE))
             .map(|row| {
-                let segment = if row < split.washout {
-                    "washout"
-                } else if row < split.test_rows().start {
-                    "train"
-                } else {
-                    "test"
-                };
                 let mut cells: Vec<Value> = vec![
                     (row as i64).into(),
-                    segment.to_string().into(),
+                    segment(split, &left_out, row).to_string().into(),
                     sequence.input.get(row).copied().into(),
                     sequence.target.get(row).copied().into(),
                 ];

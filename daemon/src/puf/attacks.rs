@@ -156,6 +156,7 @@ impl Substrate for Emulator<'_> {
             started,
             ended: self.now,
             outcome: Outcome::Answered,
+            gap: Duration::ZERO,
             jobs: 1,
             shares: samples,
             refused: Refused::default(),
@@ -303,17 +304,21 @@ mod tests {
 
         // And the program's own replay refuses to answer another challenge.
         let mut unit = Replay::new(std::iter::empty(), Provenance::Simulated);
-        assert!(response::put(&new, &mut unit, || ()).await.is_err());
+        assert!(
+            response::put(&new, &mut unit, response::Break::Fail, || ())
+                .await
+                .is_err()
+        );
     }
 
     #[tokio::test]
     async fn a_relay_delays_every_answer_and_changes_nothing_else() {
         let plan = plan(4, 5);
         let challenge = Challenge::new(&plan, 1);
-        let near = response::put(&challenge, &mut twin(1), || ()).await;
+        let near = response::put(&challenge, &mut twin(1), response::Break::Fail, || ()).await;
         let near = near.expect("answered");
         let mut far = Relayed::new(twin(1), Duration::from_millis(30));
-        let far = response::put(&challenge, &mut far, || ()).await;
+        let far = response::put(&challenge, &mut far, response::Break::Fail, || ()).await;
         let far = far.expect("answered");
         let soonest = |r: &response::Response| r.soonest(&plan).expect("answers");
         assert!((soonest(&far) - soonest(&near) - 0.03).abs() < 1e-9);
@@ -350,7 +355,7 @@ mod tests {
         set("rated: board 1 chip °C", 71.5);
         let mut emulator = Emulator::new(&plan, &features, known, 1).expect("an S9");
         let challenge = Challenge::new(&plan, 3);
-        let response = response::put(&challenge, &mut emulator, || ()).await;
+        let response = response::put(&challenge, &mut emulator, response::Break::Fail, || ()).await;
         let values = features.values(&plan, &response.expect("answered"), 40);
         let value = |name: &str| {
             let place = features.list.iter().position(|f| f.name == name);

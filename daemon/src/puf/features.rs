@@ -271,6 +271,7 @@ mod tests {
             started: Nanos::from_seconds(at as f64),
             ended: Nanos::from_seconds((at + 4) as f64),
             outcome: Outcome::Answered,
+            gap: std::time::Duration::ZERO,
             jobs: 1,
             shares: chips.iter().enumerate().map(share).collect(),
             refused: Refused::default(),

@@ -140,7 +140,7 @@ impl Order {
         let (mut twin, ambient_c, week) = self.twin(unit, session);
         let challenge = Challenge::new(&self.plan, self.session_seed(unit, session));
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let put = response::put(&challenge, &mut twin, || ());
+        let put = response::put(&challenge, &mut twin, response::Break::Fail, || ());
         let response = runtime
             .block_on(put)
             .with_context(|| format!("unit {unit}, session {session}"))?;

@@ -312,7 +312,7 @@ fn attack(
         let known = known(&table, blocks, first, features.list.len());
         let emulator = Emulator::new(&order.plan, features, known, challenge.seed);
         let mut emulator = emulator.context("the model has no twin")?;
-        let put = response::put(&challenge, &mut emulator, || ());
+        let put = response::put(&challenge, &mut emulator, response::Break::Fail, || ());
         let (likely, soon) = judge(&runtime.block_on(put)?)?;
         cloned.take(likely, soon);
 
@@ -324,7 +324,7 @@ fn attack(
             let (twin, ..) = order.twin(unit, session);
             let delay = std::time::Duration::from_secs_f64(1e-3 * delay);
             let mut far = Relayed::new(twin, delay);
-            let put = response::put(&challenge, &mut far, || ());
+            let put = response::put(&challenge, &mut far, response::Break::Fail, || ());
             let (likely, soon) = judge(&runtime.block_on(put)?)?;
             tally.take(likely, soon);
         }

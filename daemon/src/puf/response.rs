@@ -1,7 +1,7 @@
 //! A unit's answer to a challenge: what came of each step that counts.
 
 use anyhow::{Context, Result, bail};
-use thermine_drivers::substrate::{Observation, Substrate};
+use thermine_drivers::substrate::{Observation, Outcome, Substrate};
 
 use super::challenge::{Asked, Challenge, Plan};
 
@@ -44,6 +44,18 @@ impl Response {
     }
 }
 
+/// What is done if the unit's connection breaks in a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Break {
+    /// The place under way is asked again from its beginning, as the unit has cooled.
+    AskAgain,
+    /// The answer is worth nothing: whoever answers has seen the challenge, and had time to compute.
+    Fail,
+}
+
+/// Challenges in which a place may be asked again.
+const ATTEMPTS: u32 = 20;
+
 /// Puts `challenge` to `unit`; `progress` is called after each step. A job that has not all its shares in time is
 /// kept as it is: a unit that is weak at its edge is known by that.
 ///
@@ -52,16 +64,46 @@ impl Response {
 pub(crate) async fn put<S: Substrate>(
     challenge: &Challenge,
     unit: &mut S,
+    on_break: Break,
     progress: impl Fn(),
 ) -> Result<Response> {
     let mut response = Response::empty(&challenge.plan);
-    for (step, asked) in challenge.steps().iter().enumerate() {
+    let steps = challenge.steps();
+    let (mut step, mut left) = (0, ATTEMPTS);
+    while let Some(asked) = steps.get(step) {
         let seen = unit
             .step(&asked.drive)
             .await
             .with_context(|| format!("step {step} of the challenge"))?;
+        if seen.outcome == Outcome::Interrupted {
+            if on_break == Break::Fail {
+                bail!(
+                    "the unit lost its connection in step {step} of the challenge, which makes its answer invalid: \
+                     start again, with a new challenge"
+                );
+            }
+            left -= 1;
+            if left == 0 {
+                bail!(
+                    "the unit lost its connection in {ATTEMPTS} steps of one challenge: see to its network, then \
+                     start again"
+                );
+            }
+            let place = asked.place;
+            tracing::warn!(
+                place = challenge.plan.places[place].name,
+                "the connection broke; the place is asked again from its beginning"
+            );
+            response.places[place].clear();
+            step = steps
+                .iter()
+                .position(|asked| asked.place == place)
+                .unwrap_or(0);
+            continue;
+        }
         response.take(asked, seen);
         progress();
+        step += 1;
     }
     let answered = |steps: &Vec<Observation>| steps.iter().any(|step| !step.shares.is_empty());
     if let Some(place) = response.places.iter().position(|steps| !answered(steps)) {

@@ -11,7 +11,7 @@ use thermine_drivers::substrate::{Discipline, Provenance, Twin};
 use thermine_drivers::units::Model;
 
 use super::challenge::{Challenge, Plan};
-use super::response::{self, Response};
+use super::response::{self, Break, Response};
 use super::{Asked, By};
 use crate::causes::{ending, kept};
 use crate::config::Config;
@@ -120,7 +120,13 @@ pub(crate) fn ask(
     let capture = folder.join(CAPTURE);
     let store = Store::create(&capture, &meta)?;
     let recorder = store.stream(STREAM);
-    let driven = drive(context, asked, config, plan, &challenges, seed, recorder);
+    // A profile may take its time; an answer that is judged may not.
+    let on_break = match purpose {
+        "enrol" => Break::AskAgain,
+        _ => Break::Fail,
+    };
+    let challenges_of = (challenges.as_slice(), on_break);
+    let driven = drive(context, asked, config, plan, challenges_of, seed, recorder);
     let put = runtime::run(context, driven)?;
     let finished = store.finish(&ending(&put));
     let responses = put.map_err(|error| kept(error, &capture))?;
@@ -141,7 +147,7 @@ async fn drive(
     asked: &Asked,
     config: &Config,
     plan: &Plan,
-    challenges: &[u64],
+    (challenges, on_break): (&[u64], Break),
     seed: u64,
     recorder: Recorder,
 ) -> Result<Vec<Response>> {
@@ -160,7 +166,7 @@ async fn drive(
             seed::stream(seed, "twin"),
             recorder,
         );
-        let answered = all(&mut twin, plan, challenges, || bar.step());
+        let answered = all(&mut twin, plan, challenges, on_break, || bar.step());
         return context.unless_stopped(answered).await;
     }
     let session = Session {
@@ -171,7 +177,7 @@ async fn drive(
     };
     with_unit(session, async |unit| {
         let mut driven = unit.drive(Discipline::Dialogue, recorder)?;
-        let responses = all(&mut driven, plan, challenges, || bar.step()).await?;
+        let responses = all(&mut driven, plan, challenges, on_break, || bar.step()).await?;
         unit.release(driven).await?;
         Ok(responses)
     })
@@ -182,12 +188,13 @@ async fn all<S: thermine_drivers::substrate::Substrate>(
     unit: &mut S,
     plan: &Plan,
     challenges: &[u64],
+    on_break: Break,
     progress: impl Fn(),
 ) -> Result<Vec<Response>> {
     let mut responses = Vec::new();
     for seed in challenges {
         let challenge = Challenge::new(plan, *seed);
-        responses.push(response::put(&challenge, unit, &progress).await?);
+        responses.push(response::put(&challenge, unit, on_break, &progress).await?);
     }
     Ok(responses)
 }

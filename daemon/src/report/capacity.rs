@@ -9,6 +9,7 @@ use thermine_reservoir::capacity::{
     IpcPlan, MemoryCapacity, ProcessingCapacity, memory_capacity, processing_capacity,
 };
 use thermine_reservoir::controls;
+use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::state::StateMatrix;
 
@@ -82,8 +83,10 @@ impl CapacityReport {
         let mut controls = Vec::new();
         for (i, trace) in runs.arms.iter().enumerate() {
             let (states, _) = trace.states(&plan.features)?;
-            states
-                .check_alive(plan.split.train_rows())
+            let left_out = &trace.left_out(&plan.features, plan.taps);
+            left_out
+                .states(&states)
+                .check_alive(left_out.split(plan.split).train_rows())
                 .with_context(|| format!("cannot judge the {}", trace.encoding.name))?;
             let provenance = trace.provenance.to_string();
             let name = match plan.taps {
@@ -91,19 +94,24 @@ impl CapacityReport {
                 taps => format!("{} + {taps} declared taps", trace.encoding.name),
             };
             let taps = |states: &StateMatrix| readout_states(plan.taps, input, states);
-            rows.push(measure.of(name, &provenance, &taps(&states)?)?);
+            rows.push(measure.of(name, &provenance, &taps(&states)?, left_out)?);
             if i > 0 {
                 continue;
             }
             let n = states.columns();
             let computed = |name: &str, states: &StateMatrix| {
-                measure.of(format!("control: {name}"), "computed", &taps(states)?)
+                measure.of(
+                    format!("control: {name}"),
+                    "computed",
+                    &taps(states)?,
+                    left_out,
+                )
             };
             let encoded = trace.encoded_states(&plan.features)?;
             controls.push(computed("encoded drive", &encoded)?);
             let line = controls::delay_line(input, n + plan.taps)?;
             let name = format!("control: delay line of {}", n + plan.taps);
-            controls.push(measure.of(name, "computed", &line)?);
+            controls.push(measure.of(name, "computed", &line, left_out)?);
             let bank = controls::leaky_bank(input, n)?;
             controls.push(computed(&format!("{n} leaky integrators"), &bank)?);
             let nulls = [
@@ -122,7 +130,12 @@ impl CapacityReport {
             ];
             for (name, null) in nulls {
                 let null = taps(&null)?;
-                controls.push(measure.of(format!("control: {name}"), &provenance, &null)?);
+                controls.push(measure.of(
+                    format!("control: {name}"),
+                    &provenance,
+                    &null,
+                    left_out,
+                )?);
             }
         }
         rows.extend(controls);
@@ -277,7 +290,13 @@ struct Measure<'a> {
 }
 
 impl Measure<'_> {
-    fn of(&self, row: String, provenance: &str, states: &StateMatrix) -> Result<Capacity> {
+    fn of(
+        &self,
+        row: String,
+        provenance: &str,
+        states: &StateMatrix,
+        left_out: &LeftOut,
+    ) -> Result<Capacity> {
         let split = &self.plan.split;
         let input = &self.problem.sequence.input;
         let longest = LONGEST_MEMORY.min(split.washout);
@@ -294,13 +313,14 @@ impl Measure<'_> {
                     quantile: QUANTILE,
                     seed: self.plan.seed,
                 },
+                left_out,
             )?),
         };
         Ok(Capacity {
             row,
             provenance: provenance.to_string(),
             features: states.columns(),
-            memory: memory_capacity(states, input, longest, split)?,
+            memory: memory_capacity(states, input, longest, split, left_out)?,
             processing,
         })
     }

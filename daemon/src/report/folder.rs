@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use thermine_reservoir::bootstrap::Estimate;
+use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::state::StateMatrix;
 
 use super::run::RunReport;
 use super::svg::Plot;
+use crate::tabular;
 
 /// Test steps that a plot of target against prediction shows: more would be a smear.
 const PLOTTED_STEPS: usize = 200;
@@ -73,7 +75,7 @@ pub fn write_plot(folder: &Path, name: &str, plot: &Plot) -> Result<()> {
 }
 
 /// Writes the states of one arm, a row per step: input, target, the encoded drive, the features, and the
-/// prediction where the readout was tested.
+/// prediction where the readout was tested. A row that was neither trained nor tested on is of the segment `left out`.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -83,7 +85,8 @@ pub fn write_states(
     input: &[f64],
     target: &[f64],
     (encoded, states): (&StateMatrix, &StateMatrix),
-    (split, predictions): (Split, &[f64]),
+    (split, left_out): (Split, &LeftOut),
+    predictions: &[f64],
 ) -> Result<()> {
     let mut csv = csv::Writer::from_writer(Vec::new());
     let mut header = vec![
@@ -97,29 +100,38 @@ pub fn write_states(
     }
     header.push("prediction".into());
     csv.write_record(&header)?;
-    let test = split.test_rows();
+    let mut predictions = predictions.iter();
     for row in 0..states.rows() {
-        let segment = if row < split.washout {
-            "washout"
-        } else if row < test.start {
-            "train"
-        } else {
-            "test"
-        };
+        let segment = segment(split, left_out, row);
         let mut record = vec![
             row.to_string(),
             segment.into(),
-            input[row].to_string(),
-            target[row].to_string(),
+            tabular::float(input[row]),
+            tabular::float(target[row]),
         ];
-        record.extend(encoded.values().row(row).iter().map(f64::to_string));
-        record.extend(states.values().row(row).iter().map(f64::to_string));
-        let prediction = row.checked_sub(test.start).and_then(|i| predictions.get(i));
-        record.push(prediction.map_or_else(String::new, f64::to_string));
+        for values in [encoded, states] {
+            let row = values.values().row(row);
+            record.extend(row.iter().copied().map(tabular::float));
+        }
+        let prediction = (segment == "test").then(|| predictions.next()).flatten();
+        record.push(prediction.map_or_else(String::new, |value| tabular::float(*value)));
         csv.write_record(&record)?;
     }
     let text = String::from_utf8(csv.into_inner()?)?;
     write(folder, &format!("states-{mode}.csv"), text)
+}
+
+/// What the step of `row` is for.
+pub(crate) fn segment(split: Split, left_out: &LeftOut, row: usize) -> &'static str {
+    if left_out.contains(row) {
+        "left out"
+    } else if row < split.washout {
+        "washout"
+    } else if row < split.test_rows().start {
+        "train"
+    } else {
+        "test"
+    }
 }
 
 /// Plots target against prediction over the first test steps.

@@ -105,6 +105,12 @@ pub struct Account {
     pub refused: Refused,
     /// Steps that timed out.
     pub timed_out: u64,
+    /// Steps in which the unit's connection broke, and the seconds of its time that it was away in all.
+    pub interrupted: u64,
+    /// See `interrupted`.
+    pub gap_seconds: f64,
+    /// Rows that were neither trained nor scored on for that.
+    pub left_out: usize,
     /// Mean age of the readings used, in seconds of the unit's time.
     pub mean_reading_age_seconds: f64,
     /// Δt of the first answer to each job, in ms.
@@ -418,9 +424,16 @@ impl Account {
                 s.mean, s.cv, s.n
             )
         });
+        let gaps = match self.interrupted {
+            0 => String::new(),
+            steps => format!(
+                "; connection lost in {steps} steps, {:.1} s in all: {} rows left out of training and scores",
+                self.gap_seconds, self.left_out
+            ),
+        };
         format!(
             "{:.0} s of the unit's time, {} jobs{waits}; no samples: {} stale, {} duplicate, {} invalid; \
-             {} steps timed out; readings {:.1} s old on average",
+             {} steps timed out{gaps}; readings {:.1} s old on average",
             self.device_seconds,
             self.jobs,
             self.refused.stale,

@@ -228,7 +228,8 @@ impl Rig {
             ports.start(mine, &self.clock, &self.tasks, &self.shutdown);
         }
         let network = unit::Network {
-            door,
+            door: unit::SharedDoor::new(door, &stratum.worker),
+            reconnect: Duration::from_secs_f64(config.unit.reconnect_seconds),
             patience: Duration::from_secs_f64(stratum.connect_timeout_seconds),
             pool,
             worker: stratum.worker.clone(),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -19,12 +19,14 @@ use thermine_drivers::seed;
 use thermine_drivers::stratum::Session;
 use thermine_drivers::stratum::factory::JobFactory;
 use thermine_drivers::stratum::server::{Admit, Expected, NeverConnected};
-use thermine_drivers::substrate::{Discipline, Handshake, Idle, Provenance, SerialChain};
+use thermine_drivers::substrate::{
+    Discipline, Handshake, Idle, NextSession, Patience, Provenance, Reconnect, SerialChain,
+};
 use thermine_drivers::unit::OperatingPoint;
 use thermine_drivers::units::Model;
 use thermine_drivers::vbm::Hub;
 use thermine_drivers::vbm::hub::Release;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_serial::SerialStream;
 
 use super::driven::{Chain, LeftBehind};
@@ -72,11 +74,21 @@ pub(super) enum Door {
     Proxy(Hub, Admit, Option<Release>),
 }
 
+/// A unit's door, shared with what drives the unit.
+#[derive(Debug, Clone)]
+pub(super) struct SharedDoor {
+    door: Arc<Mutex<Door>>,
+    worker: String,
+    is_proxy: bool,
+}
+
 /// A unit that connects to a Stratum server and has a control interface.
 #[derive(Debug)]
 pub(super) struct Network {
     /// Where it comes in.
-    pub(super) door: Door,
+    pub(super) door: SharedDoor,
+    /// Time by the run's clock that it is given to come back while it is driven.
+    pub(super) reconnect: Duration,
     /// Wall time that the unit is given to connect and to give a first reading.
     pub(super) patience: Duration,
     /// Where the server or the proxy listens.
@@ -252,6 +264,24 @@ impl Unit {
         }
     }
 
+    /// Waits until the unit is connected, if it left after a drive.
+    ///
+    /// # Errors
+    /// If it does not connect.
+    pub async fn connected(&mut self) -> Result<()> {
+        match &mut self.wire {
+            Wire::Network(network) => network.connected().await,
+            Wire::Serial(_) => Ok(()),
+        }
+    }
+
+    /// Makes a broken connection end a drive at once, for an owner that brings the unit in again itself.
+    pub fn without_patience(&mut self) {
+        if let Wire::Network(network) = &mut self.wire {
+            network.reconnect = Duration::ZERO;
+        }
+    }
+
     /// Where its numbers come from, by what was seen of it so far.
     pub fn provenance(&self) -> Provenance {
         match &self.evidence {
@@ -345,6 +375,7 @@ impl Unit {
                     self.clock.clone(),
                 );
                 let handshake = handshake
+                    .with_patience(network.patience(self.point))
                     .with_setter(network.guard.setter())
                     .with_permission(network.guard.permission())?;
                 let handshake = match evidence {
@@ -380,13 +411,13 @@ impl Unit {
     /// # Errors
     /// If it does not come back, or is on a serial line.
     pub async fn idle(&mut self, recorder: Recorder) -> Result<Driven> {
-        let session = match &mut self.wire {
+        let (session, patience) = match &mut self.wire {
             Wire::Network(network) => {
                 if let Some(mut session) = network.session.take() {
                     session.hang_up().await;
                 }
                 network.connected().await?;
-                network.session.take()
+                (network.session.take(), network.patience(self.point))
             }
             Wire::Serial(_) => bail!(
                 "{}: bare chips tell nothing of themselves without work",
@@ -400,6 +431,7 @@ impl Unit {
             self.provenance(),
             self.clock.clone(),
         );
+        let idle = idle.with_patience(patience);
         let idle = match self.evidence.clone() {
             None => idle,
             Some(evidence) => idle.with_evidence(evidence),
@@ -407,15 +439,16 @@ impl Unit {
         Ok(Driven::Idle(Box::new(idle)))
     }
 
-    /// Ends a drive: all its shares are durable and acknowledged, and the unit can be driven again.
+    /// Ends a drive: all its shares are durable and acknowledged, and the unit can be driven again once it is
+    /// [`connected`](Unit::connected).
     ///
     /// # Errors
-    /// If the unit has gone or the capture has failed.
+    /// If the capture has failed.
     pub async fn release(&mut self, driven: Driven) -> Result<()> {
         match (driven, &mut self.wire) {
             (Driven::Handshake(handshake), Wire::Network(network)) => {
                 let (session, jobs) = handshake.finish().await?;
-                network.session = Some(session);
+                network.session = session;
                 self.jobs = Some(jobs);
             }
             (Driven::Chain(chain), Wire::Serial(serial)) => {
@@ -454,9 +487,8 @@ impl Unit {
         match self.wire {
             Wire::Network(network) => {
                 let is_safe = network.guard.end().await;
-                if let (Door::Proxy(_, _, Some(release)), Some(session)) =
-                    (network.door, network.session)
-                {
+                let release = network.door.release().await;
+                if let (Some(release), Some(session)) = (release, network.session) {
                     release.give_back(session);
                 }
                 is_safe
@@ -510,12 +542,64 @@ impl Door {
     }
 }
 
+impl SharedDoor {
+    pub(super) fn new(door: Door, worker: &str) -> SharedDoor {
+        SharedDoor {
+            is_proxy: matches!(door, Door::Proxy(..)),
+            door: Arc::new(Mutex::new(door)),
+            worker: worker.to_string(),
+        }
+    }
+
+    async fn session(&self, patience: Duration) -> Result<Session, NeverConnected> {
+        let mut door = self.door.lock().await;
+        door.session(&self.worker, patience).await
+    }
+
+    /// The way back to the proxy, of a unit that is held out of it.
+    async fn release(&self) -> Option<Release> {
+        match &mut *self.door.lock().await {
+            Door::Proxy(_, _, release) => release.take(),
+            Door::Server(_) => None,
+        }
+    }
+}
+
+impl Reconnect for SharedDoor {
+    fn next(&mut self) -> NextSession<'_> {
+        Box::pin(async {
+            // What waits for it says how long.
+            match self.session(Duration::MAX).await {
+                Ok(session) => session,
+                Err(_) => std::future::pending().await,
+            }
+        })
+    }
+
+    /// The proxy gives out no session of a unit while it takes the last one for alive.
+    fn comes_early(&self) -> bool {
+        !self.is_proxy
+    }
+}
+
 impl Network {
     async fn connected(&mut self) -> Result<()> {
+        if let Some(mut session) = self.session.take_if(|session| session.is_over()) {
+            session.hang_up().await;
+        }
         if self.session.is_none() {
-            self.session = Some(self.door.session(&self.worker, self.patience).await?);
+            self.session = Some(self.door.session(self.patience).await?);
         }
         Ok(())
+    }
+
+    /// How long a drive waits for the unit when its connection breaks.
+    fn patience(&self, point: OperatingPoint) -> Patience {
+        Patience {
+            time: self.reconnect,
+            door: Box::new(self.door.clone()),
+            point,
+        }
     }
 
     async fn read(&self, latest: &mut watch::Receiver<Latest>) -> Result<()> {

@@ -169,6 +169,8 @@ impl Keeper {
             notices: &Log,
         };
         with_attached(session, rig, async |unit, rig| {
+            // A unit that leaves is shown as lost until it is back.
+            unit.without_patience();
             let why = match self.house.daemon.live {
                 Task::Narma10 => self.work(unit, rig.clock()).await,
                 Task::Off => self.watch(unit, rig.clock()).await,

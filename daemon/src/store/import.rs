@@ -1,18 +1,14 @@
-//! Captures from other programs: CSV files with a row per share and the fields of its job.
+//! Captures from other programs: tables with a row per share and the fields of its job.
 //!
-//! Columns, in any order, named in the first row: `timestamp` (s), `job_id`, `jitter_ms` (from the
-//! sending of the job to the arrival), `version`, `prevhash`, `coinb1`, `coinb2`, `merkle_branch`, `ntime`,
-//! `nbits` as in `mining.notify`, `extranonce1`, `extranonce2`, `nonce`; and `claimtrie` if they are LBRY's.
-//! Others are ignored.
+//! Columns, in any order, named in the first row: `timestamp`, `job_id`, `jitter_ms` (from the sending of the
+//! job to the arrival), `version`, `prevhash`, `coinb1`, `coinb2`, `merkle_branch`, `ntime`, `nbits` as in
+//! `mining.notify`, `extranonce1`, `extranonce2`, `nonce`; and `claimtrie` if they are LBRY's. Others are
+//! ignored. The timestamp is in seconds, or in what its size or the column's name says: see [`super::import_time`].
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use csv::StringRecord;
-use sha2::{Digest, Sha256};
 use thermine_drivers::clock::Nanos;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::pow::Work;
@@ -20,12 +16,13 @@ use thermine_drivers::pow::work::swap_words;
 use thermine_drivers::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
 use thermine_drivers::substrate::Provenance;
 
+use super::import_time::{self, Stamp};
 use super::place::Place;
 use super::{RunMeta, Store, StoreError};
+use crate::tabular::{self, Table};
 
 /// Columns that must be there.
-const COLUMNS: [&str; 13] = [
-    "timestamp",
+const COLUMNS: [&str; 12] = [
     "job_id",
     "jitter_ms",
     "version",
@@ -54,6 +51,8 @@ pub struct Imported {
     pub jobs: u64,
     /// Shares that were sent before.
     pub duplicates: u64,
+    /// What of the file is not as expected, and how it was read.
+    pub notes: Vec<String>,
 }
 
 /// Imports `csv` into the new capture `out`, as shares asked for at `difficulty`. A file that is wrong
@@ -75,7 +74,11 @@ pub async fn import(
     if out.exists() {
         return Err(StoreError::Exists(out.to_path_buf()));
     }
-    let digest = digest(csv)?;
+    let table = Table::read(csv).map_err(|error| StoreError::Content {
+        path: csv.to_path_buf(),
+        what: format!("{error:#}"),
+    })?;
+    let digest = &table.digest;
     let partial = out.with_extension("partial");
     // Left by an import that was killed, if it is there.
     let _ = std::fs::remove_file(&partial);
@@ -89,7 +92,7 @@ pub async fn import(
     };
     let store = Store::create(&partial, &meta)?;
     let recorder = store.stream("imported");
-    let result = rows(csv, &recorder, difficulty).await;
+    let result = rows(csv, &table, &recorder, difficulty).await;
     drop(recorder);
     let finished = store.finish("finished");
     let written = match result {
@@ -113,66 +116,75 @@ pub async fn import(
 
 async fn rows(
     path: &Path,
+    table: &Table,
     recorder: &Recorder,
     difficulty: Difficulty,
 ) -> Result<Imported, StoreError> {
+    let content = |what: String| StoreError::Content {
+        path: path.to_path_buf(),
+        what,
+    };
     let line_error = |line: u64, what: String| StoreError::Line {
         path: path.to_path_buf(),
         line,
         what,
     };
-    let mut reader = csv::Reader::from_reader(open(path)?);
-    let headers = reader
-        .headers()
-        .map_err(|error| line_error(1, error.to_string()))?
-        .clone();
-    let mut places = HashMap::new();
+    let place = |column: &str| {
+        let place = table.column(column);
+        place.map_err(|error| line_error(table.header_line(), error.to_string()))
+    };
+    let (stamp_column, unit) = import_time::column(&table.header);
+    let mut places = HashMap::from([(stamp_column, place(stamp_column)?)]);
     for column in COLUMNS {
-        let place = headers.iter().position(|name| name.trim() == column);
-        let place = place.ok_or_else(|| line_error(1, format!("there is no column `{column}`")))?;
-        places.insert(column, place);
+        places.insert(column, place(column)?);
     }
-    if let Some(place) = headers.iter().position(|name| name.trim() == CLAIM_TRIE) {
-        places.insert(CLAIM_TRIE, place);
+    if table.header.iter().any(|name| name == CLAIM_TRIE) {
+        places.insert(CLAIM_TRIE, place(CLAIM_TRIE)?);
     }
+    let mut parsed = Vec::new();
+    for row in table.rows() {
+        let row = row.map_err(|error| content(format!("{error:#}")))?;
+        let row = Row {
+            table,
+            row: &row,
+            places: &places,
+        };
+        let share = row
+            .stamp(stamp_column)
+            .and_then(|stamp| Ok((stamp, row.since()?, row.parse(difficulty)?)));
+        parsed.push(share.map_err(|what| line_error(row.row.line, what))?);
+    }
+    let since = parsed.iter().map(|(stamp, since, _)| (*stamp, *since));
+    let times = import_time::times(&since.collect::<Vec<_>>(), unit).map_err(content)?;
+    let mut order: Vec<usize> = (0..parsed.len()).collect();
+    order.sort_by(|a, b| times.arrived[*a].total_cmp(&times.arrived[*b]));
     let mut imported = Imported {
         capture: PathBuf::new(),
         shares: 0,
         jobs: 0,
         duplicates: 0,
+        notes: times.notes,
     };
-    let mut origin = None;
     let mut jobs = HashSet::new();
     let mut seen = HashSet::new();
-    let mut record = StringRecord::new();
-    loop {
-        let line = reader.position().line();
-        match reader.read_record(&mut record) {
-            Ok(true) => {}
-            Ok(false) => return Ok(imported),
-            Err(error) => return Err(line_error(line, error.to_string())),
-        }
-        let line = record.position().map_or(line, csv::Position::line);
-        let row = Row {
-            record: &record,
-            places: &places,
-        };
-        let (job, share) = row
-            .parse(difficulty, &mut origin)
-            .map_err(|what| line_error(line, what))?;
-        let store = |_| StoreError::Content {
-            path: path.to_path_buf(),
-            what: "the capture takes no more records".into(),
-        };
+    let closed = |_| content("the capture takes no more records".into());
+    for index in order {
+        let (_, since, (job, share)) = &parsed[index];
+        let arrived = Nanos::from_seconds(times.arrived[index]);
         imported.shares += 1;
         // Only a job's first answer can tell when it was sent.
         if jobs.insert(job.job_id.clone()) {
             imported.jobs += 1;
-            recorder.record(Record::Job(job)).await.map_err(store)?;
+            let job = JobRecord {
+                sent: arrived - *since,
+                ..job.clone()
+            };
+            recorder.record(Record::Job(job)).await.map_err(closed)?;
         }
         let mut share = ShareRecord {
             ticket: imported.shares,
-            ..share
+            arrived,
+            ..share.clone()
         };
         if !seen.insert((
             share.job_id.clone(),
@@ -182,39 +194,53 @@ async fn rows(
             share.verdict = Verdict::Duplicate;
             imported.duplicates += 1;
         }
-        recorder.record(Record::Share(share)).await.map_err(store)?;
+        recorder
+            .record(Record::Share(share))
+            .await
+            .map_err(closed)?;
     }
+    Ok(imported)
 }
 
 struct Row<'a> {
-    record: &'a StringRecord,
+    table: &'a Table,
+    row: &'a tabular::Row,
     places: &'a HashMap<&'static str, usize>,
 }
 
 impl Row<'_> {
-    /// The row's job and share. `origin` is the time at which the first job was sent.
-    fn parse(
-        &self,
-        difficulty: Difficulty,
-        origin: &mut Option<f64>,
-    ) -> Result<(JobRecord, ShareRecord), String> {
-        let timestamp = self.number("timestamp")?;
+    /// When the share came, as written.
+    fn stamp(&self, column: &str) -> Result<Stamp, String> {
+        Stamp::parse(self.text(column), |text| {
+            let place = self.places.get(column).copied().unwrap_or_default();
+            self.table
+                .number(self.row, place)
+                .map_err(|_| text.to_string())
+                .ok()
+        })
+        .ok_or_else(|| {
+            format!(
+                "{column} `{}` is not a time: write seconds as a number, or 2026-01-31T12:00:00Z",
+                self.text(column)
+            )
+        })
+    }
+
+    /// From the sending of the job to the arrival.
+    fn since(&self) -> Result<Duration, String> {
         let since = self.number("jitter_ms")?;
         if !(0.0..1e9).contains(&since) {
             return Err(format!("jitter_ms {since} is not a time from 0 to 10^9 ms"));
         }
-        let since_job = Duration::from_secs_f64(since * 1e-3);
-        let origin = *origin.get_or_insert(timestamp - since * 1e-3);
-        let arrived = timestamp - origin;
-        if !(0.0..1e9).contains(&arrived) {
-            return Err(format!(
-                "timestamp {timestamp} is not within 30 years after the first"
-            ));
-        }
-        let arrived = Nanos::from_seconds(arrived);
+        Ok(Duration::from_secs_f64(since * 1e-3))
+    }
+
+    /// The row's job and share, but for their times.
+    fn parse(&self, difficulty: Difficulty) -> Result<(JobRecord, ShareRecord), String> {
+        let since_job = self.since()?;
         let work = Work {
             version: self.hex_number("version")?,
-            prevhash: swap_words(self.hash("prevhash", self.text("prevhash"))?),
+            prevhash: swap_words(self.hash("prevhash", self.hex("prevhash"))?),
             claim_trie: match self.text(CLAIM_TRIE) {
                 "" => None,
                 text => Some(swap_words(self.hash(CLAIM_TRIE, text)?)),
@@ -235,7 +261,7 @@ impl Row<'_> {
         let share = ShareRecord {
             ticket: 0,
             job_id: self.text("job_id").to_string(),
-            arrived,
+            arrived: Nanos::ZERO,
             since_job: Some(since_job),
             nonce,
             proof: Some(Proof {
@@ -253,7 +279,7 @@ impl Row<'_> {
         };
         let job = JobRecord {
             job_id: share.job_id.clone(),
-            sent: arrived - since_job,
+            sent: Nanos::ZERO,
             step: None,
             difficulty: difficulty.get(),
             difficulty_scale: 1.0,
@@ -268,28 +294,33 @@ impl Row<'_> {
     fn text(&self, column: &str) -> &str {
         let place = self.places.get(column).copied();
         place
-            .and_then(|place| self.record.get(place))
+            .and_then(|place| self.row.cells.get(place))
             .unwrap_or_default()
-            .trim()
     }
 
     fn number(&self, column: &str) -> Result<f64, String> {
+        let place = self.places.get(column).copied().unwrap_or_default();
+        let number = self.table.number(self.row, place);
+        number.map_err(|_| format!("{column} `{}` is not a number", self.text(column)))
+    }
+
+    /// What is written in hex, without the `0x` that some programs write before it.
+    fn hex(&self, column: &str) -> &str {
         let text = self.text(column);
-        match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(number),
-            _ => Err(format!("{column} `{text}` is not a number")),
-        }
+        let bare = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+        bare.unwrap_or(text)
     }
 
     fn hex_number(&self, column: &str) -> Result<u32, String> {
-        let text = self.text(column);
-        u32::from_str_radix(text, 16)
-            .map_err(|_| format!("{column} `{text}` is not a hex number of up to 8 digits"))
+        u32::from_str_radix(self.hex(column), 16).map_err(|_| {
+            let text = self.text(column);
+            format!("{column} `{text}` is not a hex number of up to 8 digits")
+        })
     }
 
     fn bytes(&self, column: &str) -> Result<Vec<u8>, String> {
-        let text = self.text(column);
-        hex::decode(text).map_err(|error| format!("{column} `{text}`: {error}"))
+        let bytes = hex::decode(self.hex(column));
+        bytes.map_err(|error| format!("{column} `{}`: {error}", self.text(column)))
     }
 
     fn hash(&self, column: &str, text: &str) -> Result<[u8; 32], String> {
@@ -303,36 +334,10 @@ impl Row<'_> {
     fn branch(&self) -> Result<Vec<[u8; 32]>, String> {
         self.text("merkle_branch")
             .trim_matches(['[', ']'])
-            .split(',')
+            .split([',', ';', ' '])
             .map(|item| item.trim().trim_matches(['"', '\'']))
             .filter(|item| !item.is_empty())
             .map(|item| self.hash("merkle_branch", item))
             .collect()
-    }
-}
-
-fn open(path: &Path) -> Result<File, StoreError> {
-    File::open(path).map_err(|source| StoreError::Open {
-        path: path.to_path_buf(),
-        source,
-    })
-}
-
-/// SHA-256 of a file, in hex.
-fn digest(path: &Path) -> Result<String, StoreError> {
-    let mut file = open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hex::encode(hasher.finalize())),
-            Ok(n) => hasher.update(&buffer[..n]),
-            Err(source) => {
-                return Err(StoreError::Open {
-                    path: path.to_path_buf(),
-                    source,
-                });
-            }
-        }
     }
 }

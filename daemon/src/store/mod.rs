@@ -11,6 +11,7 @@
 pub mod answers;
 pub(crate) mod database;
 pub mod import;
+mod import_time;
 pub mod merge;
 pub(crate) mod place;
 pub mod reader;

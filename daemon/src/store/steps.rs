@@ -1,5 +1,8 @@
 //! The steps of a stream as recorded, for a replay.
 
+use std::time::Duration;
+
+use thermine_drivers::clock::Nanos;
 use thermine_drivers::record::{ShareRecord, Verdict};
 use thermine_drivers::stratum::swh::Outcome;
 use thermine_drivers::substrate::{Drive, Observation, Recorded, Refused, Sample};
@@ -9,6 +12,23 @@ use super::StoreError;
 use super::reader::{Capture, Stream, share};
 
 impl Capture {
+    /// Beginning and end of each step of a stream in which the unit's connection broke.
+    ///
+    /// # Errors
+    /// If the stream cannot be read.
+    pub fn interruptions(&self, stream: &Stream) -> Result<Vec<(Nanos, Nanos)>, StoreError> {
+        let rows = self.rows(
+            "SELECT observation FROM step WHERE run = $1 AND stream = $2 AND observation LIKE '%\"interrupted\"%' ORDER BY step",
+            &[stream.run.into(), stream.id.into()],
+            |row| row.json::<Observation>("observation"),
+        )?;
+        Ok(rows
+            .into_iter()
+            .filter(|seen| seen.outcome == Outcome::Interrupted)
+            .map(|seen| (seen.started, seen.ended))
+            .collect())
+    }
+
     /// The steps of a stream as recorded, for a replay. A stream without steps is one that another
     /// program recorded: each of its answered jobs is then served as a step without a drive.
     ///
@@ -61,6 +81,7 @@ impl Capture {
                             started: share.arrived - since,
                             ended: share.arrived,
                             outcome: Outcome::Answered,
+                            gap: Duration::ZERO,
                             jobs: 1,
                             shares: Vec::new(),
                             refused: Refused::default(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thermine_drivers::interlock::Enforced;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::substrate::{
-    Drive, Observation, Pace, Provenance, Substrate, SubstrateError,
+    Drive, Observation, Outcome, Pace, Provenance, Substrate, SubstrateError,
 };
 use thermine_drivers::unit::{OperatingPoint, Sensor, Telemetry};
 use thermine_reservoir::bootstrap::{Bootstrap, Estimate};
@@ -15,6 +15,7 @@ use thermine_reservoir::capacity::{
 };
 use thermine_reservoir::describe::{DeadTime, DeadTimeTest, Dispersion, Entropy, Resampling};
 use thermine_reservoir::evaluate::evaluate;
+use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::state::{Feature, StateMatrix};
 use thermine_reservoir::tasks::narma::narma10;
@@ -128,6 +129,9 @@ pub(super) enum Stopped {
     /// What came back cannot be analysed.
     #[error("{0}")]
     Analysis(String),
+    /// The unit's connection broke while the cell was measured.
+    #[error("the unit's connection broke while the cell was measured")]
+    Interrupted,
     /// A temperature is at the limit of the model.
     #[error("{sensor} at {celsius} °C: the model's limit is {limit} °C")]
     Hot {
@@ -142,13 +146,16 @@ impl Stopped {
     pub(super) fn is_of_the_cell(&self) -> bool {
         !matches!(
             self,
-            Stopped::Substrate(
-                SubstrateError::Session(_)
-                    | SubstrateError::Chain(_)
-                    | SubstrateError::TelemetryLost { .. }
-                    | SubstrateError::Interlocked { .. }
-                    | SubstrateError::Recorder(_)
-            )
+            Stopped::Interrupted
+                | Stopped::Substrate(
+                    SubstrateError::Session(_)
+                        | SubstrateError::Replaced { .. }
+                        | SubstrateError::Gone { .. }
+                        | SubstrateError::Chain(_)
+                        | SubstrateError::TelemetryLost { .. }
+                        | SubstrateError::Interlocked { .. }
+                        | SubstrateError::Recorder(_)
+                )
         )
     }
 }
@@ -285,6 +292,7 @@ impl<'a, S: Substrate> Probe<'a, S> {
             input,
             split.washout.min(self.settings.delays),
             &split,
+            &LeftOut::default(),
         )?;
         let settled = |states: &StateMatrix| tail(states, split.washout);
         let (a, b) = (settled(&first)?, settled(&second)?);
@@ -387,6 +395,9 @@ impl<'a, S: Substrate> Probe<'a, S> {
     /// One step, and a look at the temperatures.
     async fn step(&mut self, drive: &Drive) -> Result<Observation, Stopped> {
         let seen = self.substrate.step(drive).await?;
+        if seen.outcome == Outcome::Interrupted {
+            return Err(Stopped::Interrupted);
+        }
         for board in seen
             .telemetry
             .iter()

@@ -14,6 +14,7 @@ use super::cell::{Cell, Shares};
 use super::grid::Grid;
 use crate::report::heatmap::HeatMap;
 use crate::report::table::table;
+use crate::tabular;
 
 /// Level of the tests.
 const LEVEL: f64 = 0.05;
@@ -261,7 +262,9 @@ impl Report {
             "hottest_chip_c",
             "not_run",
         ])?;
-        let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+        let number = |value: Option<f64>| value.map_or_else(String::new, tabular::float);
+        let whole =
+            |value: Option<usize>| value.map_or_else(String::new, |value| value.to_string());
         for row in &self.rows {
             let cell = &row.cell;
             let shares = cell.shares.as_ref();
@@ -270,9 +273,9 @@ impl Report {
             let cv = shares.and_then(|s| s.cv);
             csv.write_record([
                 number(cell.point.voltage),
-                cell.point.frequency.to_string(),
-                cell.point.difficulty.to_string(),
-                number(shares.map(|s| s.n as f64)),
+                tabular::float(cell.point.frequency),
+                tabular::float(cell.point.difficulty),
+                whole(shares.map(|s| s.n)),
                 number(shares.map(|s| s.rate)),
                 number(cv.map(|e| e.value)),
                 number(cv.map(|e| e.low)),
@@ -286,9 +289,9 @@ impl Report {
                 number(shares.and_then(|s| s.dispersion).map(|d| d.p)),
                 number(shares.and_then(|s| s.entropy).map(|e| e.miller_madow)),
                 number(reservoir.map(|r| r.memory)),
-                number(reservoir.map(|r| r.driven_rank as f64)),
-                number(reservoir.map(|r| r.kernel_rank as f64)),
-                number(reservoir.map(|r| r.generalisation_rank as f64)),
+                whole(reservoir.map(|r| r.driven_rank)),
+                whole(reservoir.map(|r| r.kernel_rank)),
+                whole(reservoir.map(|r| r.generalisation_rank)),
                 number(reservoir.map(|r| r.difficulty)),
                 number(cell.narma.map(|e| e.value)),
                 number(cell.narma.map(|e| e.low)),

@@ -16,7 +16,7 @@ use thermine_drivers::unit::OperatingPoint;
 use thermine_drivers::units::Model;
 
 use super::Plan;
-use super::cell::{Cell, Probe};
+use super::cell::{Cell, Probe, Stopped};
 use super::grid::Point;
 use super::journal::Journal;
 use crate::report::progress::{Bar, Progress};
@@ -49,6 +49,9 @@ pub(super) fn cells(
     let driven = on_unit(plan, points, &left, journal, (&bar, progress));
     runtime::run(context, driven)?
 }
+
+/// Attempts at a cell during which the unit's connection breaks.
+const ATTEMPTS: u32 = 3;
 
 /// Each cell on a twin of its own, as many at once as there are processors.
 fn on_twins(
@@ -197,26 +200,40 @@ async fn unit_cells(
             bar.step();
             continue;
         }
+        unit.connected().await?;
         let mut driven = unit.drive(Discipline::Dialogue, Recorder::discard())?;
-        let settled = settle(&mut driven, &plan.config).await;
         let seed = plan
             .settings
             .seed
             .wrapping_mul(1_000_003)
             .wrapping_add(index as u64);
         let dead_time = model.switch_dead_time().as_secs_f64();
-        let cell = match settled {
-            Ok(()) => {
-                let numbers = (dead_time, seed);
-                Probe::new(&mut driven, point, &plan.settings, &limits, numbers)
-                    .measure()
-                    .await
+        let mut left = ATTEMPTS;
+        let cell = loop {
+            left -= 1;
+            settle(&mut driven, &plan.config).await?;
+            let numbers = (dead_time, seed);
+            let cell = Probe::new(&mut driven, point, &plan.settings, &limits, numbers)
+                .measure()
+                .await;
+            match cell {
+                // A cell with a gap in it is no measurement: it is measured again from its beginning.
+                Err(Stopped::Interrupted) if left > 0 => {
+                    tracing::warn!(
+                        unit = unit.name,
+                        "the connection broke; the cell is measured again"
+                    );
+                }
+                Err(Stopped::Interrupted) => {
+                    let why = format!("the unit's connection broke in each of {ATTEMPTS} attempts");
+                    break Cell::not_run(point, why);
+                }
+                cell => break cell?,
             }
-            Err(error) => Err(error.into()),
         };
         let cell = Cell {
             provenance: Some(driven.provenance()),
-            ..cell?
+            ..cell
         };
         journal.add(index, cell)?;
         unit.release(driven).await?;

@@ -147,6 +147,12 @@ impl Evidence {
             });
         })?;
         sent.sort_by(f64::total_cmp);
+        let gaps = capture.interruptions(&stream)?;
+        let gaps: Vec<(f64, f64)> = gaps
+            .into_iter()
+            .map(|(from, to)| (seconds(from), seconds(to)))
+            .collect();
+        close_gaps(&gaps, &mut sent, &mut shares);
         Ok(Evidence {
             capture: path.to_path_buf(),
             provenance: Provenance::Replayed(Box::new(run.provenance)),
@@ -176,6 +182,26 @@ impl Evidence {
     }
 }
 
+/// Cuts the steps in which the unit's connection broke out of time: without work it found nothing, which says nothing
+/// of how it hashes. Later times move up by as much.
+fn close_gaps(gaps: &[(f64, f64)], sent: &mut Vec<f64>, shares: &mut Vec<Share>) {
+    if gaps.is_empty() {
+        return;
+    }
+    let is_cut = |at: f64| gaps.iter().any(|(from, to)| (*from..*to).contains(&at));
+    let moved = |at: f64| {
+        let before = gaps.iter().filter(|(_, to)| *to <= at);
+        at - before.map(|(from, to)| to - from).sum::<f64>()
+    };
+    sent.retain(|at| !is_cut(*at));
+    sent.iter_mut().for_each(|at| *at = moved(*at));
+    shares.retain(|share| !is_cut(share.arrived) && !is_cut(share.job_sent));
+    for share in shares {
+        share.arrived = moved(share.arrived);
+        share.job_sent = moved(share.job_sent);
+    }
+}
+
 fn seconds(time: Nanos) -> f64 {
     time.0 as f64 * 1e-9
 }
@@ -189,6 +215,27 @@ fn little_endian(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_that_lost_its_unit_is_cut_out_of_time() {
+        let share = |job_sent: f64, arrived: f64| Share {
+            arrived,
+            waited: arrived - job_sent,
+            job_sent,
+            nonce: 0,
+            extranonce2: None,
+            version_bits: None,
+            asked: None,
+            found: None,
+            work: true,
+        };
+        let mut sent = vec![0.0, 1.0, 2.0, 12.0, 13.0];
+        let mut shares = vec![share(0.0, 1.0), share(2.0, 2.5), share(12.0, 13.0)];
+        close_gaps(&[(2.0, 12.0)], &mut sent, &mut shares);
+        assert_eq!(sent, [0.0, 1.0, 2.0, 3.0]);
+        let kept: Vec<(f64, f64)> = shares.iter().map(|s| (s.job_sent, s.arrived)).collect();
+        assert_eq!(kept, [(0.0, 1.0), (2.0, 3.0)]);
+    }
 
     #[test]
     fn counters_count_up_from_their_least_byte() {

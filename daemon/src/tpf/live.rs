@@ -234,6 +234,7 @@ async fn drive(
         bar: progress.bar("trial", steps as usize),
         last: None,
         power: Power::Measured,
+        interrupted: (0, std::time::Duration::ZERO),
     };
     let model = config.unit.model;
     let remarks = Remarks {
@@ -269,6 +270,12 @@ async fn drive(
         .await?
     };
     let power = trial.power;
+    if let (steps @ 1.., away) = trial.interrupted {
+        remarks.remark(&format!(
+            "the unit's connection broke in {steps} steps, {:.1} s in all; they were repeated and are not counted",
+            away.as_secs_f64()
+        ));
+    }
     let (outcome, provenance) = outcome;
     let ratio = RateRatio::of(outcome.filter.counted, outcome.pass.counted);
     let anytime = outcome.evidence.interval();

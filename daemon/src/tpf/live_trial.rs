@@ -1,7 +1,9 @@
 //! A trial under way: blocks of either arm, and what the filter has learnt.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
-use thermine_drivers::substrate::{Drive, Observation, Pace, Refused, Sample, Substrate};
+use thermine_drivers::substrate::{self, Drive, Observation, Pace, Refused, Sample, Substrate};
 use thermine_drivers::unit::OperatingPoint;
 use thermine_reservoir::readout::Logistic;
 use thermine_reservoir::state::{Feature, StateMatrix};
@@ -15,6 +17,9 @@ use crate::report::progress::Bar;
 /// E-value at which a trial stops: chance reaches it in one of twenty at most.
 const ENOUGH: f64 = 20.0;
 
+/// Attempts at a step during which the unit's connection breaks.
+const ATTEMPTS: u32 = 20;
+
 /// Penalty of the filter's logistic regression.
 const ALPHA: f64 = 1.0;
 
@@ -26,6 +31,8 @@ pub(super) struct Trial<'a> {
     /// Features of the last step.
     pub(super) last: Option<[f64; 3]>,
     pub(super) power: Power,
+    /// Steps in which the unit's connection broke, which were repeated, and how long it was away in all.
+    pub(super) interrupted: (u64, Duration),
 }
 
 /// What a trial leaves.
@@ -156,7 +163,22 @@ impl Trial<'_> {
             point: OperatingPoint::default(),
             pace: self.pace(),
         };
-        let seen = unit.step(&drive).await?;
+        // The arm of a step is decided before it begins, so repeating one that lost its unit favours neither.
+        let mut left = ATTEMPTS;
+        let seen = loop {
+            let seen = unit.step(&drive).await?;
+            if seen.outcome != substrate::Outcome::Interrupted {
+                break seen;
+            }
+            self.interrupted.0 += 1;
+            self.interrupted.1 += seen.gap;
+            left -= 1;
+            if left == 0 {
+                bail!(
+                    "the unit lost its connection in {ATTEMPTS} attempts at one step: see to its network, then start again"
+                );
+            }
+        };
         self.bar.step();
         // A step that was held back tells nothing of a full one: the next is kept.
         self.last = (!aborted).then(|| features(&seen));

@@ -198,7 +198,7 @@ fn a_file_of_ones_own_several_seeds_and_a_capacity() {
         "{said}"
     );
     let wrong = ["train", "--data", file, "--input", "inn", "--target", "out"];
-    assert!(failure(&wrong).contains("has no column `inn`: it has in, out, product"));
+    assert!(failure(&wrong).contains("there is no column `inn`; the columns are in, out, product"));
 
     let args = [
         "narma10",

@@ -6,6 +6,7 @@ mod compare;
 mod discover;
 #[path = "../shared/example.rs"]
 mod example;
+mod gaps;
 mod laboratory;
 mod learning;
 #[path = "../shared/port.rs"]

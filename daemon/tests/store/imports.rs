@@ -141,6 +141,83 @@ async fn imports_name_the_line_and_column_that_is_wrong_and_leave_nothing_behind
 }
 
 #[tokio::test]
+async fn logs_of_other_programs_are_the_same_shares_however_they_are_written() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let text = std::fs::read_to_string(fixture()).expect("the fixture");
+    let (header, rows) = text.split_once('\n').expect("a header");
+    let rows: Vec<&str> = rows.lines().collect();
+    let stamps = |change: fn(f64) -> String| -> String {
+        let place = header.split(',').position(|name| name == "timestamp");
+        let rows = rows.iter().map(|row| {
+            let mut cells: Vec<String> = row.split(',').map(ToString::to_string).collect();
+            let cell = &mut cells[place.expect("a timestamp")];
+            *cell = change(cell.parse().expect("a number"));
+            cells.join(",")
+        });
+        format!("{header}\n{}\n", rows.collect::<Vec<_>>().join("\n"))
+    };
+    let mut unsorted = rows.clone();
+    unsorted.swap(0, 2);
+    let unsorted = format!("{header}\n{}\n", unsorted.join("\n"));
+    let all = |csv: &Path| {
+        let connection = Connection::open(csv).expect("opens");
+        let mut query = connection
+            .prepare("SELECT nonce, arrived_ns / 1000000, verdict FROM share ORDER BY id")
+            .expect("a query");
+        let row = |row: &rusqlite::Row<'_>| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, String>(2)?,
+            ))
+        };
+        let rows = query.query_map([], row).expect("rows");
+        rows.collect::<Result<Vec<_>, _>>().expect("shares")
+    };
+    let mut expected = None;
+    for (name, text, note) in [
+        ("plain", text.clone(), None),
+        ("semicolon", text.replace(',', ";"), None),
+        (
+            "crlf",
+            format!("\u{feff}{}", text.replace('\n', "\r\n")),
+            None,
+        ),
+        ("0x", text.replacen("8b7746ab", "0x8b7746ab", 1), None),
+        (
+            "ms",
+            stamps(|s| format!("{}", s * 1e3)),
+            Some("Unix milliseconds"),
+        ),
+        ("unsorted", unsorted, Some("earlier than the row before")),
+    ] {
+        let csv = dir.path().join(format!("{name}.csv"));
+        std::fs::write(&csv, text).expect("written");
+        let out = csv.with_extension("sqlite");
+        let import = imported(&csv, &out).await.expect(name);
+        assert_eq!(import.notes.is_empty(), note.is_none(), "{import:?}");
+        if let Some(note) = note {
+            assert!(import.notes[0].contains(note), "{import:?}");
+        }
+        let found = all(&out);
+        let expected = expected.get_or_insert_with(|| found.clone());
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected.iter()) {
+            assert_eq!((found.0, &found.2), (expected.0, &expected.2), "{name}");
+            assert!(
+                (found.1 - expected.1).abs() <= 1,
+                "{name}: {found:?} {expected:?}"
+            );
+        }
+    }
+    let csv = dir.path().join("empty.csv");
+    std::fs::write(&csv, format!("{header}\n")).expect("written");
+    let error = imported(&csv, &dir.path().join("empty.sqlite")).await;
+    assert!(error.expect_err("refused").contains("holds no shares"));
+    assert!(!dir.path().join("empty.sqlite").exists());
+}
+
+#[tokio::test]
 async fn a_real_s9_capture_verifies_to_the_last_share() {
     let Some(csv) = real_shares() else {
         return;

@@ -56,6 +56,9 @@ pub enum Outcome {
     Answered,
     /// The time-out came first.
     TimedOut,
+    /// The unit's connection broke during the step and came back. What the step brought is recorded, but the
+    /// unit was without work for a while, so the step is no measurement.
+    Interrupted,
 }
 
 /// What is to be done now.
@@ -78,6 +81,7 @@ pub struct Step {
     started: Nanos,
     state: State,
     answered: u32,
+    interrupted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,16 +107,20 @@ impl Step {
             started: now,
             state: State::Idle,
             answered: 0,
+            interrupted: false,
         }
     }
 
     /// What is to be done at `now`.
     pub fn action(&self, now: Nanos) -> Action {
+        let hold = self.started + self.pace.hold;
+        if self.interrupted && now >= hold {
+            return Action::End(Outcome::Interrupted);
+        }
         let State::InFlight { due, .. } = self.state else {
             return Action::Send;
         };
         let complete = self.answered >= self.pace.shares.max(1);
-        let hold = self.started + self.pace.hold;
         let timeout = self.started + self.pace.timeout.max(self.pace.hold);
         // A monologue moves on when its time is over, answered or not.
         let over = match self.discipline {
@@ -129,7 +137,7 @@ impl Step {
         if now >= due {
             return Action::Send;
         }
-        let end = if complete || self.discipline == Discipline::Monologue {
+        let end = if complete || self.interrupted || self.discipline == Discipline::Monologue {
             hold
         } else {
             timeout
@@ -158,6 +166,13 @@ impl Step {
             && (job == Some(current) || self.discipline == Discipline::Monologue);
         self.answered += u32::from(sample || self.discipline == Discipline::Relay);
         sample
+    }
+
+    /// The unit lost its connection and is back: the job in flight is gone. The step goes on to its hold, so
+    /// that the steps after it stay on schedule, and ends as interrupted.
+    pub fn interrupt(&mut self) {
+        self.interrupted = true;
+        self.state = State::Idle;
     }
 
     /// When the step began.

@@ -141,6 +141,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for Unit<T> {
         self.controller.counts().easy
     }
 
+    /// A serial line that fails has to be brought up again.
+    fn patience(&self, _: &SubstrateError) -> Option<Duration> {
+        None
+    }
+
+    async fn comes_back(&mut self, _: Nanos) -> bool {
+        false
+    }
+
     async fn hang_up(&mut self) {
         self.frequency = None;
         // A port that fails has no more work for the chips either.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::connection::{Connection, Patience};
 use super::last_resort::LastResort;
 use super::steps::{Steps, Wire};
 use super::{Discipline, Drive, Observation, Provenance, Substrate, SubstrateError};
@@ -26,18 +27,22 @@ pub struct Handshake {
     unit: Unit,
     steps: Steps,
     provenance: Provenance,
-    _last_resort: Option<LastResort>,
 }
 
 /// The session, and what its cadence follows from.
 #[derive(Debug)]
 struct Unit {
-    session: Session,
+    connection: Connection,
     dead_time: Duration,
     seat: Seat,
+    last_resort: Option<(LastResort, watch::Receiver<Permission>)>,
     setter: Option<Setter>,
     /// Where the last step has set it.
     point: OperatingPoint,
+    /// Where it runs unless a step says otherwise.
+    base: OperatingPoint,
+    /// Whether it has to be set again, as it may have restarted.
+    is_unset: bool,
 }
 
 impl Handshake {
@@ -61,16 +66,26 @@ impl Handshake {
         session.record_to(recorder.clone());
         Handshake {
             unit: Unit {
-                session,
+                connection: Connection::new(session),
                 dead_time,
                 seat: clock.drive(),
+                last_resort: None,
                 setter: None,
                 point: OperatingPoint::UNCHANGED,
+                base: OperatingPoint::UNCHANGED,
+                is_unset: false,
             },
             steps: Steps::new(jobs, discipline, latest, recorder, clock),
             provenance,
-            _last_resort: None,
         }
+    }
+
+    /// Takes the unit back if its connection breaks, within `patience`: the step under way is marked as
+    /// interrupted. Without this a broken connection ends the run.
+    pub fn with_patience(mut self, patience: Patience) -> Handshake {
+        self.unit.base = patience.point;
+        self.unit.connection.with_patience(patience);
+        self
     }
 
     /// Looks at `permission` before every job and at least every second of device time: a unit whose work is
@@ -84,12 +99,11 @@ impl Handshake {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn with_permission(
-        self,
+        mut self,
         permission: watch::Receiver<Permission>,
     ) -> std::io::Result<Handshake> {
-        let plug = self.unit.session.plug()?;
+        self.unit.watch(permission.clone())?;
         Ok(Handshake {
-            _last_resort: Some(LastResort::new(plug, permission.clone())),
             steps: self.steps.with_permission(permission),
             ..self
         })
@@ -111,23 +125,51 @@ impl Handshake {
     }
 
     /// Ends the conversation: every share so far is durable and acknowledged, and the last step is
-    /// recorded. Gives back session and jobs for a conversation to follow.
+    /// recorded. Gives back jobs for a conversation to follow, and the session unless the unit has gone: its
+    /// steps are complete all the same.
     ///
     /// # Errors
-    /// If the unit has gone or the capture has failed.
-    pub async fn finish(self) -> Result<(Session, JobFactory), SubstrateError> {
+    /// If the capture has failed.
+    pub async fn finish(self) -> Result<(Option<Session>, JobFactory), SubstrateError> {
         let jobs = self.steps.finish().await?;
-        let mut session = self.unit.session;
-        session.settle().await?;
-        session.record_to(Recorder::discard());
-        Ok((session, jobs))
+        let mut session = self.unit.connection.session;
+        match session.settle().await {
+            Ok(()) => {
+                session.record_to(Recorder::discard());
+                Ok((Some(session), jobs))
+            }
+            Err(error) if error.is_lost() => {
+                tracing::info!(%error, "the unit left after its last step");
+                session.hang_up().await;
+                Ok((None, jobs))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
 impl Unit {
+    /// Has the present connection cut if work is withheld and no step hangs up.
+    fn watch(&mut self, permission: watch::Receiver<Permission>) -> std::io::Result<()> {
+        let plug = self.connection.session.plug()?;
+        self.last_resort = Some((LastResort::new(plug, permission.clone()), permission));
+        Ok(())
+    }
+
     /// Sets the unit to where a step wants it, if that is elsewhere than before, and waits for its reply.
     async fn go_to(&mut self, point: OperatingPoint) -> Result<(), SubstrateError> {
-        if point == OperatingPoint::UNCHANGED || point == self.point {
+        if std::mem::take(&mut self.is_unset) {
+            self.point = OperatingPoint::UNCHANGED;
+            self.set(self.base).await?;
+        }
+        if point != self.point {
+            self.set(point).await?;
+        }
+        Ok(())
+    }
+
+    async fn set(&mut self, point: OperatingPoint) -> Result<(), SubstrateError> {
+        if point == OperatingPoint::UNCHANGED {
             return Ok(());
         }
         let set = match &self.setter {
@@ -136,7 +178,7 @@ impl Unit {
         };
         // What the wire changes on the way, a step of the clock generator, is not an error.
         set.map_err(|source| SubstrateError::NotSet {
-            unit: self.session.worker().to_string(),
+            unit: self.connection.session.worker().to_string(),
             source,
         })?;
         self.point = point;
@@ -146,7 +188,7 @@ impl Unit {
 
 impl Wire for Unit {
     fn unit(&self) -> String {
-        self.session.worker().to_string()
+        self.connection.session.worker().to_string()
     }
 
     fn prepare(&mut self, drive: &Drive) -> Result<Option<Duration>, SubstrateError> {
@@ -154,7 +196,7 @@ impl Wire for Unit {
     }
 
     fn extranonce_len(&self) -> usize {
-        self.session.extranonce_len()
+        self.connection.session.extranonce_len()
     }
 
     async fn send(
@@ -165,6 +207,7 @@ impl Wire for Unit {
         step: u64,
     ) -> Result<Nanos, SubstrateError> {
         Ok(self
+            .connection
             .session
             .send_job(job, difficulty, clean, Some(step))
             .await?)
@@ -175,16 +218,35 @@ impl Wire for Unit {
         0
     }
 
+    fn patience(&self, error: &SubstrateError) -> Option<Duration> {
+        self.connection.patience_after(error)
+    }
+
+    async fn comes_back(&mut self, until: Nanos) -> bool {
+        if !self.connection.comes_back(&self.seat, until).await {
+            return false;
+        }
+        self.is_unset = true;
+        let Some((_, permission)) = self.last_resort.take() else {
+            return true;
+        };
+        // A connection that nothing could cut is not used.
+        let watched = self.watch(permission.clone());
+        if let Err(error) = watched {
+            tracing::warn!(%error, "cannot take the unit back: no file descriptor is left to cut its connection by");
+            self.last_resort = None;
+            self.connection.session.hang_up().await;
+            return false;
+        }
+        true
+    }
+
     async fn hang_up(&mut self) {
-        self.session.hang_up().await;
+        self.connection.session.hang_up().await;
     }
 
     async fn next_share(&mut self, until: Nanos) -> Result<Option<Share>, SubstrateError> {
-        tokio::select! {
-            biased;
-            share = self.session.next_share() => Ok(Some(share?)),
-            () = self.seat.wait_until(until) => Ok(None),
-        }
+        self.connection.next_share(&self.seat, until).await
     }
 }
 

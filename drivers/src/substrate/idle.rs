@@ -1,7 +1,10 @@
 //! A unit without work, watched step by step: what its sensors do by themselves.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 
+use super::connection::{Connection, Patience};
 use super::{Drive, Observation, Outcome, Provenance, Refused, Substrate, SubstrateError};
 use crate::clock::{Clock, Nanos, Seat};
 use crate::evidence::Evidence;
@@ -12,8 +15,10 @@ use crate::stratum::Session;
 /// A unit that is read and given nothing to do.
 #[derive(Debug)]
 pub struct Idle {
-    /// A session on which no job has been sent.
-    session: Option<Session>,
+    /// A connection on which no job has been sent.
+    connection: Option<Connection>,
+    /// Since when it is lost, and why.
+    lost: Option<(Nanos, SubstrateError)>,
     latest: watch::Receiver<Latest>,
     recorder: Recorder,
     provenance: Provenance,
@@ -36,7 +41,8 @@ impl Idle {
         clock: Clock,
     ) -> Idle {
         Idle {
-            session,
+            connection: session.map(Connection::new),
+            lost: None,
             latest,
             recorder,
             provenance,
@@ -48,9 +54,16 @@ impl Idle {
             taken: None,
         }
     }
-}
 
-impl Idle {
+    /// Goes on watching if the unit's connection breaks and comes back within `patience`. It is watched by its
+    /// control interface, so no step is marked.
+    pub fn with_patience(mut self, patience: Patience) -> Idle {
+        if let Some(connection) = &mut self.connection {
+            connection.with_patience(patience);
+        }
+        self
+    }
+
     /// Judges where the readings come from by the `evidence` of what the unit is.
     pub fn with_evidence(self, evidence: Evidence) -> Idle {
         evidence.working(false);
@@ -62,25 +75,50 @@ impl Idle {
 
     /// Lets time pass, and listens to the session: a wire that nobody reads is no wire.
     async fn rest(&mut self, until: Nanos) -> Result<(), SubstrateError> {
-        let Some(session) = &mut self.session else {
+        let Some(connection) = &mut self.connection else {
             self.seat.wait_until(until).await;
             return Ok(());
         };
         loop {
-            tokio::select! {
-                biased;
-                // An answer to a job of an earlier session: nothing was asked here.
-                share = session.next_share() => {
-                    share?;
+            if let Some((since, error)) = self.lost.take() {
+                let Some(patience) = connection.patience_after(&error) else {
+                    return Err(error);
+                };
+                let end = since + patience;
+                if !connection.comes_back(&self.seat, until.min(end)).await {
+                    let now = self.clock.now();
+                    if now >= end {
+                        return Err(SubstrateError::Gone {
+                            unit: connection.session.worker().to_string(),
+                            after: patience,
+                            source: Box::new(error),
+                        });
+                    }
+                    self.lost = Some((since, error));
+                    if now >= until {
+                        return Ok(());
+                    }
                 }
-                () = self.seat.wait_until(until) => return Ok(()),
+                continue;
+            }
+            match connection.next_share(&self.seat, until).await {
+                // An answer to a job of an earlier session: nothing was asked here.
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    connection.session.hang_up().await;
+                    self.lost = Some((self.clock.now(), error));
+                }
             }
         }
     }
 
-    /// Gives back the session.
+    /// Gives back the session, unless it is lost.
     pub fn finish(self) -> Option<Session> {
-        self.session
+        let lost = self.lost.is_some();
+        self.connection
+            .filter(|_| !lost)
+            .map(|connection| connection.session)
     }
 }
 
@@ -101,6 +139,7 @@ impl Substrate for Idle {
             started,
             ended: self.clock.now(),
             outcome: Outcome::TimedOut,
+            gap: Duration::ZERO,
             jobs: 0,
             shares: Vec::new(),
             refused: Refused::default(),

@@ -9,6 +9,7 @@
 //! | [`Replay`] | what a run has recorded | as recorded |
 
 mod chain;
+mod connection;
 mod handshake;
 mod idle;
 mod last_resort;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::stratum::swh::{Discipline, Outcome, Pace};
 pub use chain::SerialChain;
+pub use connection::{NextSession, Patience, Reconnect};
 pub use handshake::Handshake;
 pub use idle::Idle;
 pub use last_resort::LAST_RESORT;
@@ -71,6 +73,9 @@ pub struct Observation {
     pub ended: Nanos,
     /// How it ended.
     pub outcome: Outcome,
+    /// Time in it without a connection to the unit.
+    #[serde(default, skip_serializing_if = "Duration::is_zero")]
+    pub gap: Duration,
     /// Jobs sent.
     pub jobs: u32,
     /// Samples: accepted shares of this step, in order of arrival. Recorded as records of their own.
@@ -163,6 +168,27 @@ pub enum SubstrateError {
     /// The unit's session ended.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// The unit's connection stayed silent beside a newer one of the same unit.
+    #[error("{unit} opened another connection and was silent on the first for {} s", .after.as_secs())]
+    Replaced {
+        /// The unit.
+        unit: String,
+        /// How long.
+        after: Duration,
+    },
+    /// Its connection broke and it did not come back.
+    #[error(
+        "{source}; {unit} did not come back within {} s (unit.reconnect_seconds). What the run has recorded is kept",
+        .after.as_secs_f64()
+    )]
+    Gone {
+        /// The unit.
+        unit: String,
+        /// How long it was waited for.
+        after: Duration,
+        /// How the connection broke.
+        source: Box<SubstrateError>,
+    },
     /// The chain on its serial port failed.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -263,7 +289,7 @@ impl Silence {
     /// Takes note of the end of a step of this `pace`. Returns how many steps in a row had no answer, once
     /// they have lasted long enough.
     fn note(&mut self, observation: &Observation, pace: &Pace) -> Option<u32> {
-        if observation.outcome == Outcome::TimedOut && observation.shares.is_empty() {
+        if observation.outcome != Outcome::Answered && observation.shares.is_empty() {
             self.steps += 1;
             self.span += observation.ended.since(observation.started);
         } else {

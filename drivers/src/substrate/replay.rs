@@ -96,6 +96,7 @@ mod tests {
                 started: Nanos(0),
                 ended: Nanos(1),
                 outcome: Outcome::Answered,
+                gap: Duration::ZERO,
                 jobs: 1,
                 shares: Vec::new(),
                 refused: Default::default(),

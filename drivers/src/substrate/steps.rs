@@ -5,6 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tracing::{info, warn};
 
 use super::{
     Discipline, Drive, INVALID_SHARES, Observation, Provenance, Refused, Sample, Silence,
@@ -51,6 +52,12 @@ pub(super) trait Wire: Send {
     /// Sound answers so far that were too easy to be shares: they prove that the unit hashes what it is
     /// sent.
     fn easy(&self) -> u64;
+
+    /// How long the unit is waited for after `error`; `None` if that is not a connection that may come back.
+    fn patience(&self, error: &SubstrateError) -> Option<Duration>;
+
+    /// Waits until the unit is connected again, or until `until`. Returns whether it is.
+    fn comes_back(&mut self, until: Nanos) -> impl Future<Output = bool> + Send;
 
     /// Takes the unit's work away.
     fn hang_up(&mut self) -> impl Future<Output = ()> + Send;
@@ -147,6 +154,7 @@ impl Steps {
         let mut jobs = 0;
         let mut shares = Vec::with_capacity(drive.pace.shares as usize);
         let mut refused = Refused::default();
+        let mut gap = Duration::ZERO;
         let (outcome, ended) = loop {
             self.check_permission(wire).await?;
             // Looked for and not waited for: to be woken by a reading would make the order of events depend
@@ -166,14 +174,26 @@ impl Steps {
                     let serial = job.serial;
                     let sent = wire
                         .send(job, drive.difficulty, step.clean(), self.steps)
-                        .await?;
-                    step.sent(serial, sent);
+                        .await;
+                    match sent {
+                        Ok(sent) => step.sent(serial, sent),
+                        Err(error) => {
+                            gap += self.take_back(wire, error).await?;
+                            step.interrupt();
+                            continue;
+                        }
+                    }
                     // After the job has left, so that it never waits for bookkeeping.
                     self.record_last_step().await?;
                     jobs += 1;
                 }
-                Action::Wait(until) => {
-                    if let Some(share) = wire.next_share(self.next_look(until, now)).await? {
+                Action::Wait(until) => match wire.next_share(self.next_look(until, now)).await {
+                    Err(error) => {
+                        gap += self.take_back(wire, error).await?;
+                        step.interrupt();
+                    }
+                    Ok(None) => {}
+                    Ok(Some(share)) => {
                         self.note_share(&share, drive.difficulty);
                         if step.answered(share.judgement.job, share.judgement.verdict) {
                             self.invalid = 0;
@@ -184,7 +204,7 @@ impl Steps {
                             self.note_refusal(wire, verdict)?;
                         }
                     }
-                }
+                },
                 Action::End(outcome) => break (outcome, now),
             }
         };
@@ -194,6 +214,7 @@ impl Steps {
             started: step.started(),
             ended,
             outcome,
+            gap,
             jobs,
             shares,
             refused,
@@ -209,6 +230,44 @@ impl Steps {
                 difficulty: drive.difficulty,
                 refused: self.last_refusal,
             }),
+        }
+    }
+
+    /// Waits until a unit whose connection broke with `error` is back. Returns how long it was away. Its
+    /// interlock stays in force meanwhile.
+    async fn take_back<W: Wire>(
+        &mut self,
+        wire: &mut W,
+        error: SubstrateError,
+    ) -> Result<Duration, SubstrateError> {
+        let Some(patience) = wire.patience(&error) else {
+            return Err(error);
+        };
+        let lost = self.clock.now();
+        let unit = wire.unit();
+        warn!(unit, %error, patience_seconds = patience.as_secs_f64(), "the connection broke; waiting for the unit");
+        // Whatever is left of the old connection must not stay under way at the clock.
+        wire.hang_up().await;
+        loop {
+            self.check_permission(wire).await?;
+            if self.latest.has_changed().unwrap_or(false) {
+                self.take_reading().await?;
+            }
+            let now = self.clock.now();
+            let away = now.since(lost);
+            if away >= patience {
+                let _ = self.record_last_step().await;
+                return Err(SubstrateError::Gone {
+                    unit,
+                    after: patience,
+                    source: Box::new(error),
+                });
+            }
+            if wire.comes_back(self.next_look(lost + patience, now)).await {
+                let away = self.clock.now().since(lost);
+                info!(unit, away_seconds = away.as_secs_f64(), "the unit is back");
+                return Ok(away);
+            }
         }
     }
 

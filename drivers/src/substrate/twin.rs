@@ -235,6 +235,7 @@ impl Substrate for Twin {
             started: step.started(),
             ended: self.device.now(),
             outcome,
+            gap: Duration::ZERO,
             jobs,
             shares,
             refused,

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CapacityError;
 use crate::dense;
+use crate::left_out::LeftOut;
 use crate::random;
 use crate::state::{Standardiser, StateMatrix};
 
@@ -83,7 +84,7 @@ pub struct ProcessingCapacity {
     pub rank: usize,
 }
 
-/// Measures the capacities over `rows`, which have to begin no earlier than the longest delay.
+/// Measures the capacities over `rows` without those in `left_out`. The rows have to begin no earlier than the longest delay.
 ///
 /// # Errors
 /// If the plan is empty, would make more than [`MOST_TERMS`], or names a range that the input leaves; if rows
@@ -93,11 +94,25 @@ pub fn processing_capacity(
     input: &[f64],
     rows: Range<usize>,
     plan: &IpcPlan,
+    left_out: &LeftOut,
 ) -> Result<ProcessingCapacity, CapacityError> {
     check(states, input, &rows, plan)?;
+    let kept: Vec<usize> = rows
+        .clone()
+        .filter(|row| !left_out.contains(*row))
+        .collect();
+    if kept.len() < 50 {
+        return Err(CapacityError::Request(format!(
+            "{} rows are left of {rows:?}: at least 50 are needed",
+            kept.len()
+        )));
+    }
+    let start = rows.start - left_out.within(rows.start).len();
+    let measured = start..start + kept.len();
+    let states = &*left_out.states(states);
     let terms = terms(&plan.longest);
     let polynomials = legendre(input, plan.range, plan.longest.len());
-    let (basis, rank) = orthonormal(states, rows.clone())?;
+    let (basis, rank) = orthonormal(states, measured)?;
     let target = |term: &Term| -> Vec<f64> {
         let product = |t: usize| {
             let factors = term.0.iter();
@@ -105,7 +120,7 @@ pub fn processing_capacity(
                 .map(|&(delay, degree)| polynomials[degree][t - delay])
                 .product::<f64>()
         };
-        rows.clone().map(product).collect()
+        kept.iter().copied().map(product).collect()
     };
 
     let mut raw = Vec::with_capacity(terms.len());
@@ -322,7 +337,8 @@ mod tests {
     }
 
     fn measure(states: &StateMatrix, input: &[f64], longest: &[usize]) -> ProcessingCapacity {
-        processing_capacity(states, input, ROWS, &plan(longest)).expect("measured")
+        processing_capacity(states, input, ROWS, &plan(longest), &LeftOut::default())
+            .expect("measured")
     }
 
     #[test]
@@ -396,7 +412,9 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         let input = white(5);
         let states = delay_line(&input, 2).expect("finite");
-        let refused = |plan: IpcPlan| processing_capacity(&states, &input, ROWS, &plan).is_err();
+        let refused = |plan: IpcPlan| {
+            processing_capacity(&states, &input, ROWS, &plan, &LeftOut::default()).is_err()
+        };
         assert!(refused(plan(&[])) && refused(plan(&[51])) && refused(plan(&[50, 50, 50, 50])));
         assert!(refused(IpcPlan {
             range: (0.0, 0.1),

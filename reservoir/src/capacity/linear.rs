@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::CapacityError;
+use crate::left_out::LeftOut;
 use crate::readout::{LAMBDAS, RidgePath, target_matrix};
 use crate::split::Split;
 use crate::state::StateMatrix;
@@ -42,7 +43,7 @@ pub struct MemoryCapacity {
     pub features: usize,
 }
 
-/// Measures delays 0 to `longest`. The readouts share one factorisation; the penalty of each is chosen by
+/// Measures delays 0 to `longest`, without the rows in `left_out`. The readouts share one factorisation; the penalty of each is chosen by
 /// generalised cross-validation on the training steps.
 ///
 /// # Errors
@@ -53,6 +54,7 @@ pub fn memory_capacity(
     input: &[f64],
     longest: usize,
     split: &Split,
+    left_out: &LeftOut,
 ) -> Result<MemoryCapacity, CapacityError> {
     split.check(states.rows().min(input.len()))?;
     if longest > split.washout || longest >= MOST_DELAYS {
@@ -65,9 +67,12 @@ pub fn memory_capacity(
     let past: Vec<Vec<f64>> = (0..=longest)
         .map(|delay| {
             let zeros = std::iter::repeat_n(0.0, delay);
-            zeros.chain(input.iter().copied()).take(total).collect()
+            let past: Vec<f64> = zeros.chain(input.iter().copied()).take(total).collect();
+            left_out.values(&past).into_owned()
         })
         .collect();
+    let (split, states) = (left_out.split(*split), &*left_out.states(states));
+    split.check(states.rows())?;
     let targets = target_matrix(past.iter().map(Vec::as_slice))?;
     let path = RidgePath::new(states, &targets, split.train_rows())?;
     let chosen = path.generalised_each(&LAMBDAS)?;
@@ -139,7 +144,7 @@ mod tests {
     fn a_delay_line_has_as_much_memory_as_taps() {
         let input = white(1);
         let line = delay_line(&input, 12).expect("finite");
-        let mc = memory_capacity(&line, &input, 60, &SPLIT).expect("measured");
+        let mc = memory_capacity(&line, &input, 60, &SPLIT, &LeftOut::default()).expect("measured");
         for delay in &mc.delays {
             let expected = if delay.delay < 12 { 1.0 } else { 0.0 };
             assert!((delay.capacity - expected).abs() < 0.02, "{delay:?}");
@@ -153,7 +158,7 @@ mod tests {
         let input = white(2);
         let bank = leaky_bank(&input, 1).expect("finite");
         let q = (-1.0f64 / 0.5).exp().powi(2);
-        let mc = memory_capacity(&bank, &input, 40, &SPLIT).expect("measured");
+        let mc = memory_capacity(&bank, &input, 40, &SPLIT, &LeftOut::default()).expect("measured");
         for k in 0..2 {
             let expected = (1.0 - q) * q.powi(k);
             let found = mc.delays[k as usize].squared_correlation;
@@ -167,7 +172,8 @@ mod tests {
         let input = white(3);
         let line = delay_line(&input, 12).expect("finite");
         let shuffled = shuffled_in_time(&line, &SPLIT, 1);
-        let mc = memory_capacity(&shuffled, &input, 99, &SPLIT).expect("measured");
+        let mc =
+            memory_capacity(&shuffled, &input, 99, &SPLIT, &LeftOut::default()).expect("measured");
         // One of a hundred delays passes by chance, with some 0.01.
         assert!(mc.total < 0.06, "{}", mc.total);
     }
@@ -176,7 +182,7 @@ mod tests {
     fn delays_beyond_the_washout_are_refused() {
         let input = white(4);
         let line = delay_line(&input, 2).expect("finite");
-        assert!(memory_capacity(&line, &input, 101, &SPLIT).is_err());
-        assert!(memory_capacity(&line, &input[..500], 10, &SPLIT).is_err());
+        assert!(memory_capacity(&line, &input, 101, &SPLIT, &LeftOut::default()).is_err());
+        assert!(memory_capacity(&line, &input[..500], 10, &SPLIT, &LeftOut::default()).is_err());
     }
 }

@@ -47,20 +47,15 @@ pub fn slope(points: &[Point], resampling: Resampling) -> Option<Estimate> {
     }
     let mut rng = random::stream(resampling.seed, 15);
     let n = moments.len();
-    let mut values: Vec<f64> = (0..resampling.resamples)
+    let values: Vec<f64> = (0..resampling.resamples)
         .map(|_| ratio(&mut (0..n).map(|_| moments[rng.random_range(0..n)])))
         .collect();
-    values.sort_by(f64::total_cmp);
-    let quantile = |q: f64| {
-        let last = values.len().saturating_sub(1);
-        let place = (q * last as f64).round() as usize;
-        values.get(place).copied().unwrap_or(value)
-    };
-    Some(Estimate {
+    let alone = Estimate {
         value,
-        low: quantile(0.025),
-        high: quantile(0.975),
-    })
+        low: value,
+        high: value,
+    };
+    Some(Estimate::of_resamples(value, values).unwrap_or(alone))
 }
 
 #[cfg(test)]

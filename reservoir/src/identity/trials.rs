@@ -310,16 +310,11 @@ impl Trials {
             values.extend(statistic(&weights));
         }
         let value = statistic(&vec![1.0; self.units]).unwrap_or(f64::NAN);
-        values.sort_by(f64::total_cmp);
-        let quantile = |q: f64| match values.len() {
-            0 => value,
-            n => values[(q * (n - 1) as f64).round() as usize],
-        };
-        Estimate {
+        Estimate::of_resamples(value, values).unwrap_or(Estimate {
             value,
-            low: quantile(0.025),
-            high: quantile(0.975),
-        }
+            low: value,
+            high: value,
+        })
     }
 }
 

@@ -53,3 +53,18 @@ pub enum SessionError {
     #[error(transparent)]
     Recorder(#[from] RecorderClosed),
 }
+
+impl SessionError {
+    /// Whether the connection broke or fell silent, so that the unit may open another.
+    pub fn is_lost(&self) -> bool {
+        match self {
+            SessionError::Line { source, .. } => {
+                !matches!(source, LineError::TooLong(_) | LineError::NotText)
+            }
+            SessionError::Idle { .. } => true,
+            SessionError::HandshakeTimeout { .. }
+            | SessionError::Garbage { .. }
+            | SessionError::Recorder(_) => false,
+        }
+    }
+}

@@ -246,6 +246,21 @@ impl Session {
         self.slot = None;
     }
 
+    /// Takes `next`, a later connection of the same unit, in place of this one. Records and the numbers of
+    /// shares go on; shares that were not yet acknowledged stay recorded and lose only their reply.
+    pub fn go_on_with(&mut self, mut next: Session) {
+        next.recorder = self.recorder.clone();
+        next.durable = self.recorder.durable();
+        next.slot = None;
+        next.tickets = self.tickets;
+        *self = next;
+    }
+
+    /// Whether a line of the unit was read after `then`.
+    pub(crate) fn heard_since(&self, then: Instant) -> bool {
+        self.last_heard > then
+    }
+
     /// Sends a job, its difficulty before it if that has changed, and returns when its bytes were handed
     /// to the socket.
     ///
