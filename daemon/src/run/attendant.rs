@@ -24,7 +24,7 @@ use super::publish::Publisher;
 use crate::causes::chain;
 use crate::config::Config;
 use crate::live::snapshot::{Estimate, Health, Proxy, Shares};
-use crate::session::machine::comes_from;
+use crate::rig::machine::comes_from;
 use crate::session::{Ending, Lock, label};
 
 /// Wall time between two looks.
