@@ -55,6 +55,16 @@ impl Readout {
         })
     }
 
+    /// Refuses a readout of states that no device gave, before a device is driven. Whether the device is verified is seen
+    /// only then.
+    fn check_is_of_a_device(&self) -> Result<()> {
+        let verified = self.check_provenance(&Provenance::Device);
+        match self.check_provenance(&Provenance::UnverifiedDevice) {
+            Ok(()) => Ok(()),
+            Err(_) => verified,
+        }
+    }
+
     /// Refuses states of another origin than the readout's. Those of a capture count as what they were.
     pub(crate) fn check_provenance(&self, of: &Provenance) -> Result<()> {
         let trained = self.saved.provenance.get(PROVENANCE);
@@ -138,7 +148,7 @@ pub(crate) fn run(args: &cli::Predict, context: &Context) -> Result<()> {
         // What a capture is from, it says itself.
         Kind::Replay => {}
         _ if twin || simulated.is_some() => readout.check_provenance(&Provenance::Simulated)?,
-        _ => readout.check_provenance(&Provenance::Device)?,
+        _ => readout.check_is_of_a_device()?,
     }
     let task = task(args, &readout)?;
     let steps = task.length()?.unwrap_or(args.steps);
@@ -260,8 +270,9 @@ impl Drive<'_> {
                 .predict(&trace.features, &self.input[..trace.encoded.len()])?;
             said.say(self.input, outputs)
         };
-        Trace::record(substrate, self.encoder, plan, self.input, each).await?;
-        Ok(())
+        let trace = Trace::record(substrate, self.encoder, plan, self.input, each).await?;
+        // What was seen on the way may speak against the unit.
+        self.readout.check_provenance(&trace.provenance)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::experiment::arms::twin_params;
 use crate::report::progress::{Bar, Progress};
 use crate::runtime;
 use crate::session::{Session, with_unit};
-use crate::store::{RunMeta, Store};
+use crate::store::{Capture, RunMeta, Store};
 
 /// Most shares: a capture of them takes some 4 GB.
 const MOST_SHARES: u64 = 10_000_000;
@@ -93,13 +93,12 @@ pub(crate) fn to_file(
         bail!("--shares {}: must be 1 to {MOST_SHARES}", plan.shares);
     }
     let (text, config_hash) = plan.config.fingerprint()?;
-    let provenance = plan.config.provenance();
     let meta = RunMeta {
         seed: plan.seed,
         config: text,
         config_hash,
         task: serde_json::json!({ "record": { "shares": plan.shares } }),
-        provenance: provenance.clone(),
+        provenance: plan.config.provenance(plan.on_twin),
     };
     let store = Store::create(out, &meta)?;
     let out = store.path().to_path_buf();
@@ -113,6 +112,8 @@ pub(crate) fn to_file(
     })?;
     store.finish(&ending(&recorded))?;
     let recorded = recorded.map_err(|error| kept(error, &out))?;
+    // As what was seen of the unit has it.
+    let provenance = Capture::open(&out)?.run()?.provenance;
     Ok((out, recorded, provenance))
 }
 

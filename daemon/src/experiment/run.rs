@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
-use thermine_drivers::substrate::Provenance;
 
 use super::arms::{self, Runs};
 use super::judge::{self, Judged};
@@ -99,7 +98,6 @@ async fn record(
         let replayed = arms::replay(plan, problem, progress);
         return progress.context().unless_stopped(replayed).await;
     }
-    let simulated = plan.config.unit.simulated.is_some();
     let (config, config_hash) = plan.config.fingerprint()?;
     let recipe = Recipe {
         task: plan.task.pinned()?,
@@ -110,11 +108,7 @@ async fn record(
         config,
         config_hash,
         task: serde_json::to_value(recipe)?,
-        provenance: if simulated {
-            Provenance::Simulated
-        } else {
-            Provenance::Device
-        },
+        provenance: plan.config.provenance(plan.kind == Kind::Twin),
     };
     let capture = match &plan.store {
         Some(store) => store.clone(),

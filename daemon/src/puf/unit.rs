@@ -19,7 +19,7 @@ use crate::experiment::arms::twin_params;
 use crate::report::progress::Progress;
 use crate::runtime;
 use crate::session::{Context, Session, with_unit};
-use crate::store::{RunMeta, Store};
+use crate::store::{Capture, RunMeta, Store};
 
 /// Name of the capture in the report folder.
 const CAPTURE: &str = "capture.sqlite";
@@ -107,7 +107,6 @@ pub(crate) fn ask(
     (purpose, blocks, seed): (&str, u32, u64),
     folder: &Path,
 ) -> Result<Answered> {
-    let provenance = config.provenance();
     let mut rng = seed::stream(seed, "puf/challenges");
     let challenges: Vec<u64> = (0..blocks).map(|_| rng.random()).collect();
     let (text, config_hash) = config.fingerprint()?;
@@ -116,7 +115,7 @@ pub(crate) fn ask(
         config: text,
         config_hash: config_hash.clone(),
         task: serde_json::json!({ "puf": { purpose: { "plan": plan, "challenges": challenges } } }),
-        provenance: provenance.clone(),
+        provenance: config.provenance(asked.by == By::Twin),
     };
     let capture = folder.join(CAPTURE);
     let store = Store::create(&capture, &meta)?;
@@ -126,6 +125,8 @@ pub(crate) fn ask(
     let finished = store.finish(&ending(&put));
     let responses = put.map_err(|error| kept(error, &capture))?;
     finished?;
+    // As what was seen of the unit has it.
+    let provenance = Capture::open(&capture)?.run()?.provenance;
     Ok(Answered {
         responses,
         challenges,

@@ -10,7 +10,8 @@ use thermine_drivers::bm13xx::register::RESET_DIVIDER;
 use thermine_drivers::bm13xx::{self, BringUp, Controller, Link};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::control::{Applied, Control};
-use thermine_drivers::interlock::{self, Cause, Guarded};
+use thermine_drivers::evidence::Evidence;
+use thermine_drivers::interlock::{Guarded, Permission};
 use thermine_drivers::poller::Latest;
 use thermine_drivers::quantity::MegaHertz;
 use thermine_drivers::record::Recorder;
@@ -33,6 +34,9 @@ use crate::config::{self, Config};
 /// Divider of the baud rate that chips are raised to, by generation: 1,562,500 and 1,041,667.
 const FAST: [u8; 2] = [1, 2];
 
+/// Wall time that a unit has to say who it is after its first reading; a busy one takes a second to answer.
+const IDENTIFYING: Duration = Duration::from_secs(10);
+
 /// A unit that is watched, and can be driven.
 #[derive(Debug)]
 pub struct Unit {
@@ -42,7 +46,8 @@ pub struct Unit {
     pub model: Model,
     /// What is known of it.
     pub latest: watch::Receiver<Latest>,
-    provenance: Provenance,
+    /// What was seen of it; `None` of a simulated unit.
+    evidence: Option<Evidence>,
     point: OperatingPoint,
     clock: Clock,
     /// `None` while it is driven.
@@ -173,7 +178,11 @@ impl Unit {
             name: config.unit.name.clone(),
             model,
             latest,
-            provenance: config.provenance(),
+            evidence: config
+                .unit
+                .simulated
+                .is_none()
+                .then(|| Evidence::new(model)),
             point: config.point.operating_point(),
             clock,
             jobs: Some(jobs),
@@ -203,7 +212,13 @@ impl Unit {
                 network.connected().await?;
                 let agent = network.session.as_ref().and_then(Session::agent);
                 let remark = machine::remark(&self.name, self.model, agent);
+                if let Some(evidence) = &self.evidence {
+                    evidence.agent(agent);
+                }
                 network.read(&mut self.latest).await?;
+                if let Some(evidence) = &self.evidence {
+                    identify(evidence, &mut self.latest).await;
+                }
                 let granted = network.guard.granted(network.patience).await;
                 granted.map_err(|cause| anyhow::anyhow!("{cause}"))?;
                 if self.point == OperatingPoint::UNCHANGED {
@@ -225,6 +240,9 @@ impl Unit {
                 };
                 let chain = link.bring_up(&serial.bring_up).await?;
                 let remarks = chain.warnings.clone();
+                if let Some(evidence) = &self.evidence {
+                    evidence.chips_answered();
+                }
                 let controller = Controller::new(link, chain, serial.settings);
                 self.latest = controller.latest();
                 serial.controller = Some(controller);
@@ -233,9 +251,17 @@ impl Unit {
         }
     }
 
-    /// Where its numbers come from.
-    pub fn provenance(&self) -> &Provenance {
-        &self.provenance
+    /// Where its numbers come from, by what was seen of it so far.
+    pub fn provenance(&self) -> Provenance {
+        match &self.evidence {
+            None => Provenance::Simulated,
+            Some(evidence) => Provenance::of(evidence),
+        }
+    }
+
+    /// What was seen of it; `None` of a simulated unit.
+    pub fn evidence(&self) -> Option<Evidence> {
+        self.evidence.clone()
     }
 
     /// Which wires it is on.
@@ -301,7 +327,7 @@ impl Unit {
         let Some(jobs) = self.jobs.take() else {
             bail!("{}: is being driven already", self.name);
         };
-        let provenance = self.provenance.clone();
+        let (provenance, evidence) = (self.provenance(), self.evidence.clone());
         match &mut self.wire {
             Wire::Network(network) => {
                 let Some(session) = network.session.take() else {
@@ -320,6 +346,10 @@ impl Unit {
                 let handshake = handshake
                     .with_setter(network.guard.setter())
                     .with_permission(network.guard.permission())?;
+                let handshake = match evidence {
+                    None => handshake,
+                    Some(evidence) => handshake.with_evidence(evidence),
+                };
                 Ok(Driven::Handshake(Box::new(handshake)))
             }
             Wire::Serial(serial) => {
@@ -334,6 +364,10 @@ impl Unit {
                     provenance,
                     self.clock.clone(),
                 );
+                let chain = match evidence {
+                    None => chain,
+                    Some(evidence) => chain.with_evidence(evidence),
+                };
                 Ok(Driven::Chain(Chain::new(chain, &serial.left)))
             }
         }
@@ -362,9 +396,13 @@ impl Unit {
             session,
             self.latest.clone(),
             recorder,
-            self.provenance.clone(),
+            self.provenance(),
             self.clock.clone(),
         );
+        let idle = match self.evidence.clone() {
+            None => idle,
+            Some(evidence) => idle.with_evidence(evidence),
+        };
         Ok(Driven::Idle(Box::new(idle)))
     }
 
@@ -401,10 +439,10 @@ impl Unit {
         matches!(self.wire, Wire::Network(_))
     }
 
-    /// Why its interlock withholds work, if it does.
-    pub fn withheld(&self) -> Option<Cause> {
+    /// Whether its interlock lets it work; `None` of bare chips, which have none.
+    pub fn permission(&self) -> Option<watch::Receiver<Permission>> {
         match &self.wire {
-            Wire::Network(network) => interlock::withheld(&network.guard.permission()),
+            Wire::Network(network) => Some(network.guard.permission()),
             Wire::Serial(_) => None,
         }
     }
@@ -436,6 +474,18 @@ impl Unit {
                 }
             }
         }
+    }
+}
+
+/// Waits until the unit has said who it is: that comes after its first reading. One that does not say goes on, as an
+/// unverified device.
+async fn identify(evidence: &Evidence, latest: &mut watch::Receiver<Latest>) {
+    let said = latest.wait_for(|latest| latest.identity.is_some());
+    let said = tokio::time::timeout(IDENTIFYING, said).await;
+    if let Ok(Ok(latest)) = said
+        && let Some(identity) = &latest.identity
+    {
+        evidence.identity(identity);
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attendant::{self, Attendant};
 pub use super::changes::Changes;
+use super::health;
 use super::keeper::{House, Keeper};
 use super::lent::{Lent, begun, carry_out, entered};
 use super::{publish, wall};
@@ -188,7 +189,7 @@ impl Daemon {
             } else {
                 changes.added.push(name.clone());
             }
-            let mut unit = publish::unknown(config);
+            let mut unit = publish::unknown(config, self.house.speed(config));
             if let Some(found) = found.get(name) {
                 unit.verdict.clone_from(&found.verdict);
                 unit.tpf.clone_from(&found.filter);
@@ -245,6 +246,7 @@ impl Daemon {
                     pool: proxy.address,
                     jobs,
                     stop: stop.clone(),
+                    standing: health::Standing::shared(),
                 };
                 tokio::spawn(attendant.attend())
             }

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use thermine_drivers::clock::Clock;
-use thermine_drivers::interlock::Hazard;
+use thermine_drivers::interlock::withheld;
 use thermine_drivers::substrate::Substrate;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -14,15 +14,15 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::captures::Captures;
 use super::gauge::Gauge;
+use super::health::{Standing, Work};
 use super::learner::Learner;
 use super::lent::Lent;
-use super::publish::Publisher;
+use super::publish::{self, Publisher, standing_of};
 use super::tap;
 use crate::causes::chain;
 use crate::config::daemon::{Daemon, Live as Task};
 use crate::config::{Config, Step};
 use crate::live::Live;
-use crate::live::snapshot::Health;
 use crate::predict::Readout;
 use crate::queue::Queue;
 use crate::rig::{Driven, Rig, Unit};
@@ -58,6 +58,17 @@ impl House {
         }
     }
 
+    /// Seconds of a unit's time in one of the wall's; `None` where it has no fixed speed.
+    pub(super) fn speed(&self, config: &Config) -> Option<f64> {
+        match &config.unit.simulated {
+            None => Some(1.0),
+            Some(simulated) => match simulated.speed {
+                None if self.is_virtual => None,
+                speed => Some(speed.unwrap_or(self.daemon.speed)),
+            },
+        }
+    }
+
     /// A rig for a unit.
     pub(super) fn rig(&self, config: &Config) -> Rig {
         match self.clock(config) {
@@ -81,6 +92,7 @@ pub(super) struct Keeper {
     jobs: mpsc::Receiver<Lent>,
     stop: CancellationToken,
     sessions: u64,
+    standing: Arc<Mutex<Standing>>,
 }
 
 /// Why a unit is no longer driven.
@@ -110,6 +122,7 @@ impl Keeper {
             jobs,
             stop,
             sessions: 0,
+            standing: Standing::shared(),
         }
     }
 
@@ -133,7 +146,7 @@ impl Keeper {
                         .await;
                 }
                 Err(error) => {
-                    self.lost(Health::Lost, &chain(&error));
+                    self.lost(&chain(&error));
                     if !self.wait().await {
                         return;
                     }
@@ -170,6 +183,7 @@ impl Keeper {
     /// Reads the unit, and gives it no work.
     async fn watch(&mut self, unit: &Unit, clock: &Clock) -> Result<Parting> {
         self.activity("watched, without work");
+        standing_of(&self.standing).work(Work::NotAsked, Instant::now());
         let _publisher = Publisher {
             gauge: None,
             ..self.publisher(unit, clock)
@@ -183,8 +197,11 @@ impl Keeper {
 
     /// Drives the unit live, again and again while it can be had.
     async fn work(&mut self, unit: &mut Unit, clock: &Clock) -> Result<Parting> {
+        let awaited = format!("it has not connected yet ({})", unit.instructions());
+        standing_of(&self.standing).work(Work::Awaited(awaited), Instant::now());
+        // Its readings are told as long as it is here, whether it is driven or not.
+        let mut publisher = self.publisher(unit, clock).start();
         loop {
-            let publisher = self.publisher(unit, clock).start();
             let ready = {
                 let stop = self.stop.clone();
                 tokio::select! {
@@ -193,13 +210,15 @@ impl Keeper {
                     ready = unit.ready() => ready,
                 }
             };
-            drop(publisher);
             let driven = match ready {
                 Ok(remarks) => {
                     for remark in remarks {
                         tracing::info!(unit = self.name(), %remark, "not as asked");
                     }
-                    let _publisher = self.publisher(unit, clock).start();
+                    if unit.model.is_bare() {
+                        // A chain that is brought up is read anew.
+                        publisher = self.publisher(unit, clock).start();
+                    }
                     self.drive(unit, clock).await
                 }
                 Err(error) => Err(error),
@@ -209,14 +228,14 @@ impl Keeper {
                 Err(error) => error,
             };
             self.gauge().end();
-            let health = match unit.withheld().map(|cause| cause.hazard) {
-                None | Some(Hazard::Unread | Hazard::Stale { .. }) => Health::Lost,
-                Some(_) => Health::Tripped,
-            };
-            self.lost(health, &chain(&error));
+            if let Some(permission) = unit.permission() {
+                standing_of(&self.standing).withheld(withheld(&permission).as_ref());
+            }
+            self.lost(&chain(&error));
             self.sessions += 1;
             let again = self.seed.wrapping_add(self.sessions.wrapping_mul(1 << 32));
             if !unit.abandon(again) {
+                drop(publisher);
                 return Err(error);
             }
             // Its interlock and its readings go on meanwhile.
@@ -234,10 +253,7 @@ impl Keeper {
         let mut driven = unit.drive(learner.encoding().discipline, recorder)?;
         self.gauge().begin(clock.now());
         self.activity(&learner.activity());
-        self.house.live.change(self.name(), |unit| {
-            unit.health = Health::Well;
-            unit.why = None;
-        });
+        standing_of(&self.standing).work(Work::Given, Instant::now());
         let parting = self.steps(&mut driven, &mut learner).await;
         self.learner = Some(learner);
         let parting = parting?;
@@ -304,7 +320,7 @@ impl Keeper {
             None => None,
             Some(file) => {
                 let readout = Readout::load(file)?;
-                readout.check_provenance(unit.provenance())?;
+                readout.check_provenance(&unit.provenance())?;
                 Some(readout)
             }
         };
@@ -333,12 +349,14 @@ impl Keeper {
     fn publisher(&self, unit: &Unit, clock: &Clock) -> Publisher {
         Publisher {
             live: self.house.live.clone(),
-            name: self.name().to_string(),
-            model: self.config.unit.model,
+            config: self.config.clone(),
             latest: unit.latest.clone(),
             gauge: Some(self.gauge.clone()),
             clock: clock.clone(),
             seed: self.seed,
+            standing: self.standing.clone(),
+            permission: unit.permission(),
+            evidence: unit.evidence(),
         }
     }
 
@@ -348,14 +366,11 @@ impl Keeper {
             .change(self.name(), |unit| unit.activity = what.to_string());
     }
 
-    fn lost(&self, health: Health, why: &str) {
+    fn lost(&self, why: &str) {
         tracing::warn!(unit = self.name(), why, "lost");
-        self.house.live.change(self.name(), |unit| {
-            unit.health = health;
-            unit.why = Some(why.to_string());
-            unit.activity = "waited for".into();
-            unit.hash_rate_ghs = None;
-        });
+        standing_of(&self.standing).work(Work::Failed(why.to_string()), Instant::now());
+        publish::failed(&self.house.live, self.name(), &self.standing);
+        self.activity("waited for");
     }
 
     /// Waits before the next attempt. Returns whether there is to be one.

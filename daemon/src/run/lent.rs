@@ -57,7 +57,11 @@ impl Lent {
             unit.activity = format!("job {id}: {command}");
             unit.health = Health::Well;
             unit.why = None;
+            // Its job reads it from now on, and tells the daemon nothing of that.
+            unit.forget_readings();
             unit.hash_rate_ghs = None;
+            unit.expected_ghs = None;
+            unit.duty = None;
         });
         let progress = progress.on(lender);
         let carried = carry_out(command, Some(config.clone()), folder, progress.clone());

@@ -3,14 +3,16 @@
 //! - [`daemon`]: everything from start to stop, reload (`changes`) and queue;
 //! - `keeper`: a driven unit; `attendant`: one that mines through the proxy; `backoff`: until they are tried again;
 //! - `lent`: a job in a keeper's hands; `seam`: the web server's requests;
-//! - `learner`: the live task; `tap`, `gauge`, `publish`: what is told of a unit; `captures`: what of it is kept.
+//! - `learner`: the live task; `tap`, `gauge`, `expected`, `health`, `publish`: what is told of a unit; `captures`: what of it is kept.
 
 mod attendant;
 mod backoff;
 mod captures;
 mod changes;
 pub mod daemon;
+mod expected;
 mod gauge;
+mod health;
 mod keeper;
 mod learner;
 mod lent;

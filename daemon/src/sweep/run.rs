@@ -214,7 +214,11 @@ async fn unit_cells(
             }
             Err(error) => Err(error.into()),
         };
-        journal.add(index, cell?)?;
+        let cell = Cell {
+            provenance: Some(driven.provenance()),
+            ..cell?
+        };
+        journal.add(index, cell)?;
         unit.release(driven).await?;
         bar.step();
     }

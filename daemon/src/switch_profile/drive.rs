@@ -18,7 +18,7 @@ use crate::experiment::arms::twin_params;
 use crate::report::progress::{Bar, Progress};
 use crate::runtime;
 use crate::session::{Context, Session, with_unit};
-use crate::store::{RunMeta, Store};
+use crate::store::{Capture, RunMeta, Store};
 
 /// Name of the capture in the report folder.
 const CAPTURE: &str = "capture.sqlite";
@@ -57,14 +57,13 @@ pub(super) fn record(
     config: &Config,
     folder: &Path,
 ) -> Result<(PathBuf, Provenance)> {
-    let provenance = config.provenance();
     let (text, config_hash) = config.fingerprint()?;
     let meta = RunMeta {
         seed: args.seed,
         config_hash,
         config: text,
         task: serde_json::json!({ "switch_profile": args.jobs }),
-        provenance: provenance.clone(),
+        provenance: config.provenance(args.by == By::Twin),
     };
     let capture = folder.join(CAPTURE);
     let store = Store::create(&capture, &meta)?;
@@ -73,6 +72,8 @@ pub(super) fn record(
     let finished = store.finish(&ending(&driven));
     driven.map_err(|error| kept(error, &capture))?;
     finished?;
+    // As what was seen of the unit has it.
+    let provenance = Capture::open(&capture)?.run()?.provenance;
     Ok((capture, provenance))
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 use serde::Serialize;
+use thermine_drivers::pow::Algorithm;
 use thermine_drivers::seed;
 use thermine_drivers::sim::device::Device;
 use thermine_drivers::substrate::{Discipline, Provenance, Refused, Substrate, Twin};
@@ -123,6 +124,7 @@ pub(super) struct Report {
     pub(super) provenance: Provenance,
     pub(super) seed: u64,
     pub(super) config_hash: String,
+    pub(super) algorithm: Algorithm,
     pub(super) difficulty: f64,
     pub(super) power: Power,
     pub(super) train: u32,
@@ -207,11 +209,7 @@ async fn record(
         config: text,
         config_hash: config_hash.clone(),
         task: serde_json::json!({ "tpf_live": { "pairs": args.pairs, "block": args.block } }),
-        provenance: if config.unit.simulated.is_some() {
-            Provenance::Simulated
-        } else {
-            Provenance::Device
-        },
+        provenance: config.provenance(args.on == On::Twin),
     };
     let store = Store::create(&folder.join(CAPTURE), &meta)?;
     let done = drive(args, config, &store, config_hash, progress).await;
@@ -281,6 +279,7 @@ async fn drive(
         provenance,
         seed: args.seed,
         config_hash,
+        algorithm: model.algorithm(),
         difficulty: config.step.difficulty.get(),
         power,
         train: args.train,

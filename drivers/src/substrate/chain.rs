@@ -17,6 +17,7 @@ use super::steps::{Steps, Wire};
 use super::{Discipline, Drive, Observation, Provenance, Substrate, SubstrateError};
 use crate::bm13xx::Controller;
 use crate::clock::{Clock, Nanos};
+use crate::evidence::Evidence;
 use crate::interlock::Permission;
 use crate::pow::Difficulty;
 use crate::quantity::MegaHertz;
@@ -67,6 +68,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> SerialChain<T> {
     pub fn with_permission(self, permission: watch::Receiver<Permission>) -> SerialChain<T> {
         SerialChain {
             steps: self.steps.with_permission(permission),
+            ..self
+        }
+    }
+
+    /// Adds to the `evidence` of what the unit is, from which its provenance follows.
+    pub fn with_evidence(self, evidence: Evidence) -> SerialChain<T> {
+        SerialChain {
+            steps: self.steps.with_evidence(evidence),
             ..self
         }
     }
@@ -149,6 +158,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Substrate for SerialChain<T> {
     }
 
     fn provenance(&self) -> Provenance {
-        self.provenance.clone()
+        self.steps
+            .provenance()
+            .unwrap_or_else(|| self.provenance.clone())
     }
 }

@@ -56,6 +56,24 @@ pub fn says(model: Model, agent: &str) -> Says {
     }
 }
 
+/// Words of programs that mine on a computer, in small letters.
+const ON_COMPUTERS: [&str; 8] = [
+    "cpuminer",
+    "minerd",
+    "bfgminer",
+    "sgminer",
+    "ccminer",
+    "xmrig",
+    "nerdminer",
+    "nmminer",
+];
+
+/// Whether `agent` is a program that mines on a computer or a microcontroller, and so on no unit that can be driven.
+pub fn is_of_a_computer(agent: &str) -> bool {
+    let agent = agent.to_lowercase();
+    ON_COMPUTERS.iter().any(|word| agent.contains(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +109,16 @@ mod tests {
         );
         for unknown in ["", "cgminer/4.12.1", "cpuminer/2.5.1", "my own"] {
             assert_eq!(lv06(unknown), Says::Nothing, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn programs_of_computers_are_known_in_any_case() {
+        for agent in ["cpuminer/2.5.1", "minerd", "NerdMinerV2", "CPUMiner-opt"] {
+            assert!(is_of_a_computer(agent), "{agent}");
+        }
+        for firmware in [firmware::BMMINER, firmware::LV06, firmware::LB_BOX] {
+            assert!(!is_of_a_computer(firmware.agent));
         }
     }
 }

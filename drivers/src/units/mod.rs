@@ -65,6 +65,14 @@ impl Model {
         }
     }
 
+    /// Lowest share difficulty that it answers at, whatever it is asked; 0 where there is no such floor.
+    pub fn difficulty_floor(self) -> f64 {
+        match self {
+            Model::AntminerS9 => s9::DIFFICULTY_FLOOR,
+            _ => 0.0,
+        }
+    }
+
     /// Hashing lost to one clean job. Measured on an S9; the same is assumed of the other units with a
     /// controller. Bare chips are fed frame by frame, and lose nothing.
     pub fn switch_dead_time(self) -> Duration {

@@ -62,6 +62,8 @@ pub struct Order {
     pub(super) unit: u64,
     /// Serial of its template.
     pub(super) template: u64,
+    /// Version bits that the pool allowed to be rolled when it sent that template.
+    pub(super) mask: u32,
     /// When it came.
     pub(super) arrived: Nanos,
     pub(super) errand: Option<Errand>,
@@ -85,6 +87,8 @@ pub struct Seen {
     pub worker: String,
     /// Where it connects from.
     pub peer: SocketAddr,
+    /// The program that it named in `mining.subscribe`.
+    pub agent: Option<Arc<str>>,
     /// Its account up to now.
     pub account: Account,
 }
@@ -273,6 +277,7 @@ impl Hub {
             share: Box::new(share.clone()),
             unit,
             template: template.serial,
+            mask: template.space.version_mask(),
             arrived,
             errand: Some(self.0.clock.errand()),
         };
@@ -368,6 +373,7 @@ impl Hub {
             .map(|member| Seen {
                 worker: member.worker.to_string(),
                 peer: member.peer,
+                agent: member.agent.clone(),
                 account: lock(&member.account).at(now),
             })
             .collect();

@@ -36,6 +36,11 @@ export function rateInterval(ghs, low, high) {
   return `[${(low / size).toFixed(digits)}, ${(high / size).toFixed(digits)}]`;
 }
 
+/** Where numbers come from, in words. */
+export const origin = (name) => (name ?? "computed").replace("_", " ");
+/** The name of an algorithm in words. */
+export const algorithm = (name) => (name === "sha256d" ? "SHA-256d" : name.toUpperCase());
+
 export const celsius = (x) => (known(x) ? `${x.toFixed(1)} °C` : NONE);
 export const rpm = (x) => (known(x) ? `${whole(x)} rpm` : NONE);
 export const watts = (x) => (known(x) ? `${x < 100 ? x.toFixed(1) : whole(x)} W` : NONE);
