@@ -2,10 +2,12 @@
 //! the pollers of their telemetry, their interlocks, and the way to their work.
 //!
 //! - [`mod@unit`]: a unit at its wires; [`driven`]: the same while it is driven;
+//! - `machine`: whether a connection is the one of the unit that the interlock watches;
 //! - `control`: the control interfaces of each model; [`simulated`]: what the program plays itself.
 
 mod control;
 pub mod driven;
+pub(crate) mod machine;
 pub mod simulated;
 pub mod unit;
 
@@ -31,7 +33,6 @@ pub use unit::Unit;
 use self::control::Clients;
 use self::unit::Door;
 use crate::config::{Api, Config, Serial, Simulated, Stratum, Wires};
-use crate::session::machine;
 
 /// Everything that runs beside the units; ends when dropped.
 #[derive(Debug)]

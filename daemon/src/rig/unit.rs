@@ -30,9 +30,8 @@ use tokio::sync::{Mutex, watch};
 use tokio_serial::SerialStream;
 
 use super::driven::{Chain, LeftBehind};
-use super::{Driven, simulated};
+use super::{Driven, machine, simulated};
 use crate::config::{self, Config};
-use crate::session::machine;
 
 /// Divider of the baud rate that chips are raised to, by generation: 1,562,500 and 1,041,667.
 const FAST: [u8; 2] = [1, 2];

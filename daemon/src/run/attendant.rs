@@ -26,7 +26,7 @@ use super::publish::{self, Publisher, standing_of};
 use crate::causes::chain;
 use crate::config::Config;
 use crate::live::snapshot::{Estimate, Proxy, Shares};
-use crate::session::machine::comes_from;
+use crate::rig::machine::comes_from;
 use crate::session::{Ending, Lock, label};
 
 /// Wall time between two looks.

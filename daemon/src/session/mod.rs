@@ -6,13 +6,14 @@
 //! task that its context waits for.
 //!
 //! - [`context`]: who drives, how it is asked to stop, and which units are not safe yet;
-//! - `ending`: the safe end; `lock`: one driver a unit, across processes; `machine`: the miner that logs in is the one
-//!   that the interlock watches.
+//! - `ending`: the safe end; `lock`: one driver a unit, across processes.
+//!
+//! That the miner that logs in is the one that the interlock watches is checked where connections come in:
+//! [`crate::rig`].
 
 pub mod context;
 mod ending;
 mod lock;
-pub(crate) mod machine;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

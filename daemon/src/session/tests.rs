@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use anyhow::bail;
 use thermine_drivers::clock::Clock;
+use thermine_drivers::interlock::Permission;
 use thermine_drivers::quantity::MegaHertz;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -60,9 +61,10 @@ async fn clock_mhz(config: &Config) -> f64 {
 async fn heat(unit: &mut Unit) -> Result<()> {
     let first = unit.latest.wait_for(|latest| latest.telemetry.is_some());
     first.await?;
-    while unit.withheld().is_some() {
-        tokio::task::yield_now().await;
-    }
+    let mut permission = unit.permission().expect("a network unit is guarded");
+    permission
+        .wait_for(|permission| *permission == Permission::Grant)
+        .await?;
     let point = OperatingPoint {
         frequency: Some(MegaHertz(500.0)),
         ..OperatingPoint::UNCHANGED
