@@ -170,7 +170,7 @@ impl fmt::Display for Hazard {
             } => write!(
                 f,
                 "board {slot}: {failed} temperature sensors failed and {working} work, limit 1 failed beside \
-                 one that works: a board whose temperature is unknown counts as hot; restart the unit, and \
+                 a chip or board sensor that works: a board whose temperature is unknown counts as hot; restart the unit, and \
                  replace the board if that does not help"
             ),
             Hazard::BlindWhileWarm {

@@ -534,6 +534,19 @@ fn a_sensor_that_fails_on_a_warm_board_is_not_tolerated() {
     }
 }
 
+#[test]
+fn a_regulator_alone_does_not_stand_for_the_chips() {
+    let blind = trips_on(|telemetry| {
+        telemetry.boards[1] = Board {
+            slot: 7,
+            regulator_temp: Some(Celsius(60.0)),
+            failed_sensors: 1,
+            ..Board::default()
+        };
+    });
+    assert!(matches!(blind, Hazard::Blind { slot: 7, .. }), "{blind}");
+}
+
 /// Both sensors of a board fail.
 fn blind(t: f64) -> Telemetry {
     let mut telemetry = healthy(t);

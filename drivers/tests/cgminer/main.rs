@@ -2,6 +2,7 @@
 
 mod faults;
 mod fixtures;
+mod other_firmware;
 mod page;
 mod poller;
 #[path = "../script/mod.rs"]
