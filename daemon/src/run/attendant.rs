@@ -26,6 +26,7 @@ use super::publish::{self, Publisher, standing_of};
 use crate::causes::chain;
 use crate::config::Config;
 use crate::live::snapshot::{Estimate, Proxy, Shares};
+use crate::session::machine::comes_from;
 use crate::session::{Ending, Lock, label};
 
 /// Wall time between two looks.
@@ -119,10 +120,13 @@ impl Attendant {
                 _ = ticks.tick() => {}
             }
             let seen = self.hub.seen();
-            let mut ours = seen.iter().filter(|seen| seen.worker == *worker);
+            // Others may mine under its name: what is told of it must be its own.
+            let ours = seen
+                .iter()
+                .filter(|seen| seen.worker == *worker && comes_from(&self.config, seen.peer.ip()));
             let (mut account, mut agent) = (None::<Account>, None);
             // A unit that reconnects may have two connections for a while.
-            for seen in &mut ours {
+            for seen in ours {
                 match &mut account {
                     Some(account) => account.add(&seen.account),
                     None => account = Some(seen.account.clone()),

@@ -165,7 +165,7 @@ impl Daemon {
             .map(|kept| kept.config.unit.name.clone())
             .collect();
         // They let go of ports that their successors may want.
-        end_all(go).await;
+        end_all(go, &self.house.context).await;
         self.keepers = stay;
         for name in &gone {
             if !wanted.iter().any(|(config, _)| config.unit.name == *name) {
@@ -379,7 +379,7 @@ impl Daemon {
     /// # Errors
     /// If a journal could not be completed.
     pub async fn stop(self) -> Result<()> {
-        end_all(self.keepers).await;
+        end_all(self.keepers, &self.house.context).await;
         if let Some(task) = self.alone {
             // It only reads: the next start finds it running, and begins it anew.
             task.abort();
@@ -410,7 +410,7 @@ async fn alone(lent: Lent, queue: Queue, data: PathBuf) {
 }
 
 /// Ends these units' tasks, all at once.
-async fn end_all(kept: Vec<Kept>) {
+async fn end_all(kept: Vec<Kept>, context: &Context) {
     for one in &kept {
         one.stop.cancel();
     }
@@ -422,7 +422,8 @@ async fn end_all(kept: Vec<Kept>) {
         }
     };
     if tokio::time::timeout(STOPPING, all).await.is_err() {
-        tracing::error!("not all units have been left in time: look after them");
+        let units = context.not_safe().join(", ");
+        tracing::error!(units, "not left safe in time: check them now");
     }
 }
 

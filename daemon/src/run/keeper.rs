@@ -161,7 +161,7 @@ impl Keeper {
             return Ok(Parting::Stopped);
         }
         let rig = self.house.rig(&self.config);
-        let (context, config) = (self.house.context.apart(), self.config.clone());
+        let (context, config) = (self.house.context.within(), self.config.clone());
         let session = Session {
             context: &context,
             config: &config,

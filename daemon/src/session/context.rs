@@ -47,11 +47,19 @@ impl Context {
         }
     }
 
-    /// One that is stopped by itself, for a job of the daemon; the list of units that are not safe is shared.
+    /// One that is stopped by itself, for a job of the daemon on a runtime of its own; the list of units that are not
+    /// safe is shared.
     pub fn apart(&self) -> Context {
         Context {
-            stop: CancellationToken::new(),
             endings: TaskTracker::new(),
+            ..self.within()
+        }
+    }
+
+    /// One that is stopped by itself, for a task on the same runtime.
+    pub(crate) fn within(&self) -> Context {
+        Context {
+            stop: CancellationToken::new(),
             ..self.clone()
         }
     }

@@ -22,7 +22,11 @@ pub(crate) fn admit(config: &Config, stratum: &Stratum, api: &Api) -> Admit {
         name: config.unit.name.clone(),
         model: config.unit.model,
         watched: api.address.ip(),
-        from: stratum.connects_from.unwrap_or(api.address.ip()),
+        // One that this program plays comes from whatever address this machine has towards its own listener.
+        from: match config.unit.simulated {
+            Some(_) => None,
+            None => Some(stratum.connects_from.unwrap_or(api.address.ip())),
+        },
     };
     Admit::new(move |peer, agent| expected.check(peer, agent))
 }
@@ -38,8 +42,15 @@ pub(crate) fn remark(name: &str, model: Model, agent: Option<&str>) -> Option<St
     })
 }
 
+/// Whether a connection from `peer` can be that of the unit of `config`.
+pub(crate) fn comes_from(config: &Config, peer: IpAddr) -> bool {
+    let named = config.stratum.as_ref().and_then(|one| one.connects_from);
+    let api = config.api.as_ref().map(|api| api.address.ip());
+    config.unit.simulated.is_some() || named.or(api).is_some_and(|from| same(peer, from))
+}
+
 /// Whether two addresses are of one machine.
-pub(crate) fn same(a: IpAddr, b: IpAddr) -> bool {
+fn same(a: IpAddr, b: IpAddr) -> bool {
     let (a, b) = (a.to_canonical(), b.to_canonical());
     a == b || (a.is_loopback() && b.is_loopback())
 }
@@ -49,7 +60,7 @@ struct Expected {
     name: String,
     model: Model,
     watched: IpAddr,
-    from: IpAddr,
+    from: Option<IpAddr>,
 }
 
 impl Expected {
@@ -61,7 +72,7 @@ impl Expected {
             from,
         } = self;
         let says = agent.map_or(Says::Nothing, |agent| agent::says(*model, agent));
-        let what = if !same(peer.ip(), *from) {
+        let what = if from.is_some_and(|from| !same(peer.ip(), from)) {
             format!(
                 "Set the pool of {watched} to this machine, or give each unit its own worker name. If a router or a proxy \
                  stands between, set stratum.connects_from = \"{}\".",
@@ -97,7 +108,7 @@ mod tests {
             name: "my-s9".into(),
             model: Model::AntminerS9,
             watched,
-            from: watched,
+            from: Some(watched),
         };
         expected.check(SocketAddr::new(peer.parse().expect("an address"), 5), agent)
     }

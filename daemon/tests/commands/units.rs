@@ -147,13 +147,13 @@ fn the_mixed_rack_is_one_table_and_a_dead_unit_is_a_row() {
 }
 
 /// A stand-alone simulated unit, killed when dropped.
-struct Sim {
+pub(crate) struct Sim {
     child: Child,
     lines: Vec<String>,
 }
 
 impl Sim {
-    fn start(args: &[&str]) -> Sim {
+    pub(crate) fn start(args: &[&str]) -> Sim {
         let mut child = thermine(&["sim", "--unit"])
             .args(args)
             .stdout(Stdio::piped())
@@ -173,7 +173,7 @@ impl Sim {
     }
 
     /// The last word of the first line that has `what`.
-    fn place(&self, what: &str) -> String {
+    pub(crate) fn place(&self, what: &str) -> String {
         let line = self.lines.iter().find(|line| line.contains(what));
         let line = line.unwrap_or_else(|| panic!("{what} in {:?}", self.lines));
         line.rsplit(' ').next().unwrap_or_default().to_string()
@@ -188,7 +188,7 @@ impl Drop for Sim {
 }
 
 /// What `address` answers to `request`.
-fn ask(address: &str, request: &str) -> String {
+pub(crate) fn ask(address: &str, request: &str) -> String {
     let address: SocketAddr = address.parse().expect("an address");
     let mut stream = TcpStream::connect(address).expect("connected");
     stream
