@@ -36,6 +36,7 @@ pub mod sim;
 mod stamped;
 pub mod stratum;
 pub mod substrate;
+mod temperature;
 pub mod unit;
 pub mod units;
 pub mod vbm;

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use thermine_drivers::interlock::Enforced;
-
 use thermine_drivers::sim::{Layout, Params};
 use thermine_drivers::units::Model;
 
@@ -33,7 +31,7 @@ impl Config {
                     .to_string(),
             ));
         }
-        Enforced::new(self.unit.model.limits(), &self.interlock)
+        self.enforced()
             .map_err(|error| wrong(format!("interlock: {error}")))?;
         if let Some(simulated) = &self.unit.simulated {
             let (chips, cores) = chips_and_cores(self.unit.model, &wires);

@@ -32,6 +32,8 @@ pub(super) const KEYS: &[Key] = &[
         "Name in messages and reports; of a rack's units, each has another."),
     key(Unit, "unit.model", Choice(&["antminer-s9", "lucky-miner-lv06", "goldshell-lb-box", "bm1387", "bm1366"]), Required,
         "Its model; the last two are bare chips on a serial line."),
+    key(Unit, "unit.without_tachometer", Switch, Value("false"),
+        "Whether its fans report no speed. The interlock then expects none to turn; one that it has seen turn must go on."),
     key(Unit, "unit.simulated", Section, Means("the unit is real"),
         "Set if the program plays the unit itself."),
     key(Unit, "unit.simulated.speed", Number, Means("virtual time, as fast as the machine can; the daemon takes daemon.speed"),

@@ -20,7 +20,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thermine_drivers::clock::Clock;
-use thermine_drivers::interlock::Tightening;
+use thermine_drivers::interlock::{Enforced, Tightening, TighteningError};
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::quantity::{MegaHertz, Volts};
 use thermine_drivers::sim::{Params, Silicon, Spread};
@@ -140,6 +140,9 @@ pub struct Unit {
     pub name: String,
     /// Its model.
     pub model: Model,
+    /// Whether its fans report no speed, so that none is expected to turn.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_tachometer: bool,
     /// Set if the program plays the unit itself.
     pub simulated: Option<Simulated>,
 }
@@ -298,6 +301,19 @@ impl Step {
 }
 
 impl Config {
+    /// What the unit's interlock enforces.
+    ///
+    /// # Errors
+    /// If the configuration is laxer than the model.
+    pub fn enforced(&self) -> Result<Enforced, TighteningError> {
+        let limits = Enforced::new(self.unit.model.limits(), &self.interlock)?;
+        Ok(if self.unit.without_tachometer {
+            limits.without_tachometer()
+        } else {
+            limits
+        })
+    }
+
     /// Reads `path`.
     ///
     /// # Errors

@@ -120,7 +120,7 @@ impl Attendant {
                 _ = ticks.tick() => {}
             }
             let seen = self.hub.seen();
-            // Others may mine under its name: what is told of it must be its own.
+            // Others may mine under its name: what is told of the unit must be its own.
             let ours = seen
                 .iter()
                 .filter(|seen| seen.worker == *worker && comes_from(&self.config, seen.peer.ip()));

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::clock::{Clock, Nanos};
 use crate::evidence::Evidence;
-use crate::interlock::{Permission, withheld};
+use crate::interlock::{Permission, paused, withheld};
 use crate::poller::Latest;
 use crate::pow::Difficulty;
 use crate::record::{Record, Recorder, StepRecord, Verdict};
@@ -23,6 +23,10 @@ use crate::unit::{Identity, Telemetry};
 
 /// Longest device time without a look at the permission.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Device time between two looks while the unit is paused: a bad reading is taken again within a tenth of a
+/// second, so most pauses end with the second look.
+const PAUSED_LOOK: Duration = Duration::from_millis(200);
 
 /// What a step asks of a unit's wire.
 pub(super) trait Wire: Send {
@@ -151,7 +155,11 @@ impl Steps {
                 self.take_reading().await?;
             }
             let now = self.clock.now();
-            match step.action(now) {
+            let mut action = step.action(now);
+            if action == Action::Send && self.permission.as_ref().is_some_and(paused) {
+                action = Action::Wait(now + PAUSED_LOOK);
+            }
+            match action {
                 Action::Send => {
                     let len = wire.extranonce_len();
                     let job = self.jobs.at(drive.word, drive.later, &self.clock, len);

@@ -62,6 +62,8 @@ pub struct Order {
     pub(super) unit: u64,
     /// Serial of its template.
     pub(super) template: u64,
+    /// Version bits that the pool allowed to be rolled when it sent that template.
+    pub(super) mask: u32,
     /// When it came.
     pub(super) arrived: Nanos,
     pub(super) errand: Option<Errand>,
@@ -275,6 +277,7 @@ impl Hub {
             share: Box::new(share.clone()),
             unit,
             template: template.serial,
+            mask: template.space.version_mask(),
             arrived,
             errand: Some(self.0.clock.errand()),
         };
