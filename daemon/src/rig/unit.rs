@@ -11,7 +11,7 @@ use thermine_drivers::bm13xx::{self, BringUp, Controller, Link};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::control::{Applied, Control};
 use thermine_drivers::evidence::Evidence;
-use thermine_drivers::interlock::{Guarded, Permission};
+use thermine_drivers::interlock::{self, Cause, Guarded, Permission};
 use thermine_drivers::poller::Latest;
 use thermine_drivers::quantity::MegaHertz;
 use thermine_drivers::record::Recorder;
@@ -470,6 +470,12 @@ impl Unit {
             self.jobs = Some(jobs.with_algorithm(self.model.algorithm()));
         }
         matches!(self.wire, Wire::Network(_))
+    }
+
+    /// Why its interlock withholds work, if it does.
+    pub fn withheld(&self) -> Option<Cause> {
+        self.permission()
+            .and_then(|permission| interlock::withheld(&permission))
     }
 
     /// Whether its interlock lets it work; `None` of bare chips, which have none.

@@ -121,12 +121,12 @@ impl Attendant {
             }
             let seen = self.hub.seen();
             // Others may mine under its name: what is told of the unit must be its own.
-            let mut ours = seen
+            let ours = seen
                 .iter()
                 .filter(|seen| seen.worker == *worker && comes_from(&self.config, seen.peer.ip()));
             let (mut account, mut agent) = (None::<Account>, None);
             // A unit that reconnects may have two connections for a while.
-            for seen in &mut ours {
+            for seen in ours {
                 match &mut account {
                     Some(account) => account.add(&seen.account),
                     None => account = Some(seen.account.clone()),

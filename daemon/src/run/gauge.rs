@@ -462,7 +462,7 @@ mod tests {
                 let config = Config::simulated(model).expect("sound");
                 let ghs = expected::ghs(&config, driven, Some(&reading)).expect("a clock");
                 // What a switch costs is a mean over chips: at half duty it is a sixth off.
-                let slack = if duty < 1.0 { 1.2 } else { 1.0 };
+                let slack = 1.2;
                 assert!(
                     rate.low < ghs * slack && ghs < rate.high * slack,
                     "{model} at {duty}: expected {ghs} GH/s, shown {rate:?}"

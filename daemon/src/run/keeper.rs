@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use thermine_drivers::clock::Clock;
-use thermine_drivers::interlock::withheld;
 use thermine_drivers::substrate::Substrate;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -230,8 +229,8 @@ impl Keeper {
                 Err(error) => error,
             };
             self.gauge().end();
-            if let Some(permission) = unit.permission() {
-                standing_of(&self.standing).withheld(withheld(&permission).as_ref());
+            if unit.permission().is_some() {
+                standing_of(&self.standing).withheld(unit.withheld().as_ref());
             }
             self.lost(&chain(&error));
             self.sessions += 1;

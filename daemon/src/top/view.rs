@@ -89,7 +89,7 @@ impl View {
             chosen = chosen.min(known.units.len().saturating_sub(1));
             self.table.select(Some(chosen));
             frame.render_stateful_widget(
-                units(known, at_ms + old.as_millis() as u64),
+                units(known, at_ms.saturating_add(old.as_millis() as u64)),
                 table,
                 &mut self.table,
             );

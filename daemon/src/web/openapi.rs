@@ -11,7 +11,7 @@ use super::{api, assets, door, metrics, stream};
 #[openapi(
     info(title = "thermine", description = "The present state of a running `thermine run`, its queue of experiments, its metrics. \
         Times of the wall are in milliseconds since 1970; what is not known is null, never zero; every unit says whether \
-        its numbers are a device's, simulated or replayed."),
+        its numbers are a device's, an unverified device's, simulated or replayed."),
     paths(
         assets::page, assets::file, door::form, door::enter, door::leave,
         api::snapshot, api::unit, stream::stream, api::jobs, api::submit, api::cancel, serve,

@@ -94,7 +94,7 @@ function numbers(unit) {
   const n = get("hash_rate_n");
   fact(list, "Hash rate, last minute", rate(ghs), ghs === null ? "no shares yet" : `${rateInterval(ghs, get("hash_rate_low_ghs"), get("hash_rate_high_ghs"))} 95 %, n = ${whole(n)}`);
   const expected = get("expected_ghs");
-  if (expected !== null) fact(list, "Expected at its duty", rate(expected), `all chips at their clock, duty ${percent(get("duty"), 0)}`);
+  fact(list, "Expected at its duty", rate(expected), expected === null ? "not driven" : `all chips at their clock, duty ${percent(get("duty"), 0)}`);
   fact(list, "Claimed by the unit", rate(get("claimed_ghs")), get("claimed_ghs") === null ? "it claims none" : "not checked");
   fact(list, "Power", watts(get("watts")), get("watts") === null ? "not measured" : ghs ? `${significant((get("watts") / ghs) * 1000, 3)} J/TH` : "");
   const total = ["accepted", "stale", "duplicate", "refused"].map(get);

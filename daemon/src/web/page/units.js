@@ -112,8 +112,8 @@ function write({ element, parts }) {
   put(parts.health, info.health);
   if (parts.origin.dataset.is !== info.provenance) parts.origin.dataset.is = info.provenance;
   put(parts.origin, origin(info.provenance));
-  const speed = info.speed === 1 ? "" : info.speed === null ? " · virtual time" : ` · time × ${info.speed}`;
-  put(parts.about, `${info.model} · ${info.activity}${speed}`);
+  const speed = info.speed === 1 ? "" : info.speed === null ? "virtual time · " : `time × ${info.speed} · `;
+  put(parts.about, `${speed}${info.model} · ${info.activity}`);
   const ghs = number(held, "hash_rate_ghs");
   put(parts.rate, rate(ghs));
   put(parts.interval, ghs === null ? "no shares" : rateInterval(ghs, number(held, "hash_rate_low_ghs"), number(held, "hash_rate_high_ghs")));
