@@ -14,6 +14,7 @@ pub mod config;
 pub mod experiment;
 pub mod export;
 pub mod live;
+pub mod log;
 pub mod proxy;
 pub mod queue;
 pub mod report;

@@ -26,6 +26,7 @@ use crate::experiment::task::Task;
 use crate::experiment::trace::Trace;
 use crate::experiment::{Kind, arms};
 use crate::report::progress::Progress;
+use crate::report::stdout;
 use crate::rig::Rig;
 use crate::store::Capture;
 
@@ -310,17 +311,18 @@ impl Said {
     }
 
     /// The NRMSE after the washout, on standard error: standard output is the predictions.
-    #[expect(clippy::print_stderr, reason = "its output is what it is for")]
     fn score(&self, washout: usize) {
         for (i, target) in self.targets.iter().enumerate() {
             let from = washout.min(self.outputs.len());
             let predicted: Vec<f64> = self.outputs[from..].iter().map(|row| row[i]).collect();
             match metrics::nrmse(&predicted, &target[from..self.outputs.len()]) {
-                Ok(nrmse) => eprintln!(
+                Ok(nrmse) => stdout::complain(format_args!(
                     "NRMSE of prediction{i}: {nrmse:.3} over {} steps after {from} of washout",
                     predicted.len()
-                ),
-                Err(error) => eprintln!("prediction{i} cannot be scored: {error}"),
+                )),
+                Err(error) => {
+                    stdout::complain(format_args!("prediction{i} cannot be scored: {error}"))
+                }
             }
         }
     }

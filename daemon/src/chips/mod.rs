@@ -154,7 +154,7 @@ fn reported(inputs: &[Input], args: &Args, table: &Table, folder: &Path) -> Resu
             .with_context(|| format!("cannot make the folder {}", own.display()))?;
         let measured = input.measure(args, table, &own)?;
         files::write(&measured, &own)?;
-        stdout::text(render::text(&measured, colour))?;
+        stdout::coloured(&render::text(&measured, colour))?;
         units.push(measured);
     }
     Ok(units)

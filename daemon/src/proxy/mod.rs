@@ -4,7 +4,6 @@ pub mod config;
 pub mod journal;
 mod report;
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use self::config::Config;
 use crate::cli;
 use crate::config::overrides::Overrides;
+use crate::report::stdout;
 
 /// A proxy that runs, with what it needs.
 #[derive(Debug)]
@@ -151,7 +151,7 @@ pub(crate) fn run(args: cli::Proxy) -> Result<()> {
 
 /// Prints. A rack does not stop mining because nobody takes the output any more.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = stdout::line(text);
 }
 
 /// Ctrl-C, or being asked to end.

@@ -8,6 +8,7 @@ use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::state::StateMatrix;
 
+use super::cell::cell;
 use super::run::RunReport;
 use super::svg::Plot;
 
@@ -93,7 +94,7 @@ pub fn write_states(
         "target".into(),
     ];
     for feature in encoded.features().iter().chain(states.features()) {
-        header.push(format!("{} [{}]", feature.name, feature.unit));
+        header.push(cell(&format!("{} [{}]", feature.name, feature.unit)));
     }
     header.push("prediction".into());
     csv.write_record(&header)?;

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use thermine_drivers::clock::Clock;
+use thermine_drivers::printable::printable_lines;
 use tokio_util::sync::CancellationToken;
 
+use super::stdout::complain;
 use crate::rig::Rig;
 
 /// Time between two lines where there is no terminal.
@@ -112,11 +114,8 @@ impl Progress {
             tracing::warn!("{line}");
             return;
         }
-        if self.bars.println(line).is_err() || !std::io::stderr().is_terminal() {
-            #[expect(clippy::print_stderr, reason = "progress is for whoever watches")]
-            {
-                eprintln!("{line}");
-            }
+        if self.bars.println(printable_lines(line)).is_err() || !std::io::stderr().is_terminal() {
+            complain(line);
         }
     }
 
@@ -151,13 +150,8 @@ impl Bar {
             *said = Instant::now();
             let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
             let left = self.bar.eta().as_secs();
-            #[expect(clippy::print_stderr, reason = "progress is for whoever watches")]
-            {
-                eprintln!(
-                    "{}: {done} of {all} steps, {left} s left",
-                    self.bar.message()
-                );
-            }
+            let name = self.bar.message();
+            complain(format_args!("{name}: {done} of {all} steps, {left} s left"));
         }
     }
 }

@@ -19,7 +19,6 @@ mod seam;
 mod tap;
 pub(crate) mod wall;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +33,7 @@ use self::seam::Web;
 use crate::causes::chain;
 use crate::config::overrides::Overrides;
 use crate::config::rack::Rack;
+use crate::report::stdout;
 
 /// Wall time between two looks at the queue.
 const LOOK: Duration = Duration::from_millis(500);
@@ -146,5 +146,5 @@ async fn reload(daemon: &mut Daemon, path: Option<&Path>) {
 
 /// Prints. A rack does not stop because nobody takes the output any more.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = stdout::line(text);
 }

@@ -7,6 +7,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use thermine_drivers::printable::printable_to;
+
 use super::Web;
 use crate::live::snapshot::{Health, Progress, Provenance, Shares, Snapshot, Unit};
 
@@ -296,10 +298,9 @@ impl Page {
         self.text.push_str(name);
         for (i, (label, word)) in labels.iter().enumerate() {
             self.text.push(if i == 0 { '{' } else { ',' });
-            let word = word
+            let word = printable_to(word, usize::MAX)
                 .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace('\n', "\\n");
+                .replace('"', "\\\"");
             let _ = write!(self.text, "{label}=\"{word}\"");
         }
         if !labels.is_empty() {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::pow::Work;
 use crate::pow::work::swap_words;
+use crate::printable::printable;
 
 /// A line from the pool.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,7 +139,8 @@ impl Notice {
             }),
             _ => Some(Notice::Other(method.clone())),
         };
-        notice.ok_or_else(|| NoticeError(format!("{method} with unusable parameters")))
+        notice
+            .ok_or_else(|| NoticeError(format!("{} with unusable parameters", printable(&method))))
     }
 
     /// The notice as a line, newline included.

@@ -17,6 +17,7 @@ pub use self::stats::Stats;
 pub use self::summary::{Device, Summary};
 pub use self::telemetry::telemetry;
 use super::repair::repair;
+use crate::printable::printable;
 use crate::unit::Identity;
 
 /// A reply as received, repaired where that was needed.
@@ -152,7 +153,7 @@ impl Status {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = self.message.as_deref().unwrap_or("no message");
+        let message = printable(self.message.as_deref().unwrap_or("no message"));
         match self.code {
             Some(code) => write!(f, "{message} (code {code})"),
             None => write!(f, "{message} (no code)"),

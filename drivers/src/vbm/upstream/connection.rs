@@ -11,6 +11,7 @@ use super::endpoint::{Endpoint, Lines, Trust};
 use crate::clock::{Clock, Nanos, Seat};
 use crate::pow::Difficulty;
 use crate::pow::work::BIP320_MASK;
+use crate::printable::printable;
 use crate::stratum::line::LineError;
 use crate::stratum::notice::{Notice, Refusal};
 use crate::stratum::request::{Call, Request, Submit};
@@ -47,7 +48,7 @@ pub enum PoolError {
     #[error("it did not answer {0} within {1} s")]
     Silent(&'static str, u64),
     /// It says no.
-    #[error("it refused {0}: {1}")]
+    #[error("it refused {0}: {words}", words = printable(.1))]
     Refused(&'static str, String),
     /// It says what no pool says.
     #[error("it sent {0} lines that are not Stratum, the last: {1}")]
