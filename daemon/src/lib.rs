@@ -29,6 +29,7 @@ mod discover;
 mod manual;
 mod predict;
 mod puf;
+mod secret_file;
 mod sim;
 mod sweep;
 mod switch_profile;

@@ -1,17 +1,19 @@
 //! What a rack's file says of the daemon: its sections `[daemon]` and `[[readout]]`.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use thermine_drivers::secret::Secret;
 
+use crate::secret_file;
+
 /// Environment variable of the HTTP API's token.
 pub const TOKEN: &str = "THERMINE_TOKEN";
 
 /// Longest token, in bytes: what is longer was not meant to be one.
-const LONGEST_TOKEN: u64 = 4096;
+pub(crate) const LONGEST_TOKEN: u64 = 4096;
 
 /// Shortest token, in bytes: 96 bits in base 64.
 const SHORTEST_TOKEN: usize = 16;
@@ -102,7 +104,9 @@ impl Daemon {
     /// If the file cannot be read or holds no token, or there is none and the address is not loopback.
     pub fn token(&self) -> Result<Option<Secret>> {
         let text = match &self.token_file {
-            Some(file) => Some(read(file)?),
+            Some(file) => {
+                Some(secret_file::read(file, LONGEST_TOKEN).context("daemon.token_file")?)
+            }
             None => std::env::var(TOKEN).ok(),
         };
         let whence = match &self.token_file {
@@ -124,17 +128,6 @@ impl Daemon {
     }
 }
 
-fn read(file: &Path) -> Result<String> {
-    let wrong = || format!("cannot read daemon.token_file {}", file.display());
-    let length = std::fs::metadata(file).with_context(wrong)?.len();
-    anyhow::ensure!(
-        length <= LONGEST_TOKEN,
-        "daemon.token_file {} is longer than any token: is it another file?",
-        file.display()
-    );
-    std::fs::read_to_string(file).with_context(wrong)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +139,8 @@ mod tests {
         let daemon = |listen: &str, token: Option<&str>| {
             if let Some(token) = token {
                 std::fs::write(&file, token).expect("written");
+                let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+                std::fs::set_permissions(&file, own).expect("set");
             }
             Daemon {
                 listen: listen.parse().expect("an address"),

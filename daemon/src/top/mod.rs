@@ -17,6 +17,8 @@ use thermine_drivers::printable::printable;
 
 use self::view::View;
 use crate::causes::chain;
+use crate::config::daemon::LONGEST_TOKEN;
+use crate::secret_file;
 use crate::web::Present;
 
 /// Between questions to the daemon.
@@ -108,8 +110,7 @@ impl Question {
         let token = match &args.token_file {
             None => None,
             Some(path) => {
-                let word = std::fs::read_to_string(path)
-                    .with_context(|| format!("cannot read the token file {}", path.display()))?;
+                let word = secret_file::read(path, LONGEST_TOKEN).context("--token-file")?;
                 let mut value = HeaderValue::from_str(&format!("Bearer {}", word.trim()))
                     .ok()
                     .with_context(|| {

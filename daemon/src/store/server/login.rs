@@ -4,7 +4,6 @@
 //! The password is that of the variable `PGPASSWORD`, or of the file that `PGPASSFILE` names, or of `~/.pgpass`,
 //! each as the server's own programs take it (PostgreSQL documentation, "The Password File").
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +15,8 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
+use crate::causes::chain;
+use crate::secret_file;
 use crate::store::{StoreError, database};
 
 /// Time for a server to answer, unless its URL says otherwise.
@@ -122,21 +123,7 @@ fn password(
     let Some(file) = file.filter(|file| asked || file.exists()) else {
         return Ok(None);
     };
-    let cannot = |error: std::io::Error| format!("the password file {}: {error}", file.display());
-    let about = std::fs::metadata(&file).map_err(cannot)?;
-    if about.permissions().mode() & 0o077 != 0 {
-        return Err(format!(
-            "the password file {} can be read by others: chmod 600 it",
-            file.display()
-        ));
-    }
-    if about.len() > MOST_BYTES {
-        return Err(format!(
-            "the password file {} is larger than 1 MB",
-            file.display()
-        ));
-    }
-    let text = std::fs::read_to_string(&file).map_err(cannot)?;
+    let text = secret_file::read(&file, MOST_BYTES).map_err(|error| chain(&error))?;
     Ok(text.lines().find_map(|line| matching(line, config)))
 }
 
@@ -178,6 +165,8 @@ fn matching(line: &str, config: &Config) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn config(url: &str) -> Config {
