@@ -26,6 +26,7 @@ mod bench;
 mod capture;
 mod devices;
 mod discover;
+mod input_file;
 mod manual;
 mod predict;
 mod puf;

@@ -17,11 +17,13 @@ use thermine_drivers::clock::Nanos;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::pow::Work;
 use thermine_drivers::pow::work::swap_words;
+use thermine_drivers::printable::printable;
 use thermine_drivers::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
 use thermine_drivers::substrate::Provenance;
 
 use super::place::Place;
 use super::{RunMeta, Store, StoreError};
+use crate::input_file;
 
 /// Columns that must be there.
 const COLUMNS: [&str; 13] = [
@@ -76,9 +78,7 @@ pub async fn import(
         return Err(StoreError::Exists(out.to_path_buf()));
     }
     let digest = digest(csv)?;
-    let partial = out.with_extension("partial");
-    // Left by an import that was killed, if it is there.
-    let _ = std::fs::remove_file(&partial);
+    let partial = unfinished(out)?;
     let meta = RunMeta {
         seed: 0,
         config: format!("# imported from a CSV file with SHA-256 {digest}\n"),
@@ -107,6 +107,18 @@ pub async fn import(
     written.map(|imported| Imported {
         capture: out.to_path_buf(),
         ..imported
+    })
+}
+
+/// A name beside `out` that nothing has yet, for the capture while it is made.
+fn unfinished(out: &Path) -> Result<PathBuf, StoreError> {
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    let process = std::process::id();
+    let mut names = (0..100).map(|n| out.with_file_name(format!(".{name}.{process}-{n}.partial")));
+    // What was left by another import, or is the user's own, stays.
+    names.find(|partial| std::fs::symlink_metadata(partial).is_err()).ok_or_else(|| StoreError::Content {
+        path: out.to_path_buf(),
+        what: "too many unfinished imports lie beside it: remove its files that end in .partial".into(),
     })
 }
 
@@ -200,14 +212,14 @@ impl Row<'_> {
         let timestamp = self.number("timestamp")?;
         let since = self.number("jitter_ms")?;
         if !(0.0..1e9).contains(&since) {
-            return Err(format!("jitter_ms {since} is not a time from 0 to 10^9 ms"));
+            return Err(format!("jitter_ms {since:e} is not a time from 0 to 10^9 ms"));
         }
         let since_job = Duration::from_secs_f64(since * 1e-3);
         let origin = *origin.get_or_insert(timestamp - since * 1e-3);
         let arrived = timestamp - origin;
         if !(0.0..1e9).contains(&arrived) {
             return Err(format!(
-                "timestamp {timestamp} is not within 30 years after the first"
+                "timestamp {timestamp:e} is not within 30 years after the first"
             ));
         }
         let arrived = Nanos::from_seconds(arrived);
@@ -276,26 +288,26 @@ impl Row<'_> {
         let text = self.text(column);
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(number),
-            _ => Err(format!("{column} `{text}` is not a number")),
+            _ => Err(format!("{column} `{}` is not a number", printable(text))),
         }
     }
 
     fn hex_number(&self, column: &str) -> Result<u32, String> {
         let text = self.text(column);
         u32::from_str_radix(text, 16)
-            .map_err(|_| format!("{column} `{text}` is not a hex number of up to 8 digits"))
+            .map_err(|_| format!("{column} `{}` is not a hex number of up to 8 digits", printable(text)))
     }
 
     fn bytes(&self, column: &str) -> Result<Vec<u8>, String> {
         let text = self.text(column);
-        hex::decode(text).map_err(|error| format!("{column} `{text}`: {error}"))
+        hex::decode(text).map_err(|error| format!("{column} `{}`: {error}", printable(text)))
     }
 
     fn hash(&self, column: &str, text: &str) -> Result<[u8; 32], String> {
-        let bytes = hex::decode(text).map_err(|error| format!("{column} `{text}`: {error}"))?;
+        let bytes = hex::decode(text).map_err(|error| format!("{column} `{}`: {error}", printable(text)))?;
         bytes
             .try_into()
-            .map_err(|_| format!("{column} `{text}` is not a hash of 64 hex digits"))
+            .map_err(|_| format!("{column} `{}` is not a hash of 64 hex digits", printable(text)))
     }
 
     /// A list such as `["ab…", "cd…"]`, with either kind of quotes.
@@ -311,7 +323,7 @@ impl Row<'_> {
 }
 
 fn open(path: &Path) -> Result<File, StoreError> {
-    File::open(path).map_err(|source| StoreError::Open {
+    input_file::open(path).map_err(|source| StoreError::Open {
         path: path.to_path_buf(),
         source,
     })
