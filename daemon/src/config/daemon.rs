@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use thermine_drivers::secret::Secret;
 
+use super::check::Problem;
 use crate::secret_file;
 
 /// Environment variable of the HTTP API's token.
@@ -79,23 +80,21 @@ pub struct Served {
 }
 
 impl Daemon {
-    /// What is out of range, in words.
-    ///
-    /// # Errors
-    /// With the key and its value.
-    pub fn check(&self) -> Result<(), String> {
+    /// Everything that is out of range.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
         let speed = self.speed;
         if !(speed > 0.0 && speed <= 1000.0) {
-            return Err(format!(
-                "daemon.speed = {speed} must be above 0 and at most 1000"
-            ));
+            let what = format!("daemon.speed = {speed} must be above 0 and at most 1000");
+            found.push(Problem::new("daemon.speed", what));
         }
-        match self.step_seconds {
-            Some(seconds) if !(seconds > 0.0 && seconds <= 3600.0) => Err(format!(
-                "daemon.step_seconds = {seconds} must be above 0 and at most 3600"
-            )),
-            _ => Ok(()),
+        if let Some(seconds) = self.step_seconds
+            && !(seconds > 0.0 && seconds <= 3600.0)
+        {
+            let what = format!("daemon.step_seconds = {seconds} must be above 0 and at most 3600");
+            found.push(Problem::new("daemon.step_seconds", what));
         }
+        found
     }
 
     /// The token of the HTTP API: from its file, or from the environment.

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
+use super::check::Problem;
 use super::daemon::{Daemon, TOKEN};
 use super::keys::{File, Holds, Key, nearest};
 
@@ -169,7 +170,7 @@ impl Overrides {
             path: path.to_path_buf(),
             what,
         };
-        daemon.check().map_err(wrong)?;
+        Problem::none_of(daemon.problems()).map_err(wrong)?;
         Ok(daemon)
     }
 }

@@ -116,10 +116,14 @@ fn unfinished(out: &Path) -> Result<PathBuf, StoreError> {
     let process = std::process::id();
     let mut names = (0..100).map(|n| out.with_file_name(format!(".{name}.{process}-{n}.partial")));
     // What was left by another import, or is the user's own, stays.
-    names.find(|partial| std::fs::symlink_metadata(partial).is_err()).ok_or_else(|| StoreError::Content {
-        path: out.to_path_buf(),
-        what: "too many unfinished imports lie beside it: remove its files that end in .partial".into(),
-    })
+    names
+        .find(|partial| std::fs::symlink_metadata(partial).is_err())
+        .ok_or_else(|| StoreError::Content {
+            path: out.to_path_buf(),
+            what:
+                "too many unfinished imports lie beside it: remove its files that end in .partial"
+                    .into(),
+        })
 }
 
 async fn rows(
@@ -212,7 +216,9 @@ impl Row<'_> {
         let timestamp = self.number("timestamp")?;
         let since = self.number("jitter_ms")?;
         if !(0.0..1e9).contains(&since) {
-            return Err(format!("jitter_ms {since:e} is not a time from 0 to 10^9 ms"));
+            return Err(format!(
+                "jitter_ms {since:e} is not a time from 0 to 10^9 ms"
+            ));
         }
         let since_job = Duration::from_secs_f64(since * 1e-3);
         let origin = *origin.get_or_insert(timestamp - since * 1e-3);
@@ -294,8 +300,12 @@ impl Row<'_> {
 
     fn hex_number(&self, column: &str) -> Result<u32, String> {
         let text = self.text(column);
-        u32::from_str_radix(text, 16)
-            .map_err(|_| format!("{column} `{}` is not a hex number of up to 8 digits", printable(text)))
+        u32::from_str_radix(text, 16).map_err(|_| {
+            format!(
+                "{column} `{}` is not a hex number of up to 8 digits",
+                printable(text)
+            )
+        })
     }
 
     fn bytes(&self, column: &str) -> Result<Vec<u8>, String> {
@@ -304,10 +314,14 @@ impl Row<'_> {
     }
 
     fn hash(&self, column: &str, text: &str) -> Result<[u8; 32], String> {
-        let bytes = hex::decode(text).map_err(|error| format!("{column} `{}`: {error}", printable(text)))?;
-        bytes
-            .try_into()
-            .map_err(|_| format!("{column} `{}` is not a hash of 64 hex digits", printable(text)))
+        let bytes = hex::decode(text)
+            .map_err(|error| format!("{column} `{}`: {error}", printable(text)))?;
+        bytes.try_into().map_err(|_| {
+            format!(
+                "{column} `{}` is not a hash of 64 hex digits",
+                printable(text)
+            )
+        })
     }
 
     /// A list such as `["ab…", "cd…"]`, with either kind of quotes.
