@@ -1,6 +1,7 @@
 //! Numbers as they stand in a cell, and what several units come to together.
 
 use crate::live::snapshot::{Estimate, Provenance, Unit};
+use crate::report::table::fixed;
 
 /// The sum of independent estimates: their half-widths add as their squares (Zou and Donner 2008).
 pub(super) fn sum(rates: &[Estimate]) -> Estimate {
@@ -61,7 +62,7 @@ fn four(value: f64) -> String {
     } else {
         1
     };
-    format!("{value:.digits$}")
+    fixed(value, digits)
 }
 
 /// The same with three.
@@ -73,7 +74,7 @@ fn three(value: f64) -> String {
     } else {
         0
     };
-    format!("{value:.digits$}")
+    fixed(value, digits)
 }
 
 /// A span in milliseconds.

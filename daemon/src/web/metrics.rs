@@ -309,7 +309,8 @@ impl Page {
         let _ = match value {
             value if value == f64::INFINITY => writeln!(self.text, " +Inf"),
             value if value == f64::NEG_INFINITY => writeln!(self.text, " -Inf"),
-            value => writeln!(self.text, " {value}"),
+            // Nothing is not negative: an empty sum is -0.
+            value => writeln!(self.text, " {}", value + 0.0),
         };
     }
 }
