@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(text.lines().count(), 2, "{text:?}");
         let obeyed = |c: char| c != '\n' && thermine_drivers::printable::is_hidden(c);
         assert!(!text.contains(obeyed), "{text:?}");
-        assert_eq!(text.matches("ERROR forged").count(), 6, "{text:?}");
+        assert_eq!(text.matches("ERROR forged").count(), 7, "{text:?}");
         assert!(text.contains(r"said a\u000a2026"), "{text:?}");
         assert!(text.contains("worker=a"), "{text:?}");
         assert!(text.len() < 3 * LONGEST, "{} bytes", text.len());

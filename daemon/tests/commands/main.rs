@@ -8,6 +8,7 @@ mod discover;
 mod example;
 mod laboratory;
 mod learning;
+mod outside;
 #[path = "../shared/port.rs"]
 mod port;
 mod puf;
