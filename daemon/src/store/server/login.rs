@@ -66,7 +66,25 @@ pub(super) fn connect(url: &str) -> Result<Client, StoreError> {
         return config.connect(NoTls).map_err(fail);
     }
     let tls = MakeRustlsConnect::new(tls(std::env::var("PGSSLROOTCERT").ok()).map_err(&content)?);
-    config.connect(tls).map_err(fail)
+    config.connect(tls).map_err(|error| {
+        let why = causes(&error);
+        if why.contains("certificate") {
+            content(format!(
+                "cannot trust the server's certificate: {why}; name the file of the authority that signed it in \
+                 PGSSLROOTCERT"
+            ))
+        } else {
+            fail(error)
+        }
+    })
+}
+
+/// What `error` says, and what caused it.
+fn causes(error: &postgres::Error) -> String {
+    let first: &dyn std::error::Error = error;
+    let all = std::iter::successors(Some(first), |error| error.source());
+    let said: Vec<String> = all.map(ToString::to_string).collect();
+    said.join(": ")
 }
 
 /// Whether all its hosts are sockets or loopback addresses of this machine.
