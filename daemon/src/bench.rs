@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use serde::Serialize;
 use thermine_reservoir::bootstrap::Bootstrap;
@@ -23,6 +23,7 @@ use crate::report::folder;
 use crate::report::progress::Progress;
 use crate::report::stdout;
 use crate::report::table::{difference, interval, table};
+use crate::session::Context;
 use crate::train::{self, DEFAULT_SPLIT};
 
 /// What is measured.
@@ -215,7 +216,10 @@ fn plan_of(row: &Row) -> Result<Plan> {
 fn verdict(plan: &Plan) -> Result<Verdict> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     // One bar stands for all seeds.
-    let judged = runtime.block_on(run::on_twins(plan, &Progress::hidden()))?;
+    let judged = runtime.block_on(run::on_twins(
+        plan,
+        &Progress::hidden(&Context::new("thermine bench")),
+    ))?;
     let judged = judged.into_iter().next().context("a plan without arms")?;
     Ok(judged.arm.verdict)
 }

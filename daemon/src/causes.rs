@@ -1,6 +1,10 @@
 //! An error and its causes on one line.
 
+use std::path::Path;
+
 use anyhow::{Error, Result};
+
+use crate::session::Interrupted;
 
 /// What `error` says, and what caused it. Some errors name their cause themselves: it is not said twice.
 pub fn chain(error: &Error) -> String {
@@ -19,8 +23,22 @@ pub fn chain(error: &Error) -> String {
 pub(crate) fn ending<T>(result: &Result<T>) -> String {
     match result {
         Ok(_) => "finished".to_string(),
+        Err(error) if error.is::<Interrupted>() => "interrupted".to_string(),
         Err(error) => format!("failed: {}", chain(error)),
     }
+}
+
+/// The error of a run whose records are kept at `capture`.
+pub(crate) fn kept(error: Error, capture: &Path) -> Error {
+    let how = if error.is::<Interrupted>() {
+        "interrupted"
+    } else {
+        "the run failed"
+    };
+    error.context(format!(
+        "{how}; what was recorded until then is kept in {}",
+        capture.display()
+    ))
 }
 
 #[cfg(test)]

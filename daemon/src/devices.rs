@@ -11,7 +11,7 @@ use thermine_drivers::record::Recorder;
 use thermine_drivers::substrate::Substrate;
 use thermine_drivers::unit::{Board, Identity, Telemetry};
 use thermine_drivers::units::Model;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::causes::chain;
@@ -22,6 +22,8 @@ use crate::experiment::encoding::Encoding;
 use crate::report::stdout;
 use crate::report::table::{self, table};
 use crate::rig::{Rig, Unit};
+use crate::runtime;
+use crate::session::{Context, Interrupted, Log, Session, with_attached};
 
 /// A unit under observation.
 struct Watched {
@@ -47,7 +49,7 @@ struct Row {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: cli::Devices) -> Result<()> {
+pub(crate) fn run(args: cli::Devices, context: &Context) -> Result<()> {
     let configs = match &args.config {
         Some(path) => rack::load(path)?,
         None => Model::ALL
@@ -55,16 +57,16 @@ pub(crate) fn run(args: cli::Devices) -> Result<()> {
             .map(Config::simulated)
             .collect::<Result<_, _>>()?,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let outcome = runtime.block_on(async {
-        let mut rig = Rig::new(Clock::real())?;
+    runtime::run(context, async {
+        let rig = Rig::new(Clock::real())?;
         let mut units = Vec::new();
         for (i, config) in configs.iter().enumerate() {
-            units.push(watch(&mut rig, config, i as u64 + 1).await);
+            units.push(watch(&rig, config, i as u64 + 1, context).await);
         }
-        first_readings(&mut units, Duration::from_secs_f64(args.wait)).await;
+        tokio::select! {
+            () = first_readings(&mut units, Duration::from_secs_f64(args.wait)) => {}
+            () = context.stopped() => return Err(Interrupted.into()),
+        }
         loop {
             let rows: Vec<Row> = units
                 .iter()
@@ -78,26 +80,23 @@ pub(crate) fn run(args: cli::Devices) -> Result<()> {
                 stdout::line(render(&rows))?;
             }
             let Some(seconds) = args.watch else {
+                // The simulated units that this program keeps at work.
+                context.stop();
                 return Ok(());
             };
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => {}
-                _ = tokio::signal::ctrl_c() => return Ok(()),
+                () = context.stopped() => return Ok(()),
             }
         }
-    });
-    runtime.shutdown_timeout(Duration::from_secs(2));
-    outcome
+    })?
 }
 
 /// A unit that cannot be had is a row with its error; the others go on.
-async fn watch(rig: &mut Rig, config: &Config, seed: u64) -> Watched {
+async fn watch(rig: &Rig, config: &Config, seed: u64, context: &Context) -> Watched {
     let latest = match &config.unit.simulated {
         // It hashes only if it has work, which whoever plays it must give it.
-        Some(_) => match rig.attach(config, seed).await {
-            Ok(unit) => Ok(employ(unit, config)),
-            Err(error) => Err(chain(&error)),
-        },
+        Some(_) => employ(rig.beside(), config.clone(), seed, context.clone()).await,
         None => rig.observe(config).map_err(|error| chain(&error)),
     };
     Watched {
@@ -108,16 +107,25 @@ async fn watch(rig: &mut Rig, config: &Config, seed: u64) -> Watched {
     }
 }
 
-/// Keeps a simulated unit at work. Returns what is known of it.
-fn employ(mut unit: Unit, config: &Config) -> watch::Receiver<Latest> {
-    let encoder = Encoder::new(
-        Encoding::new("constant", Vec::new()),
-        config.step.clone(),
-        (0.0, 1.0),
-    );
-    let (sender, latest) = watch::channel(unit.latest.borrow().clone());
-    tokio::spawn(async move {
-        let work = async {
+/// Keeps a simulated unit at work in a task of its own. Returns what is known of it, or why it cannot be attached.
+async fn employ(
+    rig: Rig,
+    config: Config,
+    seed: u64,
+    context: Context,
+) -> Result<watch::Receiver<Latest>, String> {
+    let (attached, first) = oneshot::channel();
+    let task = tokio::spawn(async move {
+        let session = Session {
+            context: &context,
+            config: &config,
+            seed,
+            notices: &Log,
+        };
+        let done = with_attached(session, rig, async |unit, _| {
+            let (sender, latest) = watch::channel(unit.latest.borrow().clone());
+            // Closed if the command has ended meanwhile.
+            let _ = attached.send(latest);
             unit.ready().await?;
             // Only once it is ready is it certain where its readings come from.
             let mut readings = unit.latest.clone();
@@ -126,19 +134,42 @@ fn employ(mut unit: Unit, config: &Config) -> watch::Receiver<Latest> {
                     sender.send_replace(readings.borrow().clone());
                 }
             });
-            let mut driven = unit.drive(encoder.encoding().discipline, Recorder::discard())?;
-            loop {
-                for drive in encoder.drives(&[0.0], 0) {
-                    driven.step(&drive).await?;
-                }
-            }
-        };
-        let result: Result<()> = work.await;
-        if let Err(error) = result {
-            tracing::warn!(unit = unit.name, error = chain(&error), "no more work");
+            work(unit, &config).await
+        });
+        let done = done.await;
+        if let Err(error) = &done
+            && !error.is::<Interrupted>()
+        {
+            tracing::warn!(
+                unit = config.unit.name,
+                error = chain(error),
+                "no more work"
+            );
         }
+        done
     });
-    latest
+    match first.await {
+        Ok(latest) => Ok(latest),
+        Err(_) => Err(match task.await {
+            Ok(Err(error)) => chain(&error),
+            Ok(Ok(())) | Err(_) => "its task has ended".into(),
+        }),
+    }
+}
+
+/// Drives the unit at full duty until it fails.
+async fn work(unit: &mut Unit, config: &Config) -> Result<()> {
+    let encoder = Encoder::new(
+        Encoding::new("constant", Vec::new()),
+        config.step.clone(),
+        (0.0, 1.0),
+    );
+    let mut driven = unit.drive(encoder.encoding().discipline, Recorder::discard())?;
+    loop {
+        for drive in encoder.drives(&[0.0], 0) {
+            driven.step(&drive).await?;
+        }
+    }
 }
 
 /// Waits until every unit has given a reading and its name, but not longer than `patience`.

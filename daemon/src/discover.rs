@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use thermine_drivers::discover::{Found, Prober, Settings, resolve, scan};
 
@@ -11,6 +11,8 @@ use crate::cli;
 use crate::report::progress::{Bar, Progress};
 use crate::report::stdout;
 use crate::report::table::table;
+use crate::runtime;
+use crate::session::Context;
 
 /// What a search brought.
 #[derive(Debug, Serialize)]
@@ -28,12 +30,9 @@ struct Outcome {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: cli::Discover) -> Result<()> {
+pub(crate) fn run(args: cli::Discover, context: &Context) -> Result<()> {
     let settings = settings(&args)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let outcome = runtime.block_on(search(&args.targets, settings))?;
+    let outcome = runtime::run(context, search(&args.targets, settings, context))??;
     if args.json {
         stdout::line(serde_json::to_string_pretty(&outcome)?)?;
     } else {
@@ -67,7 +66,7 @@ fn settings(args: &cli::Discover) -> Result<Settings> {
     })
 }
 
-async fn search(arguments: &[String], settings: Settings) -> Result<Outcome> {
+async fn search(arguments: &[String], settings: Settings, context: &Context) -> Result<Outcome> {
     let targets = resolve(arguments).await?;
     let all = targets.len();
     let prober = Prober::new(settings).context("no HTTP client")?;
@@ -86,7 +85,7 @@ async fn search(arguments: &[String], settings: Settings) -> Result<Outcome> {
     // What was found until then is shown.
     tokio::select! {
         () = search => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C")?,
+        () = context.stopped() => {}
     }
     let not_asked = scan.left();
     Ok(Outcome {

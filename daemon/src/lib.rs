@@ -20,6 +20,8 @@ pub mod queue;
 pub mod report;
 pub mod rig;
 pub mod run;
+pub mod session;
+pub mod signals;
 pub mod store;
 
 mod bench;
@@ -30,6 +32,7 @@ mod input_file;
 mod manual;
 mod predict;
 mod puf;
+mod runtime;
 mod secret_file;
 mod sim;
 mod sweep;

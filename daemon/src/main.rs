@@ -4,16 +4,28 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use thermine::causes::chain;
-use thermine::cli::Cli;
-use thermine::report::stdout::complain;
+use thermine::cli::{Cli, Command};
+use thermine::log;
+use thermine::session::{Context, Interrupted};
+use thermine::signals::{Signals, say};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match thermine::log::start().and_then(|()| thermine::cli::run(cli)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(format_args!("error: {}", chain(&error)));
-            ExitCode::FAILURE
+    let context = Context::new(cli.command.name());
+    // Of the daemon, SIGHUP means to read its configuration again.
+    let hang_up = !matches!(cli.command, Command::Run(_));
+    let done = log::start().and_then(|()| {
+        let signals = Signals::watch(&context, hang_up)?;
+        match thermine::cli::run(cli, &context) {
+            Err(error) if error.is::<Interrupted>() => {
+                say(&chain(&error));
+                Ok(ExitCode::from(signals.exit_code()))
+            }
+            done => done.map(|()| ExitCode::SUCCESS),
         }
-    }
+    });
+    done.unwrap_or_else(|error| {
+        say(&format!("error: {}", chain(&error)));
+        ExitCode::FAILURE
+    })
 }

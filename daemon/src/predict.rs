@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::de::DeserializeOwned;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
@@ -20,7 +20,6 @@ use crate::experiment::encoder::Encoder;
 use crate::experiment::encoding::Encoding;
 use crate::experiment::features::Features;
 use crate::experiment::recipe::Recipe;
-use crate::experiment::run::unless_interrupted;
 use crate::experiment::saved::{ENCODING, MODEL, PROVENANCE, RANGE, RECIPE, STEP};
 use crate::experiment::task::Task;
 use crate::experiment::trace::Trace;
@@ -28,7 +27,8 @@ use crate::experiment::{Kind, arms};
 use crate::input_file;
 use crate::report::progress::Progress;
 use crate::report::stdout;
-use crate::rig::Rig;
+use crate::runtime;
+use crate::session::{Context, Session, with_unit};
 use crate::store::Capture;
 
 /// Longest file of a readout, in bytes: a million features.
@@ -99,6 +99,16 @@ impl Readout {
             .map_err(|what| anyhow!("encoding {}: {what}", self.encoding.name))
     }
 
+    /// Refuses a readout of states that no device gave, before a device is driven. Whether the device is verified is seen
+    /// only then.
+    fn check_is_of_a_device(&self) -> Result<()> {
+        let verified = self.check_provenance(&Provenance::Device);
+        match self.check_provenance(&Provenance::UnverifiedDevice) {
+            Ok(()) => Ok(()),
+            Err(_) => verified,
+        }
+    }
+
     /// Refuses states of another origin than the readout's. Those of a capture count as what they were.
     pub(crate) fn check_provenance(&self, of: &Provenance) -> Result<()> {
         let trained = self.saved.provenance.get(PROVENANCE);
@@ -167,7 +177,7 @@ fn model(saved: &SavedReadout) -> Result<Model> {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: &cli::Predict) -> Result<()> {
+pub(crate) fn run(args: &cli::Predict, context: &Context) -> Result<()> {
     let readout = Readout::load(&args.readout)?;
     let mut config = match &args.config {
         Some(path) => Config::load(path)?,
@@ -187,7 +197,7 @@ pub(crate) fn run(args: &cli::Predict) -> Result<()> {
         // What a capture is from, it says itself.
         Kind::Replay => {}
         _ if twin || simulated.is_some() => readout.check_provenance(&Provenance::Simulated)?,
-        _ => readout.check_provenance(&Provenance::Device)?,
+        _ => readout.check_is_of_a_device()?,
     }
     let task = task(args, &readout)?;
     let steps = task.length()?.unwrap_or(args.steps);
@@ -200,19 +210,15 @@ pub(crate) fn run(args: &cli::Predict) -> Result<()> {
         _ => problem.sequence.targets().collect(),
     };
     let mut said = Said::new(&readout, targets)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
     let drive = Drive {
+        context,
         args,
         readout: &readout,
         config: &config,
         encoder: &encoder,
         input,
     };
-    let done = runtime.block_on(unless_interrupted(drive.run(&mut said)));
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
-    done?;
+    runtime::run(context, drive.run(&mut said))??;
     said.score(args.washout);
     Ok(())
 }
@@ -239,6 +245,7 @@ fn task(args: &cli::Predict, readout: &Readout) -> Result<Task> {
 
 /// What is driven, and with what.
 struct Drive<'a> {
+    context: &'a Context,
     args: &'a cli::Predict,
     readout: &'a Readout,
     config: &'a Config,
@@ -249,8 +256,8 @@ struct Drive<'a> {
 impl Drive<'_> {
     async fn run(&self, said: &mut Said) -> Result<()> {
         match self.args.substrate {
-            Kind::Twin => self.twin(said).await,
-            Kind::Replay => self.replay(said).await,
+            Kind::Twin => self.context.unless_stopped(self.twin(said)).await,
+            Kind::Replay => self.context.unless_stopped(self.replay(said)).await,
             Kind::Handshake => self.unit(said).await,
         }
     }
@@ -288,26 +295,19 @@ impl Drive<'_> {
     }
 
     async fn unit(&self, said: &mut Said) -> Result<()> {
-        let progress = Progress::default();
-        let mut rig = Rig::new(self.config.clock())?;
-        let mut unit = rig.attach(self.config, self.args.seed).await?;
-        progress.say(&format!("waiting for {}", unit.instructions()));
-        let work = async {
-            for remark in unit.ready().await? {
-                progress.say(&remark);
-            }
+        let session = Session {
+            context: self.context,
+            config: self.config,
+            seed: self.args.seed,
+            notices: &Progress::new(self.context),
+        };
+        with_unit(session, async |unit| {
             let discipline = self.encoder.encoding().discipline;
             let mut driven = unit.drive(discipline, Recorder::discard())?;
             self.drive(&mut driven, said).await?;
             unit.release(driven).await
-        };
-        let done = work.await;
-        if !unit.end().await {
-            progress.say("the unit has NOT confirmed its safe operating point: look after it");
-        }
-        done?;
-        rig.close().await;
-        Ok(())
+        })
+        .await
     }
 
     async fn drive<S: Substrate>(&self, substrate: &mut S, said: &mut Said) -> Result<()> {
@@ -319,8 +319,9 @@ impl Drive<'_> {
                 .predict(&trace.features, &self.input[..trace.encoded.len()])?;
             said.say(self.input, outputs)
         };
-        Trace::record(substrate, self.encoder, plan, self.input, each).await?;
-        Ok(())
+        let trace = Trace::record(substrate, self.encoder, plan, self.input, each).await?;
+        // What was seen on the way may speak against the unit.
+        self.readout.check_provenance(&trace.provenance)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `thermine sim`: one simulated unit on its own, for other programs to be pointed at.
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::sim::params::Params;
 use thermine_drivers::sim::sources::{documented, value};
@@ -13,9 +13,11 @@ use crate::config::Config;
 use crate::report::stdout;
 use crate::report::table::table;
 use crate::rig::simulated::{self, Mine};
+use crate::runtime;
+use crate::session::Context;
 
 /// Runs the subcommand until it is interrupted.
-pub(crate) fn run(args: cli::Sim) -> Result<()> {
+pub(crate) fn run(args: cli::Sim, context: &Context) -> Result<()> {
     if args.parameters {
         stdout::text(parameters(args.unit))?;
         return Ok(());
@@ -28,19 +30,23 @@ pub(crate) fn run(args: cli::Sim) -> Result<()> {
     if let Some(scale) = args.difficulty_scale {
         played.difficulty_scale = scale;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    runtime::run(context, async {
         let clock = Clock::scaled(args.speed);
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         if model.is_bare() {
             let parts = (&clock, &tasks, &shutdown);
             let path = simulated::chips(model, usize::from(args.chips), &played, args.seed, parts)?;
-            stdout::line(format_args!("{model}: {} chips on {}", args.chips, path.display()))?;
+            stdout::line(format_args!(
+                "{model}: {} chips on {}",
+                args.chips,
+                path.display()
+            ))?;
         } else {
             let ports = simulated::listen(model, args.bind, args.default_ports).await?;
-            stdout::line(format_args!("{model}: control interface on {}", ports.control))?;
+            stdout::line(format_args!(
+                "{model}: control interface on {}",
+                ports.control
+            ))?;
             if let Some(cgminer) = ports.cgminer {
                 stdout::line(format_args!("{model}: cgminer API on {cgminer}"))?;
             }
@@ -64,12 +70,12 @@ pub(crate) fn run(args: cli::Sim) -> Result<()> {
             ports.start(mine, &clock, &tasks, &shutdown);
         }
         stdout::line("simulated; ends with Ctrl-C")?;
-        tokio::signal::ctrl_c().await?;
+        context.stopped().await;
         shutdown.cancel();
         tasks.close();
         tasks.wait().await;
         Ok(())
-    })
+    })?
 }
 
 /// The table of parameters, of one unit or of all that have a controller.

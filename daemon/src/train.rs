@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use thermine_reservoir::split::Split;
 
 use crate::cli;
@@ -18,6 +18,7 @@ use crate::report::folder;
 use crate::report::progress::Progress;
 use crate::report::seeds::SeedsReport;
 use crate::report::stdout;
+use crate::session::Context;
 use crate::store::Capture;
 
 /// The protocol of the literature: seeds and comparisons elsewhere rest on it.
@@ -35,8 +36,8 @@ const OFF_STEPS: usize = 100;
 pub(crate) const MOST_SEEDS: u64 = 1000;
 
 /// Runs the subcommand.
-pub(crate) fn run(args: &cli::Train) -> Result<()> {
-    let done = carry_out(args, &Progress::default())?;
+pub(crate) fn run(args: &cli::Train, context: &Context) -> Result<()> {
+    let done = carry_out(args, &Progress::new(context))?;
     stdout::text(done.said)?;
     stdout::line(done.folder.display())?;
     Ok(())

@@ -22,6 +22,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Shortest period, so that a period of zero does not keep the unit busy with nothing else.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(1);
 
+/// Pause before a bad reading is taken again: a sensor's bus is given time to recover.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// A wire on which a unit tells how it is.
 pub trait Source: Send {
     /// One reading, stamped from `clock` when its sensors were read.
@@ -142,25 +145,36 @@ impl<S: Source + 'static> Poller<S> {
 
     async fn poll_for_ever(&mut self, latest: &watch::Sender<Latest>) {
         let mut must_identify = true;
+        // Whether the last attempt was made at once, after a bad one: the next is not.
+        let mut is_repeat = false;
         loop {
             let started = self.clock.now();
-            let wait = match self.source.read(&self.clock).await {
+            let (wait, is_bad) = match self.source.read(&self.clock).await {
                 Ok(telemetry) => {
+                    let is_bad = telemetry.tells_less_than(latest.borrow().telemetry.as_ref());
                     publish_reading(latest, &telemetry);
                     self.record(Record::Telemetry(telemetry)).await;
                     if must_identify {
                         must_identify = !self.identify(latest).await;
                     }
-                    self.period
+                    (self.period, is_bad)
                 }
                 Err(error) => {
                     must_identify = true;
                     let fatal = error.fatal;
                     let failures = publish_failure(latest, error);
-                    self.wait_after(failures, fatal)
+                    // A unit that answered until now may have lost one reply.
+                    let is_bad = failures == 1 && !fatal && latest.borrow().telemetry.is_some();
+                    (self.wait_after(failures, fatal), is_bad)
                 }
             };
-            self.seat.wait_until(started + wait).await;
+            is_repeat = is_bad && !is_repeat;
+            if is_repeat {
+                let soon = self.clock.now() + AGAIN.min(self.period);
+                self.seat.wait_until(soon).await;
+            } else {
+                self.seat.wait_until(started + wait).await;
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::clock::Nanos;
 use crate::pow::Work;
+use crate::substrate::Provenance;
 use crate::unit::{Identity, Telemetry};
 
 /// One thing that happened.
@@ -28,6 +29,8 @@ pub enum Record {
     Step(StepRecord),
     /// The unit said who it is.
     Identity(Identity),
+    /// Where the numbers come from, as the evidence now has it.
+    Provenance(Provenance),
 }
 
 /// A job as sent in `mining.notify`, with what else its shares are judged by.

@@ -61,6 +61,27 @@ impl Telemetry {
             .flatten()
             .max_by(|a, b| a.0.total_cmp(&b.0))
     }
+
+    /// Whether this reading tells less of the unit's temperatures than the one `before` it, as after a failed
+    /// read of a sensor: it is then worth another reading at once. The first reading of a unit is expected
+    /// to be whole.
+    pub fn tells_less_than(&self, before: Option<&Telemetry>) -> bool {
+        let counts = |telemetry: &Telemetry| {
+            let counts = telemetry.boards.iter().map(Board::sensor_count);
+            counts.collect::<Vec<_>>()
+        };
+        let working = |telemetry: &Telemetry| {
+            let counts = counts(telemetry).into_iter();
+            counts.map(|count| u32::from(count.working)).sum::<u32>()
+        };
+        match before {
+            Some(before) => working(self) < working(before),
+            None => {
+                let bad = |count: &SensorCount| count.failed > 0 || count.working == 0;
+                self.boards.is_empty() || counts(self).iter().any(bad)
+            }
+        }
+    }
 }
 
 /// One hash board of a unit.
@@ -85,8 +106,55 @@ pub struct Board {
     pub failing_chips: Option<u16>,
     /// Answers of this board's chips that failed the device's own check.
     pub hardware_errors: Option<u64>,
-    /// Sensors whose reading is impossible (0, -1, 255, far below freezing) and was therefore dropped.
+    /// Sensors that the reply lists but that gave no number above the dead readings (0, -1, far below freezing).
     pub failed_sensors: u8,
+    /// Temperature sensors that the reply lists, working or failed; 0 where the driver did not count them. Not
+    /// kept in captures.
+    #[serde(skip)]
+    pub sensors: u8,
+}
+
+/// How many temperature sensors of a board work and how many failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SensorCount {
+    /// Sensors with a reading.
+    pub working: u8,
+    /// Sensors without one.
+    pub failed: u8,
+}
+
+impl Board {
+    /// The temperatures that can be true. NaN, infinite values, 0 and everything below are failed sensors; every
+    /// other value counts, however high: it may be true, and then the unit is hot.
+    pub fn readings(&self) -> impl Iterator<Item = (Sensor, Celsius)> {
+        self.listed().filter(|(_, celsius)| is_reading(*celsius))
+    }
+
+    /// Counts the sensors, those that the driver dropped included.
+    pub fn sensor_count(&self) -> SensorCount {
+        // Both have at most three elements.
+        let unnoticed = self.listed().filter(|(_, celsius)| !is_reading(*celsius));
+        let failed = self.failed_sensors.saturating_add(unnoticed.count() as u8);
+        let read = self.readings().count() as u8;
+        SensorCount {
+            working: read.max(self.sensors.saturating_sub(failed)),
+            failed,
+        }
+    }
+
+    fn listed(&self) -> impl Iterator<Item = (Sensor, Celsius)> {
+        [
+            (Sensor::Board, self.pcb_temp),
+            (Sensor::Chip, self.chip_temp),
+            (Sensor::Regulator, self.regulator_temp),
+        ]
+        .into_iter()
+        .filter_map(|(sensor, celsius)| Some((sensor, celsius?)))
+    }
+}
+
+fn is_reading(celsius: Celsius) -> bool {
+    celsius.0.is_finite() && celsius.0 > 0.0
 }
 
 /// Most boards of a unit that can be clocked apart.
@@ -121,7 +189,7 @@ impl OperatingPoint {
 }
 
 /// A temperature sensor of a board.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sensor {
     /// [`Board::pcb_temp`].

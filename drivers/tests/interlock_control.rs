@@ -39,6 +39,8 @@ struct Unit {
     mishaps: Vec<Mishap>,
     sets: u32,
     silent: bool,
+    /// Coming readings in which every sensor has failed.
+    bad_readings: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,6 +71,7 @@ impl Wire {
             mishaps: Vec::new(),
             sets: 0,
             silent: false,
+            bad_readings: 0,
         })))
     }
 
@@ -83,17 +86,23 @@ impl Wire {
 
 impl Source for Wire {
     async fn read(&mut self, clock: &Clock) -> Result<Telemetry, SourceError> {
-        let unit = self.unit();
+        let mut unit = self.unit();
         if unit.silent {
             return Err(SourceError {
                 reason: "no route to host".into(),
                 fatal: false,
             });
         }
-        Ok(Telemetry {
-            taken: clock.now(),
-            ..unit.device.sensors().telemetry(Model::LuckyMinerLv06)
-        })
+        let mut telemetry = unit.device.sensors().telemetry(Model::LuckyMinerLv06);
+        telemetry.taken = clock.now();
+        if unit.bad_readings > 0 {
+            unit.bad_readings -= 1;
+            for board in &mut telemetry.boards {
+                board.failed_sensors = 2;
+                (board.chip_temp, board.regulator_temp) = (None, None);
+            }
+        }
+        Ok(telemetry)
     }
 
     async fn identify(&mut self) -> Result<Identity, SourceError> {
@@ -307,6 +316,24 @@ async fn the_safe_point_is_tried_until_the_unit_reads_it_back() {
     assert_eq!(bench.wire.unit().sets, 1 + 4 + 1);
     bench.run(10.0, |_| false).await;
     assert_eq!(bench.wire.unit().sets, 1 + 4 + 1, "and then no more");
+}
+
+#[tokio::test]
+async fn one_bad_reading_neither_sets_the_unit_down_nor_ends_its_work() {
+    let bench = Bench::start(&[], false).await;
+    bench.guarded.set(hot_point()).await.expect("set");
+    let sets = bench.wire.unit().sets;
+    bench.run(5.0, |_| false).await;
+    bench.wire.unit().bad_readings = 1;
+    let tripped = bench.run(10.0, |bench| bench.hazard().is_some()).await;
+    assert_eq!(tripped, None);
+    assert_eq!(bench.wire.unit().bad_readings, 0, "it was read");
+    assert_eq!(bench.wire.unit().sets, sets, "it was not set down");
+
+    bench.wire.unit().bad_readings = 2;
+    let tripped = bench.run(10.0, |bench| bench.hazard().is_some()).await;
+    assert!(tripped.is_some(), "two in a row");
+    assert!(matches!(bench.hazard(), Some(Hazard::Blind { .. })));
 }
 
 #[tokio::test]

@@ -215,7 +215,7 @@ async fn the_interlock_would_stop_a_hot_unit() {
             ..Tightening::default()
         };
         match judge(&strict) {
-            State::Tripped { cause, .. } => {
+            State::Tripped { cause, .. } | State::Paused { cause, .. } => {
                 let expected = match cause.hazard {
                     Hazard::Hot { .. } => !model.is_bare(),
                     // Nothing is known of the heat of bare chips, and that counts as hot.

@@ -14,19 +14,20 @@ pub(crate) mod record;
 pub(crate) mod replay;
 mod stream;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use thermine_drivers::pow::Difficulty;
 
 use crate::cli;
 use crate::export;
 use crate::report::progress::Progress;
 use crate::report::stdout;
+use crate::session::Context;
 use crate::store::{import, merge, verify};
 
 pub(crate) use self::replay::Replay;
 
 /// Runs the subcommand.
-pub(crate) fn run(command: cli::Capture) -> Result<()> {
+pub(crate) fn run(command: cli::Capture, context: &Context) -> Result<()> {
     match command {
         cli::Capture::Verify { file, json } => {
             let report = verify::verify(&file)?;
@@ -59,7 +60,7 @@ pub(crate) fn run(command: cli::Capture) -> Result<()> {
             stdout::line(imported.capture.display())?;
         }
         cli::Capture::Record(args) => {
-            let (file, said) = record::record(&args, &Progress::default())?;
+            let (file, said) = record::record(&args, &Progress::new(context))?;
             stdout::line(said)?;
             stdout::line(file.display())?;
         }
@@ -98,7 +99,7 @@ pub(crate) fn run(command: cli::Capture) -> Result<()> {
             ))?;
             stdout::line(exported.file.display())?;
         }
-        cli::Capture::Replay(args) => replay::run(&args)?,
+        cli::Capture::Replay(args) => replay::run(&args, context)?,
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the answers of a capture measure, each with its 95 % interval.
 
 use serde::Serialize;
+use thermine_drivers::pow::Difficulty;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::{
     Comb, DeadTimeTest, Resampling, ShiftedExponential, Uniformity, WaitTest, autocorrelation,
@@ -9,9 +10,6 @@ use thermine_reservoir::describe::{
 
 use super::layout;
 use super::stream::{Answer, Answers, Kind};
-
-/// Hashes that a share of difficulty 1 takes: 2^256/(0xFFFF · 2^208 + 1).
-const HASHES: f64 = 4_295_032_833.0;
 
 /// Wait beyond which a switch is over, ms: on a real S9 the last chips begin with the new job at 40 ms.
 pub(super) const STEADY_MS: f64 = 60.0;
@@ -84,7 +82,7 @@ pub(super) fn measure(of: &Answers, seed: u64) -> Measured {
         seed,
     };
     let mut list = List::default();
-    let hashes = of.difficulty * HASHES;
+    let hashes = of.difficulty * Difficulty::ONE.hashes(of.unit.algorithm);
     rates(&mut list, of, &samples, hashes, &resampling);
     law(&mut list, answers);
     first_waits(&mut list, &samples.first, &resampling);

@@ -4,20 +4,21 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
 use thermine_drivers::sim::Device;
 use thermine_drivers::substrate::{Discipline, Drive, Pace, Provenance, Refused, Substrate, Twin};
 use thermine_drivers::unit::OperatingPoint;
 
-use crate::causes::ending;
+use crate::causes::{ending, kept};
 use crate::cli;
 use crate::config::{Config, Simulated};
 use crate::experiment::arms::twin_params;
 use crate::report::progress::{Bar, Progress};
-use crate::rig::Rig;
-use crate::store::{RunMeta, Store};
+use crate::runtime;
+use crate::session::{Session, with_unit};
+use crate::store::{Capture, RunMeta, Store};
 
 /// Most shares: a capture of them takes some 4 GB.
 const MOST_SHARES: u64 = 10_000_000;
@@ -92,31 +93,27 @@ pub(crate) fn to_file(
         bail!("--shares {}: must be 1 to {MOST_SHARES}", plan.shares);
     }
     let (text, config_hash) = plan.config.fingerprint()?;
-    let provenance = plan.config.provenance();
     let meta = RunMeta {
         seed: plan.seed,
         config: text,
         config_hash,
         task: serde_json::json!({ "record": { "shares": plan.shares } }),
-        provenance: provenance.clone(),
+        provenance: plan.config.provenance(plan.on_twin),
     };
     let store = Store::create(out, &meta)?;
     let out = store.path().to_path_buf();
     let recorder = store.stream("relay");
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let recorded = runtime.block_on(async {
+    let recorded = runtime::run(progress.context(), async {
         if plan.on_twin {
             on_twin(plan, recorder, progress).await
         } else {
             on_wire(plan, recorder, progress).await
         }
-    });
-    runtime.shutdown_timeout(Duration::from_secs(2));
+    })?;
     store.finish(&ending(&recorded))?;
-    let recorded = recorded
-        .with_context(|| format!("what was recorded until then is in {}", out.display()))?;
+    let recorded = recorded.map_err(|error| kept(error, &out))?;
+    // As what was seen of the unit has it.
+    let provenance = Capture::open(&out)?.run()?.provenance;
     Ok((out, recorded, provenance))
 }
 
@@ -166,43 +163,25 @@ async fn on_twin(plan: &Plan<'_>, recorder: Recorder, progress: &Progress) -> Re
         seed::stream(plan.seed, "twin"),
         recorder,
     );
-    tokio::select! {
-        done = drive(&mut twin, plan, progress) => done,
-        () = progress.interrupted() => Err(anyhow!("interrupted")),
-    }
+    let driven = drive(&mut twin, plan, progress);
+    progress.context().unless_stopped(driven).await
 }
 
 /// Drives the unit at its wire.
 async fn on_wire(plan: &Plan<'_>, recorder: Recorder, progress: &Progress) -> Result<Recorded> {
-    let config = plan.config;
-    let mut rig = match &config.unit.simulated {
-        None => progress.real_rig()?,
-        Some(_) => Rig::new(config.clock())?,
+    let session = Session {
+        context: progress.context(),
+        config: plan.config,
+        seed: plan.seed,
+        notices: progress,
     };
-    let mut unit = rig.attach(config, plan.seed).await?;
-    if config.unit.simulated.is_none() {
-        progress.say(&format!("waiting for {}", unit.instructions()));
-    }
-    let driven = async {
-        for remark in unit.ready().await? {
-            progress.say(&remark);
-        }
+    with_unit(session, async |unit| {
         let mut driven = unit.drive(Discipline::Relay, recorder)?;
         let recorded = drive(&mut driven, plan, progress).await?;
         unit.release(driven).await?;
-        anyhow::Ok(recorded)
-    };
-    // An interruption ends the drive, and not what follows: the unit is left at its safe point all the same.
-    let recorded = tokio::select! {
-        done = driven => done,
-        () = progress.interrupted() => Err(anyhow!("interrupted")),
-    };
-    if !unit.end().await {
-        progress.say("the unit has NOT confirmed its safe operating point: look after it");
-    }
-    let recorded = recorded?;
-    rig.close().await;
-    Ok(recorded)
+        Ok(recorded)
+    })
+    .await
 }
 
 async fn drive<S: Substrate>(

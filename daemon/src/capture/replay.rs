@@ -9,6 +9,7 @@ use clap::Parser;
 use crate::cli::Train;
 use crate::experiment::Plan;
 use crate::experiment::task::Named;
+use crate::session::Context;
 use crate::train;
 
 /// `thermine capture replay`.
@@ -48,9 +49,10 @@ pub(crate) fn plan(path: &Path, task: Option<Named>) -> Result<Plan> {
 }
 
 /// Runs the subcommand.
-pub(super) fn run(args: &Replay) -> Result<()> {
-    train::run(&Train {
+pub(super) fn run(args: &Replay, context: &Context) -> Result<()> {
+    let train = Train {
         out: args.out.clone(),
         ..arguments(&args.file, args.task)?
-    })
+    };
+    train::run(&train, context)
 }

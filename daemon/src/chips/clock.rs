@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::Difficulty;
+use thermine_drivers::pow::{Algorithm, Difficulty};
 use thermine_drivers::record::Verdict;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::exact;
@@ -94,6 +94,7 @@ impl ChipClock {
     /// Of the shares counted in `tally`, found at `difficulties`, with the `profile` of their job switches if there
     /// is one, the `coverage` of the counter and the work items of `times`.
     pub fn of(
+        algorithm: Algorithm,
         tally: &Tally,
         difficulties: &[f64],
         profile: Option<&SwitchProfile>,
@@ -105,7 +106,7 @@ impl ChipClock {
             Some(profile) => Some(profile.steady_rate),
             None => exact::rate(tally.n, tally.seconds()),
         };
-        let (by_work, by_work_missing) = told(by_work(layout, difficulties, share_rate));
+        let (by_work, by_work_missing) = told(by_work(algorithm, layout, difficulties, share_rate));
         let (by_counter, by_counter_missing) = told(by_counter(layout, coverage, times));
         let not_right = by_work.zip(by_counter).map(|(work, counter)| Estimate {
             value: 1.0 - work.value / counter.value,
@@ -133,6 +134,7 @@ fn told(found: Result<Estimate, String>) -> (Option<Estimate>, Option<String>) {
 
 /// f = share rate · hashes of a share / (boards · chips · hashes of a chip and cycle).
 fn by_work(
+    algorithm: Algorithm,
     layout: &Layout,
     difficulties: &[f64],
     share_rate: Option<Estimate>,
@@ -152,7 +154,7 @@ fn by_work(
     let hashes = Difficulty::new(*difficulty).map_err(|error| error.to_string())?;
     let rate = share_rate.ok_or("no time passed between its shares")?;
     let cycle = (layout.boards * layout.chips) as f64 * of_chip;
-    Ok(times(rate, hashes.hashes() / cycle * 1e-6))
+    Ok(times(rate, hashes.hashes(algorithm) / cycle * 1e-6))
 }
 
 /// f = coverage · 2^bits · work items a second / boards: a core tries one value of its counter in a cycle, and each

@@ -184,10 +184,11 @@ pub fn measure(mut source: Source, tally: &Tally, context: &Context, demand: Dem
     let duplicates = tally.of(Verdict::Duplicate) + tally.repeated;
     let invalid = answers - tally.n - duplicates;
     let part = |count: u64| exact::proportion(count, answers);
+    let algorithm = source.model.algorithm();
     let giga = match context.difficulties[..] {
         [difficulty] => thermine_drivers::pow::Difficulty::new(difficulty)
             .ok()
-            .map(|difficulty| difficulty.hashes() * 1e-9),
+            .map(|difficulty| difficulty.hashes(algorithm) * 1e-9),
         _ => None,
     };
     let group =
@@ -222,6 +223,7 @@ pub fn measure(mut source: Source, tally: &Tally, context: &Context, demand: Dem
         coverage,
         counter_uniform: uniform.map(|test| test.p),
         clock: ChipClock::of(
+            algorithm,
             tally,
             &context.difficulties,
             profile.as_ref(),

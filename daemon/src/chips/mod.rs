@@ -36,6 +36,7 @@ use crate::experiment::arms::twin_of;
 use crate::report::folder;
 use crate::report::progress::Progress;
 use crate::report::stdout;
+use crate::session;
 use crate::store::Capture;
 use crate::store::reader::{Run, Stream};
 use crate::tpf::evidence;
@@ -122,11 +123,11 @@ struct Report<'a> {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: &Args) -> Result<()> {
+pub(crate) fn run(args: &Args, context: &session::Context) -> Result<()> {
     let table = Table::load(args.layouts.as_deref())?;
     let inputs = inputs(args, &table)?;
     let folder = folder::make(args.out.as_deref(), "chips")?;
-    let units = reported(&inputs, args, &table, &folder).inspect_err(|_| {
+    let units = reported(&inputs, args, &table, &folder, context).inspect_err(|_| {
         // Goes only if nothing is in it: what a unit was driven for is kept.
         let _ = std::fs::remove_dir(&folder);
     })?;
@@ -141,7 +142,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Measures each of `inputs`, prints it and leaves its maps and tables in `folder`, or in a folder of its own there if
 /// there are several.
-fn reported(inputs: &[Input], args: &Args, table: &Table, folder: &Path) -> Result<Vec<Measured>> {
+fn reported(
+    inputs: &[Input],
+    args: &Args,
+    table: &Table,
+    folder: &Path,
+    context: &session::Context,
+) -> Result<Vec<Measured>> {
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let alone = inputs.len() == 1;
     let mut units = Vec::new();
@@ -152,7 +159,7 @@ fn reported(inputs: &[Input], args: &Args, table: &Table, folder: &Path) -> Resu
         };
         std::fs::create_dir_all(&own)
             .with_context(|| format!("cannot make the folder {}", own.display()))?;
-        let measured = input.measure(args, table, &own)?;
+        let measured = input.measure(args, table, &own, context)?;
         files::write(&measured, &own)?;
         stdout::coloured(&render::text(&measured, colour))?;
         units.push(measured);
@@ -221,7 +228,13 @@ impl Input {
     }
 
     /// Drives it if it is a unit, and measures its capture; what has to be kept goes into `folder`.
-    fn measure(&self, args: &Args, table: &Table, folder: &Path) -> Result<Measured> {
+    fn measure(
+        &self,
+        args: &Args,
+        table: &Table,
+        folder: &Path,
+        context: &session::Context,
+    ) -> Result<Measured> {
         let (path, driven) = match self {
             Input::Capture(file) => {
                 let make = || Ok(folder.to_path_buf());
@@ -235,7 +248,7 @@ impl Input {
                     seed: args.seed,
                     on_twin: args.substrate == By::Twin,
                 };
-                let (_, _, provenance) = record::to_file(&plan, &path, &Progress::default())?;
+                let (_, _, provenance) = record::to_file(&plan, &path, &Progress::new(context))?;
                 (path, Some(provenance))
             }
         };

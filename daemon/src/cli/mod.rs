@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
+use crate::session::Context;
 use crate::{
     bench, capture, chips, config, devices, discover, export, manual, predict, proxy, puf, queue,
     run, sim, sweep, switch_profile, top, tpf, train, vbm,
@@ -76,6 +77,24 @@ pub enum Command {
     /// Explain every key of every configuration file, and find what is wrong with a file.
     #[command(subcommand)]
     Config(config::command::Command),
+}
+
+impl Command {
+    /// Its name as others see it, in the lock of a unit that it drives.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Train(_) => "thermine train",
+            Command::Predict(_) => "thermine predict",
+            Command::Sweep(_) => "thermine sweep",
+            Command::Capture(_) => "thermine capture record",
+            Command::Tpf(_) => "thermine tpf live",
+            Command::SwitchProfile(_) => "thermine switch-profile",
+            Command::Chips(_) => "thermine chips",
+            Command::Puf(_) => "thermine puf",
+            Command::Run(_) => "thermine run",
+            _ => "thermine",
+        }
+    }
 }
 
 /// `thermine vbm`.
@@ -365,26 +384,26 @@ pub struct Discover {
 ///
 /// # Errors
 /// Whatever went wrong, with what was being done.
-pub fn run(cli: Cli) -> anyhow::Result<()> {
+pub fn run(cli: Cli, context: &Context) -> anyhow::Result<()> {
     match cli.command {
-        Command::Train(args) => train::run(&args),
-        Command::Predict(args) => predict::run(&args),
+        Command::Train(args) => train::run(&args, context),
+        Command::Predict(args) => predict::run(&args, context),
         Command::Bench(Bench::Reservoir(args)) => bench::run(&args),
-        Command::Sim(args) => sim::run(args),
-        Command::Sweep(args) => sweep::run(args),
-        Command::Devices(args) => devices::run(args),
+        Command::Sim(args) => sim::run(args, context),
+        Command::Sweep(args) => sweep::run(args, context),
+        Command::Devices(args) => devices::run(args, context),
         Command::Top(args) => top::run(&args),
-        Command::Capture(command) => capture::run(command),
-        Command::Discover(args) => discover::run(args),
-        Command::Tpf(command) => tpf::run(command),
-        Command::SwitchProfile(args) => switch_profile::run(args),
-        Command::Chips(args) => chips::run(&args),
-        Command::Proxy(args) => proxy::run(args),
-        Command::Puf(command) => puf::run(command),
+        Command::Capture(command) => capture::run(command, context),
+        Command::Discover(args) => discover::run(args, context),
+        Command::Tpf(command) => tpf::run(command, context),
+        Command::SwitchProfile(args) => switch_profile::run(args, context),
+        Command::Chips(args) => chips::run(&args, context),
+        Command::Proxy(args) => proxy::run(args, context),
+        Command::Puf(command) => puf::run(command, context),
         Command::Vbm(Vbm::Bench(args)) => vbm::run(args),
         Command::Man(args) => manual::pages(&args),
         Command::Completions(args) => manual::completions(&args),
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => run::run(&args, context),
         Command::Queue(args) => queue::run(args),
         Command::Config(command) => config::command::run(command),
     }

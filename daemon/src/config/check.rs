@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use thermine_drivers::interlock::Enforced;
-
 use thermine_drivers::sim::{Layout, Params};
 use thermine_drivers::units::Model;
 
@@ -66,7 +64,7 @@ impl Config {
             )),
             Ok(_) => {}
         }
-        if let Err(error) = Enforced::new(self.unit.model.limits(), &self.interlock) {
+        if let Err(error) = self.enforced() {
             found.push(Problem::new("interlock", format!("interlock: {error}")));
         }
         if let Some(simulated) = &self.unit.simulated {

@@ -32,6 +32,8 @@ pub(super) const KEYS: &[Key] = &[
         "Name in messages and reports; of a rack's units, each has another."),
     key(Unit, "unit.model", Choice(&["antminer-s9", "lucky-miner-lv06", "goldshell-lb-box", "bm1387", "bm1366"]), Required,
         "Its model; the last two are bare chips on a serial line."),
+    key(Unit, "unit.without_tachometer", Switch, Value("false"),
+        "Whether its fans report no speed. The interlock then expects none to turn; one that it has seen turn must go on."),
     key(Unit, "unit.simulated", Section, Means("the unit is real"),
         "Set if the program plays the unit itself."),
     key(Unit, "unit.simulated.speed", Number, Means("virtual time, as fast as the machine can; the daemon takes daemon.speed"),
@@ -70,6 +72,10 @@ pub(super) const KEYS: &[Key] = &[
         "Address that the server listens on; port 0 is any free one."),
     key(Unit, "stratum.worker", Text, Required,
         "Worker name that the unit authorises with; `*` for any."),
+    key(Unit, "stratum.connects_from", Text, Means("the address of api.address, of which all of loopback is one"),
+        "IP address that the unit's connection comes from, of a router or proxy that stands between. A connection from \
+         elsewhere is refused: the interlock would watch one unit while another is driven. Behind a router any machine \
+         comes from this address, so give each unit its own worker name."),
     key(Unit, "stratum.connect_timeout_seconds", Number, Value("30"),
         "Wall time that the unit is given to connect, s."),
     key(Unit, "api", Section, Means("bare chips have none"),

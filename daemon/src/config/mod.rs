@@ -5,6 +5,7 @@
 
 pub(crate) mod check;
 pub(crate) mod command;
+mod conflicts;
 pub mod daemon;
 mod examine;
 pub mod keys;
@@ -13,14 +14,14 @@ mod meaning;
 pub mod overrides;
 pub mod rack;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thermine_drivers::clock::Clock;
-use thermine_drivers::interlock::Tightening;
+use thermine_drivers::interlock::{Enforced, Tightening, TighteningError};
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::quantity::{MegaHertz, Volts};
 use thermine_drivers::sim::{Params, Silicon, Spread};
@@ -130,6 +131,9 @@ pub struct Unit {
     pub name: String,
     /// Its model.
     pub model: Model,
+    /// Whether its fans report no speed, so that none is expected to turn.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_tachometer: bool,
     /// Set if the program plays the unit itself.
     pub simulated: Option<Simulated>,
 }
@@ -186,6 +190,9 @@ pub struct Stratum {
     pub listen: SocketAddr,
     /// Worker name that the unit authorises with; `*` for any.
     pub worker: String,
+    /// Address that the unit's connection comes from, if that is not the address of its API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connects_from: Option<IpAddr>,
     /// Wall time that the unit is given to connect, in seconds.
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout_seconds: f64,
@@ -285,6 +292,19 @@ impl Step {
 }
 
 impl Config {
+    /// What the unit's interlock enforces.
+    ///
+    /// # Errors
+    /// If the configuration is laxer than the model.
+    pub fn enforced(&self) -> Result<Enforced, TighteningError> {
+        let limits = Enforced::new(self.unit.model.limits(), &self.interlock)?;
+        Ok(if self.unit.without_tachometer {
+            limits.without_tachometer()
+        } else {
+            limits
+        })
+    }
+
     /// Reads `path`.
     ///
     /// # Errors
@@ -312,11 +332,12 @@ impl Config {
         }
     }
 
-    /// Where the unit's numbers come from when it is reached over its wires.
-    pub fn provenance(&self) -> Provenance {
+    /// Where the numbers of the unit, or of its twin, come from before anything of it was seen: that it is the hardware
+    /// named here is known only from its wires.
+    pub fn provenance(&self, on_twin: bool) -> Provenance {
         match self.unit.simulated {
-            Some(_) => Provenance::Simulated,
-            None => Provenance::Device,
+            None if !on_twin => Provenance::UnverifiedDevice,
+            _ => Provenance::Simulated,
         }
     }
 

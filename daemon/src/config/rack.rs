@@ -7,6 +7,7 @@ use thermine_drivers::pow::Difficulty;
 use thermine_drivers::units::Model;
 
 use super::check::Problem;
+use super::conflicts::conflicts;
 use super::daemon::{Daemon, Served};
 use super::overrides::Overrides;
 use super::{Config, ConfigError, keys, read};
@@ -163,6 +164,8 @@ impl Rack {
                 ));
             }
         }
+        let conflicts = conflicts(self).into_iter();
+        found.extend(conflicts.map(|what| Problem::new("units", what)));
         for readout in self.readouts.iter().filter(|_| whole) {
             if !self.units.iter().any(|unit| unit.unit.name == readout.unit) {
                 let names = self.units.iter().map(|unit| unit.unit.name.as_str());

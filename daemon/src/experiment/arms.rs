@@ -21,7 +21,8 @@ use super::task::Problem;
 use super::trace::Trace;
 use crate::config::Config;
 use crate::report::progress::{Bar, Progress};
-use crate::rig::{Rig, Unit};
+use crate::rig::Unit;
+use crate::session::{Session, with_unit};
 use crate::store::{Capture, Store};
 
 /// Steps at one end of the input by which an echo run is given its initial state: with the steps of the
@@ -167,10 +168,13 @@ async fn simulated_unit(
     part: Part,
     progress: Progress,
 ) -> Result<(Role, Trace)> {
-    let mut rig = Rig::new(config.clock())?;
-    let unit = rig.attach(&config, unit_seed).await?;
-    let mut traces = drive(rig, unit, [part], &progress).await?;
-    traces.pop().context("one part leaves one trace")
+    let session = Session {
+        context: progress.context(),
+        config: &config,
+        seed: unit_seed,
+        notices: &progress,
+    };
+    with_unit(session, async |unit| part.drive_unit(unit).await).await
 }
 
 /// The parts one after the other on the unit of the configuration.
@@ -179,41 +183,20 @@ async fn real_unit(
     progress: &Progress,
     parts: impl IntoIterator<Item = Part>,
 ) -> Result<Runs> {
-    let mut rig = progress.real_rig()?;
-    let unit = rig.attach(&plan.config, plan.seed).await?;
-    progress.say(&format!("waiting for {}", unit.instructions()));
-    Ok(Runs::of(drive(rig, unit, parts, progress).await?))
-}
-
-/// Drives `unit` through all `parts`, and leaves it at its safe point whatever comes of them.
-async fn drive(
-    rig: Rig,
-    mut unit: Unit,
-    parts: impl IntoIterator<Item = Part>,
-    progress: &Progress,
-) -> Result<Vec<(Role, Trace)>> {
-    let traces = drive_parts(&mut unit, parts, progress).await;
-    if !unit.end().await {
-        progress.say("the unit has NOT confirmed its safe operating point: look after it");
-    }
-    let traces = traces?;
-    rig.close().await;
-    Ok(traces)
-}
-
-async fn drive_parts(
-    unit: &mut Unit,
-    parts: impl IntoIterator<Item = Part>,
-    progress: &Progress,
-) -> Result<Vec<(Role, Trace)>> {
-    for remark in unit.ready().await? {
-        progress.say(&remark);
-    }
-    let mut traces = Vec::new();
-    for part in parts {
-        traces.push(part.drive_unit(unit).await?);
-    }
-    Ok(traces)
+    let session = Session {
+        context: progress.context(),
+        config: &plan.config,
+        seed: plan.seed,
+        notices: progress,
+    };
+    with_unit(session, async |unit| {
+        let mut traces = Vec::new();
+        for part in parts {
+            traces.push(part.drive_unit(unit).await?);
+        }
+        Ok(Runs::of(traces))
+    })
+    .await
 }
 
 /// Runs all parts at once and gives their traces in order.

@@ -3,20 +3,20 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
-use thermine_drivers::substrate::Provenance;
+use anyhow::Result;
 
 use super::arms::{self, Runs};
 use super::judge::{self, Judged};
 use super::recipe::Recipe;
 use super::task::{Named, Problem, Task};
 use super::{Kind, Plan, saved};
-use crate::causes::ending;
+use crate::causes::{ending, kept};
 use crate::config::Simulated;
 use crate::report::capacity::CapacityReport;
 use crate::report::folder;
 use crate::report::progress::Progress;
 use crate::report::run::RunReport;
+use crate::runtime;
 use crate::store::{RunMeta, Store};
 
 /// Name of the capture in the report folder.
@@ -54,15 +54,10 @@ impl Report {
 /// # Errors
 /// If it cannot be driven or judged; what was recorded until then is in the folder.
 pub(crate) fn run(plan: &Plan, folder: &Path, progress: &Progress) -> Result<Report> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
     let problem = problem(plan)?;
     let began = Instant::now();
-    let runs = runtime.block_on(record(plan, &problem, folder, progress));
-    // Waits for the tasks that hold sockets, but not for ever.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
-    let runs = runs?;
+    let recorded = record(plan, &problem, folder, progress);
+    let runs = runtime::run(progress.context(), recorded)??;
     let wall_seconds = began.elapsed().as_secs_f64();
     if plan.task.is_capacity() {
         let full = plan.task == Task::Named(Named::ProcessingCapacity);
@@ -100,9 +95,9 @@ async fn record(
     progress: &Progress,
 ) -> Result<Runs> {
     if plan.kind == Kind::Replay {
-        return unless_stopped(progress, arms::replay(plan, problem, progress)).await;
+        let replayed = arms::replay(plan, problem, progress);
+        return progress.context().unless_stopped(replayed).await;
     }
-    let simulated = plan.config.unit.simulated.is_some();
     let (config, config_hash) = plan.config.fingerprint()?;
     let recipe = Recipe {
         task: plan.task.pinned()?,
@@ -113,11 +108,7 @@ async fn record(
         config,
         config_hash,
         task: serde_json::to_value(recipe)?,
-        provenance: if simulated {
-            Provenance::Simulated
-        } else {
-            Provenance::Device
-        },
+        provenance: plan.config.provenance(plan.kind == Kind::Twin),
     };
     let capture = match &plan.store {
         Some(store) => store.clone(),
@@ -130,40 +121,17 @@ async fn record(
     }
     let runs = match plan.kind {
         Kind::Twin => {
-            unless_stopped(progress, arms::twins(plan, problem, Some(&store), progress)).await
+            let twins = arms::twins(plan, problem, Some(&store), progress);
+            progress.context().unless_stopped(twins).await
         }
-        _ => unless_stopped(progress, arms::on_wires(plan, problem, &store, progress)).await,
+        _ => arms::on_wires(plan, problem, &store, progress).await,
     };
     // Whatever happened, what is recorded stays readable, and says how the run ended.
     let state = ending(&runs);
     let finished = tokio::task::spawn_blocking(move || store.finish(&state)).await?;
-    let runs = runs.map_err(|error| {
-        error.context(format!(
-            "the run failed; what was recorded until then is in {}",
-            capture.display()
-        ))
-    })?;
+    let runs = runs.map_err(|error| kept(error, &capture))?;
     finished?;
     Ok(runs)
-}
-
-/// What `work` gives, unless the user interrupts it first.
-pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        done = work => done,
-        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
-    }
-}
-
-/// What `work` gives, unless whoever watches `progress` stops it first.
-async fn unless_stopped<T>(
-    progress: &Progress,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    tokio::select! {
-        done = work => done,
-        () = progress.interrupted() => bail!("interrupted"),
-    }
 }
 
 /// What stands at the head of a report.

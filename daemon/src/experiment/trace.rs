@@ -79,6 +79,8 @@ impl Trace {
             trace.encoded.push(encoder.encoded(&drives));
             each(&trace)?;
         }
+        // What was seen on the way may speak against the unit.
+        trace.provenance = substrate.provenance();
         Ok(trace)
     }
 

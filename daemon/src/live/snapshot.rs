@@ -30,18 +30,60 @@ impl Snapshot {
             jobs: Vec::new(),
         }
     }
+
+    /// The hash rates of the units together, in GH/s, by algorithm: a hash of one is no hash of another.
+    pub fn hash_rates(&self) -> Vec<(&str, Estimate)> {
+        let mut by_algorithm: Vec<(&str, Vec<Estimate>)> = Vec::new();
+        for unit in &self.units {
+            let Some(rate) = unit.hash_rate_ghs else {
+                continue;
+            };
+            match by_algorithm
+                .iter_mut()
+                .find(|(of, _)| *of == unit.algorithm)
+            {
+                Some((_, rates)) => rates.push(rate),
+                None => by_algorithm.push((&unit.algorithm, vec![rate])),
+            }
+        }
+        let sums = by_algorithm.into_iter();
+        sums.map(|(of, rates)| (of, Estimate::sum(&rates)))
+            .collect()
+    }
 }
 
 /// Where a unit's numbers come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Provenance {
-    /// Measured on hardware.
+    /// Measured on hardware that was confirmed to be of its model.
     Device,
+    /// Measured on something that was not confirmed to be of its model, or whose telemetry contradicts itself.
+    UnverifiedDevice,
     /// A simulator's.
     Simulated,
     /// Read from a capture.
     Replayed,
+}
+
+impl Provenance {
+    /// The words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Provenance::Device => "device",
+            Provenance::UnverifiedDevice => "unverified device",
+            Provenance::Simulated => "simulated",
+            Provenance::Replayed => "replayed",
+        }
+    }
+
+    /// The word in the API and the metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Provenance::UnverifiedDevice => "unverified_device",
+            other => other.words(),
+        }
+    }
 }
 
 /// How a unit is.
@@ -73,6 +115,20 @@ pub struct Estimate {
     pub n: u64,
 }
 
+impl Estimate {
+    /// The sum of independent estimates: their half-widths add as their squares (Zou and Donner 2008).
+    pub fn sum(rates: &[Estimate]) -> Estimate {
+        let of = |each: fn(&Estimate) -> f64| rates.iter().map(each).sum::<f64>();
+        let value = of(|rate| rate.value);
+        Estimate {
+            value,
+            low: value - of(|rate| (rate.value - rate.low).powi(2)).sqrt(),
+            high: value + of(|rate| (rate.high - rate.value).powi(2)).sqrt(),
+            n: rates.iter().map(|rate| rate.n).sum(),
+        }
+    }
+}
+
 /// A sensor or a fan of a unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reading {
@@ -89,8 +145,15 @@ pub struct Unit {
     pub name: String,
     /// Its model's name.
     pub model: String,
+    /// What it hashes by: `sha256d` or `lbry`. Rates of different algorithms are not added.
+    pub algorithm: String,
     /// Where its numbers come from.
     pub provenance: Provenance,
+    /// Why it is an unverified device.
+    pub doubt: Option<String>,
+    /// How fast its time runs: seconds of its own in a second of the wall. Its rates are in its own time. Absent for
+    /// virtual time, which has no fixed speed.
+    pub speed: Option<f64>,
     /// How it is.
     pub health: Health,
     /// Why it is not well: what, where and what to do.
@@ -101,6 +164,10 @@ pub struct Unit {
     pub read_ms: Option<u64>,
     /// Hash rate from its shares' difficulty over the last minute, in GH/s, with the interval of a Poisson count.
     pub hash_rate_ghs: Option<Estimate>,
+    /// Hash rate that all its chips should show at their clock and its duty, in GH/s, while it is driven.
+    pub expected_ghs: Option<f64>,
+    /// Fraction of the last minute that it had current work, while it is driven.
+    pub duty: Option<f64>,
     /// Hash rate that it claims itself, in GH/s.
     pub claimed_ghs: Option<f64>,
     /// Temperatures in °C.
@@ -123,6 +190,17 @@ pub struct Unit {
     pub verdict: Option<Verdict>,
     /// The account of the probability filter, where it ran.
     pub tpf: Option<Filter>,
+}
+
+impl Unit {
+    /// Forgets what it read last: that is not how it is now. When it was read stays known.
+    pub fn forget_readings(&mut self) {
+        self.claimed_ghs = None;
+        self.temperatures.clear();
+        self.fans.clear();
+        self.watts = None;
+        self.hardware_errors = None;
+    }
 }
 
 /// Shares by what they were worth.

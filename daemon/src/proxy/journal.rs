@@ -1,5 +1,8 @@
 //! The share journal: one SQLite file, written by one thread.
 //!
+//! It keeps the newest million shares that are settled, those that are not, the subscriptions of both, the newest
+//! subscription to each pool, and the newest ten thousand bans; what is older is deleted as it goes on.
+//!
 //! A commit reaches the disk before a unit is told *accepted* (`synchronous = full`): neither a killed program
 //! nor a power cut loses a share that was acknowledged. Many entries are committed together.
 
@@ -26,8 +29,26 @@ const VERSION: i64 = 1;
 /// Entries committed together at most.
 const BATCH: usize = 4096;
 
-/// Shares with an outcome that are kept, newest first. The file stays below some 200 MB.
-const KEPT: i64 = 1_000_000;
+/// Entries between two looks at what can be deleted.
+const PRUNED_EVERY: usize = 4096;
+
+/// Rows deleted at once at most: more than come between two looks, and done in milliseconds.
+const PRUNED: i64 = 4 * PRUNED_EVERY as i64;
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    /// Shares with an outcome, newest first. Each takes some 200 bytes, and 1 kB if everything in it is as long as
+    /// it may be.
+    shares: i64,
+    /// Bans, newest first.
+    bans: i64,
+}
+
+const KEPT: Kept = Kept {
+    shares: 1_000_000,
+    bans: 10_000,
+};
 
 const TABLES: &str = "
 CREATE TABLE subscription (
@@ -210,11 +231,10 @@ fn prepare(path: &Path) -> Result<Connection> {
 }
 
 fn restore(connection: &mut Connection) -> rusqlite::Result<Restored> {
-    connection.execute(
-        "DELETE FROM share WHERE outcome IS NOT NULL \
-         AND ticket < (SELECT coalesce(max(ticket), 0) FROM share) - ?1",
-        [KEPT],
-    )?;
+    // Journals of older versions lack it; without it, to delete a subscription takes a look at every share.
+    connection
+        .execute_batch("CREATE INDEX IF NOT EXISTS share_subscription ON share (subscription)")?;
+    while prune(connection, KEPT)? {}
     let next = |query: &str| -> rusqlite::Result<u64> {
         let last: Option<i64> = connection.query_row(query, [], |row| row.get(0))?;
         Ok(last.map_or(0, |last| last.unsigned_abs() + 1))
@@ -284,10 +304,34 @@ fn share(row: &Row<'_>, subscriptions: &[Arc<Subscription>]) -> rusqlite::Result
     })
 }
 
+/// Deletes some of what need not be kept. Returns whether there may be more.
+fn prune(connection: &mut Connection, kept: Kept) -> rusqlite::Result<bool> {
+    let transaction = connection.transaction()?;
+    let shares = transaction.execute(
+        "DELETE FROM share WHERE ticket IN (SELECT ticket FROM share WHERE outcome IS NOT NULL \
+         AND ticket <= (SELECT max(ticket) FROM share) - ?1 ORDER BY ticket LIMIT ?2)",
+        [kept.shares, PRUNED],
+    )?;
+    let subscriptions = transaction.execute(
+        "DELETE FROM subscription WHERE number IN (SELECT number FROM subscription AS old \
+         WHERE NOT EXISTS (SELECT 1 FROM share WHERE share.subscription = old.number) \
+         AND number NOT IN (SELECT max(number) FROM subscription GROUP BY pool, user) LIMIT ?1)",
+        [PRUNED],
+    )?;
+    transaction.execute(
+        "DELETE FROM ban WHERE rowid <= (SELECT max(rowid) FROM ban) - ?1",
+        [kept.bans],
+    )?;
+    transaction.commit()?;
+    Ok(shares.max(subscriptions) as i64 == PRUNED)
+}
+
 fn write(mut connection: Connection, mut entries: mpsc::Receiver<Entry>) -> Result<()> {
     let mut batch = Vec::with_capacity(BATCH);
     let mut receipts: Vec<Receipt> = Vec::new();
+    let mut entered = 0;
     while entries.blocking_recv_many(&mut batch, BATCH) > 0 {
+        entered += batch.len();
         let transaction = connection.transaction()?;
         for entry in batch.drain(..) {
             receipts.extend(enter(&transaction, entry)?);
@@ -295,32 +339,40 @@ fn write(mut connection: Connection, mut entries: mpsc::Receiver<Entry>) -> Resu
         transaction.commit()?;
         // Only what is committed is acknowledged; without a commit the receipts are dropped, and say so.
         receipts.drain(..).for_each(Receipt::give);
+        if entered >= PRUNED_EVERY {
+            entered = 0;
+            prune(&mut connection, KEPT)?;
+        }
     }
     // One file, without a log beside it, is what a user expects to copy.
     connection.pragma_update(None, "journal_mode", "delete")?;
     Ok(())
 }
 
+/// Enters a subscription, unless it stands there.
+fn subscribe(connection: &Connection, new: &Subscription) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO subscription VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![
+            new.number as i64,
+            new.pool,
+            new.user,
+            new.session,
+            new.extranonce1,
+            new.extranonce2_len as i64
+        ])?;
+    Ok(())
+}
+
 fn enter(connection: &Connection, entry: Entry) -> rusqlite::Result<Option<Receipt>> {
     match entry {
-        Entry::Subscription(new) => {
-            connection.execute(
-                "INSERT INTO subscription VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![
-                    new.number as i64,
-                    new.pool,
-                    new.user,
-                    new.session,
-                    new.extranonce1,
-                    new.extranonce2_len as i64
-                ],
-            )?;
-        }
+        Entry::Subscription(new) => subscribe(connection, &new)?,
         Entry::Prefix(mark) => {
             connection.execute("DELETE FROM prefix", [])?;
             connection.execute("INSERT INTO prefix VALUES (?1)", [mark])?;
         }
         Entry::Share(share, receipt) => {
+            subscribe(connection, &share.subscription)?;
             let Share { submit, .. } = &*share;
             connection
                 .prepare_cached(
@@ -369,4 +421,75 @@ fn enter(connection: &Connection, entry: Entry) -> rusqlite::Result<Option<Recei
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory() -> Connection {
+        let connection = Connection::open_in_memory().expect("memory");
+        connection.execute_batch(TABLES).expect("tables");
+        connection
+    }
+
+    fn count(connection: &Connection, what: &str) -> i64 {
+        let query = format!("SELECT count(*) FROM {what}");
+        connection
+            .query_row(&query, [], |row| row.get(0))
+            .expect("counted")
+    }
+
+    #[test]
+    fn every_table_is_bounded_and_what_is_not_settled_is_kept() {
+        let mut connection = memory();
+        let share = |ticket: u64| {
+            let subscription = Subscription {
+                number: ticket,
+                pool: format!("stratum+tcp://pool{}.example:1", ticket % 3),
+                user: "u".into(),
+                session: None,
+                extranonce1: ticket.to_be_bytes().to_vec(),
+                extranonce2_len: 8,
+            };
+            subscribe(&connection, &subscription).expect("entered");
+            connection
+                .execute(
+                    "INSERT INTO share (ticket, subscription, worker, prevhash, job_id, extranonce2, ntime, nonce, \
+                     difficulty, unix_s) VALUES (?1, ?1, 'w', x'00', 'j', x'00', 0, 0, 1, 0)",
+                    [ticket as i64],
+                )
+                .expect("entered");
+            if ticket != 1 {
+                enter(&connection, Entry::Outcome(ticket, Outcome::Accepted)).expect("entered");
+            }
+            let ban = Entry::Ban {
+                worker: "w".into(),
+                reason: "r".into(),
+                unix: 0.0,
+                seconds: 1.0,
+            };
+            enter(&connection, ban).expect("entered");
+        };
+        (0..100).for_each(share);
+        // Subscriptions without a share, as a pool makes them that reconnects again and again.
+        for number in 100..200 {
+            connection
+                .execute(
+                    "INSERT INTO subscription VALUES (?1, 'a', 'u', NULL, x'00', 8)",
+                    [number],
+                )
+                .expect("entered");
+        }
+        let kept = Kept {
+            shares: 10,
+            bans: 20,
+        };
+        while prune(&mut connection, kept).expect("pruned") {}
+        assert_eq!(count(&connection, "share"), 11);
+        assert_eq!(count(&connection, "share WHERE ticket = 1"), 1);
+        assert_eq!(count(&connection, "ban"), 20);
+        assert_eq!(count(&connection, "subscription"), 12);
+        assert_eq!(count(&connection, "subscription WHERE number = 199"), 1);
+    }
 }

@@ -7,7 +7,7 @@ mod report;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::seed;
 use thermine_drivers::sim::pool::{self, Pool};
@@ -20,6 +20,8 @@ use self::config::Config;
 use crate::cli;
 use crate::config::overrides::Overrides;
 use crate::report::stdout;
+use crate::runtime;
+use crate::session::Context;
 
 /// A proxy that runs, with what it needs.
 #[derive(Debug)]
@@ -109,15 +111,15 @@ impl Running {
 }
 
 /// Runs the subcommand until it is interrupted.
-pub(crate) fn run(args: cli::Proxy) -> Result<()> {
+pub(crate) fn run(args: cli::Proxy, context: &Context) -> Result<()> {
     let config = Config::load_with(&args.config, &Overrides::from_environment()?)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    runtime::run(context, async {
         let proxy = Running::start(&config, args.seed).await?;
         if config.simulated_pool.is_some() {
-            say(&format!("simulated pool on {}", config.simulated_address()?));
+            say(&format!(
+                "simulated pool on {}",
+                config.simulated_address()?
+            ));
         }
         if proxy.unresolved > 0 {
             say(&format!(
@@ -134,10 +136,7 @@ pub(crate) fn run(args: cli::Proxy) -> Result<()> {
         loop {
             tokio::select! {
                 _ = ticks.tick() => say(&report::render(&proxy.hub, &config)),
-                interrupted = interrupted() => {
-                    interrupted?;
-                    break;
-                }
+                () = context.stopped() => break,
                 () = proxy.failed() => {
                     tracing::error!("the proxy has stopped");
                     break;
@@ -146,22 +145,12 @@ pub(crate) fn run(args: cli::Proxy) -> Result<()> {
         }
         say(&report::render(&proxy.hub, &config));
         proxy.stop().await
-    })
+    })?
 }
 
 /// Prints. A rack does not stop mining because nobody takes the output any more.
 fn say(text: &str) {
     let _ = stdout::line(text);
-}
-
-/// Ctrl-C, or being asked to end.
-async fn interrupted() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminated = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C"),
-        _ = terminated.recv() => Ok(()),
-    }
 }
 
 async fn bind(address: std::net::SocketAddr, what: &str) -> Result<TcpListener> {

@@ -34,7 +34,10 @@ pub(super) fn render(hub: &Hub, config: &Config) -> String {
     let numeric: Vec<usize> = (1..headings.len()).collect();
     let mut rows = table(&headings, &numeric);
     let seen = hub.seen();
-    for Seen { worker, account } in seen.iter().take(ROWS) {
+    for Seen {
+        worker, account, ..
+    } in seen.iter().take(ROWS)
+    {
         rows.add_row(row(worker, account));
     }
     let total = hub.total();

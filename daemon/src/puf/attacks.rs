@@ -226,11 +226,11 @@ pub(crate) fn replay(old: &Challenge, new: &Challenge) -> Replayed {
         twice: 0,
     };
     let difficulty = Difficulty::new(old.plan.difficulty).unwrap_or(Difficulty::ONE);
-    let scale = HASHES_PER_SHARE / difficulty.hashes();
+    let algorithm = old.plan.model.algorithm();
+    let scale = HASHES_PER_SHARE / difficulty.hashes(algorithm);
     let extranonce1 = vec![0, 0, 0, 7];
     let verifier = || Verifier::new(extranonce1.clone(), 4, scale);
     let (mut at_old, mut at_new) = (verifier(), verifier());
-    let algorithm = old.plan.model.algorithm();
     let factory = |challenge: &Challenge| {
         JobFactory::new(seed::stream(challenge.seed, "jobs")).with_algorithm(algorithm)
     };

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use thermine_drivers::pow::Difficulty;
 use thermine_reservoir::identity::promptness::latest;
 use thermine_reservoir::identity::{Kind, Population, Profile};
@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::report::folder;
 use crate::report::progress::Progress;
 use crate::report::stdout;
+use crate::session::Context;
 
 /// How often a unit's own soonest answer may miss the time bound.
 const MISSED: f64 = 0.01;
@@ -29,7 +30,7 @@ pub(crate) fn bound(soonest: &[f64]) -> Option<f64> {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: &Enroll) -> Result<()> {
+pub(crate) fn run(args: &Enroll, context: &Context) -> Result<()> {
     let config = unit::config(&args.asked)?;
     let key = Key::load(args.asked.key.as_deref())?;
     let seed = unit::fresh(args.asked.seed)?;
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &Enroll) -> Result<()> {
         Some(path) => path.clone(),
         None => folder.join("profile.json"),
     };
-    let (enrolled, said) = enrol(args, &config, seed, &folder)?;
+    let (enrolled, said) = enrol(context, args, &config, seed, &folder)?;
     file::write(&path, &enrolled, &key)?;
     stdout::text(said)?;
     stdout::line(format_args!(
@@ -56,7 +57,13 @@ pub(crate) fn run(args: &Enroll) -> Result<()> {
     Ok(())
 }
 
-fn enrol(args: &Enroll, config: &Config, seed: u64, folder: &Path) -> Result<(Enrolled, String)> {
+fn enrol(
+    context: &Context,
+    args: &Enroll,
+    config: &Config,
+    seed: u64,
+    folder: &Path,
+) -> Result<(Enrolled, String)> {
     let params = unit::model_params(config)?;
     let size = Size {
         jobs: args.jobs,
@@ -67,6 +74,7 @@ fn enrol(args: &Enroll, config: &Config, seed: u64, folder: &Path) -> Result<(En
     let difficulty: Difficulty = config.step.difficulty;
     let plan = Plan::new(model, &params, settable, size, difficulty.get());
     let answered = unit::ask(
+        context,
         &args.asked,
         config,
         &plan,

@@ -30,6 +30,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli;
+use crate::session::Context;
 
 /// `thermine puf`.
 #[derive(Debug, Subcommand)]
@@ -172,10 +173,10 @@ fn probability(text: &str) -> Result<f64, String> {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(command: Puf) -> Result<()> {
+pub(crate) fn run(command: Puf, context: &Context) -> Result<()> {
     match command {
-        Puf::Enroll(args) => enroll::run(&args),
-        Puf::Verify(args) => verify::run(&args),
+        Puf::Enroll(args) => enroll::run(&args, context),
+        Puf::Verify(args) => verify::run(&args, context),
         Puf::Report(args) => match &args.capture {
             Some(file) => capture::run(&args, file),
             None => report::run(&args),

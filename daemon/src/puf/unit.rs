@@ -1,9 +1,8 @@
 //! The unit that is asked: over its wire or in process, its answers recorded in a capture.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use rand::RngExt;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
@@ -14,12 +13,13 @@ use thermine_drivers::units::Model;
 use super::challenge::{Challenge, Plan};
 use super::response::{self, Response};
 use super::{Asked, By};
-use crate::causes::ending;
+use crate::causes::{ending, kept};
 use crate::config::Config;
 use crate::experiment::arms::twin_params;
 use crate::report::progress::Progress;
-use crate::rig::Rig;
-use crate::store::{RunMeta, Store};
+use crate::runtime;
+use crate::session::{Context, Session, with_unit};
+use crate::store::{Capture, RunMeta, Store};
 
 /// Name of the capture in the report folder.
 const CAPTURE: &str = "capture.sqlite";
@@ -100,13 +100,13 @@ pub(crate) struct Answered {
 /// # Errors
 /// If the unit or the capture fails; what was recorded until then is kept.
 pub(crate) fn ask(
+    context: &Context,
     asked: &Asked,
     config: &Config,
     plan: &Plan,
     (purpose, blocks, seed): (&str, u32, u64),
     folder: &Path,
 ) -> Result<Answered> {
-    let provenance = config.provenance();
     let mut rng = seed::stream(seed, "puf/challenges");
     let challenges: Vec<u64> = (0..blocks).map(|_| rng.random()).collect();
     let (text, config_hash) = config.fingerprint()?;
@@ -115,30 +115,18 @@ pub(crate) fn ask(
         config: text,
         config_hash: config_hash.clone(),
         task: serde_json::json!({ "puf": { purpose: { "plan": plan, "challenges": challenges } } }),
-        provenance: provenance.clone(),
+        provenance: config.provenance(asked.by == By::Twin),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
     let capture = folder.join(CAPTURE);
     let store = Store::create(&capture, &meta)?;
     let recorder = store.stream(STREAM);
-    let put = runtime.block_on(async {
-        tokio::select! {
-            put = drive(asked, config, plan, &challenges, seed, recorder) => put,
-            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
-        }
-    });
+    let driven = drive(context, asked, config, plan, &challenges, seed, recorder);
+    let put = runtime::run(context, driven)?;
     let finished = store.finish(&ending(&put));
-    // Waits for the tasks that hold sockets, but not for ever.
-    runtime.shutdown_timeout(Duration::from_secs(2));
-    let responses = put.with_context(|| {
-        format!(
-            "the unit did not answer to the end; what was recorded until then is in {}",
-            capture.display()
-        )
-    })?;
+    let responses = put.map_err(|error| kept(error, &capture))?;
     finished?;
+    // As what was seen of the unit has it.
+    let provenance = Capture::open(&capture)?.run()?.provenance;
     Ok(Answered {
         responses,
         challenges,
@@ -149,6 +137,7 @@ pub(crate) fn ask(
 }
 
 async fn drive(
+    context: &Context,
     asked: &Asked,
     config: &Config,
     plan: &Plan,
@@ -156,7 +145,7 @@ async fn drive(
     seed: u64,
     recorder: Recorder,
 ) -> Result<Vec<Response>> {
-    let progress = Progress::default();
+    let progress = Progress::new(context);
     let steps = plan.places.len() * (plan.jobs as usize + 1) * challenges.len();
     let bar = progress.bar("challenge", steps);
     let model = config.unit.model;
@@ -171,28 +160,22 @@ async fn drive(
             seed::stream(seed, "twin"),
             recorder,
         );
-        return all(&mut twin, plan, challenges, || bar.step()).await;
+        let answered = all(&mut twin, plan, challenges, || bar.step());
+        return context.unless_stopped(answered).await;
     }
-    let mut rig = Rig::new(config.clock())?;
-    let mut unit = rig.attach(config, seed).await?;
-    progress.say(&format!("waiting for {}", unit.instructions()));
-    let answered = async {
-        for remark in unit.ready().await? {
-            progress.say(&remark);
-        }
+    let session = Session {
+        context,
+        config,
+        seed,
+        notices: &progress,
+    };
+    with_unit(session, async |unit| {
         let mut driven = unit.drive(Discipline::Dialogue, recorder)?;
         let responses = all(&mut driven, plan, challenges, || bar.step()).await?;
         unit.release(driven).await?;
         Ok(responses)
-    }
-    .await;
-    if !unit.end().await {
-        progress.say("the unit has NOT confirmed its safe operating point: look after it");
-    }
-    if answered.is_ok() {
-        rig.close().await;
-    }
-    answered
+    })
+    .await
 }
 
 async fn all<S: thermine_drivers::substrate::Substrate>(

@@ -1,6 +1,6 @@
 //! `thermine puf verify`: one fresh challenge, one answer, one decision.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::identity::Answer;
@@ -12,6 +12,7 @@ use super::response::Response;
 use super::{Verify, unit};
 use crate::report::folder;
 use crate::report::stdout;
+use crate::session::Context;
 
 /// What was decided, and by what.
 #[derive(Debug, Serialize)]
@@ -36,7 +37,7 @@ struct Decision {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: &Verify) -> Result<()> {
+pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     let config = unit::config(&args.asked)?;
     let key = Key::load(args.asked.key.as_deref())?;
     let enrolled = file::read(&args.profile, &key)?;
@@ -60,7 +61,14 @@ pub(crate) fn run(args: &Verify) -> Result<()> {
     let name = format!("puf-verify-{}", config.unit.name);
     let folder = folder::make(args.asked.out.as_deref(), &name)?;
     let asked = ("verify", 1, seed);
-    let answered = unit::ask(&args.asked, &config, &enrolled.plan, asked, &folder)?;
+    let answered = unit::ask(
+        context,
+        &args.asked,
+        &config,
+        &enrolled.plan,
+        asked,
+        &folder,
+    )?;
     let response = answered.responses.first().context("no answer")?;
     let judged = judge(&enrolled, response, (1.0 / args.false_accept).ln())?;
     let decision = Decision {

@@ -231,9 +231,11 @@ fn of_report(report: &RunReport) -> Verdict {
     }
 }
 
-fn provenance(of: &substrate::Provenance) -> Provenance {
+/// As it is served.
+pub(crate) fn provenance(of: &substrate::Provenance) -> Provenance {
     match of {
         substrate::Provenance::Device => Provenance::Device,
+        substrate::Provenance::UnverifiedDevice => Provenance::UnverifiedDevice,
         substrate::Provenance::Simulated => Provenance::Simulated,
         substrate::Provenance::Replayed(_) => Provenance::Replayed,
     }

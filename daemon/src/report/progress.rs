@@ -5,27 +5,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use thermine_drivers::clock::Clock;
 use thermine_drivers::printable::printable_lines;
-use tokio_util::sync::CancellationToken;
 
-use super::stdout::complain;
 use crate::rig::Rig;
+use crate::session::{Context, Notices};
+use crate::signals::say;
 
 /// Time between two lines where there is no terminal.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// A place for bars; clones are the same place.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub struct Progress {
     bars: MultiProgress,
     is_hidden: bool,
-    is_unattended: bool,
     steps: Arc<Steps>,
-    stop: CancellationToken,
-    lender: Option<Arc<Rig>>,
+    context: Context,
 }
 
 /// Steps of all bars.
@@ -43,42 +39,44 @@ pub struct Bar {
     said: Option<Mutex<Instant>>,
 }
 
+impl Default for Progress {
+    /// For work that drives no unit, and that nobody asks to stop.
+    fn default() -> Progress {
+        Progress::new(&Context::new("thermine"))
+    }
+}
+
 impl Progress {
-    /// A place that shows nothing; lines go to the log.
-    pub fn hidden() -> Progress {
+    /// A place for the bars of what `context` does.
+    pub fn new(context: &Context) -> Progress {
         Progress {
-            bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
-            is_hidden: true,
-            ..Progress::default()
+            bars: MultiProgress::new(),
+            is_hidden: false,
+            steps: Arc::default(),
+            context: context.clone(),
         }
     }
 
-    /// A place that shows nothing, of what only [`stop`](Progress::stop) ends: whoever interrupts the program has another
-    /// way to end it.
-    pub fn unattended() -> Progress {
+    /// A place that shows nothing; lines go to the log.
+    pub fn hidden(context: &Context) -> Progress {
         Progress {
-            is_unattended: true,
-            ..Progress::hidden()
+            bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
+            is_hidden: true,
+            ..Progress::new(context)
         }
     }
 
     /// The same for what happens on a unit that `lender` lends: it is reached behind the Stratum servers that are there.
     pub fn on(self, lender: Arc<Rig>) -> Progress {
         Progress {
-            lender: Some(lender),
+            context: self.context.on(lender),
             ..self
         }
     }
 
-    /// A rig for a unit that lives by wall time: beside the lender's, or one of its own.
-    ///
-    /// # Errors
-    /// As [`Rig::new`].
-    pub fn real_rig(&self) -> Result<Rig> {
-        match &self.lender {
-            Some(lender) => Ok(lender.beside()),
-            None => Rig::new(Clock::real()),
-        }
+    /// Who does it, and how it is asked to stop.
+    pub fn context(&self) -> &Context {
+        &self.context
     }
 
     /// Steps done of all bars so far, and all of them.
@@ -89,23 +87,12 @@ impl Progress {
 
     /// Asks what is going on to end.
     pub fn stop(&self) {
-        self.stop.cancel();
+        self.context.stop();
     }
 
     /// Whether it was asked to end.
     pub fn is_stopped(&self) -> bool {
-        self.stop.is_cancelled()
-    }
-
-    /// Waits until the user interrupts the program, or [`stop`](Progress::stop) is called.
-    pub async fn interrupted(&self) {
-        if self.is_unattended {
-            return self.stop.cancelled().await;
-        }
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            () = self.stop.cancelled() => {}
-        }
+        self.context.is_stopped()
     }
 
     /// A line above the bars.
@@ -115,7 +102,7 @@ impl Progress {
             return;
         }
         if self.bars.println(printable_lines(line)).is_err() || !std::io::stderr().is_terminal() {
-            complain(line);
+            say(line);
         }
     }
 
@@ -138,6 +125,12 @@ impl Progress {
     }
 }
 
+impl Notices for Progress {
+    fn notice(&self, line: &str) {
+        self.say(line);
+    }
+}
+
 impl Bar {
     /// One step more.
     pub fn step(&self) {
@@ -150,8 +143,8 @@ impl Bar {
             *said = Instant::now();
             let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
             let left = self.bar.eta().as_secs();
-            let name = self.bar.message();
-            complain(format_args!("{name}: {done} of {all} steps, {left} s left"));
+            let what = self.bar.message();
+            say(&format!("{what}: {done} of {all} steps, {left} s left"));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use thermine_drivers::control::{Control, NoControl};
-use thermine_drivers::interlock::{Enforced, Guard, Guarded, Interlock};
+use thermine_drivers::interlock::{Guard, Guarded, Interlock};
 use thermine_drivers::poller::{Latest, Poller, Source};
 use thermine_drivers::units::Model;
 use thermine_drivers::{axeos, cgminer, goldshell, seed};
@@ -47,7 +47,7 @@ impl Rig {
         api: &Api,
         worker: &str,
     ) -> Result<(watch::Receiver<Latest>, Guarded)> {
-        let limits = Enforced::new(config.unit.model.limits(), &config.interlock)?;
+        let limits = config.enforced()?;
         let interlock = Interlock::new(&config.unit.name, limits);
         let period = Duration::from_secs_f64(api.poll_seconds);
         Ok(match self.wires(config, api, worker)? {

@@ -31,6 +31,7 @@ pub use unit::Unit;
 use self::control::Clients;
 use self::unit::Door;
 use crate::config::{Api, Config, Serial, Simulated, Stratum, Wires};
+use crate::session::machine;
 
 /// Everything that runs beside the units; ends when dropped.
 #[derive(Debug)]
@@ -202,9 +203,10 @@ impl Rig {
     ) -> Result<Unit> {
         let worker = &stratum.worker;
         let (ports, api) = Rig::ports(config, api).await?;
+        let admit = machine::admit(config, stratum, &api);
         let (door, pool, (latest, guard)) = match &self.proxy {
             Some((hub, pool)) => {
-                let door = Door::Proxy(hub.clone(), None);
+                let door = Door::Proxy(hub.clone(), admit, None);
                 (door, *pool, self.guarded(config, &api, worker)?)
             }
             None => {
@@ -214,7 +216,7 @@ impl Rig {
                 let (server, pool, unserved) = self.server(&doors, stratum.listen, scale).await?;
                 // The order of these is that of the seats at the clock.
                 let guarded = self.guarded(config, &api, worker)?;
-                let door = Door::Server(server.expect(worker));
+                let door = Door::Server(server.expect_if(worker, admit));
                 if let Some(listener) = unserved {
                     doors.serve(stratum.listen, scale, &server, listener)?;
                 }

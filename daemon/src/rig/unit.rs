@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -9,14 +10,15 @@ use thermine_drivers::bm13xx::register::RESET_DIVIDER;
 use thermine_drivers::bm13xx::{self, BringUp, Controller, Link};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::control::{Applied, Control};
-use thermine_drivers::interlock::{self, Cause, Guarded};
+use thermine_drivers::evidence::Evidence;
+use thermine_drivers::interlock::{Guarded, Permission};
 use thermine_drivers::poller::Latest;
 use thermine_drivers::quantity::MegaHertz;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
 use thermine_drivers::stratum::Session;
 use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::stratum::server::{Expected, NeverConnected};
+use thermine_drivers::stratum::server::{Admit, Expected, NeverConnected};
 use thermine_drivers::substrate::{Discipline, Handshake, Idle, Provenance, SerialChain};
 use thermine_drivers::unit::OperatingPoint;
 use thermine_drivers::units::Model;
@@ -25,11 +27,16 @@ use thermine_drivers::vbm::hub::Release;
 use tokio::sync::watch;
 use tokio_serial::SerialStream;
 
+use super::driven::{Chain, LeftBehind};
 use super::{Driven, simulated};
 use crate::config::{self, Config};
+use crate::session::machine;
 
 /// Divider of the baud rate that chips are raised to, by generation: 1,562,500 and 1,041,667.
 const FAST: [u8; 2] = [1, 2];
+
+/// Wall time that a unit has to say who it is after its first reading; a busy one takes a second to answer.
+const IDENTIFYING: Duration = Duration::from_secs(10);
 
 /// A unit that is watched, and can be driven.
 #[derive(Debug)]
@@ -40,7 +47,8 @@ pub struct Unit {
     pub model: Model,
     /// What is known of it.
     pub latest: watch::Receiver<Latest>,
-    provenance: Provenance,
+    /// What was seen of it; `None` of a simulated unit.
+    evidence: Option<Evidence>,
     point: OperatingPoint,
     clock: Clock,
     /// `None` while it is driven.
@@ -61,7 +69,7 @@ pub(super) enum Door {
     /// It connects to a server of ours, which has promised it.
     Server(Expected),
     /// It mines through the proxy, and is held out of it while it is driven.
-    Proxy(Hub, Option<Release>),
+    Proxy(Hub, Admit, Option<Release>),
 }
 
 /// A unit that connects to a Stratum server and has a control interface.
@@ -91,6 +99,8 @@ struct Serial {
     bring_up: BringUp,
     settings: bm13xx::controller::Settings,
     controller: Option<Controller<SerialStream>>,
+    /// The controller of a drive that broke off.
+    left: LeftBehind,
 }
 
 impl Unit {
@@ -143,6 +153,7 @@ impl Unit {
                 ..bm13xx::controller::Settings::default()
             },
             controller: None,
+            left: LeftBehind::default(),
         };
         // Until the chain is up.
         let (_, nothing) = watch::channel(Latest::default());
@@ -168,7 +179,11 @@ impl Unit {
             name: config.unit.name.clone(),
             model,
             latest,
-            provenance: config.provenance(),
+            evidence: config
+                .unit
+                .simulated
+                .is_none()
+                .then(|| Evidence::new(model)),
             point: config.point.operating_point(),
             clock,
             jobs: Some(jobs),
@@ -196,11 +211,19 @@ impl Unit {
         match &mut self.wire {
             Wire::Network(network) => {
                 network.connected().await?;
+                let agent = network.session.as_ref().and_then(Session::agent);
+                let remark = machine::remark(&self.name, self.model, agent);
+                if let Some(evidence) = &self.evidence {
+                    evidence.agent(agent);
+                }
                 network.read(&mut self.latest).await?;
+                if let Some(evidence) = &self.evidence {
+                    identify(evidence, &mut self.latest).await;
+                }
                 let granted = network.guard.granted(network.patience).await;
                 granted.map_err(|cause| anyhow::anyhow!("{cause}"))?;
                 if self.point == OperatingPoint::UNCHANGED {
-                    return Ok(Vec::new());
+                    return Ok(remark.into_iter().collect());
                 }
                 let applied = network.guard.set(self.point).await;
                 let applied = applied.with_context(|| {
@@ -209,7 +232,8 @@ impl Unit {
                         self.name
                     )
                 })?;
-                Ok(applied.remarks.iter().map(ToString::to_string).collect())
+                let applied = applied.remarks.iter().map(ToString::to_string);
+                Ok(remark.into_iter().chain(applied).collect())
             }
             Wire::Serial(serial) => {
                 let Some(mut link) = serial.link.take() else {
@@ -217,6 +241,9 @@ impl Unit {
                 };
                 let chain = link.bring_up(&serial.bring_up).await?;
                 let remarks = chain.warnings.clone();
+                if let Some(evidence) = &self.evidence {
+                    evidence.chips_answered();
+                }
                 let controller = Controller::new(link, chain, serial.settings);
                 self.latest = controller.latest();
                 serial.controller = Some(controller);
@@ -225,9 +252,17 @@ impl Unit {
         }
     }
 
-    /// Where its numbers come from.
-    pub fn provenance(&self) -> &Provenance {
-        &self.provenance
+    /// Where its numbers come from, by what was seen of it so far.
+    pub fn provenance(&self) -> Provenance {
+        match &self.evidence {
+            None => Provenance::Simulated,
+            Some(evidence) => Provenance::of(evidence),
+        }
+    }
+
+    /// What was seen of it; `None` of a simulated unit.
+    pub fn evidence(&self) -> Option<Evidence> {
+        self.evidence.clone()
     }
 
     /// Which wires it is on.
@@ -293,7 +328,7 @@ impl Unit {
         let Some(jobs) = self.jobs.take() else {
             bail!("{}: is being driven already", self.name);
         };
-        let provenance = self.provenance.clone();
+        let (provenance, evidence) = (self.provenance(), self.evidence.clone());
         match &mut self.wire {
             Wire::Network(network) => {
                 let Some(session) = network.session.take() else {
@@ -312,6 +347,10 @@ impl Unit {
                 let handshake = handshake
                     .with_setter(network.guard.setter())
                     .with_permission(network.guard.permission())?;
+                let handshake = match evidence {
+                    None => handshake,
+                    Some(evidence) => handshake.with_evidence(evidence),
+                };
                 Ok(Driven::Handshake(Box::new(handshake)))
             }
             Wire::Serial(serial) => {
@@ -326,7 +365,11 @@ impl Unit {
                     provenance,
                     self.clock.clone(),
                 );
-                Ok(Driven::Chain(Box::new(chain)))
+                let chain = match evidence {
+                    None => chain,
+                    Some(evidence) => chain.with_evidence(evidence),
+                };
+                Ok(Driven::Chain(Chain::new(chain, &serial.left)))
             }
         }
     }
@@ -354,9 +397,13 @@ impl Unit {
             session,
             self.latest.clone(),
             recorder,
-            self.provenance.clone(),
+            self.provenance(),
             self.clock.clone(),
         );
+        let idle = match self.evidence.clone() {
+            None => idle,
+            Some(evidence) => idle.with_evidence(evidence),
+        };
         Ok(Driven::Idle(Box::new(idle)))
     }
 
@@ -372,6 +419,7 @@ impl Unit {
                 self.jobs = Some(jobs);
             }
             (Driven::Chain(chain), Wire::Serial(serial)) => {
+                let chain = chain.into_inner().context("the chain has ended")?;
                 let (controller, jobs) = chain.finish().await?;
                 serial.controller = Some(controller);
                 self.jobs = Some(jobs);
@@ -392,10 +440,10 @@ impl Unit {
         matches!(self.wire, Wire::Network(_))
     }
 
-    /// Why its interlock withholds work, if it does.
-    pub fn withheld(&self) -> Option<Cause> {
+    /// Whether its interlock lets it work; `None` of bare chips, which have none.
+    pub fn permission(&self) -> Option<watch::Receiver<Permission>> {
         match &self.wire {
-            Wire::Network(network) => interlock::withheld(&network.guard.permission()),
+            Wire::Network(network) => Some(network.guard.permission()),
             Wire::Serial(_) => None,
         }
     }
@@ -406,18 +454,39 @@ impl Unit {
         match self.wire {
             Wire::Network(network) => {
                 let is_safe = network.guard.end().await;
-                if let (Door::Proxy(_, Some(release)), Some(session)) =
+                if let (Door::Proxy(_, _, Some(release)), Some(session)) =
                     (network.door, network.session)
                 {
                     release.give_back(session);
                 }
                 is_safe
             }
-            Wire::Serial(serial) => match serial.controller {
-                Some(mut controller) => controller.stop().await.is_ok(),
-                None => true,
-            },
+            Wire::Serial(serial) => {
+                let left = serial
+                    .left
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take();
+                match serial.controller.or(left) {
+                    Some(mut controller) => controller.stop().await.is_ok(),
+                    // Chips that were never brought up run as they did before; a bring-up that failed, or a drive that
+                    // ended with the line, leaves it unknown where they run.
+                    None => serial.link.is_some(),
+                }
+            }
         }
+    }
+}
+
+/// Waits until the unit has said who it is: that comes after its first reading. One that does not say goes on, as an
+/// unverified device.
+async fn identify(evidence: &Evidence, latest: &mut watch::Receiver<Latest>) {
+    let said = latest.wait_for(|latest| latest.identity.is_some());
+    let said = tokio::time::timeout(IDENTIFYING, said).await;
+    if let Ok(Ok(latest)) = said
+        && let Some(identity) = &latest.identity
+    {
+        evidence.identity(identity);
     }
 }
 
@@ -429,10 +498,11 @@ impl Door {
     ) -> Result<Session, NeverConnected> {
         match self {
             Door::Server(expected) => expected.session(patience).await,
-            Door::Proxy(hub, way_back) => {
+            Door::Proxy(hub, admit, way_back) => {
                 // The proxy takes a session for held until it knows that it does not come back.
                 *way_back = None;
-                let (session, release) = hub.hold_within(worker, patience).await?.split();
+                let held = hub.hold_within(worker, patience, admit).await?;
+                let (session, release) = held.split();
                 *way_back = Some(release);
                 Ok(session)
             }

@@ -3,33 +3,37 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use thermine_drivers::clock::Nanos;
+use thermine_drivers::evidence::Evidence;
 use thermine_drivers::interlock::{Hazard, withheld};
-use thermine_drivers::pow::Difficulty;
+use thermine_drivers::poller::Latest;
 use thermine_drivers::record::Verdict;
 use thermine_drivers::vbm::Hub;
-use thermine_drivers::vbm::account::Account;
+use thermine_drivers::vbm::account::{Account, Phase};
 use thermine_reservoir::describe::exact;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::health::{Standing, Work};
 use super::keeper::House;
 use super::lent::Lent;
-use super::publish::Publisher;
+use super::publish::{self, Publisher, standing_of};
 use crate::causes::chain;
 use crate::config::Config;
-use crate::live::snapshot::{Estimate, Health, Proxy, Shares};
+use crate::live::snapshot::{Estimate, Proxy, Shares};
+use crate::session::machine::comes_from;
+use crate::session::{Ending, Lock, label};
 
 /// Wall time between two looks.
 const EVERY: Duration = Duration::from_secs(1);
 /// Looks over which the hash rate is taken: a minute.
 const LOOKS: usize = 61;
-/// Wall time that the unit is given to be handed over before it is hung up on, and to confirm that it is safe.
+/// Wall time that the unit is given to be handed over before its connection is cut.
 const PARTING: Duration = Duration::from_secs(10);
 
 /// Attends to a unit.
@@ -42,6 +46,7 @@ pub(super) struct Attendant {
     pub(super) pool: SocketAddr,
     pub(super) jobs: mpsc::Receiver<Lent>,
     pub(super) stop: CancellationToken,
+    pub(super) standing: Arc<Mutex<Standing>>,
 }
 
 impl Attendant {
@@ -60,10 +65,8 @@ impl Attendant {
                 Err(error) => chain(&error),
             };
             tracing::warn!(unit = self.config.unit.name, why, "lost");
-            self.house.live.change(&self.config.unit.name, |unit| {
-                unit.health = Health::Lost;
-                unit.why = Some(why);
-            });
+            standing_of(&self.standing).work(Work::Failed(why), Instant::now());
+            publish::failed(&self.house.live, &self.config.unit.name, &self.standing);
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(backoff.next()) => {}
@@ -79,18 +82,34 @@ impl Attendant {
             .stratum
             .as_ref()
             .map_or(name, |stratum| &stratum.worker);
+        let simulated = &self.config.unit.simulated;
         let rig = self.house.rig(&self.config);
+        let lock = Lock::of(&self.config, &self.house.context)?;
         let (latest, guard) = rig.attend(&self.config, self.pool, self.seed).await?;
         let permission = guard.permission();
+        let clock = rig.clock().clone();
+        // However this task ends, the guard leaves the unit safe.
+        let label = label(&self.config);
+        let ending = Ending::new(guard, rig, lock, label, &self.house.context);
         let publisher = Publisher {
             live: self.house.live.clone(),
-            name: name.clone(),
-            model: self.config.unit.model,
+            config: self.config.clone(),
             latest,
             gauge: None,
-            clock: rig.clock().clone(),
+            clock: clock.clone(),
             seed: self.seed,
+            standing: self.standing.clone(),
+            permission: Some(permission.clone()),
+            evidence: simulated
+                .is_none()
+                .then(|| Evidence::new(self.config.unit.model)),
         };
+        let away = format!(
+            "it is not connected to the proxy: set its pool to stratum+tcp://{}, its worker to {worker}",
+            self.pool
+        );
+        standing_of(&self.standing).work(Work::Awaited(away.clone()), Instant::now());
+        let mut witness = Witness::default();
         let mut rate = Rate::default();
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -100,16 +119,32 @@ impl Attendant {
                 lent = self.jobs.recv() => break lent,
                 _ = ticks.tick() => {}
             }
-            publisher.tell();
             let seen = self.hub.seen();
-            let account = seen.iter().find(|seen| seen.worker == *worker);
-            let account = account.map(|seen| &seen.account);
+            // Others may mine under its name: what is told of the unit must be its own.
+            let mut ours = seen
+                .iter()
+                .filter(|seen| seen.worker == *worker && comes_from(&self.config, seen.peer.ip()));
+            let (mut account, mut agent) = (None::<Account>, None);
+            // A unit that reconnects may have two connections for a while.
+            for seen in &mut ours {
+                match &mut account {
+                    Some(account) => account.add(&seen.account),
+                    None => account = Some(seen.account.clone()),
+                }
+                agent.clone_from(&seen.agent);
+            }
+            let account = account.as_ref();
+            match account {
+                Some(_) => standing_of(&self.standing).work(Work::Given, Instant::now()),
+                None => self.away(&away),
+            }
+            if let Some(evidence) = &publisher.evidence {
+                witness.tell(evidence, account, agent.as_deref(), &publisher.latest);
+            }
+            publisher.tell();
+            let rate = rate.of(account, clock.now());
+            self.tell(account, rate);
             let hazard = withheld(&permission);
-            self.tell(
-                account,
-                rate.of(account),
-                hazard.as_ref().map(|cause| &cause.hazard),
-            );
             if hazard.is_some_and(|cause| !matches!(cause.hazard, Hazard::Unread))
                 && account.is_some()
             {
@@ -118,17 +153,19 @@ impl Attendant {
                 drop(held);
             }
         };
-        if !matches!(tokio::time::timeout(PARTING, guard.end()).await, Ok(true)) {
-            tracing::warn!(
-                unit = name,
-                "has NOT confirmed its safe operating point: look after it"
-            );
-        }
-        let _ = tokio::time::timeout(PARTING, rig.close()).await;
+        ending.finish().await;
         Ok(lent)
     }
 
-    fn tell(&self, account: Option<&Account>, rate: Option<Estimate>, hazard: Option<&Hazard>) {
+    /// The unit is not connected: it is still awaited, or has gone.
+    fn away(&self, why: &str) {
+        let mut standing = standing_of(&self.standing);
+        if !standing.is_awaited() {
+            standing.work(Work::Failed(why.to_string()), Instant::now());
+        }
+    }
+
+    fn tell(&self, account: Option<&Account>, rate: Option<Estimate>) {
         self.house.live.change(&self.config.unit.name, |unit| {
             unit.hash_rate_ghs = rate;
             if let Some(account) = account {
@@ -138,29 +175,41 @@ impl Attendant {
                 Some(_) => "proxied".into(),
                 None => "proxied, not connected".into(),
             };
-            match hazard {
-                None | Some(Hazard::Unread) if account.is_none() => {
-                    unit.health = Health::Lost;
-                    unit.why = Some(format!(
-                        "it is not connected to the proxy: set its pool to stratum+tcp://{}",
-                        self.pool
-                    ));
-                }
-                // Whether its readings are fresh is the publisher's to say.
-                None => {
-                    if unit.health != Health::Stale {
-                        unit.health = Health::Well;
-                        unit.why = None;
-                    }
-                }
-                Some(Hazard::Unread) => {}
-                Some(Hazard::Stale { .. }) => unit.health = Health::Stale,
-                Some(hazard) => {
-                    unit.health = Health::Tripped;
-                    unit.why = Some(format!("{hazard}; it is given no work until it is well"));
-                }
-            }
         });
+    }
+}
+
+/// What the proxy sees of a unit, as evidence of what the unit is.
+#[derive(Debug, Default)]
+struct Witness {
+    works: bool,
+    hashes: f64,
+    shares: u64,
+}
+
+impl Witness {
+    fn tell(
+        &mut self,
+        evidence: &Evidence,
+        account: Option<&Account>,
+        agent: Option<&str>,
+        latest: &watch::Receiver<Latest>,
+    ) {
+        let works = account.is_some_and(|account| account.phase() == Phase::Hashing);
+        if works != self.works {
+            self.works = works;
+            evidence.working(works);
+        }
+        let Some(account) = account else { return };
+        evidence.agent(agent);
+        let (hashes, shares) = (account.hashes, account.count(Verdict::Accepted));
+        if let Some(new) = shares.checked_sub(self.shares) {
+            evidence.shares(new, (hashes - self.hashes).max(0.0));
+        }
+        (self.hashes, self.shares) = (hashes, shares);
+        if let Some(reading) = &latest.borrow().telemetry {
+            evidence.reading(reading);
+        }
     }
 }
 
@@ -201,37 +250,107 @@ fn shares(account: &Account) -> Shares {
     }
 }
 
-/// The hash rate of the last minute, from looks at the account.
+/// The hash rate of the last looks at the account, in the unit's own time: a simulated unit may live faster than the
+/// proxy's clock, and what it claims is in its time too.
 #[derive(Debug, Default)]
-struct Rate(VecDeque<(Nanos, f64, u64)>);
+struct Rate(VecDeque<Look>);
+
+/// A look at an account.
+#[derive(Debug)]
+struct Look {
+    /// On the unit's clock.
+    at: Nanos,
+    /// How long the account has been kept, by the proxy's clock.
+    kept: Duration,
+    hashes: f64,
+    shares: u64,
+}
 
 impl Rate {
-    fn of(&mut self, account: Option<&Account>) -> Option<Estimate> {
+    fn of(&mut self, account: Option<&Account>, now: Nanos) -> Option<Estimate> {
         let Some(account) = account else {
             self.0.clear();
             return None;
         };
-        let time = account.hashing + account.idle() + account.held;
-        let now = Nanos(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        let look = (now, account.difficulty, account.count(Verdict::Accepted));
-        // A unit that has come anew begins with nothing.
-        if self.0.back().is_some_and(|(_, _, count)| *count > look.2) {
+        let look = Look {
+            at: now,
+            kept: account.hashing + account.idle() + account.held,
+            hashes: account.hashes,
+            shares: account.count(Verdict::Accepted),
+        };
+        // A unit that reconnects has a new account.
+        let is_new = |last: &Look| last.kept > look.kept || last.shares > look.shares;
+        if self.0.back().is_some_and(is_new) {
             self.0.clear();
         }
-        self.0.push_back(look);
-        if self.0.len() > LOOKS {
+        if self.0.len() == LOOKS {
             self.0.pop_front();
         }
-        let first = self.0.front()?;
-        let n = look.2 - first.2;
-        let rate = exact::rate(n, look.0.since(first.0).as_secs_f64())?;
-        let mean = (look.1 - first.1) / n.max(1) as f64;
-        let ghs = mean * Difficulty::ONE.hashes() * 1e-9;
+        let first = self.0.front().unwrap_or(&look);
+        let (span, n) = (look.at.since(first.at), look.shares - first.shares);
+        let hashes = look.hashes - first.hashes;
+        self.0.push_back(look);
+        let rate = exact::rate(n, span.as_secs_f64())?;
+        let ghs = hashes / n.max(1) as f64 * 1e-9;
         (n > 0).then_some(Estimate {
             value: rate.value * ghs,
             low: rate.low * ghs,
             high: rate.high * ghs,
             n,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thermine_drivers::pow::{Algorithm, Difficulty};
+    use thermine_drivers::vbm::account::Phase;
+
+    /// An account after `seconds` of the proxy's time with `shares` of difficulty 256.
+    fn account(seconds: f64, shares: u64, algorithm: Algorithm) -> Account {
+        let mut account = Account::new(Nanos::ZERO);
+        account.enter(Phase::Hashing, Nanos::ZERO);
+        let difficulty = Difficulty::new(256.0).expect("a difficulty");
+        for _ in 0..shares {
+            account.judged(Verdict::Accepted, Some(difficulty), algorithm);
+        }
+        account.at(Nanos::from_seconds(seconds))
+    }
+
+    #[test]
+    fn a_unit_that_lives_faster_than_the_proxy_is_rated_in_its_own_time() {
+        for (algorithm, hashes) in [
+            (Algorithm::Sha256d, 2f64.powi(40)),
+            (Algorithm::Lbry, 2f64.powi(32)),
+        ] {
+            for speed in [1.0, 5.0] {
+                let mut rate = Rate::default();
+                let mut last = None;
+                // Two shares a second of the unit's time.
+                for second in 0..=50 {
+                    let seconds = f64::from(second);
+                    let shares = (2.0 * speed * seconds) as u64;
+                    let account = account(seconds, shares, algorithm);
+                    last = rate.of(Some(&account), Nanos::from_seconds(speed * seconds));
+                }
+                let last = last.expect("shares");
+                let expected = 2.0 * hashes * 1e-9;
+                assert!((last.value / expected - 1.0).abs() < 1e-3, "{last:?}");
+                assert!(last.low < expected && expected < last.high, "{last:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_unit_that_has_reconnected_is_rated_by_its_new_account_alone() {
+        let mut rate = Rate::default();
+        let at = Nanos::from_seconds;
+        let sha = Algorithm::Sha256d;
+        assert_eq!(rate.of(Some(&account(100.0, 500, sha)), at(100.0)), None);
+        assert_eq!(rate.of(Some(&account(1.0, 501, sha)), at(101.0)), None);
+        let rated = rate.of(Some(&account(2.0, 511, sha)), at(102.0));
+        assert_eq!(rated.map(|rate| rate.n), Some(10));
+        assert_eq!(rate.of(None, at(103.0)), None);
     }
 }

@@ -88,7 +88,7 @@ impl Captures {
             config,
             config_hash,
             task: serde_json::json!({ "live": self.task }),
-            provenance: self.config.provenance(),
+            provenance: self.config.provenance(false),
         })
     }
 

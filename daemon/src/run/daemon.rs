@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use thermine_drivers::clock::Clock;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attendant::{self, Attendant};
 pub use super::changes::Changes;
+use super::health;
 use super::keeper::{House, Keeper};
 use super::lent::{Lent, begun, carry_out, entered};
 use super::{publish, wall};
@@ -28,12 +29,14 @@ use crate::queue::work::Found;
 use crate::queue::{Queue, QueueError};
 use crate::report::progress::Progress;
 use crate::rig::Rig;
+use crate::session::{Context, SAFE_END};
 
 /// Name of the file in the data folder that a daemon holds while it runs.
 const LOCK: &str = "daemon.lock";
 
-/// Wall time that all units together are given to be left safe.
-const STOPPING: Duration = Duration::from_secs(45);
+/// Wall time that all units together are given to be left safe: a session's safe end, and what comes before and after it.
+/// The service's `TimeoutStopSec` is longer.
+const STOPPING: Duration = SAFE_END.saturating_add(Duration::from_secs(35));
 
 /// The daemon.
 #[derive(Debug)]
@@ -66,7 +69,7 @@ impl Daemon {
     ///
     /// # Errors
     /// If another daemon has the data folder, or the queue or the proxy cannot be had.
-    pub async fn start(rack: Rack, is_virtual: bool) -> Result<Daemon> {
+    pub async fn start(rack: Rack, is_virtual: bool, context: &Context) -> Result<Daemon> {
         let data = &rack.daemon.data;
         let queue = Queue::open(data)?;
         let lock = lock(data)?;
@@ -86,6 +89,7 @@ impl Daemon {
             live,
             queue,
             base: Arc::new(Rig::new(Clock::real())?),
+            context: context.clone(),
             daemon: rack.daemon.clone(),
             is_virtual,
         };
@@ -161,7 +165,7 @@ impl Daemon {
             .map(|kept| kept.config.unit.name.clone())
             .collect();
         // They let go of ports that their successors may want.
-        end_all(go).await;
+        end_all(go, &self.house.context).await;
         self.keepers = stay;
         for name in &gone {
             if !wanted.iter().any(|(config, _)| config.unit.name == *name) {
@@ -185,7 +189,7 @@ impl Daemon {
             } else {
                 changes.added.push(name.clone());
             }
-            let mut unit = publish::unknown(config);
+            let mut unit = publish::unknown(config, self.house.speed(config));
             if let Some(found) = found.get(name) {
                 unit.verdict.clone_from(&found.verdict);
                 unit.tpf.clone_from(&found.filter);
@@ -242,6 +246,7 @@ impl Daemon {
                     pool: proxy.address,
                     jobs,
                     stop: stop.clone(),
+                    standing: health::Standing::shared(),
                 };
                 tokio::spawn(attendant.attend())
             }
@@ -325,7 +330,7 @@ impl Daemon {
                 .known
                 .get(&id)
                 .cloned()
-                .unwrap_or_else(Progress::unattended),
+                .unwrap_or_else(|| Progress::hidden(&self.house.context.apart())),
         };
         let lent = if entry.job.unit.is_empty() {
             if self.alone.is_some() {
@@ -374,7 +379,7 @@ impl Daemon {
     /// # Errors
     /// If a journal could not be completed.
     pub async fn stop(self) -> Result<()> {
-        end_all(self.keepers).await;
+        end_all(self.keepers, &self.house.context).await;
         if let Some(task) = self.alone {
             // It only reads: the next start finds it running, and begins it anew.
             task.abort();
@@ -405,7 +410,7 @@ async fn alone(lent: Lent, queue: Queue, data: PathBuf) {
 }
 
 /// Ends these units' tasks, all at once.
-async fn end_all(kept: Vec<Kept>) {
+async fn end_all(kept: Vec<Kept>, context: &Context) {
     for one in &kept {
         one.stop.cancel();
     }
@@ -417,7 +422,8 @@ async fn end_all(kept: Vec<Kept>) {
         }
     };
     if tokio::time::timeout(STOPPING, all).await.is_err() {
-        tracing::error!("not all units have been left in time: look after them");
+        let units = context.not_safe().join(", ");
+        tracing::error!(units, "not left safe in time: check them now");
     }
 }
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use statrs::distribution::{ContinuousCDF, Normal};
 use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::Difficulty;
+use thermine_drivers::pow::{Algorithm, Difficulty};
 use thermine_drivers::record::{Record, ShareRecord, Verdict};
 use thermine_drivers::sim::Layout;
 use thermine_drivers::units::Model;
 use thermine_reservoir::describe::{Evenness, WaitTest, exact};
 
+use super::expected::{Driven, Drives};
 use super::wall;
 use crate::experiment::counts::{layout, places};
 use crate::live::Share;
@@ -40,6 +41,7 @@ const WORTH: f64 = 0.2;
 /// What is kept of a unit's shares: bounded, however long it runs.
 #[derive(Debug)]
 pub(super) struct Gauge {
+    algorithm: Algorithm,
     layout: Option<Layout>,
     chips: usize,
     jobs: VecDeque<(String, f64)>,
@@ -51,12 +53,14 @@ pub(super) struct Gauge {
     found: VecDeque<u8>,
     counts: Vec<u64>,
     shares: Shares,
+    drives: Drives,
 }
 
 impl Gauge {
     pub(super) fn new(model: Model) -> Gauge {
         let (chips, _) = places(model);
         Gauge {
+            algorithm: model.algorithm(),
             layout: layout(model),
             chips: usize::from(chips),
             jobs: VecDeque::new(),
@@ -67,6 +71,7 @@ impl Gauge {
             found: VecDeque::new(),
             counts: vec![0; usize::from(chips)],
             shares: Shares::default(),
+            drives: Drives::new(model.switch_dead_time()),
         }
     }
 
@@ -82,16 +87,22 @@ impl Gauge {
         self.last = None;
         self.window.clear();
         self.jobs.clear();
+        self.drives.clear();
     }
 
     /// Takes note of a record. Returns the share that it is, of the unit `name`.
     pub(super) fn note(&mut self, record: &Record, name: &str) -> Option<Share> {
         match record {
             Record::Job(job) => {
+                self.drives.job(job);
                 push(&mut self.jobs, (job.job_id.clone(), job.difficulty), JOBS);
                 None
             }
             Record::Share(share) => Some(self.share(share, name)),
+            Record::Step(step) => {
+                self.drives.step(step);
+                None
+            }
             _ => None,
         }
     }
@@ -162,13 +173,19 @@ impl Gauge {
         let rate = exact::rate(n, span.as_secs_f64())?;
         // Without a share the mean difficulty is not known, and neither is what their absence excludes.
         let mean = self.window.iter().map(|(_, d)| d).sum::<f64>() / n.max(1) as f64;
-        let ghs = mean * Difficulty::ONE.hashes() * 1e-9;
+        let ghs = mean * Difficulty::ONE.hashes(self.algorithm) * 1e-9;
         (n > 0).then_some(Estimate {
             value: rate.value * ghs,
             low: rate.low * ghs,
             high: rate.high * ghs,
             n,
         })
+    }
+
+    /// The duty and the clock that it was driven at over the last minute; `None` while it is not driven.
+    pub(super) fn driven(&mut self, now: Nanos) -> Option<Driven> {
+        self.began?;
+        self.drives.over(WINDOW, now)
     }
 
     /// The last intervals, to be made a histogram of elsewhere: it takes a while.
@@ -280,13 +297,20 @@ fn push<T>(to: &mut VecDeque<T>, value: T, most: usize) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::run::expected;
     use rand::RngExt;
     use thermine_drivers::pow::Work;
-    use thermine_drivers::record::JobRecord;
+    use thermine_drivers::record::{JobRecord, Recorder};
     use thermine_drivers::seed;
+    use thermine_drivers::sim::Device;
     use thermine_drivers::sim::layout::Origin;
+    use thermine_drivers::sim::params::Params;
+    use thermine_drivers::substrate::{Discipline, Drive, Pace, Substrate, Twin};
+    use thermine_drivers::unit::{OperatingPoint, Telemetry};
 
-    fn job(gauge: &mut Gauge, difficulty: f64) {
+    /// A clean job of a step.
+    fn sent(step: u64, difficulty: f64) -> JobRecord {
         let work = Work {
             version: 0,
             prevhash: [0; 32],
@@ -297,18 +321,22 @@ mod tests {
             ntime: 0,
             nbits: 0,
         };
-        let record = JobRecord {
+        JobRecord {
             job_id: "1".into(),
             sent: Nanos::ZERO,
-            step: None,
+            step: Some(step),
             difficulty,
             difficulty_scale: 1.0,
             work,
             version_mask: 0,
             extranonce1: Vec::new(),
             clean: true,
-        };
-        assert_eq!(gauge.note(&Record::Job(record), "a"), None);
+        }
+    }
+
+    fn job(gauge: &mut Gauge, difficulty: f64) {
+        let record = Record::Job(sent(0, difficulty));
+        assert_eq!(gauge.note(&record, "a"), None);
     }
 
     fn share(gauge: &mut Gauge, seconds: f64, nonce: u32, verdict: Verdict) -> Share {
@@ -346,6 +374,101 @@ mod tests {
         assert_eq!((gauge.shares().accepted, gauge.shares().stale), (1000, 1));
         gauge.end();
         assert_eq!(gauge.hash_rate(Nanos::from_seconds(100.0)), None);
+    }
+
+    /// Drives the twin of `model` at this duty for two minutes. Returns its gauge, the time, its mean claim of the last
+    /// minute in GH/s, and its last reading.
+    async fn twin(model: Model, duty: f64) -> (Gauge, Nanos, f64, Telemetry) {
+        let params = Params::of(model).expect("whole");
+        let (queue, mut records) = tokio::sync::mpsc::channel(65_536);
+        let durable = Recorder::discard().durable();
+        let mut twin = Twin::new(
+            Device::warm(&params, 5),
+            model,
+            Discipline::Dialogue,
+            model.switch_dead_time(),
+            seed::stream(5, "twin"),
+            Recorder::open(0, queue, durable),
+        );
+        let config = Config::simulated(model).expect("sound");
+        let drive = Drive {
+            word: 1,
+            later: 0,
+            difficulty: config.step.difficulty,
+            duty,
+            point: OperatingPoint::UNCHANGED,
+            pace: Pace {
+                shares: 1,
+                hold: Duration::from_secs(2),
+                timeout: Duration::from_secs(2),
+            },
+        };
+        let mut gauge = Gauge::new(model);
+        gauge.begin(Nanos::ZERO);
+        let (mut claims, mut last) = (Vec::new(), Telemetry::default());
+        for step in 0..60 {
+            let seen = twin.step(&drive).await.expect("it answers");
+            while let Ok(entry) = records.try_recv() {
+                // The twin records no jobs: each share is of the difficulty that was asked.
+                if let Record::Share(share) = &entry.record {
+                    gauge
+                        .jobs
+                        .push_back((share.job_id.clone(), drive.difficulty.get()));
+                }
+                if let Record::Step(_) = &entry.record {
+                    for _ in 0..seen.jobs {
+                        gauge.drives.job(&sent(step, drive.difficulty.get()));
+                    }
+                }
+                gauge.note(&entry.record, "a");
+            }
+            last = seen.telemetry.expect("read");
+            if step >= 30 {
+                claims.push(last.hash_rate.expect("claimed").0 * 1e-9);
+            }
+        }
+        let mean = claims.iter().sum::<f64>() / claims.len() as f64;
+        (gauge, Nanos::from_seconds(120.0), mean, last)
+    }
+
+    #[tokio::test]
+    async fn the_rate_shown_is_the_rate_claimed_for_every_model() {
+        for model in [
+            Model::AntminerS9,
+            Model::LuckyMinerLv06,
+            Model::GoldshellLbBox,
+        ] {
+            let (mut gauge, now, claimed, _) = twin(model, 1.0).await;
+            let rate = gauge.hash_rate(now).expect("shares");
+            assert!(
+                rate.low < claimed && claimed < rate.high,
+                "{model}: claims {claimed} GH/s, shown {rate:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn the_rate_expected_at_a_duty_is_the_rate_shown_for_every_model() {
+        for model in [
+            Model::AntminerS9,
+            Model::LuckyMinerLv06,
+            Model::GoldshellLbBox,
+        ] {
+            for duty in [1.0, 0.5] {
+                let (mut gauge, now, _, reading) = twin(model, duty).await;
+                let rate = gauge.hash_rate(now).expect("shares");
+                let driven = gauge.driven(now).expect("driven");
+                assert!((driven.duty - duty).abs() < 0.03, "{model}: {driven:?}");
+                let config = Config::simulated(model).expect("sound");
+                let ghs = expected::ghs(&config, driven, Some(&reading)).expect("a clock");
+                // What a switch costs is a mean over chips: at half duty it is a sixth off.
+                let slack = if duty < 1.0 { 1.2 } else { 1.0 };
+                assert!(
+                    rate.low < ghs * slack && ghs < rate.high * slack,
+                    "{model} at {duty}: expected {ghs} GH/s, shown {rate:?}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use thermine_drivers::clock::Clock;
-use thermine_drivers::interlock::Hazard;
+use thermine_drivers::interlock::withheld;
 use thermine_drivers::substrate::Substrate;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -14,20 +14,21 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::captures::Captures;
 use super::gauge::Gauge;
+use super::health::{Standing, Work};
 use super::learner::Learner;
 use super::lent::Lent;
-use super::publish::Publisher;
+use super::publish::{self, Publisher, standing_of};
 use super::tap;
 use crate::causes::chain;
 use crate::config::daemon::{Daemon, Live as Task};
 use crate::config::{Config, Step};
 use crate::live::Live;
-use crate::live::snapshot::Health;
 use crate::predict::Readout;
 use crate::queue::Queue;
 use crate::rig::{Driven, Rig, Unit};
+use crate::session::{Context, Log, Session, with_attached};
 
-/// Wall time that a unit is given to have its last shares acknowledged, and then to confirm that it is safe.
+/// Wall time that a unit is given to have its last shares acknowledged.
 const PARTING: Duration = Duration::from_secs(10);
 /// Wall time between two looks at how the live task does.
 const SCORING: Duration = Duration::from_secs(5);
@@ -40,6 +41,8 @@ pub(super) struct House {
     pub(super) live: Live,
     pub(super) queue: Queue,
     pub(super) base: Arc<Rig>,
+    /// The daemon, as the driver of its units. A unit's task is stopped by itself, and not by this.
+    pub(super) context: Context,
     pub(super) daemon: Daemon,
     /// Whether simulated units that name no speed run in virtual time, for tests of a long time.
     pub(super) is_virtual: bool,
@@ -52,6 +55,17 @@ impl House {
         match simulated.speed {
             None if self.is_virtual => Some(Clock::virtual_time()),
             speed => Some(Clock::scaled(speed.unwrap_or(self.daemon.speed))),
+        }
+    }
+
+    /// Seconds of a unit's time in one of the wall's; `None` where it has no fixed speed.
+    pub(super) fn speed(&self, config: &Config) -> Option<f64> {
+        match &config.unit.simulated {
+            None => Some(1.0),
+            Some(simulated) => match simulated.speed {
+                None if self.is_virtual => None,
+                speed => Some(speed.unwrap_or(self.daemon.speed)),
+            },
         }
     }
 
@@ -78,6 +92,7 @@ pub(super) struct Keeper {
     jobs: mpsc::Receiver<Lent>,
     stop: CancellationToken,
     sessions: u64,
+    standing: Arc<Mutex<Standing>>,
 }
 
 /// Why a unit is no longer driven.
@@ -107,6 +122,7 @@ impl Keeper {
             jobs,
             stop,
             sessions: 0,
+            standing: Standing::shared(),
         }
     }
 
@@ -130,7 +146,7 @@ impl Keeper {
                         .await;
                 }
                 Err(error) => {
-                    self.lost(Health::Lost, &chain(&error));
+                    self.lost(&chain(&error));
                     if !self.wait().await {
                         return;
                     }
@@ -144,28 +160,30 @@ impl Keeper {
         if self.stop.is_cancelled() {
             return Ok(Parting::Stopped);
         }
-        let mut rig = self.house.rig(&self.config);
-        let mut unit = rig.attach(&self.config, self.seed).await?;
-        let why = match self.house.daemon.live {
-            Task::Narma10 => self.work(&mut unit, rig.clock()).await,
-            Task::Off => self.watch(&unit, rig.clock()).await,
+        let rig = self.house.rig(&self.config);
+        let (context, config) = (self.house.context.within(), self.config.clone());
+        let session = Session {
+            context: &context,
+            config: &config,
+            seed: self.seed,
+            notices: &Log,
         };
-        self.gauge().end();
-        unit.hang_up().await;
-        if !matches!(tokio::time::timeout(PARTING, unit.end()).await, Ok(true)) {
-            tracing::warn!(
-                unit = self.name(),
-                "has NOT confirmed its safe operating point: look after it"
-            );
-        }
-        // What hangs on the rig ends with it even if it is not waited for.
-        let _ = tokio::time::timeout(PARTING, rig.close()).await;
-        why
+        with_attached(session, rig, async |unit, rig| {
+            let why = match self.house.daemon.live {
+                Task::Narma10 => self.work(unit, rig.clock()).await,
+                Task::Off => self.watch(unit, rig.clock()).await,
+            };
+            self.gauge().end();
+            unit.hang_up().await;
+            why
+        })
+        .await
     }
 
     /// Reads the unit, and gives it no work.
     async fn watch(&mut self, unit: &Unit, clock: &Clock) -> Result<Parting> {
         self.activity("watched, without work");
+        standing_of(&self.standing).work(Work::NotAsked, Instant::now());
         let _publisher = Publisher {
             gauge: None,
             ..self.publisher(unit, clock)
@@ -179,8 +197,11 @@ impl Keeper {
 
     /// Drives the unit live, again and again while it can be had.
     async fn work(&mut self, unit: &mut Unit, clock: &Clock) -> Result<Parting> {
+        let awaited = format!("it has not connected yet ({})", unit.instructions());
+        standing_of(&self.standing).work(Work::Awaited(awaited), Instant::now());
+        // Its readings are told as long as it is here, whether it is driven or not.
+        let mut publisher = self.publisher(unit, clock).start();
         loop {
-            let publisher = self.publisher(unit, clock).start();
             let ready = {
                 let stop = self.stop.clone();
                 tokio::select! {
@@ -189,13 +210,15 @@ impl Keeper {
                     ready = unit.ready() => ready,
                 }
             };
-            drop(publisher);
             let driven = match ready {
                 Ok(remarks) => {
                     for remark in remarks {
                         tracing::info!(unit = self.name(), %remark, "not as asked");
                     }
-                    let _publisher = self.publisher(unit, clock).start();
+                    if unit.model.is_bare() {
+                        // A chain that is brought up is read anew.
+                        publisher = self.publisher(unit, clock).start();
+                    }
                     self.drive(unit, clock).await
                 }
                 Err(error) => Err(error),
@@ -205,14 +228,14 @@ impl Keeper {
                 Err(error) => error,
             };
             self.gauge().end();
-            let health = match unit.withheld().map(|cause| cause.hazard) {
-                None | Some(Hazard::Unread | Hazard::Stale { .. }) => Health::Lost,
-                Some(_) => Health::Tripped,
-            };
-            self.lost(health, &chain(&error));
+            if let Some(permission) = unit.permission() {
+                standing_of(&self.standing).withheld(withheld(&permission).as_ref());
+            }
+            self.lost(&chain(&error));
             self.sessions += 1;
             let again = self.seed.wrapping_add(self.sessions.wrapping_mul(1 << 32));
             if !unit.abandon(again) {
+                drop(publisher);
                 return Err(error);
             }
             // Its interlock and its readings go on meanwhile.
@@ -230,10 +253,7 @@ impl Keeper {
         let mut driven = unit.drive(learner.encoding().discipline, recorder)?;
         self.gauge().begin(clock.now());
         self.activity(&learner.activity());
-        self.house.live.change(self.name(), |unit| {
-            unit.health = Health::Well;
-            unit.why = None;
-        });
+        standing_of(&self.standing).work(Work::Given, Instant::now());
         let parting = self.steps(&mut driven, &mut learner).await;
         self.learner = Some(learner);
         let parting = parting?;
@@ -300,7 +320,7 @@ impl Keeper {
             None => None,
             Some(file) => {
                 let readout = Readout::load(file)?;
-                readout.check_provenance(unit.provenance())?;
+                readout.check_provenance(&unit.provenance())?;
                 Some(readout)
             }
         };
@@ -329,12 +349,14 @@ impl Keeper {
     fn publisher(&self, unit: &Unit, clock: &Clock) -> Publisher {
         Publisher {
             live: self.house.live.clone(),
-            name: self.name().to_string(),
-            model: self.config.unit.model,
+            config: self.config.clone(),
             latest: unit.latest.clone(),
             gauge: Some(self.gauge.clone()),
             clock: clock.clone(),
             seed: self.seed,
+            standing: self.standing.clone(),
+            permission: unit.permission(),
+            evidence: unit.evidence(),
         }
     }
 
@@ -344,14 +366,11 @@ impl Keeper {
             .change(self.name(), |unit| unit.activity = what.to_string());
     }
 
-    fn lost(&self, health: Health, why: &str) {
+    fn lost(&self, why: &str) {
         tracing::warn!(unit = self.name(), why, "lost");
-        self.house.live.change(self.name(), |unit| {
-            unit.health = health;
-            unit.why = Some(why.to_string());
-            unit.activity = "waited for".into();
-            unit.hash_rate_ghs = None;
-        });
+        standing_of(&self.standing).work(Work::Failed(why.to_string()), Instant::now());
+        publish::failed(&self.house.live, self.name(), &self.standing);
+        self.activity("waited for");
     }
 
     /// Waits before the next attempt. Returns whether there is to be one.

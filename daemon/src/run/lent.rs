@@ -17,9 +17,10 @@ use crate::queue::store::{End, Entry};
 use crate::queue::work::{Outcome, Work};
 use crate::report::progress::Progress;
 use crate::rig::Rig;
+use crate::session::SAFE_END;
 
-/// Wall time that an experiment is given to end when it is stopped.
-const ENDING: Duration = Duration::from_secs(20);
+/// Wall time that an experiment is given to end when it is stopped: its unit's safe end, and its capture.
+const ENDING: Duration = SAFE_END.saturating_add(Duration::from_secs(20));
 
 /// A job that a keeper or an attendant has been given.
 #[derive(Debug, Clone)]
@@ -56,7 +57,11 @@ impl Lent {
             unit.activity = format!("job {id}: {command}");
             unit.health = Health::Well;
             unit.why = None;
+            // Its job reads it from now on, and tells the daemon nothing of that.
+            unit.forget_readings();
             unit.hash_rate_ghs = None;
+            unit.expected_ghs = None;
+            unit.duty = None;
         });
         let progress = progress.on(lender);
         let carried = carry_out(command, Some(config.clone()), folder, progress.clone());

@@ -3,14 +3,16 @@
 //! - [`daemon`]: everything from start to stop, reload (`changes`) and queue;
 //! - `keeper`: a driven unit; `attendant`: one that mines through the proxy; `backoff`: until they are tried again;
 //! - `lent`: a job in a keeper's hands; `seam`: the web server's requests;
-//! - `learner`: the live task; `tap`, `gauge`, `publish`: what is told of a unit; `captures`: what of it is kept.
+//! - `learner`: the live task; `tap`, `gauge`, `expected`, `health`, `publish`: what is told of a unit; `captures`: what of it is kept.
 
 mod attendant;
 mod backoff;
 mod captures;
 mod changes;
 pub mod daemon;
+mod expected;
 mod gauge;
+mod health;
 mod keeper;
 mod learner;
 mod lent;
@@ -22,10 +24,10 @@ pub(crate) mod wall;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 pub use self::daemon::Daemon;
@@ -34,6 +36,8 @@ use crate::causes::chain;
 use crate::config::overrides::Overrides;
 use crate::config::rack::Rack;
 use crate::report::stdout;
+use crate::runtime;
+use crate::session::Context;
 
 /// Wall time between two looks at the queue.
 const LOOK: Duration = Duration::from_millis(500);
@@ -47,15 +51,9 @@ pub struct Run {
 }
 
 /// Runs the subcommand until it is asked to end.
-pub(crate) fn run(args: &Run) -> Result<()> {
+pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
     let rack = read(args.config.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let done = runtime.block_on(serve(rack, args.config.as_deref()));
-    // Tasks that hold sockets are not waited for for ever.
-    runtime.shutdown_timeout(Duration::from_secs(2));
-    done
+    runtime::run(context, serve(rack, args.config.as_deref(), context))?
 }
 
 fn read(config: Option<&Path>) -> Result<Rack> {
@@ -66,35 +64,16 @@ fn read(config: Option<&Path>) -> Result<Rack> {
     })
 }
 
-/// What asks the program for something.
-struct Signals {
-    interrupted: Signal,
-    terminated: Signal,
-    hung_up: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Signals> {
-        let wait =
-            |kind, name: &str| signal(kind).with_context(|| format!("cannot wait for {name}"));
-        Ok(Signals {
-            interrupted: wait(SignalKind::interrupt(), "SIGINT")?,
-            terminated: wait(SignalKind::terminate(), "SIGTERM")?,
-            hung_up: wait(SignalKind::hangup(), "SIGHUP")?,
-        })
-    }
-}
-
-async fn serve(rack: Rack, path: Option<&Path>) -> Result<()> {
+async fn serve(rack: Rack, path: Option<&Path>, context: &Context) -> Result<()> {
     // Before anything is begun, so that none is missed.
-    let mut signals = Signals::new()?;
+    let mut hung_up = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let opening = (rack.daemon.token()?, rack.daemon.hosts.clone());
     let asked = rack.daemon.listen;
     let listener = TcpListener::bind(asked).await.with_context(|| {
         format!("cannot listen on {asked} (daemon.listen): is another program using it? Name another address there, or in THERMINE_DAEMON__LISTEN")
     })?;
     let address = listener.local_addr()?;
-    let mut daemon = Daemon::start(rack, false).await?;
+    let mut daemon = Daemon::start(rack, false, context).await?;
     let shutdown = CancellationToken::new();
     let mut web = Web::serve(listener, daemon.live().clone(), opening, shutdown.clone());
     say(&format!("live at http://{address}/; ends with Ctrl-C"));
@@ -112,9 +91,8 @@ async fn serve(rack: Rack, path: Option<&Path>) -> Result<()> {
                 complaint = said;
             }
             Some(command) = web.next() => web.answer(command, &daemon).await,
-            _ = signals.interrupted.recv() => break,
-            _ = signals.terminated.recv() => break,
-            _ = signals.hung_up.recv() => reload(&mut daemon, path).await,
+            () = context.stopped() => break,
+            _ = hung_up.recv() => reload(&mut daemon, path).await,
             () = daemon.proxy_failed() => {
                 shutdown.cancel();
                 let _ = daemon.stop().await;

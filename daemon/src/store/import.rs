@@ -84,7 +84,8 @@ pub async fn import(
         config: format!("# imported from a CSV file with SHA-256 {digest}\n"),
         config_hash: digest[..16].to_string(),
         task: serde_json::json!({ "imported": csv.file_name().map(|name| name.to_string_lossy()) }),
-        provenance: Provenance::Device,
+        // Nothing in a log of another program confirms what it is from.
+        provenance: Provenance::UnverifiedDevice,
     };
     let store = Store::create(&partial, &meta)?;
     let recorder = store.stream("imported");

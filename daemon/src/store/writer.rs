@@ -46,7 +46,7 @@ pub struct RunMeta {
     pub config_hash: String,
     /// Task and its parameters, as JSON.
     pub task: serde_json::Value,
-    /// Where its numbers come from.
+    /// Where its numbers come from, as far as is known before it begins: records may say more.
     pub provenance: Provenance,
 }
 
@@ -228,6 +228,9 @@ struct Rows {
     readings: Vec<Vec<Value>>,
     steps: Vec<Vec<Value>>,
     identities: Vec<[Value; 3]>,
+    /// Of each stream that tells, when one of them has changed.
+    provenance: BTreeMap<usize, Provenance>,
+    has_new_provenance: bool,
     last_job: i64,
     last_share: i64,
     last_reading: i64,
@@ -285,6 +288,10 @@ impl Writer {
                 let identity = serde_json::to_string(&identity).unwrap_or_default();
                 let row = [identity.into(), self.run.into(), (stream as i64).into()];
                 self.rows.identities.push(row);
+            }
+            Record::Provenance(provenance) => {
+                self.rows.provenance.insert(stream, provenance);
+                self.rows.has_new_provenance = true;
             }
         }
     }
@@ -393,7 +400,19 @@ impl Writer {
             let update = "UPDATE stream SET identity = $1 WHERE run = $2 AND id = $3";
             self.database.query(update, identity)?;
         }
+        if self.rows.has_new_provenance {
+            // A run is a verified device's if all its streams are.
+            let all = &self.rows.provenance;
+            let worst = all.values().find(|of| **of != Provenance::Device);
+            let worst = worst.unwrap_or(&Provenance::Device);
+            let worst = serde_json::to_string(worst).unwrap_or_default();
+            self.database.query(
+                "UPDATE run SET provenance = $1 WHERE id = $2",
+                &[worst.into(), self.run.into()],
+            )?;
+        }
         self.database.end()?;
+        self.rows.has_new_provenance = false;
         self.opened += streams.len();
         self.rows.jobs.clear();
         self.rows.shares.clear();

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thermine_drivers::interlock::Enforced;
 use thermine_drivers::pow::Difficulty;
-use thermine_drivers::substrate::{Drive, Observation, Pace, Substrate, SubstrateError};
+use thermine_drivers::substrate::{
+    Drive, Observation, Pace, Provenance, Substrate, SubstrateError,
+};
 use thermine_drivers::unit::{OperatingPoint, Sensor, Telemetry};
 use thermine_reservoir::bootstrap::{Bootstrap, Estimate};
 use thermine_reservoir::capacity::{
@@ -61,6 +63,9 @@ pub(super) struct Cell {
     pub(super) narma: Option<Estimate>,
     /// Hottest reading of each kind, in °C: circuit board, chip.
     pub(super) hottest: [Option<f64>; 2],
+    /// Where its numbers come from, of a unit on its wires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) provenance: Option<Provenance>,
 }
 
 /// The share times of a window at constant drive.
@@ -109,6 +114,7 @@ impl Cell {
             reservoir: None,
             narma: None,
             hottest: [None; 2],
+            provenance: None,
         }
     }
 }

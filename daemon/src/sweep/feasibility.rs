@@ -2,13 +2,11 @@
 
 use std::fmt::Write;
 
+use thermine_drivers::pow::Difficulty;
 use thermine_drivers::sim::params::Params;
 
 use super::Settings;
 use super::grid::{Grid, Point};
-
-/// Hashes that a share of difficulty 1 takes: 2^256/(0xFFFF · 2^208 + 1).
-const HASHES: f64 = 4_295_032_833.0;
 
 /// Shares per cell that the paper claims (arXiv 2601.12032).
 const PUBLISHED_SHARES: f64 = 10_000.0;
@@ -17,7 +15,7 @@ const PUBLISHED_SHARES: f64 = 10_000.0;
 pub(super) fn shares(params: &Params, point: &Point, seconds: f64) -> f64 {
     let chips = (params.boards * params.columns * params.chips) as f64;
     let rate = chips * params.hashes_per_cycle * point.frequency * 1e6;
-    let per_share = HASHES / params.algorithm.proof_of_work().ease();
+    let per_share = Difficulty::ONE.hashes(params.algorithm);
     rate * seconds / (point.difficulty.max(params.difficulty_floor) * per_share)
 }
 

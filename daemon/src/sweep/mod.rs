@@ -13,7 +13,7 @@ mod run;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -24,6 +24,7 @@ use crate::cli::Unit;
 use crate::config::Config;
 use crate::report::progress::Progress;
 use crate::report::stdout;
+use crate::session::{Context, Interrupted};
 use grid::{Doublings, Grid, MOST_CELLS, Range};
 use journal::Journal;
 
@@ -97,8 +98,10 @@ struct Plan {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: Sweep) -> Result<()> {
-    carry_out(args, &Progress::default(), &mut |text| stdout::text(text))
+pub(crate) fn run(args: Sweep, context: &Context) -> Result<()> {
+    carry_out(args, &Progress::new(context), &mut |text| {
+        stdout::text(text)
+    })
 }
 
 impl Sweep {
@@ -148,10 +151,11 @@ pub(crate) fn carry_out(
     report.write(&folder, &plan.grid)?;
     say(&format!("{}{}\n", report.render(), folder.display()))?;
     if left > 0 {
-        bail!(
-            "interrupted with {left} cells to go: the same command with --out {} goes on",
+        let how = format!(
+            "interrupted with {left} cells to go; go on with the same command and --out {}",
             folder.display()
         );
+        return Err(anyhow::Error::new(Interrupted).context(how));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::describe::{benjamini_hochberg, holm};
 
 use super::Plan;
@@ -67,6 +68,14 @@ pub(super) struct Report {
     rows: Vec<Row>,
 }
 
+/// Whether a cell was measured on a verified device, or not at all.
+fn is_of_a_device(cell: &Cell) -> bool {
+    match &cell.provenance {
+        None => cell.not_run.is_some(),
+        Some(of) => *of == Provenance::Device,
+    }
+}
+
 impl Report {
     /// Of the finished cells.
     pub(super) fn of(plan: &Plan, done: &BTreeMap<usize, Cell>) -> Result<Report> {
@@ -96,7 +105,8 @@ impl Report {
             provenance: match (plan.on_twin, &plan.config.unit.simulated) {
                 (true, _) => "simulated by twin",
                 (false, Some(_)) => "simulated",
-                (false, None) => "device",
+                (false, None) if done.values().all(is_of_a_device) => "device",
+                (false, None) => "unverified device",
             },
             config_hash: plan.config_hash.clone(),
             seed: plan.settings.seed,

@@ -1,7 +1,7 @@
 //! The cells of a sweep: twins on all processors, or one unit from point to point.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -20,7 +20,9 @@ use super::cell::{Cell, Probe};
 use super::grid::Point;
 use super::journal::Journal;
 use crate::report::progress::{Bar, Progress};
-use crate::rig::{Rig, Unit};
+use crate::rig::Unit;
+use crate::runtime;
+use crate::session::{Context, Interrupted, Session, with_unit};
 
 /// Time that a unit on its wire is given to become as warm as a new point makes it, s.
 const SETTLE_S: f64 = 300.0;
@@ -39,22 +41,13 @@ pub(super) fn cells(
         return Ok(());
     }
     let bar = progress.bar("cells", left.len());
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let result = if plan.on_twin {
-        let stop = std::sync::Arc::new(AtomicBool::new(false));
-        let (heard, asked) = (stop.clone(), progress.clone());
-        runtime.spawn(async move {
-            asked.interrupted().await;
-            heard.store(true, Ordering::Relaxed);
-        });
-        on_twins(plan, points, &left, journal, &bar, &stop)
-    } else {
-        runtime.block_on(on_unit(plan, points, &left, journal, (&bar, progress)))
-    };
-    runtime.shutdown_timeout(Duration::from_secs(2));
-    result
+    let context = progress.context();
+    if plan.on_twin {
+        let _heeding = context.heed();
+        return on_twins(plan, points, &left, journal, &bar, context);
+    }
+    let driven = on_unit(plan, points, &left, journal, (&bar, progress));
+    runtime::run(context, driven)?
 }
 
 /// Each cell on a twin of its own, as many at once as there are processors.
@@ -64,14 +57,14 @@ fn on_twins(
     left: &[usize],
     journal: &mut Journal,
     bar: &Bar,
-    stop: &AtomicBool,
+    context: &Context,
 ) -> Result<()> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let journal = Mutex::new(journal);
     std::thread::scope(|scope| {
         let work = || -> Result<()> {
-            while !stop.load(Ordering::Relaxed) {
+            while !context.is_stopped() {
                 let Some(&index) = left.get(next.fetch_add(1, Ordering::Relaxed)) else {
                     break;
                 };
@@ -143,8 +136,7 @@ fn twin_cell(plan: &Plan, point: Point, index: usize) -> Result<Cell> {
         &limits,
         (dead_time, cell_seed),
     );
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    Ok(runtime.block_on(probe.measure())?)
+    Ok(runtime::run_here(probe.measure())??)
 }
 
 /// Where a unit of `model` is to run: the voltage of an S9 is named by the board, and set by the domain.
@@ -169,25 +161,20 @@ async fn on_unit(
     journal: &mut Journal,
     (bar, progress): (&Bar, &Progress),
 ) -> Result<()> {
-    let mut rig = match &plan.config.unit.simulated {
-        None => progress.real_rig()?,
-        Some(_) => Rig::new(plan.config.clock())?,
+    let session = Session {
+        context: progress.context(),
+        config: &plan.config,
+        seed: plan.settings.seed,
+        notices: progress,
     };
-    let mut unit = rig.attach(&plan.config, plan.settings.seed).await?;
-    if plan.config.unit.simulated.is_none() {
-        progress.say(&format!("waiting for {}", unit.instructions()));
+    let done = with_unit(session, async |unit| {
+        unit_cells(plan, points, left, journal, unit, bar).await
+    });
+    match done.await {
+        // The report of the finished cells follows.
+        Err(error) if error.is::<Interrupted>() => Ok(()),
+        done => done,
     }
-    // An interruption ends the cell, and not what follows: the unit is left at its safe point all the same.
-    let done = tokio::select! {
-        done = unit_cells(plan, points, left, journal, &mut unit, bar) => done,
-        () = progress.interrupted() => Ok(()),
-    };
-    if !unit.end().await {
-        progress.say("the unit has NOT confirmed its safe operating point: look after it");
-    }
-    done?;
-    rig.close().await;
-    Ok(())
 }
 
 async fn unit_cells(
@@ -198,7 +185,6 @@ async fn unit_cells(
     unit: &mut Unit,
     bar: &Bar,
 ) -> Result<()> {
-    unit.ready().await?;
     let model = plan.config.unit.model;
     let limits = Enforced::new(model.limits(), &plan.config.interlock)?;
     for &index in left {
@@ -228,7 +214,11 @@ async fn unit_cells(
             }
             Err(error) => Err(error.into()),
         };
-        journal.add(index, cell?)?;
+        let cell = Cell {
+            provenance: Some(driven.provenance()),
+            ..cell?
+        };
+        journal.add(index, cell)?;
         unit.release(driven).await?;
         bar.step();
     }

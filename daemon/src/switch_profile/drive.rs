@@ -12,12 +12,13 @@ use thermine_drivers::substrate::{Discipline, Drive, Provenance, Substrate, Twin
 use thermine_drivers::unit::OperatingPoint;
 
 use super::{Args, By};
-use crate::causes::ending;
+use crate::causes::{ending, kept};
 use crate::config::Config;
 use crate::experiment::arms::twin_params;
 use crate::report::progress::{Bar, Progress};
-use crate::rig::Rig;
-use crate::store::{RunMeta, Store};
+use crate::runtime;
+use crate::session::{Context, Session, with_unit};
+use crate::store::{Capture, RunMeta, Store};
 
 /// Name of the capture in the report folder.
 const CAPTURE: &str = "capture.sqlite";
@@ -50,43 +51,34 @@ pub(super) fn config(args: &Args) -> Result<Config> {
 ///
 /// # Errors
 /// If the unit or the capture fails; what was recorded until then is kept.
-pub(super) fn record(args: &Args, config: &Config, folder: &Path) -> Result<(PathBuf, Provenance)> {
-    let provenance = config.provenance();
+pub(super) fn record(
+    context: &Context,
+    args: &Args,
+    config: &Config,
+    folder: &Path,
+) -> Result<(PathBuf, Provenance)> {
     let (text, config_hash) = config.fingerprint()?;
     let meta = RunMeta {
         seed: args.seed,
         config_hash,
         config: text,
         task: serde_json::json!({ "switch_profile": args.jobs }),
-        provenance: provenance.clone(),
+        provenance: config.provenance(args.by == By::Twin),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
     let capture = folder.join(CAPTURE);
     let store = Store::create(&capture, &meta)?;
     let recorder = store.stream(STREAM);
-    let driven = runtime.block_on(async {
-        tokio::select! {
-            driven = drive(args, config, recorder) => driven,
-            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
-        }
-    });
+    let driven = runtime::run(context, drive(context, args, config, recorder))?;
     let finished = store.finish(&ending(&driven));
-    // Waits for the tasks that hold sockets, but not for ever.
-    runtime.shutdown_timeout(Duration::from_secs(2));
-    driven.map_err(|error| {
-        error.context(format!(
-            "the run failed; what was recorded until then is in {}",
-            capture.display()
-        ))
-    })?;
+    driven.map_err(|error| kept(error, &capture))?;
     finished?;
+    // As what was seen of the unit has it.
+    let provenance = Capture::open(&capture)?.run()?.provenance;
     Ok((capture, provenance))
 }
 
-async fn drive(args: &Args, config: &Config, recorder: Recorder) -> Result<()> {
-    let progress = Progress::default();
+async fn drive(context: &Context, args: &Args, config: &Config, recorder: Recorder) -> Result<()> {
+    let progress = Progress::new(context);
     let bar = progress.bar("jobs", args.jobs as usize);
     if args.by == By::Twin {
         let mut twin = Twin::new(
@@ -97,26 +89,21 @@ async fn drive(args: &Args, config: &Config, recorder: Recorder) -> Result<()> {
             seed::stream(args.seed, "twin"),
             recorder,
         );
-        return steps(&mut twin, args, config, &bar).await;
+        let driven = steps(&mut twin, args, config, &bar);
+        return context.unless_stopped(driven).await;
     }
-    let mut rig = Rig::new(config.clock())?;
-    let mut unit = rig.attach(config, args.seed).await?;
-    progress.say(&format!("waiting for {}", unit.instructions()));
-    let driven = async {
-        for remark in unit.ready().await? {
-            progress.say(&remark);
-        }
+    let session = Session {
+        context,
+        config,
+        seed: args.seed,
+        notices: &progress,
+    };
+    with_unit(session, async |unit| {
         let mut driven = unit.drive(Discipline::Dialogue, recorder)?;
         steps(&mut driven, args, config, &bar).await?;
         unit.release(driven).await
-    }
-    .await;
-    if !unit.end().await {
-        progress.say("the unit has NOT confirmed its safe operating point: look after it");
-    }
-    driven?;
-    rig.close().await;
-    Ok(())
+    })
+    .await
 }
 
 async fn steps<S: Substrate>(unit: &mut S, args: &Args, config: &Config, bar: &Bar) -> Result<()> {

@@ -5,7 +5,7 @@ mod drive;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::{Args as Arguments, ValueEnum};
 use serde::Serialize;
 use thermine_drivers::substrate::Provenance;
@@ -17,6 +17,7 @@ use crate::report::folder;
 use crate::report::stdout;
 use crate::report::svg::Plot;
 use crate::report::table::table;
+use crate::session::Context;
 use crate::tpf::evidence::{self, Evidence};
 
 /// Typical times between two changes of jobs, in seconds.
@@ -86,7 +87,7 @@ struct Report {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: Args) -> Result<()> {
+pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
     if let Some(file) = args.capture.as_ref().filter(|file| !file.exists()) {
         bail!(
             "there is no file {}; to drive a simulated unit, name it with --unit",
@@ -102,7 +103,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         None => {
             let config = drive::config(&args)?;
             let folder = make()?;
-            let (capture, provenance) = drive::record(&args, &config, &folder)?;
+            let (capture, provenance) = drive::record(context, &args, &config, &folder)?;
             (capture, Some(folder), Some(provenance))
         }
     };

@@ -1,37 +1,22 @@
 //! Numbers as they stand in a cell, and what several units come to together.
 
-use crate::live::snapshot::{Estimate, Provenance, Unit};
+use crate::live::snapshot::{Estimate, Unit};
 use crate::report::table::fixed;
 
-/// The sum of independent estimates: their half-widths add as their squares (Zou and Donner 2008).
-pub(super) fn sum(rates: &[Estimate]) -> Estimate {
-    let of = |each: fn(&Estimate) -> f64| rates.iter().map(each).sum::<f64>();
-    let value = of(|rate| rate.value);
-    Estimate {
-        value,
-        low: value - of(|rate| (rate.value - rate.low).powi(2)).sqrt(),
-        high: value + of(|rate| (rate.high - rate.value).powi(2)).sqrt(),
-        n: rates.iter().map(|rate| rate.n).sum(),
+/// The name of an algorithm for people.
+pub(super) fn algorithm(name: &str) -> String {
+    match name {
+        "sha256d" => "SHA-256d".into(),
+        other => other.to_uppercase(),
     }
 }
 
 /// Where the numbers of several units come from.
-pub(super) fn all_from(units: &[Unit]) -> String {
-    let mut words: Vec<&str> = units
-        .iter()
-        .map(|unit| provenance(unit.provenance))
-        .collect();
+pub(super) fn all_from<'a>(units: impl Iterator<Item = &'a Unit>) -> String {
+    let mut words: Vec<&str> = units.map(|unit| unit.provenance.words()).collect();
     words.sort_unstable();
     words.dedup();
     words.join(" and ")
-}
-
-pub(super) fn provenance(of: Provenance) -> &'static str {
-    match of {
-        Provenance::Device => "device",
-        Provenance::Simulated => "simulated",
-        Provenance::Replayed => "replayed",
-    }
 }
 
 /// The unit in which a hash rate in GH/s is shown, and its size.
@@ -100,7 +85,7 @@ mod tests {
             high: 14.0,
             n: 5,
         };
-        let sum = sum(&[
+        let sum = Estimate::sum(&[
             part,
             Estimate {
                 value: 20.0,

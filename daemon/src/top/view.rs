@@ -9,7 +9,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table, TableState, Wrap};
 
-use super::text::{all_from, interval, provenance, rate, span, sum};
+use super::text::{algorithm, all_from, interval, rate, span};
 use crate::live::Snapshot;
 use crate::live::snapshot::{Estimate, Health, Progress, Unit};
 use crate::web::Present;
@@ -76,7 +76,7 @@ impl View {
     /// Draws everything as it is at `now`.
     pub(super) fn draw(&mut self, frame: &mut Frame, now: Duration) {
         let [top, table, below, keys] = Layout::vertical([
-            Constraint::Length(2),
+            Constraint::Length(2 + self.more_sums()),
             Constraint::Min(3),
             Constraint::Length(BELOW),
             Constraint::Length(1),
@@ -100,17 +100,27 @@ impl View {
         let quiet = Style::new().add_modifier(Modifier::DIM);
         frame.render_widget(
             Line::styled(
-                "q quit  ↑↓ PgUp PgDn Home End: unit  from: dev(ice), sim(ulated), rep(layed)",
+                "q quit  ↑↓ PgUp PgDn Home End: unit  from: dev(ice), unv(erified), sim(ulated), rep(layed)",
                 quiet,
             ),
             keys,
         );
     }
 
-    /// The two lines above the table.
+    /// Lines for the hash rates of units that hash by different algorithms.
+    fn more_sums(&self) -> u16 {
+        let sums = self
+            .known
+            .as_ref()
+            .map_or(0, |it| it.known.hash_rates().len());
+        if sums > 1 { sums as u16 } else { 0 }
+    }
+
+    /// The lines above the table.
     fn summary(&self, old: Duration) -> Paragraph<'_> {
         let bold = Style::new().add_modifier(Modifier::BOLD);
         let mut first = vec![Span::styled("thermine", bold)];
+        let mut more = Vec::new();
         if let Some(Present { known, .. }) = &self.known {
             let well = known
                 .units
@@ -121,23 +131,24 @@ impl View {
                 "  {well} of {} units well",
                 known.units.len()
             )));
-            let rates: Vec<Estimate> = known
-                .units
-                .iter()
-                .filter_map(|unit| unit.hash_rate_ghs)
-                .collect();
-            if !rates.is_empty() {
-                let sum = sum(&rates);
-                let from = all_from(&known.units);
-                first.push(Span::raw(format!(
-                    "  {} {} ",
-                    rate(sum.value),
-                    interval(&sum)
-                )));
-                first.push(Span::styled(
-                    format!("95 %, n = {}, {from}", sum.n),
-                    Style::new().add_modifier(Modifier::DIM),
-                ));
+            let sums = known.hash_rates();
+            let is_mixed = sums.len() > 1;
+            for (of, sum) in sums {
+                let from = all_from(known.units.iter().filter(|unit| unit.algorithm == of));
+                let name = match is_mixed {
+                    true => format!("{} ", algorithm(of)),
+                    false => String::new(),
+                };
+                let value = format!("  {name}{} {} ", rate(sum.value), interval(&sum));
+                let note = format!("95 %, n = {}, {from}", sum.n);
+                let quiet = Style::new().add_modifier(Modifier::DIM);
+                let spans = [Span::raw(value), Span::styled(note, quiet)];
+                // One line each: two do not fit beside the count of units.
+                if is_mixed {
+                    more.push(Line::from(spans.to_vec()));
+                } else {
+                    first.extend(spans);
+                }
             }
         }
         let second = match &self.problem {
@@ -154,7 +165,10 @@ impl View {
                 Style::new().fg(Color::Green),
             ),
         };
-        Paragraph::new(vec![Line::from(first), second])
+        let mut lines = vec![Line::from(first)];
+        lines.append(&mut more);
+        lines.push(second);
+        Paragraph::new(lines)
     }
 }
 
@@ -197,7 +211,7 @@ fn units(known: &Snapshot, now_ms: u64) -> Table<'static> {
                 word,
                 Style::new().fg(colour).add_modifier(Modifier::BOLD),
             )),
-            Cell::from(&provenance(unit.provenance)[..3]),
+            Cell::from(&unit.provenance.words()[..3]),
             right(
                 unit.hash_rate_ghs
                     .map_or(NONE.into(), |estimate| rate(estimate.value)),
@@ -250,7 +264,7 @@ fn detail(known: &Snapshot, unit: Option<&Unit>) -> Paragraph<'static> {
         lines.push(Line::from(format!(
             "{}, {}, {}, {}",
             unit.model,
-            provenance(unit.provenance),
+            unit.provenance.words(),
             health(unit.health).0,
             unit.activity
         )));
@@ -259,6 +273,11 @@ fn detail(known: &Snapshot, unit: Option<&Unit>) -> Paragraph<'static> {
                 .as_ref()
                 .map(|why| Line::styled(why.clone(), Style::new().fg(Color::Yellow))),
         );
+        lines.extend(unit.doubt.as_ref().map(|doubt| {
+            let text = format!("unverified device: {doubt}");
+            Line::styled(text, Style::new().fg(Color::Yellow))
+        }));
+        lines.push(Line::from(rates(unit)));
         let shares = unit.shares;
         lines.push(Line::from(format!(
             "shares: {} accepted, {} stale, {} duplicate, {} refused",
@@ -317,6 +336,22 @@ fn detail(known: &Snapshot, unit: Option<&Unit>) -> Paragraph<'static> {
             .borders(Borders::TOP)
             .title(format!(" {title} ")),
     )
+}
+
+/// What the unit hashes, should hash and says it hashes.
+fn rates(unit: &Unit) -> String {
+    let ghs = |value: Option<f64>| value.map_or(NONE.into(), rate);
+    let measured = unit.hash_rate_ghs.map(|estimate| estimate.value);
+    let mut text = format!("rate {}", ghs(measured));
+    if let (Some(expected), Some(duty)) = (unit.expected_ghs, unit.duty) {
+        let percent = 100.0 * duty;
+        text += &format!(", expected {} at duty {percent:.0} %", rate(expected));
+    }
+    text += &format!(", claims {}", ghs(unit.claimed_ghs));
+    match unit.speed {
+        Some(speed) if speed != 1.0 => text + &format!("; its time runs {speed} times as fast"),
+        _ => text,
+    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::Difficulty;
+use thermine_drivers::pow::{Algorithm, Difficulty};
 use thermine_drivers::record::Verdict;
 use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::switching::SharePoint;
 
+use crate::config::Config;
 use crate::store::{Capture, import, verify};
 
 /// Most shares that are held.
@@ -48,6 +49,8 @@ pub(crate) struct Evidence {
     pub capture: PathBuf,
     /// Where its numbers come from.
     pub provenance: Provenance,
+    /// What the unit hashes by, by the run's configuration; Bitcoin's for a log of another program.
+    pub algorithm: Algorithm,
     /// The stream.
     pub stream: String,
     /// When its jobs were sent, in seconds.
@@ -147,6 +150,10 @@ impl Evidence {
         Ok(Evidence {
             capture: path.to_path_buf(),
             provenance: Provenance::Replayed(Box::new(run.provenance)),
+            algorithm: toml::from_str::<Config>(&run.config).map_or_else(
+                |_| Algorithm::default(),
+                |config| config.unit.model.algorithm(),
+            ),
             stream: stream.name,
             sent,
             shares,

@@ -5,9 +5,11 @@
 //! share that comes is verified, recorded, acknowledged and counted, in whichever arm.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::Serialize;
+use thermine_drivers::pow::Algorithm;
 use thermine_drivers::seed;
 use thermine_drivers::sim::device::Device;
 use thermine_drivers::substrate::{Discipline, Provenance, Refused, Substrate, Twin};
@@ -16,7 +18,7 @@ use thermine_reservoir::tpf::trial::{Block, RateRatio};
 
 use super::live_report;
 use super::live_trial::Trial;
-use crate::causes::ending;
+use crate::causes::{ending, kept};
 use crate::cli::Unit;
 use crate::config::Config;
 use crate::experiment::arms::twin_params;
@@ -24,7 +26,8 @@ use crate::live::snapshot::Filter;
 use crate::report::folder;
 use crate::report::progress::Progress;
 use crate::report::stdout;
-use crate::rig::Rig;
+use crate::runtime;
+use crate::session::{Context, Notices, Session, with_unit};
 use crate::store::{RunMeta, Store};
 
 /// Name of the capture in the report folder, and of its stream.
@@ -121,6 +124,7 @@ pub(super) struct Report {
     pub(super) provenance: Provenance,
     pub(super) seed: u64,
     pub(super) config_hash: String,
+    pub(super) algorithm: Algorithm,
     pub(super) difficulty: f64,
     pub(super) power: Power,
     pub(super) train: u32,
@@ -151,8 +155,8 @@ pub(super) struct Look {
 }
 
 /// Runs the subcommand.
-pub(super) fn run(args: &Args) -> Result<()> {
-    let done = carry_out(args, &Progress::default())?;
+pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
+    let done = carry_out(args, &Progress::new(context))?;
     stdout::text(done.said)?;
     stdout::line(done.folder.display())?;
     Ok(())
@@ -183,12 +187,8 @@ pub(crate) fn carry_out(args: &Args, progress: &Progress) -> Result<Done> {
         twin_params(&config)?;
     }
     let folder = folder::make(args.out.as_deref(), &format!("tpf-live-seed{}", args.seed))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let report = runtime.block_on(record(args, &config, &folder, progress));
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
-    let report = report?;
+    let recorded = record(args, &config, &folder, progress);
+    let report = runtime::run(progress.context(), recorded)??;
     live_report::write(&folder, &report)?;
     Ok(Done {
         said: live_report::render(&report),
@@ -209,25 +209,13 @@ async fn record(
         config: text,
         config_hash: config_hash.clone(),
         task: serde_json::json!({ "tpf_live": { "pairs": args.pairs, "block": args.block } }),
-        provenance: if config.unit.simulated.is_some() {
-            Provenance::Simulated
-        } else {
-            Provenance::Device
-        },
+        provenance: config.provenance(args.on == On::Twin),
     };
     let store = Store::create(&folder.join(CAPTURE), &meta)?;
-    let done = tokio::select! {
-        done = drive(args, config, &store, config_hash, progress) => done,
-        () = progress.interrupted() => Err(anyhow::anyhow!("interrupted")),
-    };
+    let done = drive(args, config, &store, config_hash, progress).await;
     let state = ending(&done);
     let finished = tokio::task::spawn_blocking(move || store.finish(&state)).await?;
-    let report = done.with_context(|| {
-        format!(
-            "the trial failed; what was recorded until then is in {}",
-            folder.join(CAPTURE).display()
-        )
-    })?;
+    let report = done.map_err(|error| kept(error, &folder.join(CAPTURE)))?;
     finished?;
     Ok(report)
 }
@@ -248,7 +236,10 @@ async fn drive(
         power: Power::Measured,
     };
     let model = config.unit.model;
-    let mut remarks = Vec::new();
+    let remarks = Remarks {
+        progress,
+        all: Mutex::default(),
+    };
     let outcome = if args.on == On::Twin {
         let mut twin = Twin::new(
             Device::warm(&twin_params(config)?, args.seed),
@@ -258,35 +249,24 @@ async fn drive(
             seed::stream(args.seed, "twin"),
             store.stream(STREAM),
         );
-        let outcome = trial.run(&mut twin).await?;
+        let run = trial.run(&mut twin);
+        let outcome = progress.context().unless_stopped(run).await?;
         (outcome, twin.provenance())
     } else {
-        let mut rig = match &config.unit.simulated {
-            None => progress.real_rig()?,
-            Some(_) => Rig::new(config.clock())?,
+        let session = Session {
+            context: progress.context(),
+            config,
+            seed: args.seed,
+            notices: &remarks,
         };
-        let mut unit = rig.attach(config, args.seed).await?;
-        if config.unit.simulated.is_none() {
-            progress.say(&format!("waiting for {}", unit.instructions()));
-        }
-        let outcome = async {
-            remarks.extend(unit.ready().await?);
+        with_unit(session, async |unit| {
             let mut driven = unit.drive(Discipline::Dialogue, store.stream(STREAM))?;
-            let outcome = trial.run(&mut driven).await;
+            let outcome = trial.run(&mut driven).await?;
             let provenance = driven.provenance();
-            if outcome.is_ok() {
-                unit.release(driven).await?;
-            }
-            outcome.map(|outcome| (outcome, provenance))
-        };
-        let outcome = outcome.await;
-        // Whatever came of it, the unit is left at its safe point.
-        if !unit.end().await {
-            progress.say("the unit has NOT confirmed its safe operating point: look after it");
-        }
-        let outcome = outcome?;
-        rig.close().await;
-        outcome
+            unit.release(driven).await?;
+            Ok((outcome, provenance))
+        })
+        .await?
     };
     let power = trial.power;
     let (outcome, provenance) = outcome;
@@ -299,6 +279,7 @@ async fn drive(
         provenance,
         seed: args.seed,
         config_hash,
+        algorithm: model.algorithm(),
         difficulty: config.step.difficulty.get(),
         power,
         train: args.train,
@@ -315,6 +296,26 @@ async fn drive(
         anytime,
         course: outcome.course,
         counterfactual: outcome.counterfactual,
-        remarks,
+        remarks: remarks
+            .all
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner),
     })
+}
+
+/// Keeps for the report what of the unit is not as it was asked.
+struct Remarks<'a> {
+    progress: &'a Progress,
+    all: Mutex<Vec<String>>,
+}
+
+impl Notices for Remarks<'_> {
+    fn notice(&self, line: &str) {
+        self.progress.say(line);
+    }
+
+    fn remark(&self, line: &str) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(line.to_string());
+    }
 }

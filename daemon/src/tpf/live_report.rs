@@ -77,7 +77,8 @@ pub(super) fn render(report: &Report) -> String {
         ],
         &[1, 2, 3, 4, 5, 6, 7, 8, 9],
     );
-    let hashes = Difficulty::new(report.difficulty).map_or(0.0, Difficulty::hashes);
+    let hashes = Difficulty::new(report.difficulty)
+        .map_or(0.0, |difficulty| difficulty.hashes(report.algorithm));
     for (name, arm) in [("filter", &report.filter), ("pass-through", &report.pass)] {
         arms.add_row(row(name, arm, hashes));
     }

@@ -17,6 +17,8 @@ mod twin_verdict;
 use anyhow::Result;
 use clap::Subcommand;
 
+use crate::session::Context;
+
 /// `thermine tpf`.
 #[derive(Debug, Subcommand)]
 pub enum Tpf {
@@ -32,11 +34,11 @@ pub enum Tpf {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(command: Tpf) -> Result<()> {
+pub(crate) fn run(command: Tpf, context: &Context) -> Result<()> {
     match command {
         Tpf::Twin(args) => twin::run(&args),
         Tpf::Study(args) => study::run(args),
         Tpf::Curve(args) => curve::run(&args),
-        Tpf::Live(args) => live::run(&args),
+        Tpf::Live(args) => live::run(&args, context),
     }
 }

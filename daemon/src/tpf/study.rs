@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Args as Arguments;
 use serde::Serialize;
+use thermine_drivers::pow::Difficulty;
 use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::information::leakage::LeakageBounds;
 use thermine_reservoir::information::permutation::PERMUTATIONS;
@@ -163,8 +164,7 @@ fn study(evidence: Evidence, args: &Args) -> Result<(Study, Columns)> {
         stream: evidence.stream,
         seed: args.seed,
         permutations: args.permutations,
-        // A hash meets difficulty D with probability (65536/65535)/(2³² D).
-        hashes_per_share: asked.map(|d| d * 4_294_967_296.0 * 65_535.0 / 65_536.0),
+        hashes_per_share: asked.map(|d| d * Difficulty::ONE.hashes(evidence.algorithm)),
         verified: evidence.verified,
         dropped: columns.dropping(&DROPPED),
         tests,

@@ -170,32 +170,30 @@ async fn ask<T>(web: &Web, command: Command, answer: oneshot::Receiver<T>) -> Re
 pub(super) struct Well {
     /// `ok`; `degraded` when something needs looking at; `failed` when no unit works.
     status: &'static str,
-    /// What needs looking at. Empty for a client without the token.
+    /// What needs looking at: which unit, how it is, and why. A client without the token is not told why.
     reasons: Vec<String>,
 }
 
 /// Whether all is well. It has failed (503) when there are units and every one of them is stale, lost or tripped, so that
 /// nothing the daemon is there for happens. A daemon some of whose units are not well is degraded and answers 200, and
-/// so does one whose units are still starting, or that has none: restarting it would mend nothing. Needs no token, but
-/// tells the reasons only with it.
+/// so does one whose units are still starting, or that has none: restarting it would mend nothing. Needs no token, and
+/// tells without it which units are not well, but not why: that may hold addresses.
 #[utoipa::path(get, path = "/healthz", responses(
     (status = 200, description = "`ok` or `degraded`.", body = Well),
     (status = 503, description = "`failed`: no unit works.", body = Well)))]
 pub(super) async fn health(State(web): State<Arc<Web>>, headers: HeaderMap) -> Response {
-    let (failed, mut reasons) = web.live.with(judge);
+    let knows_token = web.door.as_ref().is_none_or(|door| door.opens(&headers));
+    let (failed, reasons) = web.live.with(|all| judge(all, knows_token));
     let (code, status) = match (failed, reasons.is_empty()) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "failed"),
         (false, true) => (StatusCode::OK, "ok"),
         (false, false) => (StatusCode::OK, "degraded"),
     };
-    if web.door.as_ref().is_some_and(|door| !door.opens(&headers)) {
-        reasons.clear();
-    }
     (code, Json(Well { status, reasons })).into_response()
 }
 
-/// Whether no unit works, and what needs looking at.
-fn judge(all: &Snapshot) -> (bool, Vec<String>) {
+/// Whether no unit works, and what needs looking at, with the causes if `with_causes`.
+fn judge(all: &Snapshot, with_causes: bool) -> (bool, Vec<String>) {
     let mut reasons = Vec::new();
     let mut working = 0;
     for unit in &all.units {
@@ -204,13 +202,14 @@ fn judge(all: &Snapshot) -> (bool, Vec<String>) {
                 working += 1;
                 continue;
             }
-            Health::Stale => "its readings are stale",
-            Health::Lost => "it does not answer",
-            Health::Tripped => "its interlock has tripped",
+            Health::Stale => "stale: its readings are too old",
+            Health::Lost => "lost: it does not answer or work",
+            Health::Tripped => "tripped: its interlock withholds work",
         };
         let why = unit
             .why
             .as_deref()
+            .filter(|_| with_causes)
             .map(|why| format!(": {why}"))
             .unwrap_or_default();
         reasons.push(format!("{}: {is}{why}", unit.name));

@@ -8,11 +8,13 @@ use serde_json::Value;
 use crate::live::snapshot::Unit;
 
 /// What the numbers of a row are, in their order, after the unit's place in the list.
-pub(super) const COLUMNS: [&str; 14] = [
+pub(super) const COLUMNS: [&str; 16] = [
     "hash_rate_ghs",
     "hash_rate_low_ghs",
     "hash_rate_high_ghs",
     "hash_rate_n",
+    "expected_ghs",
+    "duty",
     "claimed_ghs",
     "hottest_celsius",
     "slowest_fan_rpm",
@@ -42,6 +44,8 @@ pub(super) fn numbers(unit: &Unit) -> Numbers {
         rate.map(|rate| rate.low),
         rate.map(|rate| rate.high),
         rate.and_then(|rate| count(rate.n)),
+        unit.expected_ghs,
+        unit.duty,
         unit.claimed_ghs,
         fold(&unit.temperatures, f64::max),
         fold(&unit.fans, f64::min),
@@ -101,7 +105,14 @@ pub(super) fn rest(mut unit: Unit, closely: bool) -> Result<(u64, Value), serde_
     for (name, field) in fields.iter() {
         if !matches!(
             name.as_str(),
-            "hash_rate_ghs" | "claimed_ghs" | "watts" | "shares" | "hardware_errors" | "read_ms"
+            "hash_rate_ghs"
+                | "expected_ghs"
+                | "duty"
+                | "claimed_ghs"
+                | "watts"
+                | "shares"
+                | "hardware_errors"
+                | "read_ms"
         ) {
             print.0.write(name.as_bytes());
             serde_json::to_writer(&mut print, field)?;

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use thermine_drivers::printable::printable_to;
 
 use super::Web;
-use crate::live::snapshot::{Health, Progress, Provenance, Shares, Snapshot, Unit};
+use crate::live::snapshot::{Health, Progress, Shares, Snapshot, Unit};
 
 /// Metrics for Prometheus.
 #[utoipa::path(get, operation_id = "metrics", path = "/metrics", responses((status = 200, description = "Text format 0.0.4.", content_type = "text/plain", body = String)))]
@@ -48,6 +48,18 @@ fn text(all: &Snapshot, now_ms: u64) -> String {
         &[],
         all.started_ms as f64 / 1e3,
     );
+    page.family(
+        "thermine_hash_rate_hashes_per_second",
+        "gauge",
+        "Hash rate of all units together from the last minute's shares, by algorithm.",
+    );
+    for (algorithm, sum) in all.hash_rates() {
+        page.sample(
+            "thermine_hash_rate_hashes_per_second",
+            &[("algorithm", algorithm)],
+            sum.value * GIGA,
+        );
+    }
     units(&mut page, &all.units, now_ms);
     if let Some(proxy) = &all.proxy {
         page.family(
@@ -128,18 +140,14 @@ fn units(page: &mut Page, units: &[Unit], now_ms: u64) {
     page.family(
         "thermine_unit_info",
         "gauge",
-        "A unit's model and where its numbers come from; always 1.",
+        "A unit's model, what it hashes by, and where its numbers come from; always 1.",
     );
     for unit in units {
-        let provenance = match unit.provenance {
-            Provenance::Device => "device",
-            Provenance::Simulated => "simulated",
-            Provenance::Replayed => "replayed",
-        };
         let labels = [
             ("unit", unit.name.as_str()),
             ("model", &unit.model),
-            ("provenance", provenance),
+            ("algorithm", &unit.algorithm),
+            ("provenance", unit.provenance.name()),
         ];
         page.sample("thermine_unit_info", &labels, 1.0);
     }
@@ -164,6 +172,38 @@ fn units(page: &mut Page, units: &[Unit], now_ms: u64) {
             );
         }
     }
+    let mut hash_rate = |name: &str, help: &str, of: &dyn Fn(&Unit) -> Option<f64>| {
+        page.family(name, "gauge", help);
+        for unit in units {
+            let labels = [("unit", unit.name.as_str()), ("algorithm", &unit.algorithm)];
+            page.maybe(name, &labels, of(unit).map(|ghs| ghs * GIGA));
+        }
+    };
+    hash_rate(
+        "thermine_unit_hash_rate_hashes_per_second",
+        "Hash rate from the difficulty of the last minute's shares.",
+        &|unit| unit.hash_rate_ghs.map(|rate| rate.value),
+    );
+    hash_rate(
+        "thermine_unit_hash_rate_low_hashes_per_second",
+        "Lower end of the hash rate's 95 % interval.",
+        &|unit| unit.hash_rate_ghs.map(|rate| rate.low),
+    );
+    hash_rate(
+        "thermine_unit_hash_rate_high_hashes_per_second",
+        "Upper end of the hash rate's 95 % interval.",
+        &|unit| unit.hash_rate_ghs.map(|rate| rate.high),
+    );
+    hash_rate(
+        "thermine_unit_claimed_hash_rate_hashes_per_second",
+        "Hash rate that the unit claims itself.",
+        &|unit| unit.claimed_ghs,
+    );
+    hash_rate(
+        "thermine_unit_expected_hash_rate_hashes_per_second",
+        "Hash rate that all chips of a driven unit should show at their clock and its duty.",
+        &|unit| unit.expected_ghs,
+    );
     let mut gauge = |name: &str, help: &str, of: &dyn Fn(&Unit) -> Option<f64>| {
         page.family(name, "gauge", help);
         for unit in units {
@@ -171,24 +211,14 @@ fn units(page: &mut Page, units: &[Unit], now_ms: u64) {
         }
     };
     gauge(
-        "thermine_unit_hash_rate_hashes_per_second",
-        "Hash rate from the difficulty of the last minute's shares.",
-        &|unit| unit.hash_rate_ghs.map(|rate| rate.value * GIGA),
+        "thermine_unit_duty_ratio",
+        "Fraction of the last minute that a driven unit had current work.",
+        &|unit| unit.duty,
     );
     gauge(
-        "thermine_unit_hash_rate_low_hashes_per_second",
-        "Lower end of the hash rate's 95 % interval.",
-        &|unit| unit.hash_rate_ghs.map(|rate| rate.low * GIGA),
-    );
-    gauge(
-        "thermine_unit_hash_rate_high_hashes_per_second",
-        "Upper end of the hash rate's 95 % interval.",
-        &|unit| unit.hash_rate_ghs.map(|rate| rate.high * GIGA),
-    );
-    gauge(
-        "thermine_unit_claimed_hash_rate_hashes_per_second",
-        "Hash rate that the unit claims itself.",
-        &|unit| unit.claimed_ghs.map(|rate| rate * GIGA),
+        "thermine_unit_time_speed_ratio",
+        "Seconds of the unit's own time in a second of the wall; its rates are in its own time.",
+        &|unit| unit.speed,
     );
     gauge(
         "thermine_unit_power_watts",

@@ -168,7 +168,10 @@ fn the_real_capture_has_its_chips_its_cores_and_one_clock() {
     let dir = tempfile::tempdir().expect("a folder");
     let (said, report) = decoded(&[utf8(&csv)], &dir.path().join("out"));
     let unit = &report["units"][0];
-    assert_eq!(unit["source"]["provenance"], json!({"replayed": "device"}));
+    assert_eq!(
+        unit["source"]["provenance"],
+        json!({"replayed": "unverified_device"})
+    );
     assert_eq!(unit["strange"][0], 0);
     for (group, wanted) in [("chips", 63), ("cores", 114)] {
         let places = unit[group]["places"]["places"].as_array().expect("places");

@@ -207,7 +207,7 @@ fn a_capture_of_another_program_is_a_null() {
     ]);
     let said = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(said.contains("replayed (device)"), "{said}");
+    assert!(said.contains("replayed (unverified device)"), "{said}");
     assert!(said.contains("the device adds no computation"), "{said}");
     assert!(said.contains("not driven with this input"), "{said}");
 }
@@ -373,7 +373,7 @@ fn a_unit_that_fails_in_mid_run_is_named_and_the_capture_is_whole() {
         let info = run(&["capture", "info", capture.to_str().expect("UTF-8")]);
         assert!(info.status.success(), "{name}");
         assert!(
-            text(&info.stdout).contains("device, failed: "),
+            text(&info.stdout).contains("unverified device, failed: "),
             "{name}: {}",
             text(&info.stdout)
         );

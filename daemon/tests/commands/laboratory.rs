@@ -86,7 +86,7 @@ fn a_real_capture_tells_nothing_of_difficulty_and_loses_a_quarter() {
     assert_eq!(study["verified"]["valid"], 1600);
     assert_eq!(study["shares"], 1572);
     assert!(said.contains("None of 43 tests rejects"), "{said}");
-    assert!(said.contains("replayed (device)"), "{said}");
+    assert!(said.contains("replayed (unverified device)"), "{said}");
     let alone = ["tpf", "study", csv, "--only", "nonce bit 8"];
     let (said, study) = reported(&alone, &dir.path().join("alone"));
     let test = &study["tests"][0];

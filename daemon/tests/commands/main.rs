@@ -14,6 +14,9 @@ mod port;
 mod puf;
 #[path = "../shared/real.rs"]
 mod real;
+mod session;
+#[path = "../shared/slow.rs"]
+mod slow;
 mod support;
 mod sweep;
 mod tpf;

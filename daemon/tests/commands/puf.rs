@@ -161,7 +161,7 @@ fn a_real_capture_holds_no_fingerprint_that_its_shares_could_show() {
     near("/cores/halves/r/value", 0.0164);
     near("/cores/alternate/r/value", 0.0233);
     near("/chips/smallest_weakness", 3.2 / (1572f64 / 63.0).sqrt());
-    assert_eq!(report["provenance"]["replayed"], "device");
+    assert_eq!(report["provenance"]["replayed"], "unverified_device");
 }
 
 #[test]

@@ -55,16 +55,18 @@ fn the_main_job_runs_on_each_simulated_unit_and_every_share_verifies() {
 #[test]
 fn each_real_unit_that_is_not_there_is_an_error_that_says_what_to_do() {
     let dir = tempfile::tempdir().expect("a folder");
-    for name in [
-        "antminer-s9.toml",
-        "lucky-miner-lv06.toml",
-        "goldshell-lb-box.toml",
+    for (name, worker, api) in [
+        ("antminer-s9.toml", "s9", "127.0.0.1:4028\" #"),
+        ("lucky-miner-lv06.toml", "lv06", "127.0.0.1:80\" "),
+        ("goldshell-lb-box.toml", "lb-box", "127.0.0.1:80\" "),
     ] {
+        let own = format!("{}\" #", port());
         let config = example(
             dir.path(),
             name,
             &[
                 ("127.0.0.1:3333", "127.0.0.1:0"),
+                (api, &own),
                 (
                     "connect_timeout_seconds = 120",
                     "connect_timeout_seconds = 1",
@@ -74,10 +76,8 @@ fn each_real_unit_that_is_not_there_is_an_error_that_says_what_to_do() {
         let output = train(&config, &dir.path().join(format!("out-{name}")));
         let said = text(&output.stderr);
         assert!(!output.status.success(), "{name}");
-        assert!(
-            said.contains("no unit with worker name `thermine` connected"),
-            "{said}"
-        );
+        let expected = format!("no unit with worker name `{worker}` connected");
+        assert!(said.contains(&expected), "{said}");
         assert!(!said.contains("panicked"), "{said}");
     }
     for name in ["bm1387-serial.toml", "bm1366-serial.toml"] {
@@ -147,13 +147,13 @@ fn the_mixed_rack_is_one_table_and_a_dead_unit_is_a_row() {
 }
 
 /// A stand-alone simulated unit, killed when dropped.
-struct Sim {
+pub(crate) struct Sim {
     child: Child,
     lines: Vec<String>,
 }
 
 impl Sim {
-    fn start(args: &[&str]) -> Sim {
+    pub(crate) fn start(args: &[&str]) -> Sim {
         let mut child = thermine(&["sim", "--unit"])
             .args(args)
             .stdout(Stdio::piped())
@@ -173,7 +173,7 @@ impl Sim {
     }
 
     /// The last word of the first line that has `what`.
-    fn place(&self, what: &str) -> String {
+    pub(crate) fn place(&self, what: &str) -> String {
         let line = self.lines.iter().find(|line| line.contains(what));
         let line = line.unwrap_or_else(|| panic!("{what} in {:?}", self.lines));
         line.rsplit(' ').next().unwrap_or_default().to_string()
@@ -188,7 +188,7 @@ impl Drop for Sim {
 }
 
 /// What `address` answers to `request`.
-fn ask(address: &str, request: &str) -> String {
+pub(crate) fn ask(address: &str, request: &str) -> String {
     let address: SocketAddr = address.parse().expect("an address");
     let mut stream = TcpStream::connect(address).expect("connected");
     stream

@@ -185,8 +185,15 @@ async fn health_fails_when_no_unit_works() {
         );
     };
     check(StatusCode::OK, "ok", 0).await;
-    live.change("s9-01", |unit| unit.health = Health::Lost);
+    live.change("s9-01", |unit| {
+        unit.health = Health::Lost;
+        unit.why = Some("no reading yet (connection refused)".into());
+    });
     check(StatusCode::OK, "degraded", 1).await;
+    let said = body(get(&served, "/healthz").await).await["reasons"][0].to_string();
+    for words in ["s9-01", "lost", "connection refused"] {
+        assert!(said.contains(words), "{said}");
+    }
     live.change("lv06-02", |unit| unit.health = Health::Tripped);
     check(StatusCode::SERVICE_UNAVAILABLE, "failed", 2).await;
     live.change("lv06-02", |unit| unit.health = Health::Starting);
@@ -260,8 +267,8 @@ async fn metrics_are_in_base_units_and_leave_out_what_is_not_known() {
     std::fs::write(crate::folder().join("metrics.txt"), &text).expect("written");
     for line in [
         r#"thermine_unit_temperature_celsius{unit="s9-01",sensor="a \"chip\"\\1"} 61.5"#,
-        r#"thermine_unit_hash_rate_hashes_per_second{unit="s9-01"} 13500000000"#,
-        r#"thermine_unit_info{unit="s9-01",model="Antminer S9",provenance="simulated"} 1"#,
+        r#"thermine_unit_hash_rate_hashes_per_second{unit="s9-01",algorithm="sha256d"} 13500000000"#,
+        r#"thermine_unit_info{unit="s9-01",model="Antminer S9",algorithm="sha256d",provenance="simulated"} 1"#,
         r#"thermine_unit_health{unit="lv06-08",health="lost"} 1"#,
         r#"thermine_unit_health{unit="lv06-08",health="well"} 0"#,
         r#"thermine_unit_shares_total{verdict="accepted",unit="s9-01"} 1200"#,
@@ -276,9 +283,31 @@ async fn metrics_are_in_base_units_and_leave_out_what_is_not_known() {
     }
     for unknown in [
         r#"power_watts{unit="lb-box-03"}"#,
-        r#"hashes_per_second{unit="lv06-08"}"#,
+        r#"hashes_per_second{unit="lv06-08","#,
         r#"age_seconds{unit="lv06-11"}"#,
     ] {
         assert!(!text.contains(unknown), "{unknown}");
+    }
+    // Hashes of different algorithms are never added.
+    let value = |line: &str| {
+        line.rsplit(' ')
+            .next()
+            .and_then(|number| number.parse::<f64>().ok())
+    };
+    for algorithm in ["sha256d", "lbry"] {
+        let label = format!("algorithm=\"{algorithm}\"}}");
+        let of = |name: &str| -> f64 {
+            let lines = text.lines().filter(|line| line.starts_with(name));
+            lines
+                .filter(|line| line.contains(&label))
+                .filter_map(value)
+                .sum()
+        };
+        let total = of("thermine_hash_rate_hashes_per_second{");
+        let units = of("thermine_unit_hash_rate_hashes_per_second{");
+        assert!(
+            total > 0.0 && (total / units - 1.0).abs() < 1e-9,
+            "{algorithm}: {total} {units}"
+        );
     }
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
-use serde_json::json;
 use thermine::live::Live;
 use thermine::web::{self, Settings};
 use thermine_drivers::secret::Secret;
@@ -86,13 +85,25 @@ async fn a_token_opens_the_api_and_its_cookie_the_page() {
         opened.send().await.expect("an answer").status(),
         StatusCode::OK
     );
-    // Health is told to everybody, its reasons are not.
+    // Which units are not well is told to everybody, and why only with the token.
     let well = get(&served, "/healthz").await;
     assert_eq!(well.status(), StatusCode::OK);
-    assert_eq!(
-        body(well).await,
-        json!({ "status": "degraded", "reasons": [] })
-    );
+    let told = body(well).await;
+    assert_eq!(told["status"], "degraded", "{told}");
+    let reasons = told["reasons"].as_array().expect("reasons");
+    let known = [
+        "stale: its readings are too old",
+        "lost: it does not answer or work",
+        "tripped: its interlock withholds work",
+    ];
+    assert!(!reasons.is_empty());
+    for reason in reasons {
+        let reason = reason.as_str().expect("text");
+        let is = known
+            .iter()
+            .any(|known| reason.ends_with(&format!(": {known}")));
+        assert!(is || reason == "proxy: no pool answers", "{reason}");
+    }
 
     let form = get(&served, "/").await;
     assert_eq!(form.status(), StatusCode::UNAUTHORIZED);

@@ -130,7 +130,10 @@ pub(crate) fn unit(i: usize, step: u64, now_ms: u64) -> Unit {
     Unit {
         name: format!("{name}-{:02}", i + 1),
         model: model.into(),
+        algorithm: if i % 3 == 2 { "lbry" } else { "sha256d" }.into(),
         provenance: Provenance::Simulated,
+        doubt: None,
+        speed: Some(1.0),
         health,
         why: why.map(str::to_owned),
         activity: if i % 4 == 3 {
@@ -147,6 +150,8 @@ pub(crate) fn unit(i: usize, step: u64, now_ms: u64) -> Unit {
             high: value * (1.0 + half),
             n: shares,
         }),
+        expected_ghs: there.then_some(rate * 1.01),
+        duty: there.then_some(0.62),
         claimed_ghs: (there && i % 3 != 2).then_some(rate * 1.02),
         temperatures: readings(&[("chip", heat), ("board", heat - 12.0)]),
         fans: readings(&[

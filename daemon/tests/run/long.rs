@@ -41,7 +41,9 @@ async fn run(steps: u64, patience: Duration) {
         },
         ..Rack::default()
     };
-    let mut daemon = Daemon::start(rack, true).await.expect("started");
+    let mut daemon = Daemon::start(rack, true, &thermine::session::Context::new("thermine run"))
+        .await
+        .expect("started");
     let mut shares = daemon.live().shares();
     let (mut streamed, mut missed) = (0u64, 0u64);
     let began = Instant::now();

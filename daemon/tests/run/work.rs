@@ -107,9 +107,10 @@ async fn a_trained_readout_is_applied_to_a_live_unit_and_refused_on_one_of_anoth
     std::fs::write(dir.join("rack.toml"), text).expect("written");
     let mut rack = Rack::load(&dir.join("rack.toml"), &Overrides::none()).expect("a rack");
     rack.daemon.data = dir.join("data");
-    let daemon = thermine::run::Daemon::start(rack, true)
-        .await
-        .expect("started");
+    let daemon =
+        thermine::run::Daemon::start(rack, true, &thermine::session::Context::new("thermine run"))
+            .await
+            .expect("started");
     let began = Instant::now();
     let all = loop {
         let all = daemon.live().snapshot();

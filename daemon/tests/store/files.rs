@@ -3,13 +3,65 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use thermine::store::{Capture, Store, StoreError};
+use thermine::store::{Capture, RunMeta, Store, StoreError};
 use thermine_drivers::clock::Nanos;
 use thermine_drivers::pow::Work;
 use thermine_drivers::record::{Record, ShareRecord, Verdict};
+use thermine_drivers::substrate::Provenance;
 use thermine_drivers::unit::{Identity, Telemetry};
 
 use crate::records::{durable, job, meta, share};
+
+#[tokio::test]
+async fn a_run_is_a_verified_device_s_if_the_evidence_of_all_its_streams_says_so() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("c.sqlite");
+    let begun = RunMeta {
+        provenance: Provenance::UnverifiedDevice,
+        ..meta(1)
+    };
+    let store = Store::create(&path, &begun).expect("created");
+    let (one, two) = (store.stream("a"), store.stream("b"));
+    let seen = || {
+        Capture::open(&path)
+            .expect("opens")
+            .run()
+            .expect("a run")
+            .provenance
+    };
+    let job = job(1);
+    let mut ticket = 0;
+    for (recorder, of, is) in [
+        (&one, Provenance::Device, Provenance::Device),
+        (
+            &two,
+            Provenance::UnverifiedDevice,
+            Provenance::UnverifiedDevice,
+        ),
+        (&two, Provenance::Device, Provenance::Device),
+        (
+            &one,
+            Provenance::UnverifiedDevice,
+            Provenance::UnverifiedDevice,
+        ),
+    ] {
+        ticket += 1;
+        recorder
+            .record(Record::Provenance(of))
+            .await
+            .expect("taken");
+        // What is acknowledged is committed, and what came before it too.
+        recorder
+            .record(Record::Share(share(ticket, &job)))
+            .await
+            .expect("taken");
+        durable(recorder, ticket).await;
+        assert_eq!(seen(), is);
+    }
+    drop((one, two));
+    store.finish("finished").expect("finished");
+    assert_eq!(seen(), Provenance::UnverifiedDevice);
+}
 
 #[tokio::test]
 async fn what_goes_in_comes_out() {

@@ -112,8 +112,11 @@ pub fn goldshell_reply(data: &[u8]) {
     if let Ok(boards) = devs(data) {
         assert!(boards.len() <= 16);
         for board in &boards {
-            board.temps.iter().for_each(check_temperature);
-            assert_eq!(board.hottest().is_none(), board.temps.is_empty());
+            board.hottest.iter().for_each(check_temperature);
+            assert_eq!(
+                board.hottest.is_none(),
+                board.sensors == board.failed_sensors
+            );
             assert!(
                 board
                     .fans
@@ -230,9 +233,9 @@ fn check_board(board: &Board) {
 }
 
 fn check_temperature(temperature: &Celsius) {
-    let credible = (-20.0..=150.0).contains(&temperature.0);
+    let possible = temperature.0.is_finite() && temperature.0 >= -20.0;
     assert!(
-        credible && ![0.0, -1.0].contains(&temperature.0),
+        possible && ![0.0, -1.0].contains(&temperature.0),
         "{temperature}"
     );
 }

@@ -1,11 +1,12 @@
 //! Setting a Lucky Miner LV06: the firmware checks nothing, so all checks are here.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::client::{ApiError, Client, Unit};
-use super::info::Info;
+use super::info::{Info, MANUAL_FAN};
 use crate::control::{self, Applied, Change, ControlError, Remark};
 use crate::quantity::{MegaHertz, Volts};
 use crate::seed::Rng;
@@ -17,7 +18,15 @@ use crate::units::{Limits, Model, lv06};
 pub struct Control {
     unit: Unit,
     limits: &'static Limits,
+    /// Whether a fan speed that was sent did not read back. The fan is then left to the firmware for good: a
+    /// hot unit must not lose its automatic again and again.
+    fan_refused: bool,
 }
+
+/// Times that a fan which has not reached its new speed is read again, and the wall time between them: the
+/// firmware's own loop takes up to two seconds.
+const FAN_LOOKS: u32 = 3;
+const FAN_PAUSE: Duration = Duration::from_secs(1);
 
 impl Control {
     /// The LV06 at `addr`, asked through `client`. `rng` spreads repeated requests.
@@ -25,6 +34,7 @@ impl Control {
         Control {
             unit: client.unit(addr, rng),
             limits: Model::LuckyMinerLv06.limits(),
+            fan_refused: false,
         }
     }
 
@@ -35,6 +45,70 @@ impl Control {
     /// If it does not answer.
     pub async fn clear_overheat(&mut self) -> Result<(), ControlError> {
         Ok(self.unit.patch(&json!({"overheat_mode": 0})).await?)
+    }
+
+    /// Sends `plan`, and returns what the unit then shows. If the fan does not read back, its automatic is on
+    /// again when this returns.
+    async fn send(&mut self, plan: &Plan, before: &Info) -> Result<Info, ApiError> {
+        let mut body = plan.body.clone();
+        let Some(fan) = plan.fan.as_ref().filter(|_| !self.fan_refused) else {
+            if plan.fan.is_some() {
+                body.insert("autofanspeed".to_owned(), json!(1));
+            }
+            if !body.is_empty() {
+                self.unit.patch(&Value::Object(body)).await?;
+            }
+            return self.unit.info().await;
+        };
+        // Firmware from 2.11 on shows the stored speed under the name by which it is set, and passes over the
+        // older name. Its automatic is switched off only when the speed has been stored.
+        if !before.has_manual_fan {
+            body.insert("fanspeed".to_owned(), json!(fan.sent));
+            body.insert("autofanspeed".to_owned(), json!(0));
+            self.unit.patch(&Value::Object(body)).await?;
+            let info = self.unit.info().await?;
+            return self.judge_fan(fan.is_at(info.point.fan), info).await;
+        }
+        body.insert(MANUAL_FAN.to_owned(), json!(fan.sent));
+        self.unit.patch(&Value::Object(body)).await?;
+        let mut info = self.unit.info().await?;
+        if !fan.is_at(info.manual_fan) {
+            return self.judge_fan(false, info).await;
+        }
+        if info.automatic_fan != Some(false) {
+            self.unit.patch(&json!({"autofanspeed": 0})).await?;
+            info = self.unit.info().await?;
+        }
+        for _ in 0..FAN_LOOKS {
+            if fan.turns(&info) {
+                break;
+            }
+            tokio::time::sleep(FAN_PAUSE).await;
+            info = self.unit.info().await?;
+        }
+        let is_taken = fan.turns(&info) && fan.is_at(info.manual_fan);
+        if is_taken {
+            // Where it stands is measured, and differs by some percent.
+            info.point.fan = info.manual_fan;
+        }
+        self.judge_fan(is_taken, info).await
+    }
+
+    /// Leaves the fan to the firmware if it has not taken its speed. Returns what the unit then shows.
+    async fn judge_fan(&mut self, is_taken: bool, info: Info) -> Result<Info, ApiError> {
+        if is_taken && info.automatic_fan != Some(true) {
+            return Ok(info);
+        }
+        self.fan_refused = true;
+        if info.automatic_fan == Some(true) {
+            return Ok(info);
+        }
+        self.automatic_fan_on().await?;
+        self.unit.info().await
+    }
+
+    async fn automatic_fan_on(&mut self) -> Result<(), ApiError> {
+        self.unit.patch(&json!({"autofanspeed": 1})).await
     }
 
     /// Refuses to set another model, and to heat up a unit that has just been too hot.
@@ -64,12 +138,20 @@ impl control::Control for Control {
         let plan = Plan::of(asked, self.limits)?;
         let before = self.unit.info().await?;
         self.check(&before, &plan)?;
-        if !plan.body.is_empty() {
-            self.unit.patch(&Value::Object(plan.body.clone())).await?;
-        }
-        let info = self.unit.info().await?;
+        let info = match self.send(&plan, &before).await {
+            Ok(info) => info,
+            Err(error) => {
+                // Whether the speed arrived is not known, so the firmware is to watch the fan.
+                if plan.fan.is_some()
+                    && let Err(error) = self.automatic_fan_on().await
+                {
+                    tracing::warn!(%error, "cannot switch the fan's automatic back on: check that it turns");
+                }
+                return Err(error.into());
+            }
+        };
         let mut remarks = plan.remarks.clone();
-        remarks.extend(plan.unlike(&info));
+        remarks.extend(plan.unlike(&info, self.fan_refused));
         Ok(Applied {
             asked: *asked,
             now: info.point,
@@ -111,6 +193,24 @@ struct Step {
     sent: u32,
 }
 
+impl Step {
+    /// Whether a fan's speed, as a fraction, is the one that was sent in percent.
+    fn is_at(&self, fan: Option<f64>) -> bool {
+        fan.is_some_and(|fan| (fan * PERCENT.per_asked - f64::from(self.sent)).abs() < 0.5)
+    }
+
+    /// Whether the fan stands where it was sent, as well as firmware measures that, and no longer follows the
+    /// temperature.
+    fn turns(&self, info: &Info) -> bool {
+        let near =
+            |fan: f64| (fan * PERCENT.per_asked - f64::from(self.sent)).abs() <= NEAR_PERCENT;
+        info.automatic_fan != Some(true) && info.point.fan.is_some_and(near)
+    }
+}
+
+/// How far the measured speed of a fan may be from the one that was sent, in percent of full speed. Assumed.
+const NEAR_PERCENT: f64 = 5.0;
+
 impl Plan {
     /// Within `limits`, rounded into them. Refuses what is not finite before anything is sent.
     fn of(asked: &OperatingPoint, limits: &Limits) -> Result<Plan, ControlError> {
@@ -143,10 +243,6 @@ impl Plan {
         }
         if let Some(frequency) = sent(&plan.frequency) {
             body.insert("frequency".to_owned(), frequency);
-        }
-        if let Some(fan) = sent(&plan.fan) {
-            body.insert("autofanspeed".to_owned(), json!(0));
-            body.insert("fanspeed".to_owned(), fan);
         }
         Ok(plan)
     }
@@ -200,7 +296,8 @@ impl Plan {
     }
 
     /// What the unit reads back otherwise than it was sent.
-    fn unlike(&self, info: &Info) -> Vec<Remark> {
+    /// `is_refused` says that the fan was left to the firmware.
+    fn unlike(&self, info: &Info, is_refused: bool) -> Vec<Remark> {
         let [frequency, voltage, fan] = in_wire_units(&info.point);
         let rows = [
             ("frequency", &self.frequency, frequency, MHZ),
@@ -211,7 +308,7 @@ impl Plan {
         for (setting, step, is, unit) in rows {
             let Some(step) = step else { continue };
             let differs = is.is_none_or(|is| (is - f64::from(step.sent)).abs() > NOTHING);
-            let automatic = setting == "fan" && info.automatic_fan == Some(true);
+            let automatic = setting == "fan" && (is_refused || info.automatic_fan == Some(true));
             if !differs && !automatic {
                 continue;
             }

@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 
 use crate::cgminer::reply::fields::Fields;
 use crate::clock::Nanos;
-use crate::quantity::{Celsius, HashRate, MegaHertz, Rpm, Volts, Watts};
+use crate::quantity::{HashRate, MegaHertz, Rpm, Volts, Watts};
+use crate::temperature::Sensors;
 use crate::unit::{Board, Identity, OperatingPoint, Telemetry};
 
-/// Temperatures outside are no readings. Assumed.
-const CREDIBLE: std::ops::RangeInclusive<f64> = -20.0..=150.0;
+/// The stored speed of the fan, from firmware 2.11 on; also the name by which it is set there.
+pub(super) const MANUAL_FAN: &str = "manualFanSpeed";
 
 /// Keys of which every firmware of the family sends all.
 const KNOWN: [&str; 4] = ["power", "temp", "hashRate", "ASICModel"];
@@ -30,6 +31,11 @@ pub struct Info {
     pub point: OperatingPoint,
     /// Whether the fan follows the temperature.
     pub automatic_fan: Option<bool>,
+    /// Whether the speed of a fan that is not automatic is stored apart from where the fan stands, as firmware
+    /// from 2.11 on does. Older firmware has one figure for both.
+    pub has_manual_fan: bool,
+    /// That stored speed as a fraction of full speed.
+    pub manual_fan: Option<f64>,
     /// Whether it has shut down for heat and waits to be told to go on.
     pub overheated: Option<bool>,
     /// Difficulty of the hardest share ever.
@@ -85,13 +91,12 @@ impl Info {
             point: OperatingPoint {
                 frequency: positive(row, "frequency").map(MegaHertz),
                 voltage: positive(row, "coreVoltage").map(|mv| Volts(mv / 1000.0)),
-                fan: row
-                    .number("fanspeed")
-                    .filter(|percent| (0.0..=100.0).contains(percent))
-                    .map(|percent| percent / 100.0),
+                fan: fraction(row, "fanspeed"),
                 ..OperatingPoint::UNCHANGED
             },
             automatic_fan: flag(row, "autofanspeed"),
+            has_manual_fan: row.has(MANUAL_FAN),
+            manual_fan: fraction(row, MANUAL_FAN),
             overheated: flag(row, "overheat_mode"),
             best: row.0.get("bestDiff").and_then(difficulty),
             best_session: row.0.get("bestSessionDiff").and_then(difficulty),
@@ -136,19 +141,21 @@ fn telemetry(row: Fields<'_>) -> Telemetry {
             .and_then(|ghs| HashRate::from_ghs(ghs).credible()),
         ..Board::default()
     };
-    board.chip_temp = temperature(row, "temp", &mut board.failed_sensors);
+    let mut chip = Sensors::default();
+    chip.read(row.value("temp"));
+    // The second sensor of boards with two; the others send 0 or -1.
+    chip.read_optional(row.value("temp2"), &[0.0, -1.0]);
+    let mut regulator = Sensors::default();
     // 0 where there is no such sensor.
-    if row.number("vrTemp") != Some(0.0) {
-        board.regulator_temp = temperature(row, "vrTemp", &mut board.failed_sensors);
-    }
-    // A second fan is 0 where there is none.
-    let fans = not_negative(row, "fanrpm")
-        .into_iter()
-        .chain(positive(row, "fan2rpm"));
+    regulator.read_optional(row.value("vrTemp"), &[0.0]);
+    board.chip_temp = chip.hottest;
+    board.regulator_temp = regulator.hottest;
+    board.failed_sensors = chip.failed.saturating_add(regulator.failed);
+    board.sensors = chip.listed.saturating_add(regulator.listed);
     Telemetry {
         taken: Nanos::ZERO,
         hash_rate: board.hash_rate,
-        fans: fans.map(Rpm).collect(),
+        fans: fans(row),
         accepted: row.count("sharesAccepted"),
         rejected: row.count("sharesRejected"),
         power: not_negative(row, "power").map(Watts),
@@ -159,20 +166,48 @@ fn telemetry(row: Fields<'_>) -> Telemetry {
     }
 }
 
-/// `None` and one more in `failed` if a sensor is there but gives nothing credible: -1 when it fails.
-fn temperature(row: Fields<'_>, key: &str, failed: &mut u8) -> Option<Celsius> {
-    if !row.has(key) {
-        return None;
+/// Names of the first fan's speed in rpm, in lower case: this firmware's, then those of older and other builds.
+const FIRST_FAN: [&str; 2] = ["fanrpm", "fanspeedrpm"];
+
+/// Names of the second fan's.
+const SECOND_FAN: [&str; 3] = ["fan2rpm", "fanrpm2", "fanspeedrpm2"];
+
+/// The maker's own images give the speed in rpm under this name, in this case. `fanspeed` is in percent.
+const MAKERS_FAN: &str = "fanSpeed";
+
+/// Fans that a list may have.
+const MOST_FANS: usize = 8;
+
+/// The fans' speeds. 0 is a fan that stands still; a second fan is 0 where there is none.
+fn fans(row: Fields<'_>) -> Vec<Rpm> {
+    let named = |names: &[&str]| {
+        names.iter().find_map(|name| {
+            let key = row.0.keys().find(|key| key.eq_ignore_ascii_case(name))?;
+            not_negative(row, key)
+        })
+    };
+    // Up to 100 it may be percent, at which no fan turns.
+    let makers = || not_negative(row, MAKERS_FAN).filter(|rpm| *rpm == 0.0 || *rpm > 100.0);
+    let first = named(&FIRST_FAN).or_else(makers);
+    let second = named(&SECOND_FAN).filter(|rpm| *rpm > 0.0);
+    let mut fans: Vec<Rpm> = first.into_iter().chain(second).map(Rpm).collect();
+    if fans.is_empty() {
+        let list = row.value("fans").and_then(Value::as_array);
+        let rows = list.into_iter().flatten().filter_map(Value::as_object);
+        let speeds = rows.filter_map(|row| not_negative(Fields(row), "rpm"));
+        fans.extend(speeds.take(MOST_FANS).map(Rpm));
     }
-    let reading = row
-        .number(key)
-        .filter(|celsius| CREDIBLE.contains(celsius) && *celsius != 0.0 && *celsius != -1.0);
-    *failed += u8::from(reading.is_none());
-    reading.map(Celsius)
+    fans
 }
 
 fn chips(row: Fields<'_>) -> Option<u16> {
     u16::try_from(row.count("asicCount")?).ok()
+}
+
+/// A percentage as a fraction.
+fn fraction(row: Fields<'_>, key: &str) -> Option<f64> {
+    let percent = row.number(key)?;
+    (0.0..=100.0).contains(&percent).then_some(percent / 100.0)
 }
 
 fn positive(row: Fields<'_>, key: &str) -> Option<f64> {
@@ -213,6 +248,7 @@ fn difficulty(value: &Value) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quantity::Celsius;
     use proptest::prelude::*;
 
     fn info(text: &str) -> Info {
@@ -250,6 +286,47 @@ mod tests {
         let odd = board(r#"{"temp":"64.5","vrTemp":[7]}"#);
         assert_eq!(odd.chip_temp, Some(Celsius(64.5)));
         assert_eq!(odd.failed_sensors, 1);
+    }
+
+    #[test]
+    fn the_hotter_of_two_chip_sensors_counts_and_a_board_with_one_has_none_failed() {
+        let board = |text: &str| info(text).telemetry(Nanos::ZERO).boards.remove(0);
+        let second = board(r#"{"temp":54,"temp2":71.5}"#);
+        assert_eq!(second.chip_temp, Some(Celsius(71.5)));
+        assert_eq!((second.sensors, second.failed_sensors), (2, 0));
+        for absent in ["0", "-1"] {
+            let one = board(&format!(r#"{{"temp":54,"temp2":{absent}}}"#));
+            assert_eq!(one.chip_temp, Some(Celsius(54.0)), "{absent}");
+            assert_eq!((one.sensors, one.failed_sensors), (1, 0), "{absent}");
+        }
+        let text = board(r#"{"temp":54,"temp2":"n/a"}"#);
+        assert_eq!((text.sensors, text.failed_sensors), (2, 1));
+        let hot = board(r#"{"temp":160,"vrTemp":"155"}"#);
+        assert_eq!(hot.chip_temp, Some(Celsius(160.0)));
+        assert_eq!(hot.regulator_temp, Some(Celsius(155.0)));
+    }
+
+    #[test]
+    fn the_fans_are_found_under_the_names_of_every_build() {
+        let fans = |text: &str| -> Vec<f64> {
+            let read = info(&format!(r#"{{"power":1,{text}}}"#)).telemetry(Nanos::ZERO);
+            read.fans.iter().map(|fan| fan.0).collect()
+        };
+        for name in ["fanrpm", "fanRpm", "fanSpeed", "fanSpeedRpm"] {
+            assert_eq!(
+                fans(&format!(r#""fanspeed":100,"{name}":4458"#)),
+                [4458.0],
+                "{name}"
+            );
+            assert_eq!(fans(&format!(r#""{name}":0,"fan2rpm":0"#)), [0.0], "{name}");
+            assert_eq!(fans(&format!(r#""{name}":-1"#)), [] as [f64; 0], "{name}");
+        }
+        assert_eq!(fans(r#""fanrpm":4458,"fan2rpm":"900""#), [4458.0, 900.0]);
+        assert_eq!(fans(r#""fanrpm":4458,"fanrpm2":900"#), [4458.0, 900.0]);
+        assert_eq!(fans(r#""fans":[{"rpm":1900},{"rpm":0},7]"#), [1900.0, 0.0]);
+        // Percent are no revolutions.
+        assert_eq!(fans(r#""fanSpeed":80"#), [] as [f64; 0]);
+        assert_eq!(fans(r#""fanspeed":4458"#), [] as [f64; 0]);
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use super::client::{ApiError, Limits};
-use super::reply::telemetry;
+use super::reply::{Device, Reply, Stats, boards, telemetry};
 use crate::clock::Clock;
 use crate::poller::{self, SourceError};
 use crate::unit::{Identity, Telemetry};
 
-/// Reads `stats` and `summary` of the unit at one address, and `devs` where `stats` has no boards.
+/// Reads `stats` and `summary` of the unit at one address, and `devs`, `temps` and `fans` where `stats` has no
+/// boards.
 #[derive(Debug, Clone)]
 pub struct Source {
     addr: SocketAddr,
@@ -30,19 +31,64 @@ impl Source {
     }
 }
 
+/// What one unit answered, command by command.
+#[derive(Debug, Default)]
+struct Answers {
+    stats: Stats,
+    devices: Vec<Device>,
+}
+
+impl Source {
+    /// Asks for `command`; `None` if the firmware refuses it, which it then always does.
+    async fn ask(&self, command: &str) -> Result<Option<Reply>, ApiError> {
+        match self.limits.query(self.addr, command, None).await {
+            Ok(reply) => Ok(Some(reply)),
+            Err(error) if error.is_fatal() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Boards and fans: of `stats`, or of `devs`, or of `temps` and `fans`. One refused command is no failure
+    /// where another tells them.
+    async fn sensors(&self) -> Result<Answers, ApiError> {
+        let asked = self.limits.query(self.addr, "stats", None).await;
+        let (stats, refused) = match asked {
+            Ok(reply) => (reply.stats(), None),
+            Err(error) if error.is_fatal() => (Stats::default(), Some(error)),
+            Err(error) => return Err(error),
+        };
+        let mut answers = Answers {
+            stats,
+            devices: Vec::new(),
+        };
+        if !answers.stats.boards.is_empty() {
+            return Ok(answers);
+        }
+        let devices = self.ask("devs").await?;
+        answers.devices = devices.map_or_else(Vec::new, |reply| reply.devices());
+        let told = answers
+            .devices
+            .iter()
+            .any(|device| device.board().is_some());
+        if !told {
+            let temps = self.ask("temps").await?;
+            let temps = temps.map_or_else(Vec::new, |reply| reply.temps());
+            answers.stats.boards = boards(&temps, &answers.devices);
+            if let Some(fans) = self.ask("fans").await? {
+                answers.stats.fans = fans.fans();
+            }
+        }
+        let knows_boards = told || !answers.stats.boards.is_empty();
+        match refused {
+            Some(error) if !knows_boards && answers.devices.is_empty() => Err(error),
+            _ => Ok(answers),
+        }
+    }
+}
+
 impl poller::Source for Source {
     async fn read(&mut self, clock: &Clock) -> Result<Telemetry, SourceError> {
-        let stats = self.limits.query(self.addr, "stats", None).await?.stats();
-        let devices = if stats.boards.is_empty() {
-            match self.limits.query(self.addr, "devs", None).await {
-                Ok(reply) => reply.devices(),
-                // Firmware that refuses it has told all it will.
-                Err(error) if error.is_fatal() => Vec::new(),
-                Err(error) => return Err(error.into()),
-            }
-        } else {
-            Vec::new()
-        };
+        let Answers { stats, devices } = self.sensors().await?;
         let taken = clock.now();
         let summary = self.limits.query(self.addr, "summary", None).await?;
         Ok(telemetry(taken, &summary.summary(), &stats, &devices))

@@ -120,6 +120,15 @@ pub fn classify(answers: &Answers) -> Verdict {
     if let Some(cgminer) = &answers.cgminer {
         let named = cgminer.identity.model.as_deref();
         models.extend(named.and_then(by_type));
+        if let Some(firmware) = other_firmware(cgminer) {
+            remarks.push(match models.last() {
+                Some(_) => format!("runs {firmware}, not the maker's firmware"),
+                None => format!(
+                    "runs {firmware}, which does not name a model that can be driven: look at the unit; \
+                     `thermine devices` shows whether its temperatures and fans can be read"
+                ),
+            });
+        }
         let mut identity = cgminer.identity.clone();
         identity.model = identity.model.or_else(|| cgminer.program.clone());
         identities.push(identity);
@@ -154,19 +163,57 @@ const BM1366: &str = "BM1366";
 /// By the name that the maker's firmware gives; a chip of another kind contradicts it.
 fn lv06(info: &Info) -> Option<Model> {
     let name = info.identity.model.as_deref()?;
-    let named = ["lv06", "luckyminerlv06"].contains(&spelled(name).as_str());
-    (named && info.asic.as_deref() == Some(BM1366)).then_some(Model::LuckyMinerLv06)
+    (is_lv06(name) && info.asic.as_deref() == Some(BM1366)).then_some(Model::LuckyMinerLv06)
 }
 
-/// By `Type` of the cgminer API, without what other firmware adds in brackets: `Antminer S9 (vnish 3.8.6)`.
-/// The S9i, S9j, S9k and S9 SE are other hardware.
+/// Words by which firmware that is not the maker's is known, in lower case, and its name.
+const OTHER_FIRMWARE: [(&str, &str); 9] = [
+    ("bosminer", "Braiins OS"),
+    ("boser", "Braiins OS"),
+    ("braiins", "Braiins OS"),
+    ("bos_am", "Braiins OS"),
+    ("luxminer", "LuxOS"),
+    ("luxos", "LuxOS"),
+    ("vnish", "VNish"),
+    ("hiveon", "Hiveon"),
+    ("marafw", "MaraFW"),
+];
+
+/// The firmware of a unit that does not run the maker's.
+fn other_firmware(cgminer: &Cgminer) -> Option<&'static str> {
+    let Identity {
+        model, firmware, ..
+    } = &cgminer.identity;
+    let said = [model, firmware, &cgminer.program].into_iter().flatten();
+    let said: Vec<String> = said.map(|text| text.to_lowercase()).collect();
+    let known = |word: &str| said.iter().any(|text| text.contains(word));
+    let mut names = OTHER_FIRMWARE.iter();
+    names.find_map(|(word, name)| known(word).then_some(*name))
+}
+
+/// By `Type` of the cgminer API, without what other firmware adds: `Antminer S9 (vnish 3.8.6)`, `Antminer S9
+/// Hiveon`. The S9i, S9j, S9k and S9 SE are other hardware.
 fn by_type(name: &str) -> Option<Model> {
     let name = name.split_once('(').map_or(name, |(name, _)| name);
-    if spelled(name) == "antminers9" {
+    let named = spelled(name);
+    let added = OTHER_FIRMWARE
+        .iter()
+        .find_map(|(word, _)| named.strip_suffix(word));
+    if added.unwrap_or(&named) == "antminers9" {
         Some(Model::AntminerS9)
     } else {
         is_lb_box(name).then_some(Model::GoldshellLbBox)
     }
+}
+
+/// The model that a unit's own name for itself is, if it is one that can be driven.
+pub fn names(identity: &Identity) -> Option<Model> {
+    let name = identity.model.as_deref()?;
+    by_type(name).or_else(|| is_lv06(name).then_some(Model::LuckyMinerLv06))
+}
+
+fn is_lv06(name: &str) -> bool {
+    ["lv06", "luckyminerlv06"].contains(&spelled(name).as_str())
 }
 
 /// `name` without blanks, dashes and case.

@@ -106,11 +106,12 @@ fn board((board, place): (&Board, u8)) -> unit::Board {
     let clock = |plan: &PowerPlan| plan.frequency;
     unit::Board {
         slot: board.id.unwrap_or(place),
-        chip_temp: board.hottest(),
+        chip_temp: board.hottest,
         frequency: board.plan.as_ref().map(clock),
         hash_rate: board.hash_rate,
         hardware_errors: board.hardware_errors,
         failed_sensors: board.failed_sensors,
+        sensors: board.sensors,
         ..unit::Board::default()
     }
 }

@@ -51,6 +51,8 @@ const REQUESTS: usize = 4;
 pub enum Permission {
     /// It may.
     Grant,
+    /// It keeps the work that it has and gets no more, until the bad reading has been taken again.
+    Pause(Cause),
     /// It must not, because of this.
     Withhold(Cause),
 }
@@ -160,6 +162,7 @@ impl<C: Control + 'static> Guard<C> {
             dry_run: self.dry_run,
             permission: sender,
             requests: asked,
+            deferred: Vec::new(),
             is_safe: false,
             tolerated: Vec::new(),
         };
@@ -187,7 +190,11 @@ impl Guarded {
         let granted = permission.wait_for(|permission| *permission == Permission::Grant);
         // The borrow of what was waited for must end before it is looked at again.
         let in_time = matches!(tokio::time::timeout(patience, granted).await, Ok(Ok(_)));
-        match withheld(&self.permission) {
+        let paused = || match &*self.permission.borrow() {
+            Permission::Pause(cause) => Some(cause.clone()),
+            _ => None,
+        };
+        match withheld(&self.permission).or_else(paused) {
             Some(cause) if !in_time => Err(cause),
             _ => Ok(()),
         }
@@ -237,11 +244,16 @@ async fn request(
     answered.await.unwrap_or(Err(SetError::Ended))
 }
 
-/// Why work is withheld; `None` if it is granted.
+/// Whether the unit keeps its work but gets no more for now.
+pub fn paused(permission: &watch::Receiver<Permission>) -> bool {
+    matches!(&*permission.borrow(), Permission::Pause(_))
+}
+
+/// Why work is withheld; `None` if it is granted or only [`paused`].
 pub fn withheld(permission: &watch::Receiver<Permission>) -> Option<Cause> {
     let last = match &*permission.borrow() {
         Permission::Withhold(cause) => Some(cause.clone()),
-        Permission::Grant => None,
+        Permission::Grant | Permission::Pause(_) => None,
     };
     let is_closed = permission.has_changed().is_err();
     last.or_else(|| {
@@ -264,6 +276,8 @@ struct Watcher<C: Control + 'static> {
     dry_run: bool,
     permission: watch::Sender<Permission>,
     requests: mpsc::Receiver<Request>,
+    /// Settings that came while the unit was paused, at most [`REQUESTS`].
+    deferred: Vec<Request>,
     /// Whether the unit has confirmed its safe operating point since it last tripped.
     is_safe: bool,
     tolerated: Vec<u8>,
@@ -297,8 +311,13 @@ impl<C: Control + 'static> Watcher<C> {
                 },
                 // At once, so that a run need not wait for it; and in virtual time, that stands until the run
                 // begins, there would be no other moment.
-                Ok(()) = self.latest.changed(), if self.is_unread() => self.judge(),
+                Ok(()) = self.latest.changed(), if self.awaits_a_reading() => self.judge(),
                 () = self.seat.wait_until(due) => {}
+            }
+            if !self.is_paused() {
+                for request in std::mem::take(&mut self.deferred) {
+                    self.serve(request).await;
+                }
             }
         }
     }
@@ -321,6 +340,10 @@ impl<C: Control + 'static> Watcher<C> {
                 info!("running");
                 Permission::Grant
             }
+            State::Paused { cause, .. } => {
+                warn!(%cause, "a bad reading: no new work until the next");
+                Permission::Pause(cause)
+            }
             State::Tripped { cause, .. } => {
                 error!(%cause, trips = self.interlock.trips(), dry_run = self.dry_run, "tripped");
                 self.is_safe = false;
@@ -335,6 +358,15 @@ impl<C: Control + 'static> Watcher<C> {
     /// Whether the first reading is still to come.
     fn is_unread(&self) -> bool {
         matches!(self.interlock.state(), State::Tripped { cause, .. } if cause.hazard == Hazard::Unread)
+    }
+
+    fn is_paused(&self) -> bool {
+        matches!(self.interlock.state(), State::Paused { .. })
+    }
+
+    /// Whether the next reading is to be judged as soon as it is there.
+    fn awaits_a_reading(&self) -> bool {
+        self.is_unread() || self.is_paused()
     }
 
     /// Whether the unit has tripped for more than the want of a first reading.
@@ -362,9 +394,16 @@ impl<C: Control + 'static> Watcher<C> {
         }
     }
 
-    /// The one place where an experiment's setting goes to the unit.
+    /// The one place where an experiment's setting goes to the unit. While the unit is paused a setting waits.
     async fn serve(&mut self, request: Request) {
+        if self.is_paused() && !self.dry_run && self.deferred.len() < REQUESTS {
+            self.deferred.push(request);
+            return;
+        }
         let answer = match self.interlock.state() {
+            State::Paused { cause, .. } if !self.dry_run => {
+                Err(SetError::Interlocked(cause.clone()))
+            }
             State::Tripped { cause, .. } if !self.dry_run => {
                 Err(SetError::Interlocked(cause.clone()))
             }

@@ -65,6 +65,15 @@ pub enum Hazard {
         /// Its sensors that work.
         working: u8,
     },
+    /// A sensor of a board has failed while the board was within its hysteresis of a limit.
+    BlindWhileWarm {
+        /// Board slot.
+        slot: u8,
+        /// The kind of sensor that was warm.
+        sensor: Sensor,
+        /// What it read when all sensors of the board last worked.
+        reading: Celsius,
+    },
     /// A board that was there is not reported any more.
     BoardGone {
         /// Board slot.
@@ -93,6 +102,20 @@ pub enum Hazard {
     },
     /// Nobody watches the unit any more.
     Unguarded,
+}
+
+impl Hazard {
+    /// Whether one failed read of a sensor or of a reply can look like this. Such a reading is taken again
+    /// before the unit trips; every other hazard trips at once.
+    pub fn may_be_one_bad_reading(&self) -> bool {
+        matches!(
+            self,
+            Hazard::Blind { .. }
+                | Hazard::BlindWhileWarm { .. }
+                | Hazard::BoardGone { .. }
+                | Hazard::NoBoard
+        )
+    }
 }
 
 impl fmt::Display for Cause {
@@ -150,6 +173,15 @@ impl fmt::Display for Hazard {
                  one that works: a board whose temperature is unknown counts as hot; restart the unit, and \
                  replace the board if that does not help"
             ),
+            Hazard::BlindWhileWarm {
+                slot,
+                sensor,
+                reading,
+            } => write!(
+                f,
+                "board {slot}: a temperature sensor failed while its {sensor} was at {reading}, close to the \
+                 limit: let the unit cool, check its fans, and restart it to get the sensor back"
+            ),
             Hazard::BoardGone { slot } => write!(
                 f,
                 "board {slot} is not reported any more, so that its temperature is unknown: check its cables \
@@ -161,7 +193,8 @@ impl fmt::Display for Hazard {
             ),
             Hazard::StuckFan { turning, expected } => write!(
                 f,
-                "{turning} fans turn, limit {expected}: switch the unit off and check its fans and their plugs"
+                "{turning} fans turn, limit {expected}: switch the unit off and check its fans and their \
+                 plugs; a unit whose fan reports no speed needs unit.without_tachometer = true"
             ),
             Hazard::Frozen { lasted, limit } => write!(
                 f,

@@ -175,6 +175,13 @@ impl Enforced {
         }
     }
 
+    /// The same for a unit whose fans report no speed: none is expected to turn. A fan that was once seen to
+    /// turn must go on.
+    pub fn without_tachometer(mut self) -> Enforced {
+        self.limits.fans = 0;
+        self
+    }
+
     /// The model's limits, as tightened.
     pub fn limits(&self) -> &Limits {
         &self.limits

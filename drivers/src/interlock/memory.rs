@@ -1,6 +1,6 @@
 //! What an interlock remembers of a unit's readings.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::clock::Nanos;
@@ -22,10 +22,32 @@ pub(super) struct Memory {
     last: Option<Nanos>,
     most_fans: usize,
     fan_stuck: bool,
-    slots: BTreeSet<u8>,
+    boards: BTreeMap<u8, Known>,
     /// The counters, and when they were first read so.
     counters: Option<(Counters, Nanos)>,
     past: VecDeque<(Nanos, Vec<Reading>)>,
+}
+
+/// What is known of the sensors of one board.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    /// Most sensors that a reading has listed, working or failed.
+    listed: u8,
+    /// Most that worked at once.
+    working: u8,
+    /// The kinds that have ever worked, each with its reading when all known sensors last worked.
+    whole: BTreeMap<Sensor, Celsius>,
+}
+
+/// The sensors of a board in one reading, judged by what is known of the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sight {
+    /// Sensors with a reading.
+    pub(super) working: u8,
+    /// Sensors that give none: those that say so and those that have vanished.
+    pub(super) failed: u8,
+    /// Whether every sensor that has ever worked works.
+    pub(super) whole: bool,
 }
 
 /// A credible temperature.
@@ -56,7 +78,11 @@ impl Memory {
             return;
         }
         self.last = Some(telemetry.taken);
-        self.slots.extend(telemetry.boards.iter().map(|b| b.slot));
+        for board in &telemetry.boards {
+            let sight = self.sight(board);
+            let known = self.boards.entry(board.slot).or_default();
+            known.note(board, sight);
+        }
 
         let turning = turning(telemetry);
         self.most_fans = self.most_fans.max(turning);
@@ -76,7 +102,7 @@ impl Memory {
             if self.past.len() == KEPT {
                 self.past.pop_front();
             }
-            let readings = telemetry.boards.iter().flat_map(readings).collect();
+            let readings = self.readings(telemetry);
             self.past.push_back((telemetry.taken, readings));
         }
     }
@@ -91,7 +117,56 @@ impl Memory {
     /// The first slot whose board has been reported before and is not in `telemetry`.
     pub(super) fn board_gone(&self, telemetry: &Telemetry) -> Option<u8> {
         let has = |slot: &u8| telemetry.boards.iter().any(|board| board.slot == *slot);
-        self.slots.iter().copied().find(|slot| !has(slot))
+        self.boards.keys().copied().find(|slot| !has(slot))
+    }
+
+    /// The credible temperatures of all boards.
+    pub(super) fn readings(&self, telemetry: &Telemetry) -> Vec<Reading> {
+        let mut all = Vec::new();
+        for board in &telemetry.boards {
+            let alone = self.sight(board).failed > 0;
+            all.extend(board.readings().map(|(sensor, celsius)| Reading {
+                slot: board.slot,
+                sensor,
+                celsius,
+                alone,
+            }));
+        }
+        all
+    }
+
+    /// Which sensors of a board work and which have failed, those that are no longer listed included.
+    pub(super) fn sight(&self, board: &Board) -> Sight {
+        let count = board.sensor_count();
+        let Some(known) = self.boards.get(&board.slot) else {
+            return Sight {
+                working: count.working,
+                failed: count.failed,
+                whole: true,
+            };
+        };
+        let listed = count.working.saturating_add(count.failed);
+        let vanished = known.listed.saturating_sub(listed);
+        // One sensor may vanish while another appears, so kinds are looked at too.
+        let works = |kind: &Sensor| board.readings().any(|(sensor, _)| sensor == *kind);
+        let kinds_lost = known.whole.keys().filter(|kind| !works(kind)).count() as u8;
+        let lost = known.working.saturating_sub(count.working).max(kinds_lost);
+        Sight {
+            working: count.working,
+            failed: count.failed.saturating_add(vanished).max(lost),
+            whole: lost == 0,
+        }
+    }
+
+    /// The temperatures of a board when all its known sensors last worked.
+    pub(super) fn last_whole(&self, slot: u8) -> impl Iterator<Item = (Sensor, Celsius)> {
+        let known = self.boards.get(&slot).into_iter();
+        known.flat_map(|known| {
+            known
+                .whole
+                .iter()
+                .map(|(sensor, celsius)| (*sensor, *celsius))
+        })
     }
 
     /// How long all counters have stood still. Zero if that says nothing: a unit that does not hash stands
@@ -106,6 +181,12 @@ impl Memory {
         } else {
             Duration::ZERO
         }
+    }
+
+    /// When anything in the readings last moved, as far as that can be told from `telemetry`.
+    pub(super) fn moved(&self, telemetry: &Telemetry) -> Nanos {
+        let frozen = u64::try_from(self.frozen(telemetry).as_nanos()).unwrap_or(u64::MAX);
+        Nanos(telemetry.taken.0.saturating_sub(frozen))
     }
 
     /// How fast this sensor has risen up to its reading of `taken`, K/s; `None` if it has not been read for
@@ -127,6 +208,17 @@ impl Memory {
     }
 }
 
+impl Known {
+    fn note(&mut self, board: &Board, sight: Sight) {
+        let count = board.sensor_count();
+        self.listed = self.listed.max(count.working.saturating_add(count.failed));
+        self.working = self.working.max(count.working);
+        if sight.whole {
+            self.whole.extend(board.readings());
+        }
+    }
+}
+
 impl Counters {
     fn of(telemetry: &Telemetry) -> Counters {
         Counters {
@@ -144,42 +236,6 @@ impl Counters {
             || self.hash_rate.is_some()
             || self.hash_rate_average.is_some()
     }
-}
-
-/// The credible temperatures of a board.
-pub(super) fn readings(board: &Board) -> impl Iterator<Item = Reading> {
-    let alone = failed(board) > 0;
-    sensors(board).filter_map(move |(sensor, celsius)| {
-        is_credible(celsius).then_some(Reading {
-            slot: board.slot,
-            sensor,
-            celsius,
-            alone,
-        })
-    })
-}
-
-/// Sensors of a board that have failed: those that its driver has found out, and those that it has not.
-pub(super) fn failed(board: &Board) -> u8 {
-    let unnoticed = sensors(board).filter(|(_, celsius)| !is_credible(*celsius));
-    // At most three.
-    board.failed_sensors.saturating_add(unnoticed.count() as u8)
-}
-
-fn sensors(board: &Board) -> impl Iterator<Item = (Sensor, Celsius)> {
-    [
-        (Sensor::Board, board.pcb_temp),
-        (Sensor::Chip, board.chip_temp),
-        (Sensor::Regulator, board.regulator_temp),
-    ]
-    .into_iter()
-    .filter_map(|(sensor, celsius)| Some((sensor, celsius?)))
-}
-
-/// Whether a temperature can be meant. 0, -1, 255 and what is below freezing are how dead sensors and
-/// failed buses read. Any other high value counts, however absurd: it may be true.
-fn is_credible(celsius: Celsius) -> bool {
-    celsius.0 > 0.0 && celsius.0 != 255.0
 }
 
 fn turning(telemetry: &Telemetry) -> usize {

@@ -11,6 +11,8 @@
 
 pub mod guard;
 pub mod hazard;
+#[cfg(test)]
+mod heat;
 pub mod limits;
 mod memory;
 #[cfg(test)]
@@ -20,7 +22,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
-pub use guard::{Guard, Guarded, Permission, SetError, Setter, withheld};
+pub use guard::{Guard, Guarded, Permission, SetError, Setter, paused, withheld};
 pub use hazard::{Cause, Hazard};
 pub use limits::{Enforced, Tightening, TighteningError};
 pub use state::{Decision, Interlock, State};

@@ -2,29 +2,39 @@
 //!
 //! ```text
 //!              first reading, and all well
-//!   Tripped ──────────────────────────────► Running
-//!   (Unread)                                 │   ▲
-//!      │ any hazard                   any    │   │ all well and `hysteresis` below their limits
-//!      ▼                             hazard  ▼   │ for `dwell` on end
-//!   Tripped ◄──────────────────────────────  Tripped
+//!   Tripped ──────────────────────────────► Running ◄───────────────┐ the next reading is good
+//!   (Unread)                                 │   ▲  └──────────► Paused
+//!      │ any hazard                   any    │   │   a bad reading   │ the next is bad too, none comes,
+//!      ▼                             hazard  ▼   │                   │ or any other hazard
+//!   Tripped ◄──────────────────────────────  Tripped ◄──────────────┘
 //! ```
+//!
+//! A tripped unit runs again when every sensor that ever worked gives a reading, all are `hysteresis` below
+//! their limits, and that lasts for `dwell` without a break.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::hazard::{Cause, Hazard};
 use super::limits::Enforced;
-use super::memory::{Memory, Reading, failed, readings};
+use super::memory::{Memory, Reading};
 use crate::clock::Nanos;
 use crate::poller::Latest;
 use crate::quantity::Celsius;
-use crate::unit::Telemetry;
+use crate::unit::{Board, Telemetry};
 
 /// Whether a unit may run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum State {
     /// It may.
     Running,
+    /// Its last reading is bad, and another has been asked for: no new work until that is good.
+    Paused {
+        /// What is wrong with the reading.
+        cause: Cause,
+        /// When that was found.
+        since: Nanos,
+    },
     /// It must not.
     Tripped {
         /// Why: what was found first.
@@ -41,7 +51,7 @@ pub struct Decision {
     pub state: State,
     /// Whether that, or its cause, is new: say it once.
     pub changed: bool,
-    /// Slots of boards with one failed sensor, tolerated because another of the board works.
+    /// Slots of boards with a failed sensor. One is tolerated if another of the board works.
     pub tolerated: Vec<u8>,
 }
 
@@ -57,6 +67,10 @@ pub struct Interlock {
     /// Since when all has been well enough for release.
     calm_since: Option<Nanos>,
     control_lost: Option<String>,
+    /// When the last good reading was taken.
+    good: Option<Nanos>,
+    /// When the bad reading was taken for which the unit is paused.
+    bad: Nanos,
 }
 
 impl Interlock {
@@ -78,6 +92,8 @@ impl Interlock {
             begun: None,
             calm_since: None,
             control_lost: None,
+            good: None,
+            bad: Nanos::ZERO,
         }
     }
 
@@ -91,33 +107,36 @@ impl Interlock {
             }
         }
         let (hazard, cool) = self.look(now, latest);
+        let taken = latest.telemetry.as_ref().map(|telemetry| telemetry.taken);
+        if hazard.is_none() {
+            // A reading that only repeats an old one is as old as that.
+            let telemetry = latest.telemetry.as_ref();
+            self.good = telemetry.map(|telemetry| self.memory.moved(telemetry));
+        }
         let changed = match (&self.state, hazard) {
             (State::Running, None) => false,
-            (State::Running, Some(hazard)) => {
-                self.trip(now, hazard);
-                true
+            (State::Running, Some(hazard)) => self.pause_or_trip(now, taken, hazard),
+            // None was missed while one bad reading was taken again.
+            (State::Paused { .. }, None) => self.run(),
+            (State::Paused { .. }, Some(hazard)) => {
+                let is_second = taken.is_some_and(|taken| taken > self.bad);
+                let trips = is_second || self.is_late(now) || !hazard.may_be_one_bad_reading();
+                if trips {
+                    self.trip(now, hazard);
+                }
+                trips
             }
             (State::Tripped { cause, .. }, hazard) if cause.hazard == Hazard::Unread => {
                 match hazard {
                     Some(Hazard::Unread) => false,
-                    Some(hazard) => {
-                        self.trip(now, hazard);
-                        true
-                    }
+                    Some(hazard) => self.pause_or_trip(now, taken, hazard),
                     // Warm from its own work, before any of ours: no hysteresis.
-                    None => {
-                        self.state = State::Running;
-                        true
-                    }
+                    None => self.run(),
                 }
             }
             (State::Tripped { .. }, None) if cool => {
                 let since = *self.calm_since.get_or_insert(now);
-                let released = now.since(since) >= self.limits.dwell();
-                if released {
-                    self.state = State::Running;
-                }
-                released
+                now.since(since) >= self.limits.dwell() && self.run()
             }
             (State::Tripped { .. }, _) => {
                 self.calm_since = None;
@@ -128,7 +147,8 @@ impl Interlock {
             state: self.state.clone(),
             changed,
             tolerated: latest.telemetry.as_ref().map_or_else(Vec::new, |t| {
-                let boards = t.boards.iter().filter(|board| failed(board) > 0);
+                let failed = |board: &&Board| self.memory.sight(board).failed > 0;
+                let boards = t.boards.iter().filter(failed);
                 boards.map(|board| board.slot).collect()
             }),
         }
@@ -164,16 +184,44 @@ impl Interlock {
         &self.limits
     }
 
+    fn run(&mut self) -> bool {
+        self.state = State::Running;
+        true
+    }
+
+    fn pause_or_trip(&mut self, now: Nanos, taken: Option<Nanos>, hazard: Hazard) -> bool {
+        if self.is_late(now) || !hazard.may_be_one_bad_reading() {
+            self.trip(now, hazard);
+            return true;
+        }
+        self.bad = taken.unwrap_or(now);
+        self.state = State::Paused {
+            cause: self.cause(hazard),
+            since: now,
+        };
+        true
+    }
+
+    /// Whether the last good reading is too long ago for another bad one.
+    fn is_late(&self, now: Nanos) -> bool {
+        let good = self.good.or(self.begun).unwrap_or(now);
+        now.since(good) > self.limits.limits().stale_after
+    }
+
     fn trip(&mut self, now: Nanos, hazard: Hazard) {
         self.trips += 1;
         self.calm_since = None;
         self.state = State::Tripped {
-            cause: Cause {
-                unit: self.unit.clone(),
-                hazard,
-            },
+            cause: self.cause(hazard),
             since: now,
         };
+    }
+
+    fn cause(&self, hazard: Hazard) -> Cause {
+        Cause {
+            unit: self.unit.clone(),
+            hazard,
+        }
     }
 
     /// What is wrong, if anything, and whether all is cool enough for release.
@@ -191,10 +239,10 @@ impl Interlock {
         if age > stale_after {
             return (Some(stale(age, stale_after, latest)), false);
         }
-        let all: Vec<Reading> = telemetry.boards.iter().flat_map(readings).collect();
+        let all = self.memory.readings(telemetry);
+        // What is certain comes before what another reading may refute: a bad reading must not hide a hazard.
         let hazard = self
             .hot(&all)
-            .or_else(|| self.unknown(telemetry))
             .or_else(|| self.run_away(telemetry, &all))
             .or_else(|| {
                 let (turning, expected) = self.memory.stuck_fan(telemetry, fans)?;
@@ -207,13 +255,20 @@ impl Interlock {
             .or_else(|| {
                 let reason = self.control_lost.clone()?;
                 Some(Hazard::ControlLost { reason })
+            })
+            .or_else(|| self.unknown(telemetry));
+        // A sensor that worked and no longer does tells nothing of the heat: it must not help to release.
+        let whole = |board: &Board| self.memory.sight(board).whole;
+        let cool = telemetry.boards.iter().all(whole)
+            && all.iter().all(|reading| {
+                let stop = self.stop(reading);
+                stop.is_none_or(|stop| reading.celsius.0 <= stop.0 - self.hysteresis())
             });
-        let hysteresis = self.limits.limits().hysteresis;
-        let cool = all.iter().all(|reading| {
-            let stop = self.stop(reading);
-            stop.is_none_or(|stop| reading.celsius.0 <= stop.0 - hysteresis)
-        });
         (hazard, cool)
+    }
+
+    fn hysteresis(&self) -> f64 {
+        self.limits.limits().hysteresis
     }
 
     fn unread(&self, now: Nanos, latest: &Latest) -> Hazard {
@@ -267,12 +322,27 @@ impl Interlock {
             return Some(Hazard::BoardGone { slot });
         }
         telemetry.boards.iter().find_map(|board| {
-            // At most three.
-            let (failed, working) = (failed(board), readings(board).count() as u8);
-            (failed > 1 || working == 0).then_some(Hazard::Blind {
+            let sight = self.memory.sight(board);
+            let tolerated = sight.failed <= 1 && sight.working > 0;
+            if !tolerated {
+                return Some(Hazard::Blind {
+                    slot: board.slot,
+                    failed: sight.failed,
+                    working: sight.working,
+                });
+            }
+            // Not on a board that was warm when it lost the sensor: what remains may not see what it saw.
+            if sight.whole {
+                return None;
+            }
+            let (sensor, reading) = self.memory.last_whole(board.slot).find(|(sensor, last)| {
+                let stop = self.limits.stop(*sensor);
+                stop.is_some_and(|stop| last.0 > stop.0 - self.hysteresis())
+            })?;
+            Some(Hazard::BlindWhileWarm {
                 slot: board.slot,
-                failed,
-                working,
+                sensor,
+                reading,
             })
         })
     }

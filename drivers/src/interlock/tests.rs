@@ -62,18 +62,25 @@ fn run_well(interlock: &mut Interlock, from: u32, until: u32) {
 fn hazard(decision: Decision) -> Hazard {
     match decision.state {
         State::Tripped { cause, .. } => cause.hazard,
-        State::Running => panic!("running"),
+        other => panic!("not tripped: {other:?}"),
     }
 }
 
-/// What a unit that has run well for 20 s trips on when `spoil` has been at its next reading.
+/// What a unit that has run well for 20 s trips on when `spoil` has been at its next readings. What may be one
+/// bad reading trips with the second.
 fn trips_on(spoil: impl Fn(&mut Telemetry)) -> Hazard {
     let mut interlock = interlock();
     run_well(&mut interlock, 1, 20);
     let mut telemetry = healthy(21.0);
     spoil(&mut telemetry);
-    let decision = judge(&mut interlock, 21.0, &telemetry);
+    let mut decision = judge(&mut interlock, 21.0, &telemetry);
     assert!(decision.changed);
+    if let State::Paused { cause, .. } = &decision.state {
+        assert!(cause.hazard.may_be_one_bad_reading(), "{cause}");
+        let mut second = healthy(21.1);
+        spoil(&mut second);
+        decision = judge(&mut interlock, 21.1, &second);
+    }
     assert_eq!(interlock.trips(), 1);
     hazard(decision)
 }
@@ -182,10 +189,10 @@ fn a_board_without_a_working_sensor_counts_as_hot() {
     for reading in [
         None,
         Some(0.0),
-        Some(255.0),
         Some(-1.0),
         Some(-40.0),
         Some(f64::NAN),
+        Some(f64::INFINITY),
     ] {
         let blind = trips_on(|telemetry| {
             let board = &mut telemetry.boards[2];
@@ -416,4 +423,188 @@ fn a_trip_remembers_what_was_found_first_and_when() {
     };
     assert_eq!(since, Nanos::from_seconds(21.0));
     assert!(cause.to_string().starts_with("S9: board 6: chip at 105 °C"));
+}
+
+#[test]
+fn a_reading_above_every_credible_temperature_is_hot_at_once() {
+    for reading in [150.1, 160.0, 255.0, 1e308] {
+        for sensor in [Sensor::Board, Sensor::Chip] {
+            let mut interlock = interlock();
+            run_well(&mut interlock, 1, 20);
+            let mut telemetry = healthy(21.0);
+            let board = &mut telemetry.boards[1];
+            match sensor {
+                Sensor::Board => board.pcb_temp = Some(Celsius(reading)),
+                _ => board.chip_temp = Some(Celsius(reading)),
+            }
+            let hot = hazard(judge(&mut interlock, 21.0, &telemetry));
+            assert!(matches!(hot, Hazard::Hot { slot: 7, .. }), "{hot}");
+        }
+    }
+}
+
+#[test]
+fn after_a_trip_a_hotter_chip_does_not_release() {
+    let mut interlock = interlock();
+    run_well(&mut interlock, 1, 20);
+    for t in 21..300 {
+        let mut telemetry = cold(t.into());
+        let chip = if t == 21 { 106.0 } else { 160.0 };
+        telemetry.boards[0].chip_temp = Some(Celsius(chip));
+        hazard(judge(&mut interlock, t.into(), &telemetry));
+    }
+}
+
+#[test]
+fn a_failed_or_vanished_sensor_never_helps_to_release() {
+    for failed in [0, 1] {
+        let mut interlock = interlock();
+        run_well(&mut interlock, 1, 20);
+        let mut hot = healthy(21.0);
+        hot.boards[0].chip_temp = Some(Celsius(106.0));
+        judge(&mut interlock, 21.0, &hot);
+        for t in 22..300 {
+            let mut telemetry = cold(t.into());
+            telemetry.boards[0].chip_temp = None;
+            telemetry.boards[0].failed_sensors = failed;
+            hazard(judge(&mut interlock, t.into(), &telemetry));
+        }
+        // Only when it is back, and cool for the whole dwell.
+        for t in 300..=360 {
+            let decision = judge(&mut interlock, t.into(), &cold(t.into()));
+            assert_eq!(decision.state == State::Running, t >= 360, "{t}");
+        }
+    }
+}
+
+#[test]
+fn a_sensor_that_vanishes_has_failed() {
+    let mut interlock = interlock();
+    run_well(&mut interlock, 1, 20);
+    let mut telemetry = healthy(21.0);
+    telemetry.boards[1].chip_temp = None;
+    let decision = judge(&mut interlock, 21.0, &telemetry);
+    assert_eq!(decision.state, State::Running);
+    assert_eq!(decision.tolerated, [7]);
+
+    let blind = trips_on(|telemetry| {
+        telemetry.boards[1].chip_temp = None;
+        telemetry.boards[1].pcb_temp = None;
+    });
+    let expected = Hazard::Blind {
+        slot: 7,
+        failed: 2,
+        working: 0,
+    };
+    assert_eq!(blind, expected);
+}
+
+#[test]
+fn the_loss_of_one_of_two_sensors_of_a_kind_is_seen_by_their_number() {
+    let mut interlock = interlock();
+    let with = |t: u32, sensors| {
+        let mut telemetry = healthy(t.into());
+        telemetry.boards[0].sensors = sensors;
+        telemetry
+    };
+    for t in 1..=20 {
+        let decision = judge(&mut interlock, t.into(), &with(t, 3));
+        assert_eq!(decision.tolerated, [0; 0]);
+    }
+    let lost = judge(&mut interlock, 21.0, &with(21, 2));
+    assert_eq!(lost.tolerated, [6]);
+}
+
+#[test]
+fn a_sensor_that_fails_on_a_warm_board_is_not_tolerated() {
+    let mut interlock = interlock();
+    for t in 1..=20 {
+        let mut telemetry = healthy(t.into());
+        telemetry.boards[1].chip_temp = Some(Celsius(96.0));
+        judge(&mut interlock, t.into(), &telemetry);
+    }
+    for t in [21, 22] {
+        let mut telemetry = healthy(t.into());
+        telemetry.boards[1].chip_temp = None;
+        telemetry.boards[1].failed_sensors = 1;
+        let decision = judge(&mut interlock, t.into(), &telemetry);
+        if t == 22 {
+            said(&hazard(decision), &["board 7", "chip was at 96 °C"]);
+        }
+    }
+}
+
+/// Both sensors of a board fail.
+fn blind(t: f64) -> Telemetry {
+    let mut telemetry = healthy(t);
+    telemetry.boards[1] = Board {
+        slot: 7,
+        failed_sensors: 2,
+        ..Board::default()
+    };
+    telemetry
+}
+
+#[test]
+fn one_bad_reading_pauses_and_the_next_good_one_runs_on() {
+    let mut interlock = interlock();
+    run_well(&mut interlock, 1, 20);
+    let bad = judge(&mut interlock, 21.0, &blind(21.0));
+    assert!(bad.changed && matches!(bad.state, State::Paused { .. }));
+    // Judged again before another has come: no second reading.
+    let same = judge(&mut interlock, 21.05, &blind(21.0));
+    assert!(!same.changed);
+    let good = judge(&mut interlock, 21.1, &healthy(21.1));
+    assert!(good.changed && good.state == State::Running);
+    assert_eq!(interlock.trips(), 0);
+}
+
+#[test]
+fn a_bad_reading_trips_with_the_second_or_after_the_patience_without_a_good_one() {
+    let mut again = interlock();
+    run_well(&mut again, 1, 20);
+    judge(&mut again, 21.0, &blind(21.0));
+    hazard(judge(&mut again, 21.1, &blind(21.1)));
+
+    let mut silent = interlock();
+    run_well(&mut silent, 1, 20);
+    judge(&mut silent, 21.0, &blind(21.0));
+    for (t, trips) in [(35.0, false), (35.1, true)] {
+        let decision = judge(&mut silent, t, &blind(21.0));
+        assert_eq!(decision.changed, trips, "{t}");
+    }
+    assert_eq!(silent.trips(), 1);
+}
+
+#[test]
+fn a_pause_does_not_hide_a_hazard_that_is_certain() {
+    let mut interlock = interlock();
+    run_well(&mut interlock, 1, 20);
+    let mut both = blind(21.0);
+    both.boards[0].chip_temp = Some(Celsius(106.0));
+    let hot = hazard(judge(&mut interlock, 21.0, &both));
+    assert!(matches!(hot, Hazard::Hot { slot: 6, .. }), "{hot}");
+}
+
+#[test]
+fn a_unit_declared_without_a_tachometer_runs_with_no_speed_but_not_with_a_fan_that_stopped() {
+    let limits = Enforced::of(Model::LuckyMinerLv06.limits()).without_tachometer();
+    let lv06 = |t: f64, rpm: f64| Telemetry {
+        boards: vec![Board {
+            chip_temp: Some(Celsius(60.0)),
+            hash_rate: Some(HashRate(5e11)),
+            ..Board::default()
+        }],
+        fans: vec![Rpm(rpm)],
+        ..healthy(t)
+    };
+    let mut interlock = Interlock::new("LV06", limits);
+    for t in 1..20 {
+        let decision = judge(&mut interlock, t.into(), &lv06(t.into(), 0.0));
+        assert_eq!(decision.state, State::Running);
+    }
+    // It has one after all.
+    judge(&mut interlock, 20.0, &lv06(20.0, 4000.0));
+    let stuck = hazard(judge(&mut interlock, 21.0, &lv06(21.0, 0.0)));
+    assert!(matches!(stuck, Hazard::StuckFan { .. }), "{stuck}");
 }

@@ -2,9 +2,12 @@
 //!
 //! Bitcoin's pool convention: the target of difficulty 1 is D1 = 0xffff · 2^208, the target of difficulty
 //! d is ⌊D1 / d⌋, and a hash, read as a little-endian 256-bit number, meets a target if it is not above
-//! it. A share of difficulty d takes d · 2^48 / 65535 hashes on average (some d · 2^32).
+//! it. A share of difficulty d takes d · 2^48 / 65535 hashes on average (some d · 2^32). Pools of another algorithm
+//! may call an easier target difficulty 1, so a number of hashes is asked with the algorithm.
 
 use serde::{Deserialize, Serialize};
+
+use super::Algorithm;
 
 /// 0xffff, the mantissa of the target of difficulty 1.
 const D1_MANTISSA: u32 = 0xffff;
@@ -47,10 +50,10 @@ impl Difficulty {
         Difficulty((self.0 * factor).clamp(f64::MIN_POSITIVE, f64::MAX))
     }
 
-    /// Mean number of hashes that it takes to find a share.
-    pub fn hashes(self) -> f64 {
+    /// Mean number of hashes that a share of this difficulty takes, as pools of `algorithm` count difficulty.
+    pub fn hashes(self, algorithm: Algorithm) -> f64 {
         // 2^48 / 65535, the 65536/65535 correction included.
-        self.0 * (281_474_976_710_656.0 / 65_535.0)
+        self.0 * (281_474_976_710_656.0 / 65_535.0) / algorithm.proof_of_work().ease()
     }
 }
 
@@ -206,6 +209,23 @@ mod tests {
         hash[0] = hash[0].wrapping_add(1);
         assert_ne!(hash[0], 0, "no carry in this case");
         assert!(!t.is_met_by(&hash));
+    }
+
+    #[test]
+    fn a_share_takes_the_hashes_that_its_target_implies_for_every_algorithm() {
+        for algorithm in [Algorithm::Sha256d, Algorithm::Lbry] {
+            let d = Difficulty::new(16.0).expect("a difficulty");
+            let target = algorithm.proof_of_work().target(d).to_le_bytes();
+            let value = target
+                .iter()
+                .rev()
+                .fold(0.0, |sum, &byte| sum * 256.0 + f64::from(byte));
+            let implied = 2f64.powi(256) / (value + 1.0);
+            assert!(
+                (d.hashes(algorithm) / implied - 1.0).abs() < 1e-9,
+                "{algorithm:?}"
+            );
+        }
     }
 
     #[test]

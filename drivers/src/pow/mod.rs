@@ -44,6 +44,14 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// Its name in files: the same word as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Algorithm::Sha256d => "sha256d",
+            Algorithm::Lbry => "lbry",
+        }
+    }
+
     /// How it is done.
     pub fn proof_of_work(self) -> &'static dyn ProofOfWork {
         match self {

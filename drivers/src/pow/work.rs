@@ -13,7 +13,7 @@ pub const BIP320_MASK: u32 = 0x1fff_e000;
 /// The material that a job's block header is built from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Work {
-    /// Block version, rolling bits unset.
+    /// Block version. A pool's may have bits within the rolling mask.
     pub version: u32,
     /// Hash of the previous block in header byte order.
     pub prevhash: [u8; 32],
@@ -134,6 +134,19 @@ pub fn rolled_version(version: u32, mask: u32, version_bits: u32) -> u32 {
     version & !mask | version_bits & mask
 }
 
+/// Version of the header that a unit hashed: its job was sent with version `sent`, it may roll the bits in
+/// `mask`, and it submitted `version_bits`. `None` if these change a bit outside the mask.
+///
+/// Without a sixth parameter nothing was rolled. Some firmware submits the whole version: its bits outside the
+/// mask are then the job's.
+pub fn submitted_version(sent: u32, mask: u32, version_bits: Option<u32>) -> Option<u32> {
+    let Some(bits) = version_bits else {
+        return Some(sent);
+    };
+    let outside = bits & !mask;
+    (outside == 0 || outside == sent & !mask).then(|| rolled_version(sent, mask, bits))
+}
+
 /// Reverses the bytes of each 4-byte word: between header order and Stratum's order of a hash.
 pub fn swap_words(mut hash: [u8; 32]) -> [u8; 32] {
     for word in hash.chunks_exact_mut(4) {
@@ -204,6 +217,21 @@ pub(crate) mod tests {
             };
             let header = wrong.header(wrong.version, &root, wrong.ntime, nonce);
             assert!(difficulty_of(&sha256d(&header)) < 1.0);
+        }
+    }
+
+    #[test]
+    fn bits_are_read_as_replacement_as_the_whole_version_or_as_nothing_rolled() {
+        let (sent, mask) = (0x20a0_0004, 0x0000_e000);
+        for (bits, version) in [
+            (None, Some(sent)),
+            (Some(0), Some(sent)),
+            (Some(0x6000), Some(0x20a0_6004)),
+            (Some(0x20a0_6004), Some(0x20a0_6004)),
+            (Some(0x0001_0000), None),
+            (Some(0x2000_6004), None),
+        ] {
+            assert_eq!(submitted_version(sent, mask, bits), version, "{bits:x?}");
         }
     }
 

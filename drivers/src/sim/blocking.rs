@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Nanos};
 use crate::pow::{Difficulty, Target};
-use crate::stratum::line::{LineError, LineStream};
+use crate::stratum::line::{LineError, LineStream, Peer};
 use crate::stratum::notice::{Notice, Notify};
 use crate::stratum::request::{Call, Request, Submit};
 
@@ -98,7 +98,7 @@ pub fn run(
     let seat = clock.follow();
     async move {
         let stream = TcpStream::connect(settings.pool).await?;
-        let mut lines = LineStream::new(stream, clock.clone());
+        let mut lines = LineStream::with(stream, Peer::Pool, clock.clone());
         let mut unit = Unit {
             settings,
             clock,

@@ -12,7 +12,7 @@ use super::firmware::{Firmware, Opening};
 use crate::clock::{Clock, Nanos};
 use crate::pow::work::BIP320_MASK;
 use crate::pow::{Difficulty, Work};
-use crate::stratum::line::{LineError, LineStream};
+use crate::stratum::line::{LineError, LineStream, Peer};
 use crate::stratum::notice::{Notice, Refusal};
 use crate::stratum::request::{Call, Request, Submit};
 
@@ -67,7 +67,7 @@ impl Connection {
         user: String,
     ) -> Result<Connection, MinerError> {
         let mut connection = Connection {
-            lines: LineStream::new(stream, clock),
+            lines: LineStream::with(stream, Peer::Pool, clock),
             firmware,
             tap,
             extranonce1: Vec::new(),

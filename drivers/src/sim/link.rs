@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, Nanos};
 use crate::seed::{self, Rng};
-use crate::stratum::line::{LineError, LineStream};
+use crate::stratum::line::{LineError, LineStream, Peer};
 
 /// Linux's shortest retransmission time-out, over the round trip.
 const LEAST_TIMEOUT: Duration = Duration::from_millis(200);
@@ -121,7 +121,7 @@ async fn join(
     let seat = clock.follow();
     let far = TcpStream::connect(far).await?;
     let mut near = LineStream::new(near, clock.clone());
-    let mut far = LineStream::new(far, clock.clone());
+    let mut far = LineStream::with(far, Peer::Pool, clock.clone());
     let mut other = rng.clone();
     other.set_stream(rng.get_stream().wrapping_add(1));
     // So that the two directions share no random number.

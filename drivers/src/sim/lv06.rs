@@ -12,7 +12,7 @@ use super::axeos::rate::Window;
 use super::axeos::state::{
     OVERHEAT_FREQUENCY, OVERHEAT_VOLTAGE, Readings, Stored, automatic_fan, must_shut_down,
 };
-use super::axeos::{self, State, Unit};
+use super::axeos::{self, Build, State, Unit};
 use super::command::{Command, Orders, Tap, orders};
 use super::device::Device;
 use super::firmware;
@@ -43,10 +43,22 @@ pub fn start(
     tracker: &TaskTracker,
     shutdown: &CancellationToken,
 ) {
+    start_with(Build::V2_1, settings, api, clock, tracker, shutdown);
+}
+
+/// As [`start`], with another build of the firmware.
+pub fn start_with(
+    build: Build,
+    settings: Settings,
+    api: TcpListener,
+    clock: Clock,
+    tracker: &TaskTracker,
+    shutdown: &CancellationToken,
+) {
     let device = Device::warm(&settings.params, settings.seed);
     let counters = PoolCounters::default();
     let first = State {
-        stored: stored(&settings),
+        stored: stored(build, &settings),
         readings: readings(&device, &counters, HashRate(0.0)),
     };
     let state = Arc::new(watch::Sender::new(first));
@@ -118,6 +130,7 @@ fn guard(state: &mut State, orders: &Orders) {
         fallback.core_voltage = OVERHEAT_VOLTAGE;
         fallback.autofanspeed = 0;
         fallback.fanspeed = 100;
+        fallback.manual_fan = 100;
         fallback.overheat_mode = 1;
         let point = fallback.operating_point();
         // Without room in the queue the next look tries again.
@@ -155,13 +168,15 @@ fn readings(device: &Device, counters: &PoolCounters, hash_rate: HashRate) -> Re
     }
 }
 
-fn stored(settings: &Settings) -> Stored {
+fn stored(build: Build, settings: &Settings) -> Stored {
     let (params, pool) = (&settings.params, &settings.pool);
     Stored {
+        build,
         frequency: params.frequency_mhz.round() as u16,
         core_voltage: (params.voltage_v * 1000.0).round() as u16,
         autofanspeed: 0,
         fanspeed: (params.fan * 100.0).round() as u16,
+        manual_fan: (params.fan * 100.0).round() as u16,
         overheat_mode: 0,
         flipscreen: 1,
         invertscreen: 0,

@@ -356,6 +356,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             Notice::Notify(_)
             | Notice::Reconnect { .. }
             | Notice::Question { .. }
+            | Notice::Message(_)
             | Notice::Other(_) => {}
         }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::params::Params;
 use super::thermal::Network;
 use crate::clock::Nanos;
-use crate::pow::difficulty::Difficulty;
+use crate::pow::{Algorithm, Difficulty};
 use crate::quantity::{Celsius, HashRate, MegaHertz, Rpm, Volts, Watts};
 use crate::seed::Rng;
 use crate::unit::{Board, Telemetry};
@@ -191,7 +191,9 @@ impl Sampler {
             },
             full_rpm: p.fan_full_rpm,
             offsets: vec![[0.0; 3]; p.boards],
-            answer: Difficulty::ONE.scaled(p.answer_difficulty).hashes(),
+            answer: Difficulty::ONE
+                .scaled(p.answer_difficulty)
+                .hashes(Algorithm::Sha256d),
             pending: vec![(0.0, 0.0); p.boards],
             counted: vec![0.0; p.boards],
             energy: 0.0,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::testing::Table;
 use super::{Device, Find, Params};
 use crate::clock::Nanos;
-use crate::pow::difficulty::Difficulty;
+use crate::pow::{Algorithm, Difficulty};
 use crate::quantity::{MegaHertz, Volts};
 use crate::unit::OperatingPoint;
 
@@ -183,7 +183,7 @@ fn shares_are_poisson_and_their_rate_falls_with_difficulty() {
         (per_second(1.0) - easy).abs() < 4.0 * error,
         "the floor holds"
     );
-    let expected = 12.45e12 / difficulty(256.0).hashes();
+    let expected = 12.45e12 / difficulty(256.0).hashes(Algorithm::Sha256d);
     assert!((easy / expected - 1.0).abs() < 0.05, "{easy} {expected}");
 }
 
@@ -224,7 +224,7 @@ fn without_clean_the_next_work_follows_without_a_gap() {
         }
     }
     let rate = f64::from(unique) / 500.0;
-    let expected = 12.45e12 / difficulty(256.0).hashes();
+    let expected = 12.45e12 / difficulty(256.0).hashes(Algorithm::Sha256d);
     assert!((rate / expected - 1.0).abs() < 0.06, "{rate} {expected}");
     assert!(late < 20, "{late}");
 }

@@ -12,21 +12,24 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_stream::StreamExt;
-use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
+use tokio_util::codec::{Decoder, FramedRead};
 
 use crate::clock::{Clock, Nanos};
 use crate::stamped::Stamped;
 
-/// Longest line accepted from a peer. The longest honest one is a `mining.notify` with 32 branches
-/// (some 3 kB); LV06 firmware gives up at 15.8 kB.
+/// Longest line accepted from a unit. The longest honest one has some 300 bytes.
 pub const MAX_LINE: usize = 16 * 1024;
+
+/// Longest line accepted from a pool. Pools that pay their miners in the coinbase send jobs of 24 kB and more;
+/// a coinbase of a whole block's legacy size takes 2 MB of hex, which no pool sends.
+pub const MAX_POOL_LINE: usize = 1024 * 1024;
 
 /// Bytes that a connection's read buffer begins with; it grows to a line's length. A miner's lines are some
 /// 200 bytes, and ten thousand connections have ten thousand buffers.
 const READ_BUFFER: usize = 1024;
 
-/// Bytes that may wait for a peer that does not read. Some 400 replies.
-const MAX_UNSENT: usize = 64 * 1024;
+/// Bytes that may wait for a peer that does not read: some 400 replies, and the largest job.
+const MAX_UNSENT: usize = 64 * 1024 + MAX_POOL_LINE;
 
 /// Wall time that a peer may leave its socket full.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,24 +46,101 @@ pub struct Line {
     pub arrived: Nanos,
 }
 
-/// What can go wrong with a peer's lines.
+/// Who sends the lines. It decides how long a line may be and what its bytes must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// A unit: lines of up to [`MAX_LINE`] bytes of UTF-8.
+    Unit,
+    /// A pool: lines of up to [`MAX_POOL_LINE`] bytes. Bytes that are not UTF-8 become U+FFFD: a message in
+    /// another encoding must not cost the connection.
+    Pool,
+}
+
+impl Peer {
+    fn longest_line(self) -> usize {
+        match self {
+            Peer::Unit => MAX_LINE,
+            Peer::Pool => MAX_POOL_LINE,
+        }
+    }
+}
+
+/// What can go wrong with a peer's lines. Whoever reports it names the peer and says what to check.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
     /// The peer closed the connection.
-    #[error("it closed the connection: check its power and network, then start again")]
+    #[error("it closed the connection")]
     Closed,
     /// The connection broke.
-    #[error("the connection broke ({0}): check its power and network, then start again")]
+    #[error("the connection broke ({0})")]
     Io(#[from] io::Error),
     /// A line without end.
-    #[error("it sent a line of more than {MAX_LINE} bytes, which no miner does")]
-    TooLong,
-    /// Bytes that are no text.
-    #[error("it sent bytes that are not UTF-8 text, which no miner does")]
+    #[error("it sent a line of more than {0} bytes")]
+    TooLong(usize),
+    /// Bytes that are not text.
+    #[error("it sent bytes that are not UTF-8 text")]
     NotText,
     /// It does not read what it is sent.
     #[error("it has not read what it was sent for {} s", WRITE_TIMEOUT.as_secs())]
     SlowReader,
+}
+
+/// Takes lines out of a stream of bytes, without their line ends.
+#[derive(Debug)]
+struct LineCodec {
+    peer: Peer,
+    /// Bytes at the head of the buffer that are known to hold no newline.
+    searched: usize,
+}
+
+impl LineCodec {
+    fn text(&self, mut line: &[u8]) -> Result<String, LineError> {
+        if let Some((b'\r', head)) = line.split_last() {
+            line = head;
+        }
+        match self.peer {
+            Peer::Unit => match std::str::from_utf8(line) {
+                Ok(text) => Ok(text.to_owned()),
+                Err(_) => Err(LineError::NotText),
+            },
+            Peer::Pool => Ok(String::from_utf8_lossy(line).into_owned()),
+        }
+    }
+}
+
+impl Decoder for LineCodec {
+    type Item = String;
+    type Error = LineError;
+
+    fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<String>, LineError> {
+        let longest = self.peer.longest_line();
+        let end = bytes[self.searched..]
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map(|found| self.searched + found);
+        if end.unwrap_or(bytes.len()) > longest {
+            return Err(LineError::TooLong(longest));
+        }
+        let Some(end) = end else {
+            self.searched = bytes.len();
+            return Ok(None);
+        };
+        self.searched = 0;
+        let line = bytes.split_to(end + 1);
+        self.text(&line[..end]).map(Some)
+    }
+
+    fn decode_eof(&mut self, bytes: &mut BytesMut) -> Result<Option<String>, LineError> {
+        if let Some(line) = self.decode(bytes)? {
+            return Ok(Some(line));
+        }
+        self.searched = 0;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let line = bytes.split();
+        self.text(&line).map(Some)
+    }
 }
 
 /// A way to cut a connection without whoever holds it.
@@ -79,7 +159,7 @@ impl Plug {
 /// dropped at any await point without losing or repeating a byte. What carries them is TCP unless said otherwise.
 #[derive(Debug)]
 pub struct LineStream<R = OwnedReadHalf, W = OwnedWriteHalf> {
-    reader: FramedRead<Stamped<R>, LinesCodec>,
+    reader: FramedRead<Stamped<R>, LineCodec>,
     writer: W,
     unsent: BytesMut,
     unsent_since: Option<Instant>,
@@ -87,13 +167,18 @@ pub struct LineStream<R = OwnedReadHalf, W = OwnedWriteHalf> {
 }
 
 impl LineStream {
-    /// Takes over a connection; its reads are stamped by `clock`.
+    /// Takes over a connection of a unit; its reads are stamped by `clock`.
     pub fn new(stream: TcpStream, clock: Clock) -> LineStream {
+        LineStream::with(stream, Peer::Unit, clock)
+    }
+
+    /// Takes over a connection of `peer`; its reads are stamped by `clock`.
+    pub fn with(stream: TcpStream, peer: Peer, clock: Clock) -> LineStream {
         // A job must leave at once, not when the previous reply has been acknowledged by the peer. An
         // error means that the connection is already gone, which the next read says better.
         let _ = stream.set_nodelay(true);
         let (reader, writer) = stream.into_split();
-        LineStream::over(reader, writer, clock)
+        LineStream::over(reader, writer, peer, clock)
     }
 
     /// A plug of this connection.
@@ -122,9 +207,9 @@ impl LineStream {
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> LineStream<R, W> {
-    /// Lines over `reader` and `writer`, two directions of one connection; reads are stamped by `clock`.
-    pub fn over(reader: R, writer: W, clock: Clock) -> LineStream<R, W> {
-        let codec = LinesCodec::new_with_max_length(MAX_LINE);
+    /// Lines over `reader` and `writer`, two directions of one connection to `peer`; reads are stamped by `clock`.
+    pub fn over(reader: R, writer: W, peer: Peer, clock: Clock) -> LineStream<R, W> {
+        let codec = LineCodec { peer, searched: 0 };
         LineStream {
             reader: FramedRead::with_capacity(
                 Stamped::new(reader, clock.clone()),
@@ -145,20 +230,17 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> LineStream<R, W> {
     pub async fn next(&mut self) -> Result<Line, LineError> {
         loop {
             match self.reader.next().await {
-                Some(Ok(text)) if text.trim().is_empty() => {}
+                // Some peers put a NUL after each line, which is then at the head of the next.
+                Some(Ok(text)) if blank(&text) => {}
                 Some(Ok(text)) => {
                     let arrived = self.reader.get_ref().last();
+                    let text = match text.trim_matches('\0') {
+                        bare if bare.len() < text.len() => bare.to_owned(),
+                        _ => text,
+                    };
                     return Ok(Line { text, arrived });
                 }
-                Some(Err(LinesCodecError::MaxLineLengthExceeded)) => {
-                    return Err(LineError::TooLong);
-                }
-                Some(Err(LinesCodecError::Io(error)))
-                    if error.kind() == io::ErrorKind::InvalidData =>
-                {
-                    return Err(LineError::NotText);
-                }
-                Some(Err(LinesCodecError::Io(error))) => return Err(error.into()),
+                Some(Err(error)) => return Err(error),
                 None => return Err(LineError::Closed),
             }
         }
@@ -215,6 +297,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> LineStream<R, W> {
     }
 }
 
+fn blank(text: &str) -> bool {
+    text.chars().all(|c| c == '\0' || c.is_whitespace())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,13 +353,59 @@ mod tests {
         passed.expect("nothing is under way");
     }
 
+    /// Lines of a peer that sends exactly `bytes` and closes.
+    async fn heard(peer: Peer, bytes: Vec<u8>) -> (Vec<String>, LineError) {
+        let (near, mut far) = connection().await;
+        let send = async move {
+            // An error means that it was not read to its end.
+            let _ = far.write_all(&bytes).await;
+        };
+        let read = async {
+            let mut lines = LineStream::with(near, peer, Clock::real());
+            let mut heard = Vec::new();
+            loop {
+                match lines.next().await {
+                    Ok(line) => heard.push(line.text),
+                    Err(error) => return (heard, error),
+                }
+            }
+        };
+        tokio::join!(send, read).1
+    }
+
+    #[tokio::test]
+    async fn a_pool_may_send_longer_lines_than_a_unit() {
+        let line = |len: usize| [vec![b'x'; len], b"\nnext\n".to_vec()].concat();
+        for (peer, longest) in [(Peer::Unit, MAX_LINE), (Peer::Pool, MAX_POOL_LINE)] {
+            let (lines, end) = heard(peer, line(longest)).await;
+            assert_eq!(
+                lines.iter().map(String::len).collect::<Vec<_>>(),
+                [longest, 4]
+            );
+            assert!(matches!(end, LineError::Closed), "{end}");
+            let (lines, end) = heard(peer, line(longest + 1)).await;
+            assert!(lines.is_empty());
+            assert!(end.to_string().contains(&longest.to_string()), "{end}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pools_message_in_another_encoding_is_read_and_a_units_is_not() {
+        let bytes = b"one\r\n\0\0two\n \0\nGr\xfc\xdfe\nlast".to_vec();
+        let (lines, _) = heard(Peer::Pool, bytes.clone()).await;
+        assert_eq!(lines, ["one", "two", "Gr\u{fffd}\u{fffd}e", "last"]);
+        let (lines, end) = heard(Peer::Unit, bytes).await;
+        assert_eq!(lines, ["one", "two"]);
+        assert!(matches!(end, LineError::NotText), "{end}");
+    }
+
     /// As when a slow disk lets thousands of shares become durable together.
     #[tokio::test]
     async fn much_at_once_is_sent_to_who_reads() {
         let (near, mut far) = connection().await;
         let mut lines = LineStream::new(near, Clock::real());
         let line = format!("{}\n", "x".repeat(99));
-        let count = 40 * MAX_UNSENT / line.len();
+        let count = 4 * MAX_UNSENT / line.len();
         for _ in 0..count {
             lines.push(&line);
         }

@@ -2,7 +2,7 @@
 //!
 //! - [`request`] and [`notice`]: what the two sides say, as values and as bytes;
 //! - [`verifier`]: what a submitted share is worth, decided without I/O;
-//! - [`mod@line`]: bounded lines over TCP, stamped as they arrive;
+//! - [`mod@line`]: bounded lines over TCP, stamped as they arrive; [`strikes`]: how many bad ones are too many;
 //! - [`session`]: one authorised connection; [`server`]: the listener that makes them;
 //! - [`factory`]: jobs that never repeat a header space;
 //! - [`swh`]: the Single-Word Handshake, one job in flight, as a state machine.
@@ -15,6 +15,7 @@ pub mod notice;
 pub mod request;
 pub mod server;
 pub mod session;
+pub mod strikes;
 pub mod swh;
 pub mod verifier;
 

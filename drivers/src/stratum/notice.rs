@@ -39,7 +39,9 @@ pub enum Notice {
         /// Its method.
         method: String,
     },
-    /// Another method, by name (`client.show_message`, ...).
+    /// `client.show_message`: words for the operator.
+    Message(String),
+    /// Another method, by name.
     Other(String),
     /// The answer to a request.
     Reply {
@@ -97,6 +99,9 @@ struct Envelope {
     result: Value,
     #[serde(default)]
     error: Value,
+    /// ckpool's reason for refusing a share, beside a result that is false.
+    #[serde(default, rename = "reject-reason")]
+    reject_reason: Value,
 }
 
 impl Notice {
@@ -108,39 +113,42 @@ impl Notice {
         let envelope: Envelope =
             serde_json::from_str(line).map_err(|error| NoticeError(error.to_string()))?;
         let Some(method) = envelope.method else {
-            let outcome = match refusal(&envelope.error) {
-                Some(refusal) => Err(refusal),
-                None => Ok(envelope.result),
-            };
             return Ok(Notice::Reply {
-                id: envelope.id,
-                outcome,
+                id: reply_id(envelope.id),
+                outcome: outcome(envelope.result, &envelope.error, &envelope.reject_reason),
             });
         };
         let params = envelope.params;
         let notice = match method.as_str() {
             "mining.notify" => Notify::parse(&params).map(Notice::Notify),
-            "mining.set_difficulty" => params[0].as_f64().map(Notice::SetDifficulty),
+            "mining.set_difficulty" => decimal(&params[0]).map(Notice::SetDifficulty),
             "mining.set_extranonce" => bytes(&params[0]).and_then(|extranonce1| {
                 Some(Notice::SetExtranonce {
                     extranonce1,
-                    extranonce2_len: usize::try_from(params[1].as_u64()?).ok()?,
+                    extranonce2_len: size(&params[1])?,
                 })
             }),
-            "mining.set_version_mask" => number(&params[0]).map(Notice::SetVersionMask),
+            "mining.set_version_mask" => hex_number(&params[0]).map(Notice::SetVersionMask),
             "client.reconnect" => Some(Notice::Reconnect {
                 host: params[0].as_str().map(str::to_owned),
-                port: port(&params[1]),
-                wait: params[2].as_u64().unwrap_or(0),
+                port: size(&params[1]).and_then(|port| u16::try_from(port).ok()),
+                wait: size(&params[2]).map_or(0, |wait| wait as u64),
             }),
+            "client.show_message" => {
+                let text = params.as_str().or(params[0].as_str());
+                text.map(|text| Notice::Message(text.to_owned()))
+            }
             "client.get_version" | "mining.ping" => Some(Notice::Question {
                 id: envelope.id,
                 method: method.clone(),
             }),
             _ => Some(Notice::Other(method.clone())),
         };
-        notice
-            .ok_or_else(|| NoticeError(format!("{} with unusable parameters", printable(&method))))
+        notice.ok_or_else(|| {
+            let params: String = params.to_string().chars().take(80).collect();
+            let said = printable(&format!("{method} with unusable parameters {params}"));
+            NoticeError(said)
+        })
     }
 
     /// The notice as a line, newline included.
@@ -179,6 +187,7 @@ impl Notice {
             Notice::Question { id, method } => {
                 format!("{}\n", json!({"id": id, "method": method, "params": []}))
             }
+            Notice::Message(text) => call("client.show_message", json!([text])),
             Notice::Other(method) => call(method, json!([])),
             // LV06 firmware takes a reply without the key `result` for a failure: always send both.
             Notice::Reply { id, outcome } => match outcome {
@@ -195,14 +204,21 @@ impl Notice {
 impl Notify {
     fn parse(params: &Value) -> Option<Notify> {
         let mut list: Vec<&Value> = params.as_array()?.iter().collect();
-        // LBRY's has one more, after the previous hash.
-        let claim_trie = match list.len() {
-            10 => Some(swap_words(bytes(list.remove(2))?.try_into().ok()?)),
-            _ => None,
+        // LBRY's has one more, after the previous hash. Others put their own behind the block time.
+        let claim_trie = match list.get(4) {
+            Some(Value::Array(_)) => None,
+            _ if list.get(5).is_some_and(|branches| branches.is_array()) => {
+                Some(swap_words(bytes(list.remove(2))?.try_into().ok()?))
+            }
+            _ => return None,
         };
         let branches = list.get(4)?.as_array()?;
         Some(Notify {
-            job_id: list.first()?.as_str()?.to_string(),
+            job_id: match list.first()? {
+                Value::String(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+                _ => return None,
+            },
             work: Work {
                 prevhash: swap_words(bytes(list.get(1)?)?.try_into().ok()?),
                 claim_trie,
@@ -212,12 +228,13 @@ impl Notify {
                     .iter()
                     .map(|branch| bytes(branch)?.try_into().ok())
                     .collect::<Option<_>>()?,
-                version: number(list.get(5)?)?,
-                nbits: number(list.get(6)?)?,
-                ntime: number(list.get(7)?)?,
+                version: hex_number(list.get(5)?)?,
+                nbits: hex_number(list.get(6)?)?,
+                ntime: hex_number(list.get(7)?)?,
             },
-            // The last element whatever its index, as firmware reads it.
-            clean: list.last()?.as_bool().unwrap_or(false),
+            // Pools put fields of their own before the flag or after it. To drop work that is still good costs
+            // less than to keep work that is dead.
+            clean: list.iter().skip(8).any(|value| flag(value)),
         })
     }
 
@@ -244,22 +261,69 @@ impl Notify {
     }
 }
 
-/// The refusal in a reply's `error`, in list, object or string form; `None` if it is null.
+/// What a reply says.
+fn outcome(result: Value, error: &Value, reject_reason: &Value) -> Result<Value, Refusal> {
+    let reason = reject_reason.as_str().unwrap_or_default();
+    if let Some(refusal) = refusal(error) {
+        return Err(refusal);
+    }
+    if !reason.is_empty() && matches!(result, Value::Null | Value::Bool(false)) {
+        return Err(Refusal::new(code_of(reason), reason));
+    }
+    Ok(result)
+}
+
+/// The refusal in a reply's `error`, in list, object or text form; `None` if it is null or empty.
 fn refusal(error: &Value) -> Option<Refusal> {
-    match error {
-        Value::Null => None,
-        Value::Array(list) => Some(Refusal::new(
-            list.first().and_then(Value::as_i64).unwrap_or(20),
-            list.get(1).and_then(Value::as_str).unwrap_or_default(),
-        )),
-        Value::Object(object) => Some(Refusal::new(
-            object.get("code").and_then(Value::as_i64).unwrap_or(20),
-            object
-                .get("message")
-                .and_then(Value::as_str)
-                .unwrap_or_default(),
-        )),
-        other => Some(Refusal::new(20, other.to_string())),
+    let (code, text) = match error {
+        Value::Null | Value::Bool(false) => return None,
+        Value::Array(list) => match list.first() {
+            Some(Value::String(text)) if list.len() == 1 => (None, text.as_str()),
+            code => (
+                code,
+                list.get(1).and_then(Value::as_str).unwrap_or_default(),
+            ),
+        },
+        Value::Object(object) => {
+            let text = object.get("message").and_then(Value::as_str);
+            (object.get("code"), text.unwrap_or_default())
+        }
+        Value::String(text) => (None, text.as_str()),
+        Value::Number(_) => (Some(error), ""),
+        Value::Bool(true) => (None, "true"),
+    };
+    let code = code.and_then(|code| match code {
+        Value::String(text) => text.trim().parse().ok(),
+        code => code.as_i64(),
+    });
+    match code {
+        None | Some(0) if text.trim().is_empty() => None,
+        code => Some(Refusal::new(code.unwrap_or_else(|| code_of(text)), text)),
+    }
+}
+
+/// The conventional code of a refusal that has only words.
+fn code_of(text: &str) -> i64 {
+    let text = text.to_ascii_lowercase();
+    let codes = [
+        (22, &["duplicate"][..]),
+        (21, &["stale", "job"]),
+        (23, &["target", "difficulty"]),
+        (24, &["unauthori"]),
+        (25, &["not subscribed"]),
+    ];
+    let said = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    codes
+        .into_iter()
+        .find_map(|(code, words)| said(words).then_some(code))
+        .unwrap_or(20)
+}
+
+/// The id of a reply. Pools return a number as text or as a fraction.
+fn reply_id(id: Value) -> Value {
+    match size(&id) {
+        Some(number) => json!(number),
+        None => id,
     }
 }
 
@@ -267,16 +331,49 @@ fn bytes(value: &Value) -> Option<Vec<u8>> {
     hex::decode(value.as_str()?).ok()
 }
 
-/// A port as a number or as text: pools send both.
-fn port(value: &Value) -> Option<u16> {
+/// A whole number that is not negative, as a number or as text: pools send both.
+pub(crate) fn size(value: &Value) -> Option<usize> {
     match value {
-        Value::String(text) => text.parse().ok(),
-        value => value.as_u64().and_then(|port| u16::try_from(port).ok()),
+        Value::String(text) => text.trim().parse().ok(),
+        value => match value.as_u64() {
+            Some(number) => usize::try_from(number).ok(),
+            // Exact below 2^53.
+            None => value
+                .as_f64()
+                .filter(|number| number.fract() == 0.0 && (0.0..9e15).contains(number))
+                .map(|number| number as usize),
+        },
     }
 }
 
-fn number(value: &Value) -> Option<u32> {
-    u32::from_str_radix(value.as_str()?, 16).ok()
+/// A finite number, as a number or as text.
+fn decimal(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::String(text) => text.trim().parse().ok(),
+        value => value.as_f64(),
+    };
+    number.filter(|number| number.is_finite())
+}
+
+/// 32 bits in hex, or as a plain number.
+pub(crate) fn hex_number(value: &Value) -> Option<u32> {
+    match value {
+        Value::String(text) => {
+            let text = text.trim();
+            let digits = text.strip_prefix("0x").unwrap_or(text);
+            u32::from_str_radix(digits, 16).ok()
+        }
+        value => value.as_u64().and_then(|number| u32::try_from(number).ok()),
+    }
+}
+
+fn flag(value: &Value) -> bool {
+    match value {
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_u64() == Some(1),
+        Value::String(text) => text == "true",
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -352,6 +449,131 @@ mod tests {
         }
     }
 
+    fn reply(rest: &str) -> Result<Value, Refusal> {
+        let line = format!(r#"{{"id":7,{rest}}}"#);
+        match Notice::parse(&line) {
+            Ok(Notice::Reply { outcome, .. }) => outcome,
+            other => panic!("not a reply: {line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_empty_error_is_none() {
+        for error in [
+            "null",
+            "[]",
+            "false",
+            "\"\"",
+            "\" \"",
+            "{}",
+            "0",
+            "[0]",
+            "[null,null,null]",
+            "[0,\"\",null]",
+            r#"{"code":0,"message":""}"#,
+            r#"{"code":null}"#,
+        ] {
+            let said = reply(&format!(r#""result":true,"error":{error}"#));
+            assert_eq!(said, Ok(json!(true)), "{error}");
+        }
+        assert_eq!(reply(r#""result":true"#), Ok(json!(true)));
+        for error in [
+            "true",
+            "20",
+            "[20]",
+            "\"no\"",
+            r#"{"code":-1}"#,
+            r#"{"message":"no"}"#,
+        ] {
+            let said = reply(&format!(r#""result":null,"error":{error}"#));
+            assert!(said.is_err(), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_reason_without_a_code_is_given_the_conventional_one() {
+        for (reason, code) in [
+            ("Above target", 23),
+            ("Duplicate", 22),
+            ("Stale", 21),
+            ("Invalid JobID", 21),
+            ("Ntime out of range", 20),
+        ] {
+            let ckpool = reply(&format!(
+                r#""result":false,"error":null,"reject-reason":"{reason}""#
+            ));
+            assert_eq!(ckpool, Err(Refusal::new(code, reason)));
+            let text = reply(&format!(r#""result":null,"error":"{reason}""#));
+            assert_eq!(text, Err(Refusal::new(code, reason)));
+        }
+        let accepted = reply(r#""result":true,"error":null,"reject-reason":null"#);
+        assert_eq!(accepted, Ok(json!(true)));
+        assert_eq!(reply(r#""result":false,"error":null"#), Ok(json!(false)));
+    }
+
+    #[test]
+    fn numbers_are_read_as_text_too() {
+        let parse = |method: &str, params: &str| {
+            Notice::parse(&format!(
+                r#"{{"id":null,"method":"{method}","params":{params}}}"#
+            ))
+        };
+        for params in ["[0.5]", "[\"0.5\"]", "[\" 0.50 \"]"] {
+            let difficulty = parse("mining.set_difficulty", params);
+            assert_eq!(difficulty, Ok(Notice::SetDifficulty(0.5)), "{params}");
+        }
+        for params in ["[\"much\"]", "[null]", "[]", "[\"inf\"]", "[\"nan\"]"] {
+            let error = parse("mining.set_difficulty", params).expect_err("unusable");
+            assert!(error.to_string().contains(params), "{error}");
+        }
+        for params in ["[\"0x1fffe000\"]", "[\"1fffe000\"]", "[536862720]"] {
+            let mask = parse("mining.set_version_mask", params);
+            assert_eq!(mask, Ok(Notice::SetVersionMask(0x1fff_e000)), "{params}");
+        }
+        for id in ["7", "7.0", "\"7\""] {
+            let reply = Notice::parse(&format!(r#"{{"id":{id},"result":true}}"#));
+            let seven = matches!(&reply, Ok(Notice::Reply { id, .. }) if *id == 7);
+            assert!(seven, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn fields_of_a_pools_own_in_a_job_are_passed_over() {
+        let hash = "11".repeat(32);
+        let parse = |head: &str, tail: &str| {
+            let line = format!(
+                r#"{{"id":null,"method":"mining.notify","params":["a","{hash}",{head}"aa","bb",[],"20000000","1d00ffff","00000001"{tail}]}}"#
+            );
+            match Notice::parse(&line) {
+                Ok(Notice::Notify(notify)) => notify,
+                other => panic!("{line}: {other:?}"),
+            }
+        };
+        for (tail, clean) in [
+            ("", false),
+            (",true", true),
+            (",1", true),
+            (",false", false),
+            (",\"ext\",true", true),
+            (",true,\"ext\"", true),
+            (",\"ext\",false", false),
+            (",0,{},[true],true", true),
+        ] {
+            let notify = parse("", tail);
+            assert_eq!(
+                (notify.work.claim_trie, notify.clean),
+                (None, clean),
+                "{tail}"
+            );
+            let lbry = parse(&format!("\"{hash}\","), tail);
+            assert_eq!(
+                (lbry.work.claim_trie, lbry.clean),
+                (Some([0x11; 32]), clean),
+                "{tail}"
+            );
+        }
+    }
+
     fn any_work() -> impl Strategy<Value = Work> {
         use proptest::array::uniform32;
         use proptest::collection::vec;
@@ -393,7 +615,7 @@ mod tests {
 
         #[test]
         fn no_parameters_panic(
-            method in "mining.notify|mining.set_difficulty|mining.set_extranonce|mining.set_version_mask",
+            method in "mining.notify|mining.set_difficulty|mining.set_extranonce|mining.set_version_mask|client.show_message",
             params in "\\[(\"[0-9a-f]{0,70}\",?|\\[\\],?|true,?|1,?){0,10}\\]",
         ) {
             let _ = Notice::parse(&format!(r#"{{"id":null,"method":"{method}","params":{params}}}"#));

@@ -245,21 +245,28 @@ impl Call {
 
 impl Submit {
     fn parse(params: &str) -> Result<Submit, String> {
-        let fields: Vec<String> = serde_json::from_str(params)
+        let fields: Vec<Option<String>> = serde_json::from_str(params)
             .map_err(|_| "params is not a list of strings".to_string())?;
+        // Some clients always send a sixth parameter, and leave it empty when they roll nothing.
         let (fields, version_bits) = match fields.as_slice() {
-            [head @ .., bits] if fields.len() == 6 => (head, Some(hex_u32("version bits", bits)?)),
+            [head @ .., None] if head.len() == 5 => (head, None),
+            [head @ .., Some(bits)] if head.len() == 5 => match bits.trim() {
+                "" => (head, None),
+                bits => (head, Some(hex_u32("version bits", bits)?)),
+            },
             all => (all, None),
         };
-        let [user, job_id, extranonce2, ntime, nonce] = fields else {
+        let fields: Option<Vec<&String>> = fields.iter().map(Option::as_ref).collect();
+        let fields = fields.ok_or("params is not a list of strings")?;
+        let [user, job_id, extranonce2, ntime, nonce] = fields.as_slice() else {
             return Err(format!(
                 "{} parameters where 5 or 6 are expected",
                 fields.len()
             ));
         };
         Ok(Submit {
-            user: user.clone(),
-            job_id: job_id.clone(),
+            user: (*user).clone(),
+            job_id: (*job_id).clone(),
             extranonce2: hex::decode(extranonce2)
                 .map_err(|error| format!("extranonce2 `{extranonce2}`: {error}"))?,
             ntime: hex_u32("ntime", ntime)?,
@@ -298,6 +305,7 @@ fn version_rolling(params: &[Value]) -> Result<Option<u32>, String> {
 }
 
 fn hex_u32(name: &str, text: &str) -> Result<u32, String> {
+    let text = text.strip_prefix("0x").unwrap_or(text);
     // `from_str_radix` would take a sign.
     let digits = !text.is_empty() && text.len() <= 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
     u32::from_str_radix(text, 16)
@@ -352,6 +360,32 @@ mod tests {
             session: None,
         };
         assert_eq!(subscribe.call, bare);
+    }
+
+    #[test]
+    fn an_empty_sixth_parameter_is_no_version_bits() {
+        let bits = |sixth: &str| {
+            let line = format!(
+                r#"{{"id":9,"method":"mining.submit","params":["w","1","00","00000001","00000002"{sixth}]}}"#
+            );
+            match Request::parse(&line) {
+                Ok(Request {
+                    call: Call::Submit(submit),
+                    ..
+                }) => Ok(submit.version_bits),
+                other => Err(other),
+            }
+        };
+        for none in ["", ",null", ",\"\"", ",\" \""] {
+            assert_eq!(bits(none), Ok(None), "{none}");
+        }
+        assert_eq!(bits(",\"0x00002000\""), Ok(Some(0x2000)));
+        for wrong in [",\"x\"", ",null,null", ",7"] {
+            assert!(bits(wrong).is_err(), "{wrong}");
+        }
+        let hole =
+            r#"{"id":9,"method":"mining.submit","params":["w","1",null,"00000001","00000002"]}"#;
+        assert!(Request::parse(hole).is_err());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,14 +25,59 @@ pub const ANY_WORKER: &str = "*";
 /// that loses power comes back with all its units in the same second.
 const MAX_HANDSHAKES: usize = 1024;
 
+/// Wall time that the expected unit is still given after another machine came under its worker name. Longer, and a wrong
+/// set-up is reported late; shorter, and a stray machine keeps a unit out that is just reconnecting.
+pub const AFTER_REFUSAL: Duration = Duration::from_secs(5);
+
 /// A Stratum server; clones share the same workers.
 #[derive(Debug, Clone)]
 pub struct Server {
     settings: Settings,
     clock: Clock,
-    expected: Arc<Mutex<HashMap<String, mpsc::Sender<Session>>>>,
+    expected: Arc<Mutex<HashMap<String, Entry>>>,
     extranonce1: Arc<AtomicU32>,
     turned_away: Arc<AtomicU64>,
+}
+
+/// Whether an authorised connection is the expected unit's, by its address and the agent of its firmware; if not, why.
+#[derive(Clone)]
+pub struct Admit(Arc<AdmitFn>);
+
+type AdmitFn = dyn Fn(SocketAddr, Option<&str>) -> Result<(), String> + Send + Sync;
+
+impl Admit {
+    /// Decides by `check`.
+    pub fn new(
+        check: impl Fn(SocketAddr, Option<&str>) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Admit {
+        Admit(Arc::new(check))
+    }
+
+    /// Lets everybody in who knows the worker name.
+    pub fn anyone() -> Admit {
+        Admit::new(|_, _| Ok(()))
+    }
+
+    /// # Errors
+    /// Why the connection is not the unit's.
+    pub fn check(&self, peer: SocketAddr, agent: Option<&str>) -> Result<(), String> {
+        (self.0)(peer, agent)
+    }
+}
+
+impl std::fmt::Debug for Admit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Admit")
+    }
+}
+
+/// A worker that is expected, as the server sees it.
+#[derive(Debug, Clone)]
+struct Entry {
+    sessions: mpsc::Sender<Session>,
+    admit: Admit,
+    /// Why the last connection that was not the unit's was refused.
+    refused: watch::Sender<Option<String>>,
 }
 
 /// A worker that is expected, until this is dropped.
@@ -41,20 +86,27 @@ pub struct Expected {
     server: Server,
     worker: String,
     sessions: mpsc::Receiver<Session>,
+    refused: watch::Receiver<Option<String>>,
 }
 
 /// The unit did not come.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "no unit with worker name `{worker}` connected within {} s: set its pool to this server's address, \
-     its worker to `{worker}`, and check that it is powered and on this network",
-    .after.as_secs_f64()
-)]
+#[error("{}", .refused.clone().unwrap_or_else(|| never(worker, *after)))]
 pub struct NeverConnected {
     /// Worker name that was waited for.
     pub worker: String,
     /// Time waited.
     pub after: Duration,
+    /// Why another machine that came under this worker name was refused, if one was.
+    pub refused: Option<String>,
+}
+
+fn never(worker: &str, after: Duration) -> String {
+    format!(
+        "no unit with worker name `{worker}` connected within {} s: set its pool to this server's address, its worker to \
+         `{worker}`, and check that it is powered and on this network",
+        after.as_secs_f64()
+    )
 }
 
 impl Server {
@@ -72,13 +124,25 @@ impl Server {
     /// Welcomes `worker` from now on, or any worker not named otherwise for [`ANY_WORKER`]. The last call
     /// for a name counts.
     pub fn expect(&self, worker: &str) -> Expected {
+        self.expect_if(worker, Admit::anyone())
+    }
+
+    /// As [`expect`](Server::expect), for connections that `admit` lets in; others are turned away.
+    pub fn expect_if(&self, worker: &str, admit: Admit) -> Expected {
         // A unit may reconnect before its old session is noticed gone; more than that is a fault.
         let (sender, sessions) = mpsc::channel(2);
-        self.workers().insert(worker.to_string(), sender);
+        let (refusals, refused) = watch::channel(None);
+        let entry = Entry {
+            sessions: sender,
+            admit,
+            refused: refusals,
+        };
+        self.workers().insert(worker.to_string(), entry);
         Expected {
             server: self.clone(),
             worker: worker.to_string(),
             sessions,
+            refused,
         }
     }
 
@@ -127,16 +191,25 @@ impl Server {
             serial.to_be_bytes().to_vec(),
             self.settings.clone(),
             self.clock.clone(),
-            |worker| self.sender(worker).is_some(),
+            |worker| self.entry(worker).is_some(),
         )
         .await;
         match session {
-            Ok(session) => {
-                tracing::info!(%peer, worker = session.worker(), agent = session.agent(), "unit connected");
-                if let Some(sender) = self.sender(session.worker()) {
-                    // Full or closed: nobody wants it any more, and dropping it hangs up.
-                    let _ = sender.try_send(session);
+            Ok(mut session) => {
+                let (worker, agent) = (session.worker(), session.agent());
+                let Some(entry) = self.entry(worker) else {
+                    return;
+                };
+                if let Err(why) = entry.admit.check(peer, agent) {
+                    tracing::warn!(%peer, worker, agent, "turned away: not the unit that is expected");
+                    self.turned_away.fetch_add(1, Ordering::Relaxed);
+                    entry.refused.send_replace(Some(why));
+                    session.hang_up().await;
+                    return;
                 }
+                tracing::info!(%peer, worker, agent, "unit connected");
+                // Full or closed: nobody wants it any more, and dropping it hangs up.
+                let _ = entry.sessions.try_send(session);
             }
             Err(error) => {
                 tracing::warn!(%peer, %error, "turned a connection away");
@@ -145,7 +218,7 @@ impl Server {
         }
     }
 
-    fn sender(&self, worker: &str) -> Option<mpsc::Sender<Session>> {
+    fn entry(&self, worker: &str) -> Option<Entry> {
         let workers = self.workers();
         workers
             .get(worker)
@@ -153,19 +226,21 @@ impl Server {
             .cloned()
     }
 
-    fn workers(&self) -> std::sync::MutexGuard<'_, HashMap<String, mpsc::Sender<Session>>> {
+    fn workers(&self) -> std::sync::MutexGuard<'_, HashMap<String, Entry>> {
         // The map is whole between any two statements that hold the lock.
         self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Expected {
-    /// Waits for the worker's next session, for at most `patience` of wall time. One whose unit has gone while nobody
-    /// wanted it is passed over.
+    /// Waits for the worker's next session, for at most `patience` of wall time, and for [`AFTER_REFUSAL`] once another
+    /// machine was refused. One whose unit has gone while nobody wanted it is passed over.
     ///
     /// # Errors
     /// If none comes.
     pub async fn session(&mut self, patience: Duration) -> Result<Session, NeverConnected> {
+        self.refused.mark_unchanged();
+        let mut refused = self.refused.clone();
         let next = async {
             loop {
                 let mut session = self.sessions.recv().await?;
@@ -178,14 +253,36 @@ impl Expected {
                 session.hang_up().await;
             }
         };
+        let late = async {
+            if refused.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            tokio::time::sleep(AFTER_REFUSAL).await;
+        };
+        let next = async {
+            tokio::select! {
+                biased;
+                session = next => session,
+                () = late => None,
+            }
+        };
         match tokio::time::timeout(patience, next).await {
             Ok(Some(session)) => Ok(session),
             // Closed when another call of `expect` took the name over.
             Ok(None) | Err(_) => Err(NeverConnected {
                 worker: self.worker.clone(),
                 after: patience,
+                refused: self.lately_refused(),
             }),
         }
+    }
+}
+
+impl Expected {
+    /// Why another machine was refused since the wait for a session began.
+    fn lately_refused(&self) -> Option<String> {
+        let is_new = self.refused.has_changed().unwrap_or(false);
+        self.refused.borrow().clone().filter(|_| is_new)
     }
 }
 
@@ -194,7 +291,7 @@ impl Drop for Expected {
         self.sessions.close();
         self.server
             .workers()
-            .retain(|_, sender| !sender.is_closed());
+            .retain(|_, entry| !entry.sessions.is_closed());
     }
 }
 
@@ -206,7 +303,10 @@ mod tests {
 
     /// A unit that has been let in.
     async fn unit(address: SocketAddr) -> BufReader<TcpStream> {
-        let stream = TcpStream::connect(address).await.expect("connected");
+        greet(TcpStream::connect(address).await.expect("connected")).await
+    }
+
+    async fn greet(stream: TcpStream) -> BufReader<TcpStream> {
         let mut unit = BufReader::new(stream);
         let hello = "{\"id\": 1, \"method\": \"mining.subscribe\", \"params\": []}\n\
                      {\"id\": 2, \"method\": \"mining.authorize\", \"params\": [\"w\", \"x\"]}\n";
@@ -218,6 +318,48 @@ mod tests {
             assert!(read > 0, "it was hung up on");
         }
         unit
+    }
+
+    #[tokio::test]
+    async fn another_machine_under_the_workers_name_is_turned_away_with_the_reason() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let server = Server::new(Settings::default(), Clock::real());
+        let admitted = Arc::new(Mutex::new(None));
+        let only = admitted.clone();
+        let mut expected = server.expect_if(
+            "w",
+            Admit::new(move |peer, _| match *only.lock().expect("whole") {
+                Some(admitted) if admitted == peer => Ok(()),
+                _ => Err(format!("{peer} is not the unit")),
+            }),
+        );
+        let stop = CancellationToken::new();
+        let _ends = stop.clone().drop_guard();
+        tokio::spawn(server.clone().serve(listener, stop));
+        let stray = async {
+            let unit = unit(address).await;
+            unit.get_ref().local_addr().expect("bound")
+        };
+        let (refused, stray) = tokio::join!(expected.session(Duration::from_secs(2)), stray);
+        let refused = refused.expect_err("not the unit").to_string();
+        assert_eq!(refused, format!("{stray} is not the unit"));
+        assert_eq!(server.turned_away(), 1);
+        // The refusal is over: who waits now is told that nobody came.
+        let nobody = expected.session(Duration::from_millis(50)).await;
+        let nobody = nobody.expect_err("nobody").to_string();
+        assert!(nobody.contains("worker name `w` connected"), "{nobody}");
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket
+            .bind("127.0.0.1:0".parse().expect("an address"))
+            .expect("bound");
+        *admitted.lock().expect("whole") = socket.local_addr().ok();
+        let stream = socket.connect(address).await.expect("connected");
+        let _unit = greet(stream).await;
+        expected
+            .session(Duration::from_secs(30))
+            .await
+            .expect("the unit");
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::request::Submit;
 use crate::clock::Nanos;
-use crate::pow::work::rolled_version;
+use crate::pow::work::submitted_version;
 use crate::pow::{Difficulty, Target, Work};
 use crate::record::{JobRecord, Proof, ShareRecord, Verdict};
 
@@ -36,6 +36,7 @@ struct Issued {
     target: Target,
     sent: Nanos,
     retired: bool,
+    /// Extranonce2, block time, nonce and version of each accepted share: what its header differs by.
     seen: HashSet<(Vec<u8>, u32, u32, u32)>,
 }
 
@@ -193,9 +194,9 @@ impl Verifier {
             judgement.verdict = Verdict::WrongExtranonce2;
             return judgement;
         }
-        let bits = share.version_bits.unwrap_or(0);
         let work = &job.work;
-        let version = rolled_version(work.version, self.version_mask, bits);
+        let rolled = submitted_version(work.version, self.version_mask, share.version_bits);
+        let version = rolled.unwrap_or(work.version);
         let root = work.merkle_root(&self.extranonce1, &share.extranonce2);
         let proof_of_work = work.proof_of_work();
         let hash = proof_of_work.hash(&work.header(version, &root, share.ntime, share.nonce));
@@ -206,13 +207,13 @@ impl Verifier {
             Verdict::Stale
         } else if !(work.ntime..=latest).contains(&share.ntime) {
             Verdict::TimeOutOfRange
-        } else if bits & !self.version_mask != 0 {
+        } else if rolled.is_none() {
             Verdict::VersionOutsideMask
         } else if !job.target.is_met_by(&hash) {
             Verdict::LowDifficulty
         } else if !job
             .seen
-            .insert((share.extranonce2.clone(), share.ntime, share.nonce, bits))
+            .insert((share.extranonce2.clone(), share.ntime, share.nonce, version))
         {
             Verdict::Duplicate
         } else {
@@ -269,6 +270,14 @@ mod tests {
             Some(Duration::from_nanos(250))
         );
         assert_eq!(verifier.judge(&share).verdict, Verdict::Duplicate);
+        // The same header, said in other words.
+        for version_bits in [Some(0), Some(0x2000_0000)] {
+            let copy = Submit {
+                version_bits,
+                ..share.clone()
+            };
+            assert_eq!(verifier.judge(&copy).verdict, Verdict::Duplicate);
+        }
         assert_eq!(real(288.0).0.judge(&share).verdict, Verdict::LowDifficulty);
     }
 

@@ -17,6 +17,7 @@ use super::steps::{Steps, Wire};
 use super::{Discipline, Drive, Observation, Provenance, Substrate, SubstrateError};
 use crate::bm13xx::Controller;
 use crate::clock::{Clock, Nanos};
+use crate::evidence::Evidence;
 use crate::interlock::Permission;
 use crate::pow::Difficulty;
 use crate::quantity::MegaHertz;
@@ -71,11 +72,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> SerialChain<T> {
         }
     }
 
+    /// Adds to the `evidence` of what the unit is, from which its provenance follows.
+    pub fn with_evidence(self, evidence: Evidence) -> SerialChain<T> {
+        SerialChain {
+            steps: self.steps.with_evidence(evidence),
+            ..self
+        }
+    }
+
     /// The controller between two steps: to set it otherwise, or to stop it. The next drive that names a
     /// frequency sets it again.
     pub fn controller(&mut self) -> &mut Controller<T> {
         self.unit.frequency = None;
         &mut self.unit.controller
+    }
+
+    /// The controller of a conversation that broke off: to stop the chips, which have what they were last told.
+    pub fn into_controller(self) -> Controller<T> {
+        self.unit.controller
     }
 
     /// Ends the conversation: every share so far is durable and the last step is recorded. The chips run
@@ -144,6 +158,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Substrate for SerialChain<T> {
     }
 
     fn provenance(&self) -> Provenance {
-        self.provenance.clone()
+        self.steps
+            .provenance()
+            .unwrap_or_else(|| self.provenance.clone())
     }
 }

@@ -9,6 +9,7 @@ use super::steps::{Steps, Wire};
 use super::{Discipline, Drive, Observation, Provenance, Substrate, SubstrateError};
 use crate::clock::{Clock, Nanos, Seat};
 use crate::control::ControlError;
+use crate::evidence::Evidence;
 use crate::interlock::{Permission, Setter};
 use crate::poller::Latest;
 use crate::pow::Difficulty;
@@ -92,6 +93,14 @@ impl Handshake {
             steps: self.steps.with_permission(permission),
             ..self
         })
+    }
+
+    /// Adds to the `evidence` of what the unit is, from which its provenance follows.
+    pub fn with_evidence(self, evidence: Evidence) -> Handshake {
+        Handshake {
+            steps: self.steps.with_evidence(evidence),
+            ..self
+        }
     }
 
     /// Lets the drive's operating point reach the unit, by way of its guard. Without this a step that names
@@ -186,6 +195,8 @@ impl Substrate for Handshake {
     }
 
     fn provenance(&self) -> Provenance {
-        self.provenance.clone()
+        self.steps
+            .provenance()
+            .unwrap_or_else(|| self.provenance.clone())
     }
 }

@@ -4,6 +4,7 @@ use tokio::sync::watch;
 
 use super::{Drive, Observation, Outcome, Provenance, Refused, Substrate, SubstrateError};
 use crate::clock::{Clock, Nanos, Seat};
+use crate::evidence::Evidence;
 use crate::poller::Latest;
 use crate::record::{Record, Recorder};
 use crate::stratum::Session;
@@ -16,6 +17,8 @@ pub struct Idle {
     latest: watch::Receiver<Latest>,
     recorder: Recorder,
     provenance: Provenance,
+    evidence: Option<Evidence>,
+    recorded: Option<Provenance>,
     seat: Seat,
     clock: Clock,
     steps: u64,
@@ -37,6 +40,8 @@ impl Idle {
             latest,
             recorder,
             provenance,
+            evidence: None,
+            recorded: None,
             seat: clock.drive(),
             clock,
             steps: 0,
@@ -46,6 +51,15 @@ impl Idle {
 }
 
 impl Idle {
+    /// Judges where the readings come from by the `evidence` of what the unit is.
+    pub fn with_evidence(self, evidence: Evidence) -> Idle {
+        evidence.working(false);
+        Idle {
+            evidence: Some(evidence),
+            ..self
+        }
+    }
+
     /// Lets time pass, and listens to the session: a wire that nobody reads is no wire.
     async fn rest(&mut self, until: Nanos) -> Result<(), SubstrateError> {
         let Some(session) = &mut self.session else {
@@ -92,6 +106,11 @@ impl Substrate for Idle {
             refused: Refused::default(),
             telemetry,
         };
+        let provenance = self.provenance();
+        if self.evidence.is_some() && self.recorded.as_ref() != Some(&provenance) {
+            self.recorded = Some(provenance.clone());
+            self.recorder.record(Record::Provenance(provenance)).await?;
+        }
         let record = drive.record(self.steps, &observation);
         self.recorder.record(Record::Step(record)).await?;
         self.steps += 1;
@@ -99,6 +118,8 @@ impl Substrate for Idle {
     }
 
     fn provenance(&self) -> Provenance {
-        self.provenance.clone()
+        self.evidence
+            .as_ref()
+            .map_or_else(|| self.provenance.clone(), Provenance::of)
     }
 }

@@ -31,6 +31,7 @@ pub use twin::Twin;
 
 use crate::bm13xx::ChainError;
 use crate::clock::Nanos;
+use crate::evidence::Evidence;
 use crate::interlock::{Cause, SetError};
 use crate::pow::Difficulty;
 use crate::record::{RecorderClosed, StepRecord, Verdict};
@@ -124,18 +125,32 @@ impl Refused {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provenance {
-    /// Measured on hardware.
+    /// Measured on hardware that was confirmed on its wires to be what its configuration says.
     Device,
+    /// Measured on something that was not confirmed to be that hardware, or whose telemetry contradicts itself: see
+    /// [`Evidence`].
+    UnverifiedDevice,
     /// Computed by the model, at the far end of a wire or in process.
     Simulated,
     /// Read from a capture of the kind inside.
     Replayed(Box<Provenance>),
 }
 
+impl Provenance {
+    /// That of a unit on real wires of which this was seen.
+    pub fn of(evidence: &Evidence) -> Provenance {
+        match evidence.doubt() {
+            None => Provenance::Device,
+            Some(_) => Provenance::UnverifiedDevice,
+        }
+    }
+}
+
 impl std::fmt::Display for Provenance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Provenance::Device => f.write_str("device"),
+            Provenance::UnverifiedDevice => f.write_str("unverified device"),
             Provenance::Simulated => f.write_str("simulated"),
             Provenance::Replayed(of) => write!(f, "replayed ({of})"),
         }

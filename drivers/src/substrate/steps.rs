@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{
-    Discipline, Drive, INVALID_SHARES, Observation, Refused, Sample, Silence, SubstrateError,
-    TELEMETRY_PATIENCE,
+    Discipline, Drive, INVALID_SHARES, Observation, Provenance, Refused, Sample, Silence,
+    SubstrateError, TELEMETRY_PATIENCE,
 };
 use crate::clock::{Clock, Nanos};
-use crate::interlock::{Permission, withheld};
+use crate::evidence::Evidence;
+use crate::interlock::{Permission, paused, withheld};
 use crate::poller::Latest;
 use crate::pow::Difficulty;
 use crate::record::{Record, Recorder, StepRecord, Verdict};
@@ -22,6 +23,10 @@ use crate::unit::{Identity, Telemetry};
 
 /// Longest device time without a look at the permission.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Device time between two looks while the unit is paused: a bad reading is taken again within a tenth of a
+/// second, so most pauses end with the second look.
+const PAUSED_LOOK: Duration = Duration::from_millis(200);
 
 /// What a step asks of a unit's wire.
 pub(super) trait Wire: Send {
@@ -75,6 +80,8 @@ pub(super) struct Steps {
     identity: Option<Identity>,
     unrecorded: Option<StepRecord>,
     permission: Option<watch::Receiver<Permission>>,
+    evidence: Option<Evidence>,
+    provenance: Option<Provenance>,
 }
 
 impl Steps {
@@ -100,6 +107,8 @@ impl Steps {
             identity: None,
             unrecorded: None,
             permission: None,
+            evidence: None,
+            provenance: None,
             clock,
         }
     }
@@ -110,6 +119,20 @@ impl Steps {
             permission: Some(permission),
             ..self
         }
+    }
+
+    /// Adds to the `evidence` of what the unit is, and records what follows from it for the provenance.
+    pub(super) fn with_evidence(self, evidence: Evidence) -> Steps {
+        evidence.working(true);
+        Steps {
+            evidence: Some(evidence),
+            ..self
+        }
+    }
+
+    /// Where the numbers come from by the evidence, if there is any.
+    pub(super) fn provenance(&self) -> Option<Provenance> {
+        self.evidence.as_ref().map(Provenance::of)
     }
 
     /// Drives one step on `wire` and waits for its end.
@@ -132,7 +155,11 @@ impl Steps {
                 self.take_reading().await?;
             }
             let now = self.clock.now();
-            match step.action(now) {
+            let mut action = step.action(now);
+            if action == Action::Send && self.permission.as_ref().is_some_and(paused) {
+                action = Action::Wait(now + PAUSED_LOOK);
+            }
+            match action {
                 Action::Send => {
                     let len = wire.extranonce_len();
                     let job = self.jobs.at(drive.word, drive.later, &self.clock, len);
@@ -147,6 +174,7 @@ impl Steps {
                 }
                 Action::Wait(until) => {
                     if let Some(share) = wire.next_share(self.next_look(until, now)).await? {
+                        self.note_share(&share, drive.difficulty);
                         if step.answered(share.judgement.job, share.judgement.verdict) {
                             self.invalid = 0;
                             shares.extend(sample(&share));
@@ -213,8 +241,21 @@ impl Steps {
         Ok(self.jobs)
     }
 
-    /// Records the last step, once there is time for it.
+    fn note_share(&self, share: &Share, asked: Difficulty) {
+        if let (Some(evidence), Verdict::Accepted) = (&self.evidence, share.judgement.verdict) {
+            evidence.share(asked);
+        }
+    }
+
+    /// Records the last step and the provenance, once there is time for it.
     async fn record_last_step(&mut self) -> Result<(), SubstrateError> {
+        let provenance = self.provenance();
+        if provenance != self.provenance {
+            self.provenance.clone_from(&provenance);
+            if let Some(provenance) = provenance {
+                self.recorder.record(Record::Provenance(provenance)).await?;
+            }
+        }
         if let Some(record) = self.unrecorded.take() {
             self.recorder.record(Record::Step(record)).await?;
         }
@@ -230,6 +271,9 @@ impl Steps {
         if identity != self.identity {
             self.identity.clone_from(&identity);
             if let Some(identity) = identity {
+                if let Some(evidence) = &self.evidence {
+                    evidence.identity(&identity);
+                }
                 self.recorder.record(Record::Identity(identity)).await?;
             }
         }
@@ -237,6 +281,9 @@ impl Steps {
         if taken(&newest) != taken(&self.reading) {
             self.reading.clone_from(&newest);
             if let Some(reading) = newest {
+                if let Some(evidence) = &self.evidence {
+                    evidence.reading(&reading);
+                }
                 self.recorder.record(Record::Telemetry(reading)).await?;
             }
         }

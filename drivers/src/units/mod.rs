@@ -1,5 +1,6 @@
 //! One file per model: what is particular to it and stands in no protocol.
 
+pub mod agent;
 pub mod bm1366;
 pub mod bm1387;
 pub mod lb_box;
@@ -61,6 +62,14 @@ impl Model {
         match self {
             Model::GoldshellLbBox => Algorithm::Lbry,
             _ => Algorithm::Sha256d,
+        }
+    }
+
+    /// Lowest share difficulty that it answers at, whatever it is asked; 0 where there is no such floor.
+    pub fn difficulty_floor(self) -> f64 {
+        match self {
+            Model::AntminerS9 => s9::DIFFICULTY_FLOOR,
+            _ => 0.0,
         }
     }
 

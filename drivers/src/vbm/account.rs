@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::clock::Nanos;
-use crate::pow::Difficulty;
+use crate::pow::{Algorithm, Difficulty};
 use crate::record::Verdict;
 
 /// What a unit is doing.
@@ -51,8 +51,8 @@ pub struct Account {
     pub pool_refused: [u64; CODES.len() + 1],
     /// Of them no longer sent, since they could not count any more.
     pub expired: u64,
-    /// Sum of the difficulty of accepted shares.
-    pub difficulty: f64,
+    /// Hashes that the accepted shares took on average, by their difficulty and algorithm.
+    pub hashes: f64,
     /// From a share's arrival until the pool's answer: sum, longest, and how many.
     pub answer: (Duration, Duration, u64),
     phase: Phase,
@@ -73,7 +73,7 @@ impl Account {
             pool_accepted: 0,
             pool_refused: [0; CODES.len() + 1],
             expired: 0,
-            difficulty: 0.0,
+            hashes: 0.0,
             answer: (Duration::ZERO, Duration::ZERO, 0),
             phase: Phase::Network,
             since: now,
@@ -106,12 +106,17 @@ impl Account {
         self.phase
     }
 
-    /// A share was judged; `difficulty` is that of its job.
-    pub fn judged(&mut self, verdict: Verdict, difficulty: Option<Difficulty>) {
+    /// A share of `algorithm` was judged; `difficulty` is that of its job.
+    pub fn judged(
+        &mut self,
+        verdict: Verdict,
+        difficulty: Option<Difficulty>,
+        algorithm: Algorithm,
+    ) {
         let index = Verdict::ALL.iter().position(|known| *known == verdict);
         self.judged[index.unwrap_or(0)] += 1;
         if verdict == Verdict::Accepted {
-            self.difficulty += difficulty.map_or(0.0, Difficulty::get);
+            self.hashes += difficulty.map_or(0.0, |difficulty| difficulty.hashes(algorithm));
         }
     }
 
@@ -161,13 +166,13 @@ impl Account {
     /// 1/√n from n shares.
     pub fn effective_rate(&self) -> Option<f64> {
         let all = (self.hashing + self.idle()).as_secs_f64();
-        (all > 0.0).then(|| Difficulty::ONE.hashes() * self.difficulty / all)
+        (all > 0.0).then(|| self.hashes / all)
     }
 
     /// Hashes per second while hashing, from accepted shares: what the unit could do with no idle time.
     pub fn nominal_rate(&self) -> Option<f64> {
         let time = self.hashing.as_secs_f64();
-        (time > 0.0).then(|| Difficulty::ONE.hashes() * self.difficulty / time)
+        (time > 0.0).then(|| self.hashes / time)
     }
 
     /// This account as it stands at `now`, the phase that goes on included.
@@ -193,7 +198,7 @@ impl Account {
             *sum += count;
         }
         self.expired += other.expired;
-        self.difficulty += other.difficulty;
+        self.hashes += other.hashes;
         self.answer.0 += other.answer.0;
         self.answer.1 = self.answer.1.max(other.answer.1);
         self.answer.2 += other.answer.2;
@@ -224,8 +229,9 @@ mod tests {
     #[test]
     fn shares_are_counted_by_reason() {
         let mut account = Account::new(Nanos::ZERO);
-        account.judged(Verdict::Accepted, Some(Difficulty::ONE));
-        account.judged(Verdict::Stale, None);
+        account.judged(Verdict::Accepted, Some(Difficulty::ONE), Algorithm::Lbry);
+        account.judged(Verdict::Stale, None, Algorithm::Lbry);
+        assert_eq!(account.hashes, Difficulty::ONE.hashes(Algorithm::Lbry));
         account.answered(Ok(()), Duration::from_millis(3));
         account.answered(Err(21), Duration::from_millis(5));
         account.answered(Err(-3), Duration::from_millis(1));

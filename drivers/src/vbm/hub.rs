@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use super::account::Account;
 use super::ban::{Ban, Bans, Rules};
@@ -19,7 +20,7 @@ use super::vardiff::Goal;
 use crate::clock::{Clock, Errand, Nanos};
 use crate::stratum::Session;
 use crate::stratum::request::Submit;
-use crate::stratum::server::NeverConnected;
+use crate::stratum::server::{AFTER_REFUSAL, Admit, NeverConnected};
 
 /// Shares on their way to the upstream task at most; beyond that the units wait.
 const ORDERS: usize = 8192;
@@ -61,6 +62,8 @@ pub struct Order {
     pub(super) unit: u64,
     /// Serial of its template.
     pub(super) template: u64,
+    /// Version bits that the pool allowed to be rolled when it sent that template.
+    pub(super) mask: u32,
     /// When it came.
     pub(super) arrived: Nanos,
     pub(super) errand: Option<Errand>,
@@ -72,6 +75,9 @@ pub(super) struct Member {
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) account: Arc<Mutex<Account>>,
     pub(super) worker: Arc<str>,
+    pub(super) peer: SocketAddr,
+    /// What its firmware calls itself.
+    pub(super) agent: Option<Arc<str>>,
 }
 
 /// A unit as a report sees it.
@@ -79,6 +85,10 @@ pub(super) struct Member {
 pub struct Seen {
     /// Worker name.
     pub worker: String,
+    /// Where it connects from.
+    pub peer: SocketAddr,
+    /// The program that it named in `mining.subscribe`.
+    pub agent: Option<Arc<str>>,
     /// Its account up to now.
     pub account: Account,
 }
@@ -187,12 +197,19 @@ impl Hub {
         );
     }
 
-    pub(super) fn join(&self, worker: &str) -> (u64, Member) {
+    pub(super) fn join(
+        &self,
+        worker: &str,
+        peer: SocketAddr,
+        agent: Option<&str>,
+    ) -> (u64, Member) {
         let number = self.0.numbers.fetch_add(1, Ordering::Relaxed);
         let member = Member {
             mailbox: Arc::new(Mailbox::new(self.0.clock.clone())),
             account: Arc::new(Mutex::new(Account::new(self.0.clock.now()))),
             worker: worker.into(),
+            peer,
+            agent: agent.map(Into::into),
         };
         lock(&self.0.members).insert(number, member.clone());
         (number, member)
@@ -260,6 +277,7 @@ impl Hub {
             share: Box::new(share.clone()),
             unit,
             template: template.serial,
+            mask: template.space.version_mask(),
             arrived,
             errand: Some(self.0.clock.errand()),
         };
@@ -354,6 +372,8 @@ impl Hub {
             .into_iter()
             .map(|member| Seen {
                 worker: member.worker.to_string(),
+                peer: member.peer,
+                agent: member.agent.clone(),
                 account: lock(&member.account).at(now),
             })
             .collect();
@@ -373,10 +393,31 @@ impl Hub {
     /// Takes the job stream of the unit with this worker name, for the handshake. Its other shares are settled
     /// first; the rest of the rack goes on. `None` if no such unit is here, or it leaves meanwhile.
     pub async fn hold(&self, worker: &str) -> Option<Held> {
-        let mailbox = lock(&self.0.members)
-            .values()
-            .find(|member| &*member.worker == worker)
-            .map(|member| member.mailbox.clone())?;
+        self.hold_if(worker, &Admit::anyone()).await.ok().flatten()
+    }
+
+    /// As [`hold`](Hub::hold), of the units with this name the one that `admit` lets in.
+    ///
+    /// # Errors
+    /// If there are only others: why the last was refused.
+    async fn hold_if(&self, worker: &str, admit: &Admit) -> Result<Option<Held>, String> {
+        let mailbox = {
+            let members = lock(&self.0.members);
+            let mut found = Ok(None);
+            for member in members.values().filter(|member| &*member.worker == worker) {
+                match admit.check(member.peer, member.agent.as_deref()) {
+                    Ok(()) => {
+                        found = Ok(Some(member.mailbox.clone()));
+                        break;
+                    }
+                    Err(why) => found = Err(why),
+                }
+            }
+            found
+        };
+        let Some(mailbox) = mailbox? else {
+            return Ok(None);
+        };
         let (taken, session) = oneshot::channel();
         let (back, returned) = oneshot::channel();
         mailbox.hold(Hold {
@@ -384,32 +425,42 @@ impl Hub {
             back: returned,
         });
         drop(mailbox);
-        let session = session.await.ok()?;
-        Some(Held { session, back })
+        let session = session.await.ok();
+        Ok(session.map(|session| Held { session, back }))
     }
 
-    /// As [`hold`](Hub::hold), waiting for the unit up to `patience` of wall time.
+    /// As [`hold`](Hub::hold), waiting up to `patience` of wall time for the unit that `admit` lets in.
     ///
     /// # Errors
-    /// If it does not connect, or does not stay.
+    /// If it does not connect, or does not stay; if another machine has its worker name, why that was refused.
     pub async fn hold_within(
         &self,
         worker: &str,
         patience: Duration,
+        admit: &Admit,
     ) -> Result<Held, NeverConnected> {
-        let held = async {
-            loop {
-                match self.hold(worker).await {
-                    Some(held) => return held,
-                    None => tokio::time::sleep(LOOK).await,
+        let until = Instant::now() + patience;
+        let mut wait = until;
+        let mut refused = None;
+        loop {
+            let look = tokio::time::timeout_at(wait, self.hold_if(worker, admit)).await;
+            match look {
+                Ok(Ok(Some(held))) => return Ok(held),
+                Ok(Err(why)) if refused.is_none() => {
+                    refused = Some(why);
+                    wait = until.min(Instant::now() + AFTER_REFUSAL);
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    return Err(NeverConnected {
+                        worker: worker.to_string(),
+                        after: patience,
+                        refused,
+                    });
                 }
             }
-        };
-        let late = |_| NeverConnected {
-            worker: worker.to_string(),
-            after: patience,
-        };
-        tokio::time::timeout(patience, held).await.map_err(late)
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Hangs up on every unit.

@@ -54,7 +54,8 @@ pub struct Share {
     pub subscription: Arc<Subscription>,
     /// Previous block of its header, in header order: it can count while that is the chain's tip.
     pub prevhash: [u8; 32],
-    /// What is said to the pool, with the pool's own job id and extranonce2.
+    /// What is said to the pool, with the pool's own job id and extranonce2. The version bits are the whole version
+    /// of the header; the pool is sent those that it allows to be rolled.
     pub submit: Submit,
     /// Difficulty that it was forwarded for.
     pub difficulty: f64,
@@ -78,7 +79,8 @@ pub enum Outcome {
 /// Something to be stored, in this order.
 #[derive(Debug)]
 pub enum Entry {
-    /// A new subscription, before any share of it.
+    /// A new subscription of a new connection, to be resumed after a restart. That of a share may come with the
+    /// share only.
     Subscription(Arc<Subscription>),
     /// Prefixes below this one may be in use, before any share with one of them.
     Prefix(u32),

@@ -1,6 +1,7 @@
 //! The pool's newest job, kept so that any unit can be given work of it at any time.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 
@@ -37,6 +38,8 @@ pub struct Template {
     pub received: Nanos,
     /// The notify of piece 0, clean, as a line: ten thousand units get the same bytes.
     first: String,
+    /// The same for units that may roll all that the pool allows.
+    first_rolled: OnceLock<String>,
 }
 
 /// What a template is made of, beside the pool's own words.
@@ -71,21 +74,37 @@ impl Template {
             clean: notify.clean,
             received: origin.received,
             first: String::new(),
+            first_rolled: OnceLock::new(),
         };
-        template.first = template.render(0, true);
+        template.first = template.render(0, true, template.work.version);
         template
     }
 
-    /// The line, newline included, that gives a unit `piece` of it.
-    pub fn notify(&self, piece: u64, clean: bool) -> std::borrow::Cow<'_, str> {
-        if piece == 0 && clean {
-            self.first.as_str().into()
-        } else {
-            self.render(piece, clean).into()
-        }
+    /// Version that a unit is given which may roll the bits in `mask`. These are cleared, so that units that
+    /// replace, OR or XOR them hash the same header; the others are the pool's.
+    pub fn version(&self, mask: u32) -> u32 {
+        self.work.version & !mask
     }
 
-    fn render(&self, piece: u64, clean: bool) -> String {
+    /// The line, newline included, that gives `piece` of it to a unit that may roll the bits in `mask`.
+    pub fn notify(&self, piece: u64, clean: bool, mask: u32) -> Cow<'_, str> {
+        let version = self.version(mask);
+        if piece != 0 || !clean {
+            return self.render(piece, clean, version).into();
+        }
+        if version == self.work.version {
+            return self.first.as_str().into();
+        }
+        if version == self.version(self.space.version_mask()) {
+            let first = self
+                .first_rolled
+                .get_or_init(|| self.render(0, true, version));
+            return first.as_str().into();
+        }
+        self.render(0, true, version).into()
+    }
+
+    fn render(&self, piece: u64, clean: bool, version: u32) -> String {
         let work = &self.work;
         let mut coinb2 = hex::encode(self.space.piece_bytes(piece));
         coinb2.push_str(&hex::encode(&work.coinb2));
@@ -101,7 +120,7 @@ impl Template {
             hex::encode(swap_words(work.prevhash)),
             hex::encode(&work.coinb1),
             json!(branch),
-            work.version,
+            version,
             work.nbits,
             work.ntime,
         )
@@ -136,10 +155,22 @@ pub(crate) mod tests {
     use crate::stratum::notice::Notice;
 
     pub(crate) fn template(serial: u64, difficulty: f64, clean: bool) -> Template {
-        let space = Space::divide(vec![1, 2, 3, 4], 8, 0x1fff_e000).expect("divided");
-        let work = JobFactory::new(seed::stream(serial, "t"))
+        rolling(serial, difficulty, clean, 0x2000_0000, 0x1fff_e000)
+    }
+
+    /// A template whose pool sent `version` and allows the bits in `mask` to be rolled.
+    pub(crate) fn rolling(
+        serial: u64,
+        difficulty: f64,
+        clean: bool,
+        version: u32,
+        mask: u32,
+    ) -> Template {
+        let space = Space::divide(vec![1, 2, 3, 4], 8, mask).expect("divided");
+        let mut work = JobFactory::new(seed::stream(serial, "t"))
             .next(1, 7, 12)
             .work;
+        work.version = version;
         let notify = Notify {
             job_id: format!("p{serial}"),
             work,
@@ -165,15 +196,22 @@ pub(crate) mod tests {
 
     #[test]
     fn a_unit_gets_the_job_with_its_piece_in_coinb2() {
-        let template = template(0x1f, 1.0, true);
-        for (piece, clean) in [(0, true), (0, false), (0x102, false)] {
-            let line = template.notify(piece, clean);
+        let template = rolling(0x1f, 1.0, true, 0x32ef_0000, 0x1fff_e000);
+        for (piece, clean, mask, version) in [
+            (0, true, 0, 0x32ef_0000),
+            (0, false, 0, 0x32ef_0000),
+            (0x102, false, 0x1fff_e000, 0x2000_0000),
+            (0, true, 0x1fff_e000, 0x2000_0000),
+            (0, true, 0x000f_0000, 0x32e0_0000),
+        ] {
+            let line = template.notify(piece, clean, mask);
             let Ok(Notice::Notify(notify)) = Notice::parse(line.trim_end()) else {
                 panic!("{line}")
             };
             assert_eq!(parse_job_id(&notify.job_id), Some((0x1f, piece)));
             assert_eq!(notify.clean, clean);
             let mut work = template.work.clone();
+            work.version = version;
             work.coinb2 = [template.space.piece_bytes(piece), work.coinb2].concat();
             assert_eq!(notify.work, work);
         }

@@ -118,6 +118,7 @@ fn clamp(difficulty: f64, goal: &Goal) -> Difficulty {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pow::Algorithm;
     use crate::seed;
     use rand_distr::{Distribution, Exp1};
 
@@ -138,7 +139,7 @@ mod tests {
         let mut vardiff = Vardiff::new(goal(), Nanos::ZERO);
         let (mut t, mut late, mut changes) = (0.0, Vec::new(), 0);
         while t < seconds {
-            let mean = vardiff.difficulty().hashes() / rate;
+            let mean = vardiff.difficulty().hashes(Algorithm::Sha256d) / rate;
             let wait: f64 = Exp1.sample(&mut rng);
             let next = t + wait * mean;
             let due = vardiff.due().seconds();

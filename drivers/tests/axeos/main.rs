@@ -1,5 +1,6 @@
 //! AxeOS over real sockets: against the simulated LV06 and against servers that misbehave.
 
+mod fan;
 mod faults;
 mod fixtures;
 mod log;

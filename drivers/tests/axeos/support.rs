@@ -7,6 +7,7 @@ use thermine_drivers::axeos::{Client, Control, Limits, Source, Unit};
 use thermine_drivers::clock::{Clock, Seat};
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::seed;
+use thermine_drivers::sim::axeos::Build;
 use thermine_drivers::sim::lv06;
 use thermine_drivers::sim::miner::PoolSettings;
 use thermine_drivers::sim::params::Params;
@@ -58,6 +59,11 @@ impl Bench {
 
     /// A bench whose pool has these settings.
     pub(crate) async fn with(settings: Settings) -> Bench {
+        Bench::of(Build::V2_1, settings).await
+    }
+
+    /// A bench whose unit runs this build.
+    pub(crate) async fn of(build: Build, settings: Settings) -> Bench {
         let clock = Clock::virtual_time();
         let seat = clock.drive();
         let stop = CancellationToken::new();
@@ -77,7 +83,7 @@ impl Bench {
             params: Params::lv06(),
             seed: 1,
         };
-        lv06::start(unit, api, clock.clone(), &TaskTracker::new(), &stop);
+        lv06::start_with(build, unit, api, clock.clone(), &TaskTracker::new(), &stop);
         let (sender, mut seen) = mpsc::unbounded_channel();
         tokio::spawn(keep_at_work(expected, sender));
         let first = timeout(PATIENCE, seen.recv()).await;

@@ -84,7 +84,7 @@ fn pools_and_devices_are_read() {
     let devices = reply("bmminer-30.0.1.3-devs.txt").devices();
     assert_eq!(devices.len(), 1);
     assert_eq!(devices[0].name.as_deref(), Some("BC5"));
-    assert_eq!(devices[0].temperature, None);
+    assert_eq!(devices[0].pcb_temp, None);
     assert_eq!(devices[0].enabled, Some(true));
     assert_eq!(devices[0].hash_rate, Some(HashRate(13_883.81e9)));
 }

@@ -76,7 +76,7 @@ fn the_board_reads_the_same_from_either_place() {
     let reply = Reply::parse(&data("intminer-5.4.2-devs.txt")).expect("JSON");
     assert_eq!(printed, reply.devices());
     let board = printed[0].board().expect("a board");
-    assert_eq!(board.chip_temp, boards[0].hottest());
+    assert_eq!(board.chip_temp, boards[0].hottest);
     assert_eq!(board.pcb_temp, Some(Celsius(55.0)));
     assert_eq!(board.hash_rate, boards[0].hash_rate);
     assert_eq!(printed[0].fans, [Rpm(1500.0), Rpm(1470.0)]);

@@ -7,6 +7,7 @@ use thermine_drivers::pow::Difficulty;
 use thermine_drivers::record::Verdict;
 use thermine_drivers::seed;
 use thermine_drivers::stratum::factory::JobFactory;
+use thermine_drivers::stratum::server::Admit;
 
 use crate::support::{Unit, at, easy_pool, serve, settings, start, until};
 
@@ -83,4 +84,42 @@ async fn an_experiment_that_dies_only_costs_its_unit_a_reconnection() {
     let mut back = Unit::connect(proxy.address, "lent").await;
     back.mines(1).await;
     until("mining again", || pool.counts().accepted == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_units_with_one_worker_name_the_one_that_is_watched_is_held() {
+    let clock = Clock::real();
+    let pool = easy_pool(&clock, 3);
+    let (address, _life) = serve(&pool).await;
+    let proxy = start(settings(vec![at(address)]), &clock).await;
+    let _units = [
+        Unit::connect(proxy.address, "same").await,
+        Unit::connect(proxy.address, "same").await,
+    ];
+    let seen = proxy.hub.seen();
+    assert_eq!(seen.len(), 2);
+    for unit in seen {
+        let watched = unit.peer;
+        let admit = Admit::new(move |peer, agent| {
+            assert_eq!(agent, Some("test/1"));
+            match peer == watched {
+                true => Ok(()),
+                false => Err(format!("{peer} is not watched")),
+            }
+        });
+        let held = proxy
+            .hub
+            .hold_within("same", Duration::from_secs(30), &admit)
+            .await;
+        let held = held.expect("there");
+        assert_eq!(held.session.peer(), watched);
+        held.release();
+    }
+    let none = Admit::new(|peer, _| Err(format!("{peer} is not watched")));
+    let refused = proxy
+        .hub
+        .hold_within("same", Duration::from_millis(300), &none)
+        .await;
+    let refused = refused.expect_err("only others are here").to_string();
+    assert!(refused.ends_with("is not watched"), "{refused}");
 }

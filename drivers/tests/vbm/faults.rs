@@ -8,6 +8,7 @@ use serde_json::json;
 use thermine_drivers::clock::Clock;
 use thermine_drivers::record::Verdict;
 use thermine_drivers::sim::pool::Act;
+use thermine_drivers::stratum::line::MAX_POOL_LINE;
 use thermine_drivers::vbm::journal::Outcome;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -179,7 +180,7 @@ async fn garbage_is_skipped_and_too_much_of_it_ends_the_connection() {
     unit.mines(2).await;
     until("goes on", || pool.counts().accepted == 2).await;
     // A line without end, too.
-    pool.act(Act::Say("x".repeat(40_000)));
+    pool.act(Act::Say("x".repeat(2 * MAX_POOL_LINE)));
     until("called again", || pool.counts().subscribed >= 3).await;
     unit.mines(3).await;
     until("goes on", || pool.counts().accepted == 3).await;

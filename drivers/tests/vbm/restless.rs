@@ -2,10 +2,14 @@
 
 use thermine_drivers::clock::Clock;
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 use crate::support::{Unit, at, easy_pool, serve, settings, start, until};
 
 const TIMES: u32 = 1000;
+
+/// Connections at once: each waits a moment for its first job.
+const AT_ONCE: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_unit_that_comes_a_thousand_times_leaves_no_task_and_loses_no_share() {
@@ -17,10 +21,17 @@ async fn a_unit_that_comes_a_thousand_times_leaves_no_task_and_loses_no_share() 
     let tasks = || Handle::current().metrics().num_alive_tasks();
     until("it has been let in", || proxy.hub.count() == 1).await;
     let before = tasks();
-    for nonce in 0..TIMES {
-        // It goes without waiting for what its share was worth.
-        let mut comes = Unit::connect(proxy.address, "comes").await;
-        comes.send("mining.submit", comes.share(nonce)).await;
+    let address_of_proxy = proxy.address;
+    for first in (0..TIMES).step_by(AT_ONCE) {
+        let mut batch = JoinSet::new();
+        for nonce in first..TIMES.min(first + AT_ONCE as u32) {
+            batch.spawn(async move {
+                // It goes without waiting for what its share was worth.
+                let mut comes = Unit::connect(address_of_proxy, "comes").await;
+                comes.send("mining.submit", comes.share(nonce)).await;
+            });
+        }
+        batch.join_all().await;
     }
     let all = u64::from(TIMES);
     until("its shares have arrived", || pool.counts().accepted == all).await;

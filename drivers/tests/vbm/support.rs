@@ -111,7 +111,12 @@ impl Kept {
         let answered = |share: &&Share| !self.outcomes.iter().any(|(t, _)| *t == share.ticket);
         Restored {
             next_ticket: self.shares.iter().map(|s| s.ticket + 1).max().unwrap_or(0),
-            next_subscription: self.subscriptions.len() as u64,
+            next_subscription: self
+                .subscriptions
+                .iter()
+                .map(|s| s.number + 1)
+                .max()
+                .unwrap_or(0),
             prefix: self.prefix,
             subscriptions: self.subscriptions.last().cloned().into_iter().collect(),
             unresolved: self.shares.iter().filter(answered).cloned().collect(),
@@ -176,6 +181,9 @@ async fn store(mut entries: mpsc::Receiver<Entry>, kept: Arc<Mutex<Kept>>) {
             Entry::Subscription(subscription) => kept.subscriptions.push(subscription),
             Entry::Prefix(mark) => kept.prefix = mark,
             Entry::Share(share, receipt) => {
+                if !kept.subscriptions.contains(&share.subscription) {
+                    kept.subscriptions.push(share.subscription.clone());
+                }
                 kept.shares.push(*share);
                 receipt.give();
             }

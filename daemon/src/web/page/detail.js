@@ -1,7 +1,7 @@
 // The unit that is looked at.
 
 import { state, dirty, number, now } from "./state.js";
-import { put, make, rate, rateInterval, celsius, rpm, watts, whole, age, estimate, fixed, percent, counted, significant, NONE } from "./format.js";
+import { put, make, rate, rateInterval, celsius, rpm, watts, whole, age, estimate, fixed, percent, counted, significant, origin, NONE } from "./format.js";
 import { begin, axes, ticks, decades, line, colour, canvas } from "./plot.js";
 
 const at = (id) => document.getElementById(id);
@@ -70,17 +70,19 @@ function nothing() {
 function head(info) {
   put(at("unit-name"), info.name);
   const tags = at("unit-tags");
-  const text = [info.model, info.provenance, info.health, info.activity].join("|");
+  const text = [info.model, info.provenance, info.health, info.activity, info.speed].join("|");
   if (tags.said !== text) {
     tags.said = text;
     const health = make("span", "health", info.health);
     health.dataset.is = info.health;
-    const tag = make("span", "tag", info.provenance);
+    const tag = make("span", "tag", origin(info.provenance));
     tag.dataset.is = info.provenance;
     tags.replaceChildren(health, tag, make("span", "", info.model), make("span", "", info.activity));
+    if (info.speed !== 1) tags.append(make("span", "", info.speed === null ? "virtual time" : `its time runs ${info.speed} times as fast`));
   }
-  at("unit-why").hidden = !info.why;
-  put(at("unit-why"), info.why ?? "");
+  const why = [info.why, info.doubt && `Unverified device: ${info.doubt}`].filter(Boolean).join(". ");
+  at("unit-why").hidden = !why;
+  put(at("unit-why"), why);
   put(at("submit-unit"), info.name);
 }
 
@@ -91,6 +93,8 @@ function numbers(unit) {
   const ghs = get("hash_rate_ghs");
   const n = get("hash_rate_n");
   fact(list, "Hash rate, last minute", rate(ghs), ghs === null ? "no shares yet" : `${rateInterval(ghs, get("hash_rate_low_ghs"), get("hash_rate_high_ghs"))} 95 %, n = ${whole(n)}`);
+  const expected = get("expected_ghs");
+  if (expected !== null) fact(list, "Expected at its duty", rate(expected), `all chips at their clock, duty ${percent(get("duty"), 0)}`);
   fact(list, "Claimed by the unit", rate(get("claimed_ghs")), get("claimed_ghs") === null ? "it claims none" : "not checked");
   fact(list, "Power", watts(get("watts")), get("watts") === null ? "not measured" : ghs ? `${significant((get("watts") / ghs) * 1000, 3)} J/TH` : "");
   const total = ["accepted", "stale", "duplicate", "refused"].map(get);
@@ -141,7 +145,7 @@ function task(info) {
     line(view.ctx, points(prediction), colour("ember"), { width: 2, dash: [5, 3] });
   }
   const scores = at("task-scores");
-  const score = (name, e) => fact(scores, name, estimate(e), e ? `95 % interval, n = ${counted(e.n, "step")}, ${info.provenance}` : "too few steps yet");
+  const score = (name, e) => fact(scores, name, estimate(e), e ? `95 % interval, n = ${counted(e.n, "step")}, ${origin(info.provenance)}` : "too few steps yet");
   score("NRMSE of this unit", learning.nrmse);
   score("NRMSE, control: current input alone", learning.control);
   fact(scores, "Against the control", against(learning));
@@ -184,7 +188,7 @@ function waits(info) {
   }
   const n = counts.reduce((a, b) => a + b, 0);
   const fit = intervals.p === null ? "too few to test the fit" : `misfit as large by chance: p = ${intervals.p < 0.001 ? "< 0.001" : fixed(intervals.p, 3)}`;
-  put(at("waits-law"), `Line: ${intervals.law}; n = ${whole(n)}, ${info.provenance}; ${fit}.`);
+  put(at("waits-law"), `Line: ${intervals.law}; n = ${whole(n)}, ${origin(info.provenance)}; ${fit}.`);
 }
 
 function board(info) {
@@ -217,7 +221,7 @@ function board(info) {
     if (cell.title !== title) cell.title = title;
   });
   const total = chips.counts.reduce((a, b) => a + b, 0);
-  put(at("board-n"), `${counted(count, "chip")}, n = ${counted(total, "share")}, ${info.provenance}`);
+  put(at("board-n"), `${counted(count, "chip")}, n = ${counted(total, "share")}, ${origin(info.provenance)}`);
   put(at("board-verdict"), chips.verdict);
 }
 
@@ -243,7 +247,7 @@ function verdict(info) {
     name.append(make("small", "narrow", `${counted(row.features, "feature")}, n = ${whole(row.score.n)}, seed ${row.seed}`));
     const bar = make("td", "spare");
     bar.append(whisker(row.score, high));
-    line.append(name, make("td", "n", estimate(row.score)), bar, make("td", "n spare", whole(row.features)), make("td", "n spare", whole(row.score.n)), make("td", "n spare", String(row.seed)), make("td", "", row.provenance ?? "computed"));
+    line.append(name, make("td", "n", estimate(row.score)), bar, make("td", "n spare", whole(row.features)), make("td", "n spare", whole(row.score.n)), make("td", "n spare", String(row.seed)), make("td", "", origin(row.provenance)));
     body.append(line);
   }
   table.append(body);
@@ -288,7 +292,7 @@ function filter(info) {
     box.append(make("dt", "", name), dd);
     list.append(box);
   };
-  add("Trials kept", percent(tpf.keep), info.provenance);
+  add("Trials kept", percent(tpf.keep), origin(info.provenance));
   add("Successes kept (recall)", estimate(tpf.recall), tpf.recall ? `95 % exact, n = ${whole(tpf.recall.n)}` : "not identified: no successes");
   add("Cost of a found share", tpf.cost ? `${estimate(tpf.cost)} ×` : NONE, tpf.cost ? `of the cost without a filter, n = ${whole(tpf.cost.n)}` : "not identified");
   place.replaceChildren(list, make("p", "sentence", tpf.sentence));

@@ -39,6 +39,11 @@ export function rateInterval(ghs, low, high) {
   return `[${text(low / size, digits)}, ${text(high / size, digits)}]`;
 }
 
+/** Where numbers come from, in words. */
+export const origin = (name) => (name ?? "computed").replace("_", " ");
+/** The name of an algorithm in words. */
+export const algorithm = (name) => (name === "sha256d" ? "SHA-256d" : name.toUpperCase());
+
 export const celsius = (x) => (known(x) ? `${text(x, 1)} °C` : NONE);
 export const rpm = (x) => (known(x) ? `${whole(x)} rpm` : NONE);
 export const watts = (x) => (known(x) ? `${x < 100 ? x.toFixed(1) : whole(x)} W` : NONE);

@@ -1,7 +1,7 @@
 // The rack as a whole: totals, shares as they come, the proxy, the queue.
 
 import { state, dirty, number, now } from "./state.js";
-import { put, make, rateParts, rateInterval, celsius, whole, watts, fixed, percent, time, date, counted, significant, NONE } from "./format.js";
+import { put, make, rateParts, rateInterval, celsius, whole, watts, fixed, percent, time, date, counted, significant, origin, algorithm, NONE } from "./format.js";
 import { begin, axes, ticks, colour, canvas } from "./plot.js";
 
 const at = (id) => document.getElementById(id);
@@ -15,12 +15,12 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 let rained = 0;
 
 export function setup() {
-  for (const name of ["Hash rate", "Units well", "Hottest", "Power", "Shares", "Hardware errors"]) {
+  for (const name of ["Hash rate", "Other hash rate", "Units well", "Hottest", "Power", "Shares", "Hardware errors"]) {
     const box = make("div", "tile");
     const big = make("p", "big");
-    const one = { value: make("span"), unit: make("small"), below: make("p", "below") };
+    const one = { box, name: make("p", "name", name), value: make("span"), unit: make("small"), below: make("p", "below") };
     big.append(one.value, one.unit);
-    box.append(make("p", "name", name), big, one.below);
+    box.append(one.name, big, one.below);
     at("tiles").append(box);
     tiles[name] = one;
   }
@@ -41,22 +41,36 @@ function tile(name, value, unit, below) {
   put(tiles[name].below, below);
 }
 
+/** Hash rates, an algorithm a tile: a hash of one is no hash of another. */
+function hashRates(sums) {
+  const all = [...sums];
+  ["Hash rate", "Other hash rate"].forEach((place, i) => {
+    tiles[place].box.hidden = i > 0 && i >= all.length;
+    const [of, it] = all[i] ?? [];
+    put(tiles[place].name, all.length > 1 ? `Hash rate, ${algorithm(of)}` : "Hash rate");
+    const [value, unit] = rateParts(it ? it.sum : null);
+    tile(place, value, unit, it ? `${rateInterval(it.sum, it.sum - Math.sqrt(it.down), it.sum + Math.sqrt(it.up))} 95 %, ${[...it.from].map(origin).sort().join(" and ")}` : "no shares yet");
+  });
+}
+
 function totals() {
-  let [sum, down, up, rated, power, powered, errors, counting] = [0, 0, 0, 0, 0, 0, 0, 0];
+  let [power, powered, errors, counting] = [0, 0, 0, 0];
   const share = { accepted: 0, stale: 0, duplicate: 0, refused: 0 };
   let hottest = null;
   let where = "";
   const health = {};
-  const from = new Set();
+  const sums = new Map();
   for (const [name, held] of state.units) {
     const get = (column) => number(held, column);
     const ghs = get("hash_rate_ghs");
     if (ghs !== null) {
-      sum += ghs;
+      const it = sums.get(held.info.algorithm) ?? { sum: 0, down: 0, up: 0, from: new Set() };
+      it.sum += ghs;
       // Independent counts: the half-widths add as their squares (Zou and Donner 2008).
-      down += (ghs - get("hash_rate_low_ghs")) ** 2;
-      up += (get("hash_rate_high_ghs") - ghs) ** 2;
-      rated += 1;
+      it.down += (ghs - get("hash_rate_low_ghs")) ** 2;
+      it.up += (get("hash_rate_high_ghs") - ghs) ** 2;
+      it.from.add(held.info.provenance);
+      sums.set(held.info.algorithm, it);
     }
     const heat = get("hottest_celsius");
     if (heat !== null && (hottest === null || heat > hottest)) { hottest = heat; where = name; }
@@ -64,12 +78,9 @@ function totals() {
     if (get("hardware_errors") !== null) { errors += get("hardware_errors"); counting += 1; }
     for (const key of Object.keys(share)) share[key] += get(key) ?? 0;
     health[held.info.health] = (health[held.info.health] ?? 0) + 1;
-    from.add(held.info.provenance);
   }
   const n = state.units.size;
-  const mixed = [...from].sort().join(" and ");
-  const [value, unit] = rateParts(rated ? sum : null);
-  tile("Hash rate", value, unit, rated ? `${rateInterval(sum, sum - Math.sqrt(down), sum + Math.sqrt(up))} 95 %, ${mixed}` : "no shares yet");
+  hashRates(sums);
   const others = Object.entries(health).filter(([is]) => is !== "well").map(([is, k]) => `${k} ${is}`).join(", ");
   tile("Units well", whole(health.well ?? 0), `of ${whole(n)}`, others || (n ? "all of them" : "none configured"));
   tile("Hottest", hottest === null ? NONE : fixed(hottest, 1), hottest === null ? "" : "°C", where || "no reading");

@@ -1,7 +1,7 @@
 // The list of units. Only as many rows as can be seen are in the document; each is written to only where it has changed.
 
 import { state, dirty, number, choose, now } from "./state.js";
-import { put, make, rate, rateInterval, celsius, rpm, watts, whole, age, counted, NONE } from "./format.js";
+import { put, make, rate, rateInterval, celsius, rpm, watts, whole, age, counted, origin, NONE } from "./format.js";
 import { begin, colour } from "./plot.js";
 
 const list = document.getElementById("units");
@@ -111,8 +111,9 @@ function write({ element, parts }) {
   if (parts.health.dataset.is !== info.health) parts.health.dataset.is = info.health;
   put(parts.health, info.health);
   if (parts.origin.dataset.is !== info.provenance) parts.origin.dataset.is = info.provenance;
-  put(parts.origin, info.provenance);
-  put(parts.about, `${info.model} · ${info.activity}`);
+  put(parts.origin, origin(info.provenance));
+  const speed = info.speed === 1 ? "" : info.speed === null ? " · virtual time" : ` · time × ${info.speed}`;
+  put(parts.about, `${info.model} · ${info.activity}${speed}`);
   const ghs = number(held, "hash_rate_ghs");
   put(parts.rate, rate(ghs));
   put(parts.interval, ghs === null ? "no shares" : rateInterval(ghs, number(held, "hash_rate_low_ghs"), number(held, "hash_rate_high_ghs")));
@@ -183,7 +184,7 @@ export function draw() {
     measure();
     const how = {};
     for (const held of state.units.values()) how[held.info.provenance] = (how[held.info.provenance] ?? 0) + 1;
-    put(document.getElementById("units-count"), state.order.length ? Object.entries(how).map(([name, n]) => `${counted(n, "unit")} ${name}`).join(", ") : "none configured");
+    put(document.getElementById("units-count"), state.order.length ? Object.entries(how).map(([name, n]) => `${counted(n, "unit")} ${origin(name)}`).join(", ") : "none configured");
   }
   for (const one of pool) if (dirty.units.has(one.element.name)) write(one);
   if (dirty.chosen) active();

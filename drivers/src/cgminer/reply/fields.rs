@@ -10,9 +10,14 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'a>(pub(crate) &'a Map<String, Value>);
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
     pub(crate) fn has(self, key: &str) -> bool {
         self.0.contains_key(key)
+    }
+
+    /// The value as it stands.
+    pub(crate) fn value(self, key: &str) -> Option<&'a Value> {
+        self.0.get(key)
     }
 
     /// A finite number.

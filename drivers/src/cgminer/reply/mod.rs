@@ -3,7 +3,8 @@
 
 pub(crate) mod fields;
 mod pools;
-pub(crate) mod stats;
+mod sensors;
+mod stats;
 mod summary;
 mod telemetry;
 
@@ -13,11 +14,14 @@ use serde_json::{Map, Value};
 
 use self::fields::Fields;
 pub use self::pools::Pool;
+pub use self::sensors::Temps;
 pub use self::stats::Stats;
 pub use self::summary::{Device, Summary};
+pub(crate) use self::telemetry::boards;
 pub use self::telemetry::telemetry;
 use super::repair::repair;
 use crate::printable::printable;
+use crate::quantity::Rpm;
 use crate::unit::Identity;
 
 /// A reply as received, repaired where that was needed.
@@ -63,9 +67,10 @@ impl Reply {
         };
         Identity {
             model: row.text("Type"),
-            firmware: ["Miner", "CompileTime", "CGMiner"]
-                .iter()
-                .find_map(|key| row.text(key)),
+            firmware: named_firmware(row).or_else(|| {
+                let keys = ["Miner", "CompileTime", "CGMiner"];
+                keys.iter().find_map(|key| row.text(key))
+            }),
             api: row.text("API"),
             serial: None,
         }
@@ -89,6 +94,18 @@ impl Reply {
         self.rows("DEVS").map(Device::read).collect()
     }
 
+    /// View of a `temps` reply, which stock firmware does not have.
+    pub fn temps(&self) -> Vec<Temps> {
+        let rows = self.rows("TEMPS").take(sensors::MOST);
+        rows.map(Temps::read).collect()
+    }
+
+    /// View of a `fans` reply, which stock firmware does not have.
+    pub fn fans(&self) -> Vec<Rpm> {
+        let rows = self.rows("FANS").take(sensors::MOST);
+        rows.filter_map(sensors::fan).collect()
+    }
+
     /// View of a `stats` reply.
     pub fn stats(&self) -> Stats {
         // The first object is a header without readings, later ones may be about pools.
@@ -108,6 +125,22 @@ impl Reply {
             .chain(single)
             .map(Fields)
     }
+}
+
+/// Keys of `version` under which firmware that is not the maker's gives its version.
+const FIRMWARE: [&str; 5] = ["BOSminer", "BOSminer+", "BOSer", "LUXminer", "VNish"];
+
+/// Such a firmware with its name, which is not always part of its version.
+fn named_firmware(row: Fields<'_>) -> Option<String> {
+    FIRMWARE.iter().find_map(|name| {
+        let version = row.text(name)?;
+        let is_named = version.to_lowercase().starts_with(&name.to_lowercase());
+        Some(if is_named {
+            version
+        } else {
+            format!("{name} {version}")
+        })
+    })
 }
 
 /// What a unit says of a command.

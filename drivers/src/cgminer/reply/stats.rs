@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::fields::Fields;
 use super::summary::{rate, uptime};
-use crate::quantity::{Celsius, HashRate, MegaHertz, Rpm};
+use crate::quantity::{HashRate, MegaHertz, Rpm};
+use crate::temperature::Sensors;
 use crate::unit::Board;
 
 /// Slots that bmminer lists, used or not. An S9 has its boards in 6, 7 and 8.
@@ -52,12 +53,6 @@ impl Stats {
     }
 }
 
-/// Whether a temperature can be meant. 0, -1 and 255 are what a dead sensor or a failed bus reads as;
-/// -83 has been seen. No board outdoors is below -20 while it is powered, and no chip lives at 150.
-pub(crate) fn is_credible(celsius: f64) -> bool {
-    (-20.0..=150.0).contains(&celsius) && celsius != 0.0 && celsius != -1.0
-}
-
 /// The board in `slot`, if anything says that there is one.
 fn board(row: Fields<'_>, slot: u8) -> Option<Board> {
     let chips = row.count(&format!("chain_acn{slot}"));
@@ -74,39 +69,29 @@ fn board(row: Fields<'_>, slot: u8) -> Option<Board> {
         return None;
     }
 
-    let mut failed_sensors = 0;
-    let mut sensor = |key: String| {
-        let celsius = row.number(&key)?;
-        if is_credible(celsius) {
-            return Some(Celsius(celsius));
-        }
-        failed_sensors += 1;
-        None
-    };
-    let pcb_temp = sensor(format!("temp{slot}"));
-    let chip = sensor(format!("temp2_{slot}"));
+    let field = |name: &str| row.value(&format!("{name}{slot}"));
+    // Firmware of the S9's successors lists several readings of a board as text, under names of its own.
+    let mut pcb = Sensors::default();
+    pcb.read(field("temp"));
+    pcb.read(field("temp_pcb"));
+    let mut chip = Sensors::default();
+    chip.read(field("temp2_"));
     // Most boards have no third sensor and healthy ones report 0 for it, so 0 is no failure there.
-    let third_key = format!("temp3_{slot}");
-    let third = match row.number(&third_key) {
-        Some(0.0) | None => None,
-        Some(_) => sensor(third_key),
-    };
-    let chip_temp = match (chip, third) {
-        (Some(a), Some(b)) => Some(Celsius(a.0.max(b.0))),
-        (one, other) => one.or(other),
-    };
+    chip.read_optional(field("temp3_"), &[0.0]);
+    chip.read(field("temp_chip"));
 
     Some(Board {
         slot,
-        pcb_temp,
-        chip_temp,
+        pcb_temp: pcb.hottest,
+        chip_temp: chip.hottest,
         regulator_temp: None,
         frequency: positive(row, &format!("freq_avg{slot}")).map(MegaHertz),
         hash_rate: rate.map(HashRate::from_ghs).and_then(HashRate::credible),
         chips: chips.and_then(|chips| u16::try_from(chips).ok()),
         failing_chips: marks.map(|marks| failing(&marks)),
         hardware_errors: row.count(&format!("chain_hw{slot}")),
-        failed_sensors,
+        failed_sensors: pcb.failed.saturating_add(chip.failed),
+        sensors: pcb.listed.saturating_add(chip.listed),
     })
 }
 
@@ -127,6 +112,7 @@ fn failing(marks: &str) -> u16 {
 mod tests {
     use super::super::Reply;
     use super::*;
+    use crate::quantity::Celsius;
 
     fn stats(body: &str) -> Stats {
         let text = format!(r#"{{"STATS":[{{"Type":"Antminer S9"}}{{"STATS":0,{body}}}]}}"#);
@@ -134,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_temperatures_are_dropped_and_counted() {
+    fn temperatures_that_cannot_be_meant_are_dropped_and_counted_and_high_ones_are_kept() {
         let stats = stats(
             r#""chain_acn6":63,"temp6":0,"temp2_6":-83,"temp3_6":0,
                "chain_acn7":63,"temp7":-1,"temp2_7":255,"temp3_7":151,
@@ -149,7 +135,7 @@ mod tests {
         );
         assert_eq!(
             (seven.pcb_temp, seven.chip_temp, seven.failed_sensors),
-            (None, None, 3)
+            (None, Some(Celsius(255.0)), 1)
         );
         assert_eq!(eight.pcb_temp, Some(Celsius(61.0)));
         assert_eq!(eight.chip_temp, Some(Celsius(77.0)));
@@ -184,6 +170,28 @@ mod tests {
             (board.hash_rate, board.pcb_temp, board.hardware_errors),
             (None, None, None)
         );
-        assert_eq!(board.failed_sensors, 0);
+        assert_eq!((board.failed_sensors, board.sensors), (2, 2));
+    }
+
+    #[test]
+    fn readings_joined_in_one_text_are_read_as_sensors_of_their_board() {
+        let stats = stats(
+            r#""chain_acn6":63,"temp_chip6":"55-60-62-59","temp_pcb6":"50-49-51-50",
+               "chain_acn7":63,"temp_chip7":"55-160-62-59","temp_pcb7":"50",
+               "chain_acn8":63,"temp_chip8":"0-0-0-0","temp_pcb8":"50-NaN""#,
+        );
+        let read = |i: usize| {
+            let board = &stats.boards[i];
+            let celsius = |t: Option<Celsius>| t.map(|t| t.0);
+            (
+                celsius(board.pcb_temp),
+                celsius(board.chip_temp),
+                board.failed_sensors,
+                board.sensors,
+            )
+        };
+        assert_eq!(read(0), (Some(51.0), Some(62.0), 0, 8));
+        assert_eq!(read(1), (Some(50.0), Some(160.0), 0, 5));
+        assert_eq!(read(2), (Some(50.0), None, 5, 6));
     }
 }

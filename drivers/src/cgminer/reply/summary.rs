@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::fields::Fields;
-use super::stats::is_credible;
 use crate::quantity::{Celsius, HashRate, MegaHertz, Rpm};
+use crate::temperature::Sensors;
 use crate::unit::Board;
 
 /// Fans that a Goldshell unit may list per device; a Box has two.
@@ -65,8 +65,6 @@ pub struct Device {
     pub enabled: Option<bool>,
     /// `Alive`, `Sick`, `Dead`, `NoStart` or `Initialising`.
     pub status: Option<String>,
-    /// Temperature. An S9 reports 0 here, which is `None`; its sensors are in `stats`.
-    pub temperature: Option<Celsius>,
     /// Hash rate over the short window.
     pub hash_rate: Option<HashRate>,
     /// Hash rate since the start.
@@ -83,10 +81,13 @@ pub struct Device {
     pub slot: Option<u8>,
     /// The hotter of `tstemp-0` and `tstemp-1`, beside the chips of a Goldshell board.
     pub chip_temp: Option<Celsius>,
-    /// `tstemp-2`, on the circuit board of a Goldshell unit.
+    /// `tstemp-2`, on the circuit board of a Goldshell unit; elsewhere `Temperature`, which is 0 on an S9, whose
+    /// sensors are in `stats`.
     pub pcb_temp: Option<Celsius>,
-    /// Those of these three whose reading is impossible.
+    /// Those of these without a usable reading.
     pub failed_sensors: u8,
+    /// Those of these that are listed.
+    pub sensors: u8,
     /// Clock of the chips; 0 while they stand still.
     pub frequency: Option<MegaHertz>,
     /// Fans, 0 for one that stands still.
@@ -108,33 +109,27 @@ impl Device {
             hash_rate: self.hash_rate,
             hardware_errors: self.hardware_errors,
             failed_sensors: self.failed_sensors,
+            sensors: self.sensors,
             ..Board::default()
         })
     }
 
     pub(crate) fn read(row: Fields<'_>) -> Device {
-        let mut failed_sensors = 0;
-        let mut sensor = |key| {
-            let celsius = row.number(key)?;
-            failed_sensors += u8::from(!is_credible(celsius));
-            is_credible(celsius).then_some(Celsius(celsius))
-        };
-        let chips = [sensor("tstemp-0"), sensor("tstemp-1")];
-        let chip_temp = chips
-            .into_iter()
-            .flatten()
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        let pcb_temp = sensor("tstemp-2");
+        let (mut chip, mut pcb, mut whole) = <(Sensors, Sensors, Sensors)>::default();
+        chip.read(row.value("tstemp-0"));
+        chip.read(row.value("tstemp-1"));
+        pcb.read(row.value("tstemp-2"));
+        if chip.listed == 0 && pcb.listed == 0 {
+            whole.read_optional(row.value("Temperature"), &[0.0]);
+        }
+        let sensors = [chip, pcb, whole].into_iter();
         let not_negative = |key: &str| row.number(key).filter(|number| *number >= 0.0);
-        let number = ["PGA", "ASC", "ID"].iter().find_map(|key| row.count(key));
+        // `ASC` and `PGA` count the devices; Braiins OS gives the slot beside them.
+        let number = ["PGA", "ID", "ASC"].iter().find_map(|key| row.count(key));
         Device {
             name: row.text("Name"),
             enabled: row.flag("Enabled"),
             status: row.text("Status"),
-            temperature: row
-                .number("Temperature")
-                .filter(|t| is_credible(*t))
-                .map(Celsius),
             hash_rate: rate(row, ["5s", "20s"]),
             hash_rate_average: rate(row, ["av", "av"]),
             accepted: row.count("Accepted"),
@@ -142,9 +137,13 @@ impl Device {
             hardware_errors: row.count("Hardware Errors"),
             uptime: uptime(row, "Device Elapsed"),
             slot: number.and_then(|number| u8::try_from(number).ok()),
-            chip_temp,
-            pcb_temp,
-            failed_sensors,
+            chip_temp: chip.hottest,
+            pcb_temp: pcb.hottest.or(whole.hottest),
+            failed_sensors: sensors
+                .clone()
+                .map(|one| one.failed)
+                .fold(0, u8::saturating_add),
+            sensors: sensors.map(|one| one.listed).fold(0, u8::saturating_add),
             frequency: not_negative("clock").map(MegaHertz),
             fans: FANS
                 .filter_map(|n| not_negative(&format!("fan{n}")).map(Rpm))

@@ -1,9 +1,9 @@
 //! One reading of a unit, put together from the replies to several commands.
 
-use super::{Device, Stats, Summary};
+use super::{Device, Stats, Summary, Temps};
 use crate::clock::Nanos;
 use crate::quantity::HashRate;
-use crate::unit::Telemetry;
+use crate::unit::{Board, Telemetry};
 
 /// The telemetry that these replies amount to. `taken` is when the reply with the sensors was read.
 ///
@@ -55,4 +55,24 @@ pub fn telemetry(taken: Nanos, summary: &Summary, stats: &Stats, devices: &[Devi
             .or(stats.uptime)
             .or_else(|| devices.iter().filter_map(|device| device.uptime).max()),
     }
+}
+
+/// The boards of firmware that has their sensors in `temps`, with what `devs` says of each.
+pub(crate) fn boards(temps: &[Temps], devices: &[Device]) -> Vec<Board> {
+    let board = |(temps, place): (&Temps, u8)| {
+        let slot = temps.slot.unwrap_or(place);
+        let mut devices = devices.iter();
+        let device = devices.find(|device| device.slot == Some(slot));
+        Board {
+            slot,
+            pcb_temp: temps.pcb_temp,
+            chip_temp: temps.chip_temp,
+            failed_sensors: temps.failed_sensors,
+            sensors: temps.sensors,
+            hash_rate: device.and_then(|device| device.hash_rate),
+            hardware_errors: device.and_then(|device| device.hardware_errors),
+            ..Board::default()
+        }
+    };
+    temps.iter().zip(0..).map(board).collect()
 }

@@ -40,6 +40,34 @@ fn an_s9_is_named_on_both_firmwares() {
 }
 
 #[test]
+fn firmware_that_is_not_the_makers_is_named_and_hides_no_s9() {
+    for (name, firmware) in [
+        ("Antminer S9 Hiveon", "Hiveon"),
+        ("Antminer S9 (vnish 3.9.0)", "VNish"),
+        ("Antminer S9 LUXOS", "LuxOS"),
+    ] {
+        let verdict = typed(name);
+        assert_eq!(verdict.model, Some(Model::AntminerS9), "{name}");
+        let remark = verdict.remark.expect("a remark");
+        assert!(remark.contains(firmware), "{remark}");
+    }
+    assert_eq!(typed("Antminer S9j Hiveon").model, None);
+    assert_eq!(typed("Antminer S9").remark, None);
+    let nameless = classify(&version(
+        br#"{"STATUS":[{"STATUS":"S","Code":22,"Description":"bosminer-am1-s9 0.2.0"}],
+            "VERSION":[{"API":"3.7","BOSminer":"bosminer-am1-s9 0.2.0-d360818"}]}"#,
+    ));
+    assert_eq!(nameless.model, None);
+    let firmware = nameless.identity.firmware.expect("named");
+    assert_eq!(firmware, "bosminer-am1-s9 0.2.0-d360818");
+    let remark = nameless.remark.expect("a remark");
+    assert!(
+        remark.contains("Braiins OS") && remark.contains("thermine devices"),
+        "{remark}"
+    );
+}
+
+#[test]
 fn its_relatives_are_other_models() {
     for name in [
         "Antminer S9i",

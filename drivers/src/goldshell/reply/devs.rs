@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{PowerPlan, Unreadable, object};
+use super::{PowerPlan, Unreadable, json};
 use crate::cgminer::reply::fields::Fields;
-use crate::cgminer::reply::stats::is_credible;
 use crate::quantity::{Celsius, HashRate, Rpm};
+use crate::temperature::Sensors;
 
 /// Boards that are read; a Box has one and no Goldshell unit is known to have more than four.
 const MOST_BOARDS: usize = 16;
@@ -37,25 +37,20 @@ pub struct Board {
     pub plan: Option<PowerPlan>,
     /// All fans of the unit: each board lists them all. 0 is a fan that stands still.
     pub fans: Vec<Rpm>,
-    /// The board's sensors that gave a credible reading, in the unit's order. Of which spot each is, is
-    /// not known.
-    pub temps: Vec<Celsius>,
-    /// Sensors whose reading is impossible.
+    /// The hottest of the board's sensors. Where each sits is not known.
+    pub hottest: Option<Celsius>,
+    /// Sensors without a usable reading.
     pub failed_sensors: u8,
+    /// Sensors that are listed.
+    pub sensors: u8,
     /// `minerstatus`: 0 is good.
     pub status: Option<u64>,
 }
 
 impl Board {
-    /// The hotter sensor.
-    pub fn hottest(&self) -> Option<Celsius> {
-        let temps = self.temps.iter().copied();
-        temps.max_by(|a, b| a.0.total_cmp(&b.0))
-    }
-
     fn read(row: Fields<'_>) -> Board {
         let rate = |key| HashRate(row.number(key)? * 1e6).credible();
-        let (temps, failed_sensors) = temps(row.text("temp").as_deref());
+        let sensors = temps(row.value("temp"));
         Board {
             id: row.count("id").and_then(|id| u8::try_from(id).ok()),
             hash_rate: rate("hashrate"),
@@ -71,23 +66,29 @@ impl Board {
                 .map(Duration::from_secs_f64),
             plan: row.text("powerplan").and_then(|p| PowerPlan::parse(&p)),
             fans: fans(row.text("fanspeed").as_deref()),
-            temps,
-            failed_sensors,
+            hottest: sensors.hottest,
+            failed_sensors: sensors.failed,
+            sensors: sensors.listed,
             status: row.count("minerstatus"),
         }
     }
 }
 
 /// View of a `devs` reply: the boards of `data`, or those of `minfos`, as other models call it, be they its
-/// entries or listed under `infos` in them.
+/// entries or listed under `infos` in them; or a list without a name.
 ///
 /// # Errors
-/// If the reply is no JSON object with either.
+/// If the reply is JSON of something else, or no JSON.
 pub fn devs(bytes: &[u8]) -> Result<Vec<Board>, Unreadable> {
-    let object = object(bytes)?;
-    let list = |key| object.get(key).and_then(Value::as_array);
+    let reply = json(bytes)?;
+    let list = |key| reply.get(key).and_then(Value::as_array);
     let list = list("data")
         .or_else(|| list("minfos"))
+        .or_else(|| {
+            reply
+                .as_array()
+                .filter(|list| list.iter().any(Value::is_object))
+        })
         .ok_or(Unreadable::Lacks("list of boards"))?;
     let rows = list.iter().filter_map(Value::as_object);
     let rows = rows.flat_map(inner).take(MOST_BOARDS);
@@ -122,18 +123,23 @@ fn fans(text: Option<&str>) -> Vec<Rpm> {
         .collect()
 }
 
-/// `67.1 °C` or `83.0 °C / 73.8 °C`: the credible readings, and how many are not.
-fn temps(text: Option<&str>) -> (Vec<Celsius>, u8) {
-    let mut failed = 0;
-    let temps = parts(text, "°C")
-        .filter(|celsius| {
-            let credible = is_credible(*celsius);
-            failed += u8::from(!credible);
-            credible
-        })
-        .map(Celsius)
-        .collect();
-    (temps, failed)
+/// How a degree sign and what follows it are sent; U+FFFD is a Latin-1 degree sign after decoding.
+const DEGREES: [&str; 5] = ["°C", "℃", "ºC", "\u{fffd}C", "C"];
+
+/// `67.1 °C` or `83.0 °C / 73.8 °C`, or a bare number. A part that is no temperature is a failed sensor.
+fn temps(field: Option<&Value>) -> Sensors {
+    let mut sensors = Sensors::default();
+    match field {
+        Some(Value::String(text)) => {
+            for part in text.split('/').take(MOST_PARTS) {
+                let part = part.trim();
+                let number = DEGREES.iter().find_map(|unit| part.strip_suffix(unit));
+                sensors.take(number.unwrap_or(part).trim().parse().ok());
+            }
+        }
+        other => sensors.read(other),
+    }
+    sensors
 }
 
 #[cfg(test)]
@@ -141,18 +147,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn temperatures_are_one_or_two_and_impossible_ones_are_counted() {
-        let read = |text| temps(Some(text));
-        assert_eq!(read("67.1 °C"), (vec![Celsius(67.1)], 0));
-        assert_eq!(
-            read("83.0 °C / 73.8 °C"),
-            (vec![Celsius(83.0), Celsius(73.8)], 0)
-        );
-        assert_eq!(read("0.0 °C / 73.8 °C"), (vec![Celsius(73.8)], 1));
-        assert_eq!(read("255 °C / -1 °C"), (vec![], 2));
-        assert_eq!(read("67.1"), (vec![Celsius(67.1)], 0));
-        assert_eq!(read("warm / "), (vec![], 0));
-        assert_eq!(temps(None), (vec![], 0));
+    fn temperatures_are_one_or_two_in_any_spelling_and_what_is_none_is_a_failed_sensor() {
+        let read = |text: &str| {
+            let sensors = temps(Some(&Value::from(text)));
+            (sensors.hottest.map(|t| t.0), sensors.listed, sensors.failed)
+        };
+        assert_eq!(read("67.1 °C"), (Some(67.1), 1, 0));
+        assert_eq!(read("83.0 °C / 73.8 °C"), (Some(83.0), 2, 0));
+        assert_eq!(read("67.1 ℃/70.2 ℃"), (Some(70.2), 2, 0));
+        assert_eq!(read("67.1 \u{fffd}C"), (Some(67.1), 1, 0));
+        assert_eq!(read("67.1"), (Some(67.1), 1, 0));
+        assert_eq!(read("160 °C / 60 °C"), (Some(160.0), 2, 0));
+        assert_eq!(read("0.0 °C / 73.8 °C"), (Some(73.8), 2, 1));
+        assert_eq!(read("-1 °C / nan °C"), (None, 2, 2));
+        assert_eq!(read("152 F"), (None, 1, 1));
+        assert_eq!(read("warm / "), (None, 2, 2));
+        assert_eq!(temps(None), Sensors::default());
+        assert_eq!(temps(Some(&Value::Null)).failed, 1);
+        assert_eq!(temps(Some(&Value::from(67.1))).hottest, Some(Celsius(67.1)));
+    }
+
+    #[test]
+    fn a_degree_sign_in_latin_1_and_a_list_without_a_name_are_read() {
+        let latin = b"[{\"id\":0,\"temp\":\"67.1 \xb0C\"}]";
+        let boards = devs(latin).expect("a list of boards");
+        assert_eq!(boards[0].hottest, Some(Celsius(67.1)));
+        assert_eq!(boards[0].failed_sensors, 0);
     }
 
     #[test]
@@ -180,7 +200,7 @@ mod tests {
             assert_eq!(boards[0].hash_rate, Some(HashRate(175_000.5e6)));
             assert_eq!(boards[0].hash_rate_average, None);
             assert_eq!(boards[0].hardware_errors, None);
-            assert_eq!(boards[0].hottest(), Some(Celsius(67.1)));
+            assert_eq!(boards[0].hottest, Some(Celsius(67.1)));
         }
         assert_eq!(devs(br#"{"data":[]}"#), Ok(Vec::new()));
         for reply in ["{}", "[]", r#"{"data":7}"#, "oops"] {

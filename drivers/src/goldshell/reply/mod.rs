@@ -34,7 +34,9 @@ pub enum Unreadable {
 
 fn json(bytes: &[u8]) -> Result<Value, Unreadable> {
     // Made to a value first: the errors of that quote nothing of the text.
-    serde_json::from_slice(bytes).map_err(|error| Unreadable::NotJson(error.to_string()))
+    // Some firmware sends its degree sign in Latin-1: what is no UTF-8 becomes U+FFFD.
+    let text = String::from_utf8_lossy(bytes);
+    serde_json::from_str(&text).map_err(|error| Unreadable::NotJson(error.to_string()))
 }
 
 fn object(bytes: &[u8]) -> Result<Map<String, Value>, Unreadable> {

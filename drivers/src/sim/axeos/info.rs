@@ -2,11 +2,14 @@
 
 use serde::{Serialize, Serializer};
 
-use super::state::State;
+use super::state::{Build, State};
 use crate::units::lv06;
 
-/// Firmware version that the unit gives.
+/// Firmware version that the unit gives, by default.
 pub const VERSION: &str = "2.1.10";
+
+/// The same of the newer build.
+const VERSION_2_11: &str = "v2.11.0";
 
 /// Voltage of the supply, mV.
 const SUPPLY_MV: f64 = 5000.0;
@@ -71,6 +74,8 @@ pub struct Info {
     invertfanpolarity: u16,
     autofanspeed: u16,
     fanspeed: u16,
+    #[serde(rename = "manualFanSpeed", skip_serializing_if = "Option::is_none")]
+    manual_fan_speed: Option<u16>,
     #[serde(serialize_with = "number")]
     fanrpm: f64,
     #[serde(rename = "minerModel")]
@@ -107,7 +112,10 @@ impl Info {
             stratum_url: stored.stratum_url.clone(),
             stratum_port: stored.stratum_port,
             stratum_user: stored.stratum_user.clone(),
-            version: VERSION,
+            version: match stored.build {
+                Build::V2_1 => VERSION,
+                Build::V2_11 => VERSION_2_11,
+            },
             board_version: "0.11",
             running_partition: "factory",
             flipscreen: stored.flipscreen,
@@ -116,6 +124,7 @@ impl Info {
             invertfanpolarity: stored.invertfanpolarity,
             autofanspeed: stored.autofanspeed,
             fanspeed: stored.fanspeed,
+            manual_fan_speed: (stored.build == Build::V2_11).then_some(stored.manual_fan),
             fanrpm: now.fan.0,
             miner_model: "LV06",
         }

@@ -1,5 +1,7 @@
 //! The page of a simulated LV06: answers on HTTP as the firmware's server does, field for field.
 //!
+//! Of the builds from 2.11 on it plays what concerns the fan: [`Build::V2_11`].
+//!
 //! The figures come from a [`State`] that the simulated unit keeps up to date; settings are stored there at
 //! once and passed to the unit as [`Command`]s. Model is the LV06 build of ESP-Miner 2.1.10, with what
 //! later builds add where a client may rely on it: `minerModel`, `/api/system/asic` and `/api/ws`.
@@ -34,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use self::gate::Gate;
 use self::info::Info;
 pub use self::log::line;
-pub use self::state::State;
+pub use self::state::{Build, State};
 use super::command::{Command, Orders, Pool, Tap};
 
 /// Longest request body: the firmware's scratch buffer.
@@ -258,16 +260,18 @@ async fn portal() -> Response {
 pub(crate) mod tests {
     use std::time::Duration;
 
-    use super::state::{Readings, State, Stored};
+    use super::state::{Build, Readings, State, Stored};
     use crate::quantity::{Celsius, HashRate, Rpm, Volts, Watts};
 
     pub(crate) fn state() -> State {
         State {
             stored: Stored {
+                build: Build::V2_1,
                 frequency: 485,
                 core_voltage: 1200,
                 autofanspeed: 0,
                 fanspeed: 80,
+                manual_fan: 80,
                 overheat_mode: 0,
                 flipscreen: 1,
                 invertscreen: 0,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::state::Stored;
+use super::state::{Build, Stored};
 
 /// Longest text that is kept; the flash's own limit is 4000 bytes.
 const LONGEST_TEXT: usize = 4000;
@@ -21,7 +21,12 @@ pub fn apply(stored: &mut Stored, body: &[u8]) -> bool {
             "frequency" => moved |= set_number(&mut stored.frequency, value),
             "corevoltage" => moved |= set_number(&mut stored.core_voltage, value),
             "autofanspeed" => moved |= set_number(&mut stored.autofanspeed, value),
-            "fanspeed" => moved |= set_number(&mut stored.fanspeed, value),
+            "fanspeed" if stored.build == Build::V2_1 => {
+                moved |= set_number(&mut stored.fanspeed, value);
+            }
+            "manualfanspeed" if stored.build == Build::V2_11 => {
+                moved |= set_number(&mut stored.manual_fan, value);
+            }
             // Whatever is sent clears it.
             "overheat_mode" => stored.overheat_mode = 0,
             "flipscreen" => _ = set_number(&mut stored.flipscreen, value),
@@ -34,6 +39,9 @@ pub fn apply(stored: &mut Stored, body: &[u8]) -> bool {
             "hostname" => set_text(&mut stored.hostname, value),
             _ => {}
         }
+    }
+    if stored.build == Build::V2_11 && stored.autofanspeed == 0 {
+        stored.fanspeed = stored.manual_fan;
     }
     moved
 }
@@ -73,6 +81,20 @@ mod tests {
         assert_eq!(stored.fanspeed, 33);
         assert_eq!(stored.overheat_mode, 0);
         assert_eq!(stored.hostname, state().stored.hostname);
+    }
+
+    #[test]
+    fn the_newer_build_passes_over_fanspeed_and_turns_to_the_stored_speed() {
+        let mut stored = state().stored;
+        stored.build = Build::V2_11;
+        stored.autofanspeed = 1;
+        stored.manual_fan = 30;
+        apply(&mut stored, br#"{"fanspeed":90}"#);
+        assert_eq!((stored.fanspeed, stored.manual_fan), (80, 30));
+        apply(&mut stored, br#"{"autofanspeed":0}"#);
+        assert_eq!(stored.fanspeed, 30);
+        apply(&mut stored, br#"{"manualFanSpeed":95}"#);
+        assert_eq!(stored.fanspeed, 95);
     }
 
     #[test]

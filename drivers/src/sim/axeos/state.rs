@@ -23,17 +23,31 @@ pub struct State {
     pub readings: Readings,
 }
 
+/// A build of the firmware, as far as its page differs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Build {
+    /// ESP-Miner 2.1.10: `fanspeed` is the stored speed, and where the fan stands.
+    #[default]
+    V2_1,
+    /// ESP-Miner 2.11: the stored speed is `manualFanSpeed`, and `fanspeed` in a setting is passed over.
+    V2_11,
+}
+
 /// Settings as stored, unchecked as the firmware leaves them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
+    /// Which build runs.
+    pub build: Build,
     /// Chip clock, MHz.
     pub frequency: u16,
     /// Core voltage, mV.
     pub core_voltage: u16,
     /// 1 if the fan follows the chip's temperature.
     pub autofanspeed: u16,
-    /// Fan speed, percent.
+    /// Where the fan stands, percent.
     pub fanspeed: u16,
+    /// Speed of a fan that is not automatic, percent; only of [`Build::V2_11`].
+    pub manual_fan: u16,
     /// 1 after the firmware has shut down for heat.
     pub overheat_mode: u16,
     /// Screen settings, of no effect here.

@@ -444,7 +444,7 @@ impl Device {
 
     /// Hashes that a share of `difficulty` takes on average.
     fn hashes(&self, difficulty: Difficulty) -> f64 {
-        difficulty.hashes() / self.params.algorithm.proof_of_work().ease()
+        difficulty.hashes(self.params.algorithm)
     }
 
     fn frequency_hz(&self) -> f64 {

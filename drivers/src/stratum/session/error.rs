@@ -10,7 +10,7 @@ use crate::stratum::line::LineError;
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// The wire broke or carried what no miner sends.
-    #[error("{unit} at {peer}: {source}")]
+    #[error("{unit} at {peer}: {source}; check its power and network")]
     Line {
         /// Worker name, or `unauthorised unit`.
         unit: String,

@@ -25,6 +25,7 @@ use crate::stratum::factory::Job;
 use crate::stratum::line::{Line, LineError, LineStream, Plug};
 use crate::stratum::notice::{Notice, Notify, Refusal};
 use crate::stratum::request::{Call, Request, RequestError, Submit};
+use crate::stratum::strikes::Strikes;
 use crate::stratum::verifier::{Judgement, Verifier, job_id};
 
 /// How a server treats its connections.
@@ -52,10 +53,6 @@ impl Default for Settings {
         }
     }
 }
-
-/// Lines that are not Stratum that a unit may send before it is given up. Some firmware emits the odd
-/// broken line; a peer that speaks another protocol sends nothing else.
-const MALFORMED_LINES: u32 = 8;
 
 /// Silence towards the unit after which the difficulty is said again: an S9 leaves a pool from which it
 /// has heard nothing for 90 s.
@@ -105,7 +102,7 @@ pub struct Session {
     slot: Option<Slot>,
     tickets: u64,
     unacknowledged: VecDeque<(u64, Value)>,
-    malformed: u32,
+    strikes: Strikes,
     last_heard: Instant,
     last_said: Instant,
 }
@@ -125,6 +122,7 @@ impl Session {
     ) -> Result<Session, SessionError> {
         let recorder = Recorder::discard();
         let now = Instant::now();
+        let strikes = Strikes::new(clock.now());
         let mut session = Session {
             lines: LineStream::new(stream, clock.clone()),
             clock,
@@ -140,7 +138,7 @@ impl Session {
             slot: None,
             tickets: 0,
             unacknowledged: VecDeque::new(),
-            malformed: 0,
+            strikes,
             last_heard: now,
             last_said: now,
             settings,
@@ -157,6 +155,7 @@ impl Session {
     pub(crate) fn adopt(adopted: Adopted) -> Session {
         let recorder = Recorder::discard();
         let now = Instant::now();
+        let strikes = Strikes::new(adopted.clock.now());
         let scale = adopted.settings.difficulty_scale;
         let mut verifier = Verifier::new(adopted.extranonce1, adopted.extranonce2_len, scale);
         verifier.set_version_mask(adopted.version_mask);
@@ -175,7 +174,7 @@ impl Session {
             slot: None,
             tickets: 0,
             unacknowledged: VecDeque::new(),
-            malformed: 0,
+            strikes,
             last_heard: now,
             last_said: now,
         }
@@ -424,18 +423,21 @@ impl Session {
     /// Parses a line. One that is not Stratum is answered, counted and skipped, up to a limit.
     fn parse(&mut self, line: &Line) -> Result<Option<Request>, SessionError> {
         let error = match Request::parse(&line.text) {
-            Ok(request) => return Ok(Some(request)),
+            Ok(request) => {
+                self.strikes.good();
+                return Ok(Some(request));
+            }
             Err(error) => error,
         };
-        self.malformed += 1;
-        if self.malformed == 1 {
+        let over = self.strikes.bad(self.clock.now());
+        if self.strikes.total() == 1 {
             tracing::warn!(unit = self.worker(), peer = %self.peer, %error, "skipped a line");
         }
-        if self.malformed > MALFORMED_LINES {
+        if over {
             return Err(SessionError::Garbage {
                 unit: self.worker().to_string(),
                 peer: self.peer,
-                count: self.malformed,
+                count: self.strikes.total(),
                 last: error.to_string(),
             });
         }

@@ -7,7 +7,7 @@ use crate::vbm::journal::Stopped;
 #[derive(Debug, thiserror::Error)]
 pub enum End {
     /// The wire broke or carried what no miner sends.
-    #[error("{worker}: {source}")]
+    #[error("{worker}: {source}; check its power and network")]
     Line {
         /// Its worker name, as far as it is known.
         worker: String,

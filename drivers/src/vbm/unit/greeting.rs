@@ -6,14 +6,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::End;
+use crate::clock::Nanos;
 use crate::stratum::line::{Line, LineStream};
 use crate::stratum::notice::{Notice, Refusal};
 use crate::stratum::request::{Call, Request, RequestError};
+use crate::stratum::strikes::Strikes;
 use crate::vbm::hub::Hub;
 use crate::vbm::space::Space;
-
-/// Lines that are not Stratum that a unit may send before it is given up.
-const MALFORMED_LINES: u32 = 8;
 
 /// Longest worker name.
 const MOST_WORKER: usize = 128;
@@ -29,7 +28,7 @@ pub(super) struct Greeting<'a> {
     pub(super) rolls: Option<u32>,
     pub(super) extranonce: bool,
     pub(super) suggests: Option<f64>,
-    pub(super) malformed: u32,
+    pub(super) strikes: Strikes,
 }
 
 impl Greeting<'_> {
@@ -44,7 +43,8 @@ impl Greeting<'_> {
             let request = parse(
                 &line,
                 lines,
-                &mut self.malformed,
+                &mut self.strikes,
+                self.hub.clock().now(),
                 "a unit not yet authorised",
             )?;
             if let Some(Request { id, call }) = request {
@@ -96,18 +96,21 @@ impl Greeting<'_> {
 pub(super) fn parse(
     line: &Line,
     lines: &mut LineStream,
-    malformed: &mut u32,
+    strikes: &mut Strikes,
+    now: Nanos,
     worker: &str,
 ) -> Result<Option<Request>, End> {
     let error = match Request::parse(&line.text) {
-        Ok(request) => return Ok(Some(request)),
+        Ok(request) => {
+            strikes.good();
+            return Ok(Some(request));
+        }
         Err(error) => error,
     };
-    *malformed += 1;
-    if *malformed > MALFORMED_LINES {
+    if strikes.bad(now) {
         return Err(End::Garbage {
             worker: worker.to_owned(),
-            count: *malformed,
+            count: strikes.total(),
             last: error.to_string(),
         });
     }

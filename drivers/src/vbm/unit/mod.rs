@@ -12,14 +12,16 @@ use tokio::net::TcpStream;
 
 pub use self::end::End;
 use self::greeting::{Greeting, configured, parse, subscription};
+use self::work::Next;
 use crate::clock::{Clock, Nanos};
-use crate::pow::Difficulty;
+use crate::pow::{Algorithm, Difficulty};
 use crate::record::Verdict;
 use crate::stratum::Session;
 use crate::stratum::line::{LineError, LineStream};
 use crate::stratum::notice::{Notice, Refusal};
 use crate::stratum::request::{Call, Request, Submit};
 use crate::stratum::session::{self, Adopted};
+use crate::stratum::strikes::Strikes;
 use crate::vbm::account::Phase;
 use crate::vbm::ban::{Ban, Conduct};
 use crate::vbm::hub::{Hub, Member, lock};
@@ -60,9 +62,11 @@ struct Unit {
     /// Pieces of the present template that it has been given.
     pieces: u64,
     unstored: usize,
-    malformed: u32,
+    strikes: Strikes,
     heard: Nanos,
-    said: Nanos,
+    /// When the difficulty is said again, if nothing else is said before.
+    reminds: Nanos,
+    next: Next,
     hold: Option<Hold>,
 }
 
@@ -89,7 +93,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
         rolls: None,
         extranonce: false,
         suggests: None,
-        malformed: 0,
+        strikes: Strikes::new(clock.now()),
     };
     match tokio::time::timeout(limit, greeting.run(&mut lines)).await {
         Ok(done) => done?,
@@ -102,12 +106,12 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
         rolls,
         extranonce,
         suggests,
-        malformed,
+        strikes,
         ..
     } = greeting;
     let worker = worker.unwrap_or_default();
     let now = clock.now();
-    let (number, member) = hub.join(&worker);
+    let (number, member) = hub.join(&worker, peer, agent.as_deref());
     let leave = Leave(hub.clone(), number);
     let settings = hub.units();
     let mut vardiff = Vardiff::new(settings.vardiff, now);
@@ -140,13 +144,13 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
         told: None,
         pieces: 0,
         unstored: 0,
-        malformed,
+        strikes,
         heard: now,
-        said: now,
+        reminds: now + KEEP_ALIVE,
+        next: Next::first(now),
         hold: None,
         hub,
     };
-    unit.take(&mut lines, newest, true)?;
     loop {
         let hold = unit.mine(&mut lines).await?;
         let Some(returned) = unit.lend(lines, hold).await else {
@@ -156,6 +160,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
         lines = returned;
         let newest = unit.hub.current();
         unit.told = None;
+        unit.next = Next::Nothing;
         unit.heard = unit.clock.now();
         if let Some(newest) = newest {
             unit.take(&mut lines, newest, true)?;
@@ -188,6 +193,7 @@ impl Unit {
         let mailbox = self.member.mailbox.clone();
         let idle_timeout = self.hub.units().idle_timeout;
         loop {
+            self.begin(lines)?;
             self.top_up(lines);
             lines.flush().await.map_err(|source| self.broken(source))?;
             if self.unstored == 0
@@ -197,7 +203,8 @@ impl Unit {
             }
             let now = self.clock.now();
             let next = (self.heard + idle_timeout)
-                .min(self.said + KEEP_ALIVE)
+                .min(self.reminds)
+                .min(self.next.due())
                 .min(self.vardiff.due())
                 .min(self.feed.as_ref().map_or(Nanos::MAX, |feed| feed.due(now)));
             tokio::select! {
@@ -214,7 +221,7 @@ impl Unit {
                     let line = line.map_err(|source| self.broken(source))?;
                     self.heard = self.clock.now();
                     let worker = self.member.worker.clone();
-                    if let Some(request) = parse(&line, lines, &mut self.malformed, &worker)? {
+                    if let Some(request) = parse(&line, lines, &mut self.strikes, self.heard, &worker)? {
                         self.answer(lines, request, line.arrived).await?;
                     }
                 }
@@ -265,6 +272,10 @@ impl Unit {
         }
         self.current = template;
         self.pieces = 0;
+        // It gets its first job when that is due.
+        if self.next != Next::Nothing {
+            return Ok(());
+        }
         if clean {
             self.ledger.retire();
             if let Some(feed) = &mut self.feed {
@@ -307,7 +318,7 @@ impl Unit {
             return Err(End::Idle(self.member.worker.to_string()));
         }
         self.retarget(lines);
-        if now >= self.said + KEEP_ALIVE
+        if now >= self.reminds
             && let Some(difficulty) = self.told
         {
             self.say(lines, &Notice::SetDifficulty(difficulty.get()));
@@ -328,8 +339,19 @@ impl Unit {
             Call::Authorize { user } if *user == *self.member.worker => Ok(json!(true)),
             Call::Authorize { .. } => Err(Refusal::new(24, "one worker a connection")),
             Call::Configure { version_rolling } => {
+                let before = self.mask();
                 self.rolls = version_rolling;
-                Ok(configured(version_rolling, &self.space))
+                let outcome = Ok(configured(version_rolling, &self.space));
+                self.say(lines, &Notice::Reply { id, outcome });
+                // Its jobs so far may have bits within what it may roll now; a new one has not.
+                let (version, mask) = (self.current.work.version, self.mask());
+                if version & mask & !before != 0
+                    && self.next == Next::Nothing
+                    && self.pieces < self.space.pieces()
+                {
+                    self.piece(lines, false);
+                }
+                return Ok(());
             }
             Call::ExtranonceSubscribe => {
                 self.told_of_extranonce = true;
@@ -355,15 +377,16 @@ impl Unit {
         submit: Submit,
         arrived: Nanos,
     ) -> Result<(), End> {
-        let mask = self
-            .rolls
-            .map_or(0, |rolls| rolls & self.space.version_mask());
-        let judged = self.ledger.judge(&submit, mask);
+        let judged = self.ledger.judge(&submit, self.mask());
         let now = self.clock.now();
         let forward = judged.forward;
+        let algorithm = self
+            .hub
+            .current()
+            .map_or_else(Algorithm::default, |template| template.work.algorithm());
         {
             let mut account = lock(&self.member.account);
-            account.judged(judged.verdict, judged.difficulty);
+            account.judged(judged.verdict, judged.difficulty, algorithm);
             if judged.verdict == Verdict::Accepted {
                 match forward {
                     Some(_) => account.forwarded += 1,
@@ -386,12 +409,14 @@ impl Unit {
                 let outcome = Ok(json!(true));
                 self.say(lines, &Notice::Reply { id, outcome });
             }
-            (None, Some((template, extranonce2))) => {
+            (None, Some(forward)) => {
                 self.unstored += 1;
+                let template = forward.template;
                 let submit = Submit {
                     user: String::new(),
                     job_id: template.job_id.clone(),
-                    extranonce2,
+                    extranonce2: forward.extranonce2,
+                    version_bits: Some(forward.version),
                     ..submit
                 };
                 self.hub
@@ -428,9 +453,7 @@ impl Unit {
             agent: self.agent.clone(),
             extranonce1: self.space.unit_extranonce1(self.prefix),
             extranonce2_len: self.space.unit_extranonce2_len(),
-            version_mask: self
-                .rolls
-                .map_or(0, |rolls| rolls & self.space.version_mask()),
+            version_mask: self.mask(),
             settings: session::Settings {
                 difficulty_scale: self.hub.scale(),
                 ..session::Settings::default()
@@ -444,9 +467,15 @@ impl Unit {
         Some(session.into_lines())
     }
 
+    /// Version bits that it may roll.
+    fn mask(&self) -> u32 {
+        self.rolls
+            .map_or(0, |rolls| rolls & self.space.version_mask())
+    }
+
     fn say(&mut self, lines: &mut LineStream, notice: &Notice) {
         lines.push(&notice.to_line());
-        self.said = self.clock.now();
+        self.reminds = self.clock.now() + KEEP_ALIVE;
     }
 
     fn broken(&self, source: LineError) -> End {

@@ -2,29 +2,33 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::Pool;
+use super::contact::{AUTHORIZED, Manner};
 use super::endpoint::{Endpoint, Lines, Trust};
+use super::remarks::{Remarks, short};
 use crate::clock::{Clock, Nanos, Seat};
 use crate::pow::Difficulty;
 use crate::pow::work::BIP320_MASK;
 use crate::printable::printable;
 use crate::stratum::line::LineError;
-use crate::stratum::notice::{Notice, Refusal};
-use crate::stratum::request::{Call, Request, Submit};
+use crate::stratum::notice::{Notice, NoticeError, Refusal, hex_number, size};
+use crate::stratum::request::{self, Request, Submit};
+use crate::stratum::strikes::Strikes;
+use crate::vbm::journal::Share;
 use crate::vbm::space::{Indivisible, Space};
 
 /// What the proxy calls itself.
 const AGENT: &str = concat!("thermine/", env!("CARGO_PKG_VERSION"));
 
 /// Ids of the opening; shares have their tickets, from [`FIRST_SHARE`] on.
-const CONFIGURE: u64 = 1;
+pub(super) const CONFIGURE: u64 = 1;
 const SUBSCRIBE: u64 = 2;
 const AUTHORIZE: u64 = 3;
-const EXTRANONCE: u64 = 4;
+pub(super) const EXTRANONCE: u64 = 4;
 
 /// Id of the share with ticket 0.
 const FIRST_SHARE: u64 = 16;
@@ -32,8 +36,8 @@ const FIRST_SHARE: u64 = 16;
 /// Announcements of a pool that has not answered yet that are kept.
 const EARLY: usize = 32;
 
-/// Lines that are not Stratum that a pool may send before it is given up.
-const MALFORMED_LINES: u32 = 8;
+/// Part of the time for the opening that an optional request is waited for when each waits for the one before.
+const OPTIONAL: u32 = 4;
 
 /// Why a pool was not reached, or was lost.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +46,7 @@ pub enum PoolError {
     #[error("cannot connect ({0}): check its address and the network")]
     Connect(std::io::Error),
     /// The connection broke.
-    #[error(transparent)]
+    #[error("{0}; check its address and the network")]
     Line(#[from] LineError),
     /// It takes too long.
     #[error("it did not answer {0} within {1} s")]
@@ -64,6 +68,32 @@ pub enum PoolError {
     Moved(Endpoint),
 }
 
+/// Whom to call, and how.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    /// The pool.
+    pub pool: &'a Pool,
+    /// Where: its own address, or where it asked us to go.
+    pub endpoint: Endpoint,
+    /// Session to resume, if the pool still knows it.
+    pub resume: Option<String>,
+    /// How it wants to be spoken to.
+    pub manner: Manner,
+    /// Whose certificates are trusted.
+    pub trust: &'a Trust,
+    /// Where the pool's own words go.
+    pub remarks: Remarks,
+}
+
+/// Why a connection could not be opened, and the requests that had no answer.
+#[derive(Debug)]
+pub struct NotOpened {
+    /// Why.
+    pub error: PoolError,
+    /// Ids of the requests, in the order in which they were sent.
+    pub unanswered: Vec<u64>,
+}
+
 /// A connection that has been opened.
 #[derive(Debug)]
 pub struct Connection {
@@ -75,140 +105,272 @@ pub struct Connection {
     /// Difficulty of the next job.
     pub(super) difficulty: Difficulty,
     pub(super) early: VecDeque<Notice>,
-    malformed: u32,
+    /// Ids of the opening that have not been answered yet.
+    pub(super) unanswered: Vec<u64>,
+    pub(super) remarks: Remarks,
+    strikes: Strikes,
+    clock: Clock,
+}
+
+/// What the answers to the opening have said so far.
+#[derive(Default)]
+struct Answers {
+    mask: u32,
+    subscription: Option<(Option<String>, Vec<u8>, usize)>,
+    authorised: bool,
 }
 
 impl Connection {
-    /// Connects to `endpoint` of `pool` and opens the session, resuming `resume` if the pool still knows it.
-    /// The seat is for waiting only.
+    /// Connects and opens the session. The seat is for waiting only.
     ///
     /// # Errors
-    /// [`PoolError`], whatever the pool lacks.
-    pub async fn open(
-        pool: &Pool,
-        endpoint: Endpoint,
-        resume: Option<String>,
-        trust: &Trust,
-        clock: &Clock,
-        seat: &Seat,
-    ) -> Result<Connection, PoolError> {
-        let limit = pool.timeout;
-        let connecting = tokio::time::timeout(limit, endpoint.connect(trust, clock));
-        let lines = match connecting.await {
-            Ok(lines) => lines.map_err(PoolError::Connect)?,
-            Err(_) => return Err(PoolError::Silent("the connection", limit.as_secs())),
+    /// [`NotOpened`], whatever the pool lacks.
+    pub async fn open(call: Call<'_>, clock: &Clock, seat: &Seat) -> Result<Connection, NotOpened> {
+        let limit = call.pool.timeout;
+        let before = |error| NotOpened {
+            error,
+            unanswered: Vec::new(),
         };
+        let connecting = tokio::time::timeout(limit, call.endpoint.connect(call.trust, clock));
+        let lines = match connecting.await {
+            Ok(lines) => lines.map_err(|error| before(PoolError::Connect(error)))?,
+            Err(_) => return Err(before(PoolError::Silent("the connection", limit.as_secs()))),
+        };
+        let space = Space::divide(Vec::new(), 8, 0).map_err(|error| before(error.into()))?;
         let mut connection = Connection {
             lines,
-            endpoint,
+            endpoint: call.endpoint.clone(),
             session: None,
-            space: Arc::new(Space::divide(Vec::new(), 8, 0)?),
+            space: Arc::new(space),
             difficulty: Difficulty::ONE,
             early: VecDeque::new(),
-            malformed: 0,
+            unanswered: Vec::new(),
+            remarks: call.remarks.clone(),
+            strikes: Strikes::new(clock.now()),
+            clock: clock.clone(),
         };
-        connection.greet(pool, resume);
-        connection.listen(clock.now() + limit, limit, seat).await?;
-        Ok(connection)
+        match connection.greet(&call, seat).await {
+            Ok(()) => Ok(connection),
+            Err(error) => Err(NotOpened {
+                error,
+                unanswered: connection.unanswered,
+            }),
+        }
     }
 
-    fn greet(&mut self, pool: &Pool, session: Option<String>) {
-        let mut say = |id: u64, call: Call| {
-            let line = Request {
-                id: json!(id),
-                call,
+    fn ask(&mut self, call: &Call<'_>, id: u64) {
+        let request = match id {
+            CONFIGURE => request::Call::Configure {
+                version_rolling: Some(BIP320_MASK),
+            },
+            SUBSCRIBE => request::Call::Subscribe {
+                agent: Some(AGENT.to_owned()),
+                session: call.resume.clone(),
+            },
+            AUTHORIZE => request::Call::Authorize {
+                user: call.pool.user.clone(),
+            },
+            _ => request::Call::ExtranonceSubscribe,
+        };
+        let request = Request {
+            id: json!(id),
+            call: request,
+        };
+        self.lines
+            .push(&request.to_line_id_first(call.pool.password.expose()));
+        self.unanswered.push(id);
+    }
+
+    /// Asks what the opening consists of, and takes the answers in whatever order.
+    async fn greet(&mut self, call: &Call<'_>, seat: &Seat) -> Result<(), PoolError> {
+        let (manner, limit) = (call.manner, call.pool.timeout);
+        let mut to_ask: VecDeque<u64> = [
+            (CONFIGURE, manner.configure),
+            (SUBSCRIBE, true),
+            (AUTHORIZE, true),
+            (EXTRANONCE, manner.extranonce),
+        ]
+        .into_iter()
+        .filter_map(|(id, wanted)| wanted.then_some(id))
+        .collect();
+        let mut answers = Answers::default();
+        let deadline = self.clock.now() + limit;
+        // Pools that know no version rolling may also not answer the question: it is waited for only until the
+        // others are there, or, if these wait for it, for a part of the time.
+        let (mut last, mut patience) = (None, Nanos::MAX);
+        while answers.subscription.is_none() || !answers.authorised {
+            let waits = last.is_some_and(|id| self.unanswered.contains(&id));
+            if !manner.one_at_a_time || !waits || self.clock.now() >= patience {
+                let count = if manner.one_at_a_time {
+                    1
+                } else {
+                    to_ask.len()
+                };
+                for id in to_ask.drain(..count.min(to_ask.len())) {
+                    self.ask(call, id);
+                    last = Some(id);
+                }
+                patience = match last {
+                    Some(CONFIGURE) => self.clock.now() + limit / OPTIONAL,
+                    _ => Nanos::MAX,
+                };
             }
-            .to_line_id_first(pool.password.expose());
-            self.lines.push(&line);
-        };
-        let version_rolling = Some(BIP320_MASK);
-        say(CONFIGURE, Call::Configure { version_rolling });
-        let agent = Some(AGENT.to_owned());
-        say(SUBSCRIBE, Call::Subscribe { agent, session });
-        let user = pool.user.clone();
-        say(AUTHORIZE, Call::Authorize { user });
-        say(EXTRANONCE, Call::ExtranonceSubscribe);
-    }
-
-    /// Takes the answers to the opening, in whatever order.
-    async fn listen(
-        &mut self,
-        deadline: Nanos,
-        limit: Duration,
-        seat: &Seat,
-    ) -> Result<(), PoolError> {
-        // Pools that know no version rolling may also not answer the question: it is waited for only until
-        // the others are there, which on one connection come later.
-        let (mut mask, mut subscription, mut authorised) = (0, None, false);
-        while subscription.is_none() || !authorised {
             self.lines.flush().await?;
-            let notice = tokio::select! {
+            let notices = tokio::select! {
                 biased;
                 line = self.lines.next() => self.parse(&line?.text)?,
-                () = seat.wait_until(deadline) => {
-                    let what = if subscription.is_none() { "mining.subscribe" } else { "mining.authorize" };
+                () = seat.wait_until(deadline.min(patience)) => {
+                    if self.clock.now() < deadline {
+                        continue;
+                    }
+                    let what = match answers.subscription {
+                        None => "mining.subscribe",
+                        Some(_) => AUTHORIZED,
+                    };
                     return Err(PoolError::Silent(what, limit.as_secs()));
                 }
             };
-            match notice {
-                Some(Notice::Reply { id, outcome }) => match id.as_u64() {
-                    Some(CONFIGURE) => mask = granted(&outcome),
-                    Some(SUBSCRIBE) => {
-                        let reply = expect("mining.subscribe", outcome)?;
-                        subscription = Some(subscribed(&reply).ok_or(PoolError::Subscription)?);
-                    }
-                    Some(AUTHORIZE) => {
-                        let reply = expect("mining.authorize", outcome)?;
-                        if reply == false {
-                            let why = "no such user, or a wrong password".to_owned();
-                            return Err(PoolError::Refused("mining.authorize", why));
-                        }
-                        authorised = true;
-                    }
-                    _ => {}
-                },
-                Some(notice) if self.early.len() < EARLY => self.early.push_back(notice),
-                _ => {}
+            for notice in notices {
+                self.take(notice, &mut answers)?;
             }
         }
-        if let Some((session, extranonce1, len)) = subscription {
+        for id in to_ask {
+            self.ask(call, id);
+        }
+        if let Some((session, extranonce1, len)) = answers.subscription {
             self.session = session;
-            self.space = Arc::new(Space::divide(extranonce1, len, mask & BIP320_MASK)?);
+            self.space = Arc::new(Space::divide(extranonce1, len, answers.mask)?);
         }
         Ok(())
     }
 
-    /// Reads a line; one that is not Stratum is counted and skipped, up to a limit.
-    ///
-    /// # Errors
-    /// [`PoolError::Garbage`] beyond it.
-    pub(super) fn parse(&mut self, line: &str) -> Result<Option<Notice>, PoolError> {
-        match Notice::parse(line) {
-            Ok(notice) => Ok(Some(notice)),
-            Err(error) => {
-                self.malformed += 1;
-                if self.malformed > MALFORMED_LINES {
-                    return Err(PoolError::Garbage(self.malformed, error.to_string()));
+    /// Takes an answer to the opening, or keeps what the pool announces meanwhile.
+    fn take(&mut self, notice: Notice, answers: &mut Answers) -> Result<(), PoolError> {
+        match notice {
+            Notice::Reply { id, outcome } => match self.opening(&id) {
+                Some(CONFIGURE) => answers.mask = granted(&outcome),
+                Some(SUBSCRIBE) => {
+                    let reply = expect("mining.subscribe", outcome)?;
+                    let subscription = subscribed(&reply).ok_or(PoolError::Subscription)?;
+                    answers.subscription = Some(subscription);
                 }
-                Ok(None)
+                Some(AUTHORIZE) => {
+                    let reply = expect(AUTHORIZED, outcome)?;
+                    if reply == false {
+                        let why = "no such user, or a wrong password".to_owned();
+                        return Err(PoolError::Refused(AUTHORIZED, why));
+                    }
+                    answers.authorised = true;
+                }
+                Some(_) => {}
+                None => self.unexpected(&id, &outcome),
+            },
+            // Also if the login is refused afterwards.
+            Notice::Message(text) => self.remarks.log(&self.endpoint, "says", &text),
+            notice if self.early.len() < EARLY => self.early.push_back(notice),
+            _ => self.remarks.log(
+                &self.endpoint,
+                "announced much before it answered",
+                "the last of it is ignored",
+            ),
+        }
+        Ok(())
+    }
+
+    /// The request of the opening that a reply with this id answers, if it has not been answered.
+    pub(super) fn opening(&mut self, id: &Value) -> Option<u64> {
+        let id = id.as_u64()?;
+        let asked = self.unanswered.iter().position(|asked| *asked == id)?;
+        Some(self.unanswered.remove(asked))
+    }
+
+    /// Names a reply to nothing that was asked.
+    pub(super) fn unexpected(&self, id: &Value, outcome: &Result<Value, Refusal>) {
+        let text = match outcome {
+            // Some pools tell every miner of faults in this way.
+            Err(refusal) => format!("{id}: {} {}", refusal.code, refusal.text),
+            Ok(result) => format!("{id}: {result}"),
+        };
+        self.remarks
+            .log(&self.endpoint, "answered what was not asked", &text);
+    }
+
+    /// Takes the late answer to `mining.configure`. Returns whether it changes what may be rolled.
+    pub(super) fn configured(&mut self, outcome: &Result<Value, Refusal>) -> bool {
+        self.set_mask(granted(outcome))
+    }
+
+    /// The pool allows the version bits in `mask` from now on. Returns whether that is new.
+    pub(super) fn set_mask(&mut self, mask: u32) -> bool {
+        let mask = mask & BIP320_MASK;
+        let (extranonce1, len) = (self.space.extranonce1(), self.space.extranonce2_len());
+        if mask == self.space.version_mask() {
+            return false;
+        }
+        match Space::divide(extranonce1.to_vec(), len, mask) {
+            Ok(space) => {
+                self.space = Arc::new(space);
+                true
             }
+            // It was divided before.
+            Err(_) => false,
         }
     }
 
+    /// Reads a line, which may hold several messages. One that is not Stratum is named, counted and skipped, up
+    /// to a limit.
+    ///
+    /// # Errors
+    /// [`PoolError::Garbage`] beyond it.
+    pub(super) fn parse(&mut self, line: &str) -> Result<Vec<Notice>, PoolError> {
+        let error = match Notice::parse(line) {
+            Ok(notice) => {
+                self.strikes.good();
+                return Ok(vec![notice]);
+            }
+            Err(error) => error,
+        };
+        let parts = serde_json::Deserializer::from_str(line).into_iter::<&RawValue>();
+        let parts: Result<Vec<&RawValue>, _> = parts.collect();
+        if let Ok(parts) = parts
+            && parts.len() > 1
+        {
+            let mut notices = Vec::with_capacity(parts.len());
+            for part in parts {
+                notices.extend(self.parse_one(part.get())?);
+            }
+            return Ok(notices);
+        }
+        self.bad(line, &error)?;
+        Ok(Vec::new())
+    }
+
+    fn parse_one(&mut self, text: &str) -> Result<Option<Notice>, PoolError> {
+        match Notice::parse(text) {
+            Ok(notice) => Ok(Some(notice)),
+            Err(error) => self.bad(text, &error).map(|()| None),
+        }
+    }
+
+    fn bad(&mut self, text: &str, error: &NoticeError) -> Result<(), PoolError> {
+        let what = format!("sent a line that is ignored ({error})");
+        self.remarks.log(&self.endpoint, &what, text);
+        if self.strikes.bad(self.clock.now()) {
+            let total = self.strikes.total();
+            return Err(PoolError::Garbage(total, error.to_string()));
+        }
+        Ok(())
+    }
+
     /// Submits a share under its ticket.
-    pub(super) fn submit(&mut self, ticket: u64, user: &str, share: &Submit) {
-        let share = Submit {
-            user: user.to_owned(),
-            // BIP 310: with version rolling agreed upon, the sixth parameter always stands there.
-            version_bits: match self.space.version_mask() {
-                0 => None,
-                mask => Some(share.version_bits.unwrap_or(0) & mask),
-            },
-            ..share.clone()
+    pub(super) fn submit(&mut self, share: &Share) {
+        let call = Submit {
+            user: share.subscription.user.clone(),
+            ..share.submit.clone()
         };
         let request = Request {
-            id: json!(ticket.saturating_add(FIRST_SHARE)),
-            call: Call::Submit(share),
+            id: json!(share.ticket.saturating_add(FIRST_SHARE)),
+            call: request::Call::Submit(call),
         };
         self.lines.push(&request.to_line_id_first(""));
     }
@@ -231,7 +393,10 @@ impl Connection {
 }
 
 fn expect(what: &'static str, outcome: Result<Value, Refusal>) -> Result<Value, PoolError> {
-    outcome.map_err(|refusal| PoolError::Refused(what, refusal.text))
+    // Escaped: it is shown as it stands.
+    outcome.map_err(|refusal| {
+        PoolError::Refused(what, short(&refusal.text).escape_debug().to_string())
+    })
 }
 
 /// Version bits granted in the reply to `mining.configure`; none if it is a refusal.
@@ -240,20 +405,20 @@ fn granted(outcome: &Result<Value, Refusal>) -> u32 {
     if reply["version-rolling"] == false {
         return 0;
     }
-    reply["version-rolling.mask"]
-        .as_str()
-        .and_then(|mask| u32::from_str_radix(mask, 16).ok())
-        .unwrap_or(0)
+    hex_number(&reply["version-rolling.mask"]).unwrap_or(0) & BIP320_MASK
 }
 
 /// Session, extranonce1 and length of extranonce2 in the reply to `mining.subscribe`. The session is the id of
 /// its `mining.notify` subscription.
 fn subscribed(reply: &Value) -> Option<(Option<String>, Vec<u8>, usize)> {
     let extranonce1 = hex::decode(reply[1].as_str()?).ok()?;
-    let len = usize::try_from(reply[2].as_u64()?).ok()?;
+    let len = size(&reply[2])?;
     let subscriptions = reply[0].as_array().map_or(&[][..], Vec::as_slice);
+    // Some pools send the one pair without a list around it.
+    let flat = std::slice::from_ref(&reply[0]);
     let session = subscriptions
         .iter()
+        .chain(flat)
         .find(|pair| pair[0] == "mining.notify")
         .and_then(|pair| pair[1].as_str())
         .filter(|session| session.len() <= 128)
@@ -277,9 +442,13 @@ mod tests {
             Some((Some("s".into()), vec![0x0a, 0x0b], 8))
         );
         assert_eq!(subscribed(&json!([[], "", 4])), Some((None, vec![], 4)));
+        let flat = subscribed(&json!([["mining.notify", "s"], "0a", "4"]));
+        assert_eq!(flat, Some((Some("s".into()), vec![0x0a], 4)));
         assert_eq!(subscribed(&json!([[], "0a0"])), None);
         let mask = json!({"version-rolling": true, "version-rolling.mask": "1fffe000"});
         assert_eq!(granted(&Ok(mask)), BIP320_MASK);
+        let wide = json!({"version-rolling.mask": "0xffffffff"});
+        assert_eq!(granted(&Ok(wide)), BIP320_MASK);
         let no = json!({"version-rolling": false, "version-rolling.mask": "1fffe000"});
         assert_eq!(granted(&Ok(no)), 0);
         assert_eq!(granted(&Err(Refusal::new(20, "what?"))), 0);

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 
 use crate::clock::Clock;
-use crate::stratum::line::LineStream;
+use crate::stratum::line::{LineStream, Peer};
 
 /// Silence after which the kernel asks whether the pool is still there, and how often it then does.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -152,7 +152,7 @@ impl Endpoint {
             let (reader, writer) = stream.into_split();
             let (reader, writer): (Box<dyn Incoming>, Box<dyn Outgoing>) =
                 (Box::new(reader), Box::new(writer));
-            return Ok(LineStream::over(reader, writer, clock.clone()));
+            return Ok(LineStream::over(reader, writer, Peer::Pool, clock.clone()));
         }
         let name = ServerName::try_from(self.host.clone()).map_err(io::Error::other)?;
         let connector = TlsConnector::from(trust.0.clone());
@@ -160,7 +160,7 @@ impl Endpoint {
         let (reader, writer) = tokio::io::split(stream);
         let (reader, writer): (Box<dyn Incoming>, Box<dyn Outgoing>) =
             (Box::new(reader), Box::new(writer));
-        Ok(LineStream::over(reader, writer, clock.clone()))
+        Ok(LineStream::over(reader, writer, Peer::Pool, clock.clone()))
     }
 }
 

@@ -1,13 +1,16 @@
 //! The one connection to the pools: ordered, kept up, and left for a better one when that comes back.
 //!
 //! - [`endpoint`]: where a pool is, TCP or TLS; [`backoff`]: when to try again;
-//! - [`connection`]: one authorised connection; [`pending`]: shares that the pool has not answered;
+//! - [`connection`]: one authorised connection; [`contact`]: how each pool wants to be spoken to;
+//! - [`pending`]: shares that the pool has not answered; [`remarks`]: what pools say that nothing is done about;
 //! - [`Upstream::run`]: the task that goes from pool to pool; `session`: what it does at one.
 
 pub mod backoff;
 pub mod connection;
+pub mod contact;
 pub mod endpoint;
 pub mod pending;
+pub mod remarks;
 mod session;
 
 use std::collections::HashMap;
@@ -17,9 +20,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use self::backoff::Backoff;
-use self::connection::{Connection, PoolError};
+use self::connection::{Call, Connection, PoolError};
+use self::contact::Contacts;
 use self::endpoint::{Endpoint, Trust};
 use self::pending::Pending;
+use self::remarks::Remarks;
 use super::hub::{Hub, Order};
 use super::journal::{Restored, Stopped, Subscription};
 use crate::clock::{Clock, Nanos, Seat};
@@ -82,6 +87,8 @@ pub struct Upstream {
     seat: Seat,
     backoff: Backoff,
     pending: Pending,
+    contacts: Contacts,
+    remarks: Remarks,
     /// The newest subscription to each pool, by its place in the policy.
     subscriptions: HashMap<usize, Arc<Subscription>>,
     next_subscription: u64,
@@ -123,6 +130,8 @@ impl Upstream {
         Upstream {
             pending: Pending::new(restored.unresolved, clock.now()),
             backoff: Backoff::new(least, most, rng),
+            contacts: Contacts::new(policy.pools.len(), most),
+            remarks: Remarks::new(clock.clone()),
             seat: clock.follow(),
             clock,
             policy,
@@ -138,31 +147,36 @@ impl Upstream {
 
     /// Keeps a connection up until the hub is gone or the journal has stopped.
     pub async fn run(mut self) {
+        // An error means that everything ends.
+        let _ = self.keep_up().await;
+    }
+
+    async fn keep_up(&mut self) -> Result<(), Stopped> {
         let mut place = 0;
         let mut ready: Option<Box<Connection>> = None;
+        let mut moved: Option<Endpoint> = None;
         loop {
             let connection = match ready.take() {
-                Some(connection) => Ok(connection),
-                None => match self.open(place, None).await {
-                    Ok(opened) => opened.map(Box::new),
-                    Err(Stopped) => return,
-                },
-            };
-            let end = match connection {
-                Ok(connection) => {
-                    let opened = self.clock.now();
-                    let end = self.serve(place, *connection).await;
-                    // One that hangs up at once is not to be called again and again without a pause.
-                    if self.clock.now().since(opened) > self.policy.backoff.1 {
-                        self.backoff.reset();
-                    }
-                    end
+                Some(connection) => Some(connection),
+                None => {
+                    place = self.rested(place).await?;
+                    self.open(place, moved.take()).await?.map(Box::new)
                 }
-                Err(error) => End::Lost(error),
             };
+            let Some(connection) = connection else {
+                place = self.next(place).await?;
+                continue;
+            };
+            let opened = self.clock.now();
+            let end = self.serve(place, *connection).await;
+            // One that hangs up at once is not to be called again and again without a pause.
+            let stayed = self.clock.now().since(opened) > self.policy.backoff.1;
+            if stayed {
+                self.backoff.reset();
+            }
             self.hub.upstream_lost();
             match end {
-                End::Stopped => return,
+                End::Stopped => return Err(Stopped),
                 End::Better(better, connection) => {
                     tracing::info!(pool = %self.pool(better).endpoint, "back at a better pool");
                     place = better;
@@ -170,26 +184,43 @@ impl Upstream {
                 }
                 End::Lost(PoolError::Moved(endpoint)) => {
                     tracing::info!(pool = %self.pool(place).endpoint, to = %endpoint, "moving as the pool asks");
-                    match self.open(place, Some(endpoint)).await {
-                        Ok(Ok(connection)) => ready = Some(Box::new(connection)),
-                        Ok(Err(error)) => {
-                            tracing::warn!(%error, "could not move as the pool asked")
-                        }
-                        Err(Stopped) => return,
+                    moved = Some(endpoint);
+                    // A pool that sends us elsewhere at once, perhaps to itself, may do so for ever.
+                    if !stayed {
+                        let until = self.clock.now() + self.backoff.wait();
+                        self.pause(until).await?;
                     }
                 }
                 End::Lost(error) => {
                     tracing::warn!(pool = %self.pool(place).endpoint, %error, "no pool");
-                    place = (place + 1) % self.policy.pools.len();
-                    // Another pool is tried at once; all of them again after a pause.
-                    if place == 0 {
-                        let until = self.clock.now() + self.backoff.wait();
-                        if self.pause(until).await.is_err() {
-                            return;
-                        }
-                    }
+                    place = self.next(place).await?;
                 }
             }
+        }
+    }
+
+    /// The pool after the one at `place`. Another is tried at once; all of them again after a pause.
+    async fn next(&mut self, place: usize) -> Result<usize, Stopped> {
+        let next = (place + 1) % self.policy.pools.len();
+        if next == 0 {
+            let until = self.clock.now() + self.backoff.wait();
+            self.pause(until).await?;
+        }
+        Ok(next)
+    }
+
+    /// The first pool from `place` on that is not to be left alone, once there is one.
+    async fn rested(&mut self, place: usize) -> Result<usize, Stopped> {
+        let count = self.policy.pools.len();
+        loop {
+            let rests = |place: usize| (self.contacts.rests_until(place), place);
+            let places = (0..count).map(|after| (place + after) % count);
+            let now = self.clock.now();
+            if let Some(place) = places.clone().find(|place| rests(*place).0 <= now) {
+                return Ok(place);
+            }
+            let until = places.map(rests).min().map_or(now, |(until, _)| until);
+            self.pause(until).await?;
         }
     }
 
@@ -197,29 +228,48 @@ impl Upstream {
         &self.policy.pools[place]
     }
 
-    /// Opens a connection to a pool, or to where it has asked us to go, and takes in shares meanwhile.
+    /// Opens a connection to a pool, or to where it has asked us to go, and takes in shares meanwhile. `None` if
+    /// that fails, which is logged.
     async fn open(
         &mut self,
         place: usize,
         moved: Option<Endpoint>,
-    ) -> Result<Result<Connection, PoolError>, Stopped> {
+    ) -> Result<Option<Connection>, Stopped> {
         let pool = self.policy.pools[place].clone();
         let known = self.subscriptions.get(&place);
-        let session = known.and_then(|known| known.session.clone());
         let (trust, clock) = (self.trust.clone(), self.clock.clone());
+        let call = Call {
+            pool: &pool,
+            endpoint: moved.unwrap_or_else(|| pool.endpoint.clone()),
+            resume: known.and_then(|known| known.session.clone()),
+            manner: self.contacts.manner(place),
+            trust: &trust,
+            remarks: self.remarks.clone(),
+        };
         let seat = clock.follow();
-        let endpoint = moved.unwrap_or_else(|| pool.endpoint.clone());
         let opening = async {
             let seat = seat;
-            Connection::open(&pool, endpoint, session, &trust, &clock, &seat).await
+            Connection::open(call, &clock, &seat).await
         };
         let mut opening = std::pin::pin!(opening);
-        loop {
+        let opened = loop {
             tokio::select! {
                 biased;
-                opened = &mut opening => return Ok(opened),
+                opened = &mut opening => break opened,
                 order = self.orders.recv() => self.keep(order).await?,
                 () = self.seat.wait_until(Nanos::MAX) => {}
+            }
+        };
+        match opened {
+            Ok(connection) => {
+                self.contacts.opened(place);
+                Ok(Some(connection))
+            }
+            Err(failed) => {
+                tracing::warn!(pool = %pool.endpoint, error = %failed.error, "no pool");
+                self.contacts
+                    .failed(place, &pool, &failed, self.clock.now());
+                Ok(None)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Shares that the pool has not answered: on their way, or waiting for it to come back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::clock::Nanos;
@@ -29,8 +29,9 @@ pub struct Settled {
 struct Waiting {
     share: Share,
     unit: Option<u64>,
-    /// Serial of its template; `None` if it is from before a restart.
-    template: Option<u64>,
+    /// Serial of its template and the version bits that the pool allowed to be rolled then; `None` if it is from
+    /// before a restart.
+    template: Option<(u64, u32)>,
     arrived: Nanos,
     /// Over which connection it was sent last, and when.
     sent: Option<(u64, Nanos)>,
@@ -51,6 +52,8 @@ pub struct Present<'a> {
     pub live: u64,
     /// Serial of the first template of this connection.
     pub first: u64,
+    /// Version bits that the pool allows to be rolled.
+    pub mask: u32,
     /// How long a share is kept.
     pub keep_for: Duration,
 }
@@ -68,7 +71,11 @@ pub enum Next {
 
 /// All of them, in the order in which they came.
 #[derive(Debug)]
-pub struct Pending(BTreeMap<u64, Waiting>);
+pub struct Pending {
+    waiting: BTreeMap<u64, Waiting>,
+    /// Connection and ticket of what was sent, oldest first; some of it has been answered.
+    sent: VecDeque<(u64, u64)>,
+}
 
 impl Pending {
     /// Begins with those that a store had. Whether they were sent is not known.
@@ -85,7 +92,10 @@ impl Pending {
             };
             (ticket, waiting)
         };
-        Pending(restored.into_iter().map(waiting).collect())
+        Pending {
+            waiting: restored.into_iter().map(waiting).collect(),
+            sent: VecDeque::new(),
+        }
     }
 
     /// Takes a share in. Those that there is no room for any more, oldest first, are returned.
@@ -94,15 +104,15 @@ impl Pending {
         let waiting = Waiting {
             share: *order.share,
             unit: Some(order.unit),
-            template: Some(order.template),
+            template: Some((order.template, order.mask)),
             arrived: order.arrived,
             sent: None,
             twice: false,
         };
-        self.0.insert(ticket, waiting);
+        self.waiting.insert(ticket, waiting);
         let mut dropped = Vec::new();
-        while self.0.len() > MOST {
-            if let Some((ticket, waiting)) = self.0.pop_first() {
+        while self.waiting.len() > MOST {
+            if let Some((ticket, waiting)) = self.waiting.pop_first() {
                 dropped.push(settled(
                     ticket,
                     &waiting,
@@ -116,18 +126,18 @@ impl Pending {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.waiting.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.waiting.is_empty()
     }
 
     /// The shares to be sent over the present connection, marked as sent. Those that can never count any more
     /// are returned apart. A share of another pool stays, for as long as shares are kept.
     pub fn due(&mut self, present: &Present<'_>, now: Nanos) -> (Vec<Share>, Vec<Settled>) {
-        let tickets: Vec<u64> = self.0.keys().copied().collect();
+        let tickets: Vec<u64> = self.waiting.keys().copied().collect();
         let (mut send, mut expired) = (Vec::new(), Vec::new());
         for ticket in tickets {
             match self.try_send(ticket, present, now) {
@@ -141,7 +151,7 @@ impl Pending {
 
     /// What is next for one share; if it is to be sent, it is marked as sent.
     pub fn try_send(&mut self, ticket: u64, present: &Present<'_>, now: Nanos) -> Next {
-        let Some(waiting) = self.0.get_mut(&ticket) else {
+        let Some(waiting) = self.waiting.get_mut(&ticket) else {
             return Next::Wait;
         };
         if waiting
@@ -155,7 +165,7 @@ impl Pending {
         // job came with, whatever has been set since.
         let ours = waiting
             .template
-            .is_some_and(|template| template >= present.first);
+            .is_some_and(|(template, _)| template >= present.first);
         let why = if now.since(waiting.arrived) > present.keep_for {
             "the pool was away for too long"
         } else if !ours
@@ -168,27 +178,42 @@ impl Pending {
         } else if share.prevhash != present.newest.work.prevhash
             || waiting
                 .template
-                .is_some_and(|template| template < present.live)
+                .is_some_and(|(template, _)| template < present.live)
         {
             "its block has been found"
         } else {
             waiting.twice |= waiting.sent.is_some();
             waiting.sent = Some((present.connection, now));
-            return Next::Send(Box::new(share.clone()));
+            self.sent.push_back((present.connection, ticket));
+            // What the pool puts in place of its own bits: all that its mask covers, and no more. With version
+            // rolling agreed upon, the sixth parameter always stands there (BIP 310).
+            let mask = match waiting.template {
+                Some((_, mask)) if ours => mask,
+                _ => present.mask,
+            };
+            let mut share = share.clone();
+            let version = share.submit.version_bits.unwrap_or(0);
+            share.submit.version_bits = (mask != 0).then_some(version & mask);
+            return Next::Send(Box::new(share));
         };
         let settled = settled(ticket, waiting, Outcome::Expired(why), now);
-        self.0.remove(&ticket);
+        self.waiting.remove(&ticket);
         Next::Settled(settled)
     }
 
-    /// The pool answered a share; `None` if it is not waiting for one.
+    /// The pool at the far end of `connection` answered a share; `None` if it was not asked about that one.
     pub fn answered(
         &mut self,
         ticket: u64,
+        connection: u64,
         answer: Result<(), (i64, String)>,
         now: Nanos,
     ) -> Option<Settled> {
-        let waiting = self.0.remove(&ticket)?;
+        let (over, _) = self.waiting.get(&ticket)?.sent?;
+        if over != connection {
+            return None;
+        }
+        let waiting = self.waiting.remove(&ticket)?;
         let outcome = match answer {
             Ok(()) => Outcome::Accepted,
             // Only a share whose first copy may have arrived is excused.
@@ -199,11 +224,16 @@ impl Pending {
     }
 
     /// Since when the oldest share that was sent over `connection` has had no answer.
-    pub fn unanswered_since(&self, connection: u64) -> Option<Nanos> {
-        let (_, oldest) = self.0.first_key_value()?;
-        oldest
-            .sent
-            .and_then(|(over, at)| (over == connection).then_some(at))
+    pub fn unanswered_since(&mut self, connection: u64) -> Option<Nanos> {
+        loop {
+            let (over, ticket) = *self.sent.front()?;
+            let sent = self.waiting.get(&ticket).and_then(|waiting| waiting.sent);
+            match sent {
+                Some((last, at)) if over == connection && last == connection => return Some(at),
+                // Answered, written off, or lost with an earlier connection.
+                _ => self.sent.pop_front(),
+            };
+        }
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use super::connection::{Connection, PoolError};
+use serde_json::Value;
+
+use super::connection::{CONFIGURE, Call, Connection, PoolError};
 use super::endpoint::Endpoint;
 use super::pending::{Next, Present, Settled};
+use super::remarks::short;
 use super::{End, Upstream};
 use crate::clock::Nanos;
 use crate::pow::Difficulty;
-use crate::stratum::notice::{Notice, Notify};
+use crate::stratum::notice::{Notice, Notify, Refusal};
 use crate::vbm::hub::Order;
 use crate::vbm::journal::{Entry, Stopped, Subscription};
 use crate::vbm::space::Space;
@@ -35,10 +38,24 @@ struct State {
 impl Upstream {
     /// Serves over `connection` to the pool at `place` until it is left.
     pub(super) async fn serve(&mut self, place: usize, mut connection: Connection) -> End {
+        let opened = self.clock.now();
+        let end = self.mine(place, &mut connection).await;
+        if let End::Lost(error) = &end {
+            let (unanswered, now) = (&connection.unanswered, self.clock.now());
+            self.contacts.lost(place, error, unanswered, opened, now);
+        }
+        end
+    }
+
+    async fn mine(&mut self, place: usize, connection: &mut Connection) -> End {
         self.connections += 1;
-        let Ok(subscription) = self.subscribe(place, &connection).await else {
-            return End::Stopped;
-        };
+        let (subscription, new) = self.subscription(place, connection);
+        if new {
+            let entry = Entry::Subscription(subscription.clone());
+            if self.hub.journal().write(entry).await.is_err() {
+                return End::Stopped;
+            }
+        }
         tracing::info!(
             pool = %connection.endpoint,
             extranonce2 = connection.space.extranonce2_len(),
@@ -54,7 +71,7 @@ impl Upstream {
             heard: self.clock.now(),
         };
         while let Some(notice) = connection.early.pop_front() {
-            if let Err(end) = self.heed(place, &mut connection, &mut state, notice).await {
+            if let Err(end) = self.heed(place, connection, &mut state, notice).await {
                 return end;
             }
         }
@@ -76,10 +93,16 @@ impl Upstream {
                     Ok(line) => {
                         state.heard = self.clock.now();
                         match connection.parse(&line.text) {
-                            Ok(Some(notice)) => {
-                                self.heed(place, &mut connection, &mut state, notice).await
+                            Ok(notices) => {
+                                let mut heeded = Ok(());
+                                for notice in notices {
+                                    heeded = self.heed(place, connection, &mut state, notice).await;
+                                    if heeded.is_err() {
+                                        break;
+                                    }
+                                }
+                                heeded
                             }
-                            Ok(None) => Ok(()),
                             Err(error) => Err(End::Lost(error)),
                         }
                     }
@@ -92,7 +115,7 @@ impl Upstream {
                         let mut outcome = Ok(());
                         for mut order in orders.drain(..) {
                             errands.extend(order.errand.take());
-                            outcome = outcome.and(self.forward(&mut connection, &state, order).await);
+                            outcome = outcome.and(self.forward(connection, &state, order).await);
                         }
                         // On its way counts as over only when the bytes have left.
                         let flushed = connection.lines.flush().await;
@@ -122,12 +145,9 @@ impl Upstream {
         }
     }
 
-    /// Enters the connection's subscription in the journal, unless it is one resumed.
-    async fn subscribe(
-        &mut self,
-        place: usize,
-        connection: &Connection,
-    ) -> Result<Arc<Subscription>, Stopped> {
+    /// The connection's subscription, and whether it is a new one. The journal learns of a new one with its first
+    /// share at the latest: a pool may change its extranonce as often as it likes.
+    fn subscription(&mut self, place: usize, connection: &Connection) -> (Arc<Subscription>, bool) {
         let pool = self.pool(place);
         let mut subscription = Subscription {
             number: self.next_subscription,
@@ -142,14 +162,12 @@ impl Upstream {
             && known.session == subscription.session
         {
             subscription.number = known.number;
-            return Ok(known.clone());
+            return (known.clone(), false);
         }
         self.next_subscription += 1;
         let subscription = Arc::new(subscription);
         self.subscriptions.insert(place, subscription.clone());
-        let entry = Entry::Subscription(subscription.clone());
-        self.hub.journal().write(entry).await?;
-        Ok(subscription)
+        (subscription, true)
     }
 
     /// Does what the pool says.
@@ -162,24 +180,16 @@ impl Upstream {
     ) -> Result<(), End> {
         match notice {
             Notice::Notify(notify) => self.take(connection, state, notify).await,
-            Notice::Reply { id, outcome } => {
-                let Some(ticket) = Connection::ticket(&id) else {
-                    return Ok(());
-                };
-                // Some pools refuse by a result that is false.
-                let answer = match outcome {
-                    Ok(result) if result == false => Err((20, "refused".to_owned())),
-                    Ok(_) => Ok(()),
-                    Err(refusal) => Err((refusal.code, refusal.text)),
-                };
-                let settled = self.pending.answered(ticket, answer, self.clock.now());
-                let settled = settled.into_iter().collect();
-                self.settle(settled).await
-            }
+            Notice::Reply { id, outcome } => self.answered(connection, state, &id, outcome).await,
             // Holds from the next job; however many come, nothing is sent to anybody for it.
             Notice::SetDifficulty(difficulty) => {
-                if let Ok(difficulty) = Difficulty::new(difficulty) {
-                    connection.difficulty = difficulty;
+                match Difficulty::new(difficulty) {
+                    Ok(difficulty) => connection.difficulty = difficulty,
+                    Err(_) => connection.remarks.log(
+                        &connection.endpoint,
+                        "sent a mining.set_difficulty that is ignored",
+                        &difficulty.to_string(),
+                    ),
                 }
                 Ok(())
             }
@@ -191,21 +201,11 @@ impl Upstream {
                 let space = Space::divide(extranonce1, extranonce2_len, mask)
                     .map_err(|error| End::Lost(error.into()))?;
                 connection.space = Arc::new(space);
-                state.subscription = self
-                    .subscribe(place, connection)
-                    .await
-                    .map_err(|Stopped| End::Stopped)?;
+                (state.subscription, _) = self.subscription(place, connection);
                 Ok(())
             }
             Notice::SetVersionMask(mask) => {
-                let (extranonce1, len) = (
-                    connection.space.extranonce1().to_vec(),
-                    connection.space.extranonce2_len(),
-                );
-                let mask = mask & crate::pow::work::BIP320_MASK;
-                if let Ok(space) = Space::divide(extranonce1, len, mask) {
-                    connection.space = Arc::new(space);
-                }
+                connection.set_mask(mask);
                 Ok(())
             }
             Notice::Reconnect { host, port, wait } => {
@@ -217,7 +217,11 @@ impl Upstream {
                     tls: here.tls,
                 };
                 if !self.pool(place).may_move_to(&to.host) {
-                    tracing::warn!(pool = %here, %to, "refused to move: configuration does not allow that host");
+                    connection.remarks.log(
+                        here,
+                        "asks to connect to a host that configuration does not allow",
+                        &to.to_string(),
+                    );
                     return Ok(());
                 }
                 let until = self.clock.now() + std::time::Duration::from_secs(wait.min(60));
@@ -230,8 +234,66 @@ impl Upstream {
                 connection.answer(id, &method);
                 Ok(())
             }
-            Notice::Other(_) => Ok(()),
+            Notice::Message(text) => {
+                connection.remarks.log(&connection.endpoint, "says", &text);
+                Ok(())
+            }
+            Notice::Other(method) => {
+                connection.remarks.log(
+                    &connection.endpoint,
+                    "sent a method that is ignored",
+                    &method,
+                );
+                Ok(())
+            }
         }
+    }
+
+    /// Takes a reply: to a share, or a late one to the opening.
+    async fn answered(
+        &mut self,
+        connection: &mut Connection,
+        state: &mut State,
+        id: &Value,
+        outcome: Result<Value, Refusal>,
+    ) -> Result<(), End> {
+        if let Some(asked) = connection.opening(id) {
+            if asked != CONFIGURE || !connection.configured(&outcome) {
+                return Ok(());
+            }
+            // As by mining.set_version_mask; but units are not to wait for the next job to roll.
+            let Some(newest) = state.newest.clone() else {
+                return Ok(());
+            };
+            let notify = Notify {
+                job_id: newest.job_id.clone(),
+                work: newest.work.clone(),
+                clean: false,
+            };
+            return self.take(connection, state, notify).await;
+        }
+        let answer = match &outcome {
+            // Some pools refuse by a result that is false.
+            Ok(Value::Bool(false)) => Err((20, "refused".to_owned())),
+            Ok(_) => Ok(()),
+            Err(refusal) => Err((refusal.code, short(&refusal.text).to_owned())),
+        };
+        let refused = answer.clone().err();
+        let settled = Connection::ticket(id).and_then(|ticket| {
+            let now = self.clock.now();
+            self.pending.answered(ticket, state.number, answer, now)
+        });
+        let Some(settled) = settled else {
+            connection.unexpected(id, &outcome);
+            return Ok(());
+        };
+        if let Some((code, text)) = refused {
+            let text = format!("{code} {text}");
+            connection
+                .remarks
+                .log(&connection.endpoint, "refused a share", &text);
+        }
+        self.settle(vec![settled]).await
     }
 
     /// Makes a template of a job and publishes it; the first one also decides what waiting shares are worth.
@@ -242,7 +304,16 @@ impl Upstream {
         mut notify: Notify,
     ) -> Result<(), End> {
         if notify.job_id.len() > MOST_JOB_ID || notify.work.merkle_branch.len() > MOST_BRANCHES {
-            tracing::warn!("ignored a job of unreasonable size");
+            let text = format!(
+                "{} merkle branches, a job id of {} characters",
+                notify.work.merkle_branch.len(),
+                notify.job_id.len()
+            );
+            connection.remarks.log(
+                &connection.endpoint,
+                "sent a job of unreasonable size that is ignored",
+                &text,
+            );
             return Ok(());
         }
         let now = self.clock.now();
@@ -298,6 +369,7 @@ impl Upstream {
             newest: &newest,
             live: state.live,
             first: state.first,
+            mask: connection.space.version_mask(),
             keep_for: self.policy.keep_for,
         };
         let (send, expired) = self.pending.due(&present, self.clock.now());
@@ -309,7 +381,7 @@ impl Upstream {
             );
         }
         for share in send {
-            connection.submit(share.ticket, &share.subscription.user, &share.submit);
+            connection.submit(&share);
             connection
                 .lines
                 .flush()
@@ -335,11 +407,12 @@ impl Upstream {
                 newest,
                 live: state.live,
                 first: state.first,
+                mask: connection.space.version_mask(),
                 keep_for: self.policy.keep_for,
             };
             match self.pending.try_send(ticket, &present, now) {
                 Next::Send(share) => {
-                    connection.submit(ticket, &share.subscription.user, &share.submit);
+                    connection.submit(&share);
                 }
                 Next::Settled(expired) => settled.push(expired),
                 Next::Wait => {}
@@ -364,6 +437,7 @@ impl Upstream {
             self.clock.clone(),
             self.policy.return_after,
         );
+        let (contacts, remarks) = (self.contacts.clone(), self.remarks.clone());
         // At the first pool there is nothing to wait for, and no seat is taken.
         let seat = (place > 0).then(|| clock.follow());
         async move {
@@ -373,13 +447,26 @@ impl Upstream {
             loop {
                 seat.wait_until(clock.now() + every).await;
                 for (place, pool) in pools.iter().enumerate() {
-                    let (endpoint, session) = (pool.endpoint.clone(), sessions[place].clone());
-                    let opened =
-                        Connection::open(pool, endpoint, session, &trust, &clock, &seat).await;
-                    match opened {
-                        Ok(connection) => return (place, Box::new(connection)),
-                        Err(error) => {
-                            tracing::debug!(pool = %pool.endpoint, %error, "still away");
+                    if clock.now() < contacts.rests_until(place) {
+                        continue;
+                    }
+                    let call = Call {
+                        pool,
+                        endpoint: pool.endpoint.clone(),
+                        resume: sessions[place].clone(),
+                        manner: contacts.manner(place),
+                        trust: &trust,
+                        remarks: remarks.clone(),
+                    };
+                    match Connection::open(call, &clock, &seat).await {
+                        Ok(connection) => {
+                            contacts.opened(place);
+                            return (place, Box::new(connection));
+                        }
+                        Err(failed) => {
+                            let error = failed.error.to_string();
+                            remarks.log(&pool.endpoint, "is still away", &error);
+                            contacts.failed(place, pool, &failed, clock.now());
                         }
                     }
                 }
