@@ -20,7 +20,7 @@ use crate::config::{Config, rack};
 use crate::experiment::encoder::Encoder;
 use crate::experiment::encoding::Encoding;
 use crate::report::stdout;
-use crate::report::table::table;
+use crate::report::table::{self, table};
 use crate::rig::{Rig, Unit};
 use crate::runtime;
 use crate::session::{Context, Interrupted, Log, Session, with_attached};
@@ -239,7 +239,7 @@ fn render(rows: &[Row]) -> Table {
 fn cells(row: &Row) -> Vec<String> {
     let number = |value: Option<u64>| value.map_or("-".into(), |value| value.to_string());
     let fixed = |value: Option<f64>, digits: usize| {
-        value.map_or("-".into(), |value| format!("{value:.digits$}"))
+        value.map_or("-".into(), |value| table::fixed(value, digits))
     };
     let identity = row.identity.as_ref();
     let says = [

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::de::DeserializeOwned;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::seed;
@@ -24,11 +24,19 @@ use crate::experiment::saved::{ENCODING, MODEL, PROVENANCE, RANGE, RECIPE, STEP}
 use crate::experiment::task::Task;
 use crate::experiment::trace::Trace;
 use crate::experiment::{Kind, arms};
+use crate::input_file;
 use crate::report::progress::Progress;
+use crate::report::stdout;
 use crate::runtime;
 use crate::session::{Context, Session, with_unit};
 use crate::store::Capture;
 use crate::tabular;
+
+/// Longest file of a readout, in bytes: a million features.
+const LONGEST_FILE: u64 = 256 << 20;
+
+/// Longest time constant of a high pass, in steps.
+const LONGEST_MEAN: f64 = 10_000.0;
 
 /// A readout with what it was trained by.
 #[derive(Debug)]
@@ -44,16 +52,52 @@ pub(crate) struct Readout {
 impl Readout {
     pub(crate) fn load(path: &Path) -> Result<Readout> {
         let at = || format!("{}", path.display());
-        let text = std::fs::read_to_string(path).with_context(at)?;
+        let text = input_file::read(path, LONGEST_FILE).with_context(at)?;
         let saved = SavedReadout::from_json(&text).with_context(at)?;
-        Ok(Readout {
+        let readout = Readout {
             recipe: said(&saved, RECIPE).with_context(at)?,
             encoding: said(&saved, ENCODING).with_context(at)?,
             step: said(&saved, STEP).with_context(at)?,
             range: said(&saved, RANGE).with_context(at)?,
             model: model(&saved).with_context(at)?,
             saved,
-        })
+        };
+        readout.check().with_context(at)?;
+        Ok(readout)
+    }
+
+    /// What the parts of the file do not rule out: a file can ask for more than any run that was trained.
+    fn check(&self) -> Result<()> {
+        let plan = &self.recipe.features;
+        ensure!(
+            plan.history <= self.saved.features.len(),
+            "features.history = {} is more than the readout has features",
+            plan.history
+        );
+        ensure!(
+            self.recipe.taps <= self.saved.features.len(),
+            "taps = {} is more than the readout has features",
+            self.recipe.taps
+        );
+        let mean = plan.high_pass.unwrap_or(1.0);
+        ensure!(
+            (0.0..=LONGEST_MEAN).contains(&mean),
+            "features.high_pass = {mean:e} must be between 0 and {LONGEST_MEAN} steps"
+        );
+        let (low, high) = self.range;
+        ensure!(
+            low.is_finite() && high.is_finite() && low < high,
+            "the range {low:e} to {high:e} holds no inputs"
+        );
+        let mut config = Config::simulated(self.model)?;
+        config.step = self.step.clone();
+        config.check(Path::new("its step"))?;
+        let params = arms::twin_params(&config).ok();
+        // Trained over a wire or on a twin, which allow different drives.
+        self.encoding
+            .check(self.model, None)
+            .or_else(|_| self.encoding.check(self.model, params.as_ref()))
+            .map_err(|what| anyhow!("encoding {}: {what}", self.encoding.name))
     }
 
     /// Refuses a readout of states that no device gave, before a device is driven. Whether the device is verified is seen
@@ -108,7 +152,12 @@ impl Readout {
         let device = StateMatrix::from_matrix(states.features().to_vec(), newest)?;
         let row = StateMatrix::from_columns(1, taps.collect())?.beside(&device)?;
         let readout = self.saved.for_features(row.features())?;
-        Ok(readout.predict(&row, 0..1)?.iter().copied().collect())
+        let predicted: Vec<f64> = readout.predict(&row, 0..1)?.iter().copied().collect();
+        ensure!(
+            predicted.iter().all(|value| value.is_finite()),
+            "the readout's weights are too large: a prediction is not finite; train it again"
+        );
+        Ok(predicted)
     }
 }
 
@@ -323,7 +372,6 @@ impl Said {
     }
 
     /// The NRMSE after the washout, on standard error: standard output is the predictions.
-    #[expect(clippy::print_stderr, reason = "its output is what it is for")]
     fn score(&self, washout: usize) {
         match self.outputs.iter().filter(|row| row.is_none()).count() {
             0 => {}
@@ -339,11 +387,13 @@ impl Said {
                 .filter_map(|(row, target)| Some((*row.as_ref()?.get(i)?, *target)))
                 .unzip();
             match metrics::nrmse(&predicted, &target) {
-                Ok(nrmse) => eprintln!(
+                Ok(nrmse) => stdout::complain(format_args!(
                     "NRMSE of prediction{i}: {nrmse:.3} over {} steps after {from} of washout",
                     predicted.len()
-                ),
-                Err(error) => eprintln!("prediction{i} cannot be scored: {error}"),
+                )),
+                Err(error) => {
+                    stdout::complain(format_args!("prediction{i} cannot be scored: {error}"))
+                }
             }
         }
     }

@@ -6,7 +6,6 @@
 //! confirmed that they are safe. Only Ctrl-C does so: a terminal that closes can send SIGHUP twice, and `timeout` sends
 //! SIGTERM to a process and then to its group.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use anyhow::{Context as _, Result};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::report::stdout::complain;
 use crate::session::Context;
 
 /// Wall time within which a second Ctrl-C is the echo of the first, as from a wrapper that passes it on.
@@ -125,7 +125,7 @@ fn leave(context: &Context, code: u8) -> ! {
 
 /// Says a line on standard error, which may be a terminal that is gone.
 pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    complain(line);
 }
 
 /// Whether the program was started with SIGHUP ignored.

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use clap::Parser;
 use thermine::cli::Cli;
+use thermine_drivers::units::Model;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -93,6 +94,73 @@ fn every_link_in_the_documentation_leads_somewhere() {
         }
     }
     assert!(seen > 10, "{seen}");
+}
+
+/// Files and folders of the repository that a page names in code marks, from one of its top folders on.
+fn named(page: &str) -> Vec<&str> {
+    let tops = [
+        "daemon",
+        "drivers",
+        "reservoir",
+        "hil-tests",
+        "configs",
+        "docs",
+        "lean",
+        "bench",
+    ];
+    page.split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| !word.contains(char::is_whitespace))
+        .filter(|word| {
+            word.split_once('/')
+                .is_some_and(|(top, _)| tops.contains(&top))
+        })
+        .collect()
+}
+
+#[test]
+fn every_file_that_the_documentation_names_is_there() {
+    let mut seen = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("text");
+        for name in named(&text) {
+            // A word in capitals stands for a name of the reader's own.
+            let path = match name.split_once("NAME") {
+                Some((folder, _)) => folder,
+                None => name,
+            };
+            assert!(root().join(path).exists(), "{}: {name}", page.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn the_page_on_adding_a_unit_names_the_files_in_which_each_model_stands() {
+    let page = fs::read_to_string(root().join("docs/adding-a-unit.md")).expect("the page");
+    let read = |end: &str| {
+        let mut named = named(&page).into_iter().filter(|name| name.ends_with(end));
+        let name = named
+            .next()
+            .unwrap_or_else(|| panic!("the page names no {end}"));
+        fs::read_to_string(root().join(name)).expect("the file")
+    };
+    let (models, examples, layouts) = (
+        read("units/mod.rs"),
+        read("config/mod.rs"),
+        read("layouts.toml"),
+    );
+    for model in Model::ALL {
+        let variant = format!("Model::{model:?}");
+        assert!(models.contains(&variant), "{model}");
+        assert!(examples.contains(&variant), "{model}");
+        assert!(
+            layouts.contains(&format!("\"{}\"", model.name())),
+            "{model}"
+        );
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Nanos;
-use crate::discover::classify::{names, printable};
+use crate::discover::classify::{names, short};
 use crate::pow::Difficulty;
 use crate::unit::{Identity, Telemetry};
 use crate::units::agent::{Says, is_of_a_computer, says};
@@ -290,7 +290,7 @@ impl Seen {
         if is_other {
             return Some(format!(
                 "its Stratum agent {:?} is none of a {}",
-                printable(agent),
+                short(agent),
                 self.model
             ));
         }
@@ -305,7 +305,7 @@ impl Seen {
             return None;
         }
         let name = named.map_or("no model".to_owned(), |named| {
-            format!("{:?}", printable(named))
+            format!("\"{}\"", short(named))
         });
         Some(format!(
             "its control interface names {name}, not a {}",

@@ -3,6 +3,7 @@
 //! Layers, each naming only those above it in this list:
 //!
 //! - [`clock`], [`quantity`], [`seed`]: time, physical quantities and randomness, handed in by the caller;
+//! - [`printable`]: text from outside as it may be shown;
 //! - [`pow`]: proof of work and difficulty;
 //! - [`mod@unit`]: what a unit is: identity, telemetry, operating point;
 //! - [`record`]: what a run leaves behind, as values on a bounded queue;
@@ -28,6 +29,7 @@ pub mod goldshell;
 pub mod interlock;
 pub mod poller;
 pub mod pow;
+pub mod printable;
 pub mod quantity;
 pub mod record;
 pub mod secret;

@@ -161,7 +161,7 @@ fn reported(
             .with_context(|| format!("cannot make the folder {}", own.display()))?;
         let measured = input.measure(args, table, &own, context)?;
         files::write(&measured, &own)?;
-        stdout::text(render::text(&measured, colour))?;
+        stdout::coloured(&render::text(&measured, colour))?;
         units.push(measured);
     }
     Ok(units)

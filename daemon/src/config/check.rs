@@ -8,58 +8,93 @@ use thermine_drivers::units::Model;
 use super::{Config, ConfigError, Serial, Wires};
 
 /// A key, its value, whether it may have it, and what it should be.
-pub(super) type Rule = (&'static str, f64, bool, &'static str);
+type Rule = (&'static str, f64, bool, &'static str);
+
+/// Something that a configuration may not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// The key that it is about; the empty one is the file.
+    pub(crate) key: String,
+    /// The key, what is wrong with it, and what to do.
+    pub(crate) what: String,
+}
+
+impl Problem {
+    pub(crate) fn new(key: &str, what: impl Into<String>) -> Problem {
+        Problem {
+            key: key.into(),
+            what: what.into(),
+        }
+    }
+
+    /// `Ok` if there are none, else all in one text.
+    pub(crate) fn none_of(problems: Vec<Problem>) -> Result<(), String> {
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let all: Vec<String> = problems.into_iter().map(|problem| problem.what).collect();
+        Err(all.join("; "))
+    }
+}
 
 impl Config {
     /// Checks what the types do not.
     ///
     /// # Errors
-    /// If a value is out of range; `path` is named in the message.
+    /// With every value that is out of range; `path` is named in the message.
     pub fn check(&self, path: &Path) -> Result<(), ConfigError> {
-        let wrong = |what| ConfigError::Wires {
+        Problem::none_of(self.problems()).map_err(|what| ConfigError::Wires {
             path: path.to_path_buf(),
             what,
-        };
-        let wires = self.wires().map_err(wrong)?;
-        if let Wires::Serial(Serial {
-            unsensed: false, ..
-        }) = wires
-        {
-            return Err(wrong(
+        })
+    }
+
+    /// Everything that the types do not rule out.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let wires = self.wires();
+        match &wires {
+            Err(what) => found.push(Problem::new("unit.model", what)),
+            Ok(Wires::Serial(Serial {
+                unsensed: false, ..
+            })) => found.push(Problem::new(
+                "serial.unsensed",
                 "serial.unsensed = false, but this line tells no temperature: no interlock can watch bare \
-                 chips. Watch them by other means, and say so with `unsensed = true`"
-                    .to_string(),
-            ));
+                 chips. Watch them by other means, and say so with `unsensed = true`",
+            )),
+            Ok(_) => {}
         }
-        self.enforced()
-            .map_err(|error| wrong(format!("interlock: {error}")))?;
+        if let Err(error) = self.enforced() {
+            found.push(Problem::new("interlock", format!("interlock: {error}")));
+        }
         if let Some(simulated) = &self.unit.simulated {
-            let (chips, cores) = chips_and_cores(self.unit.model, &wires);
-            simulated
-                .silicon
-                .check(chips, cores)
-                .map_err(|error| wrong(format!("unit.simulated.{error}")))?;
+            if let Ok(wires) = &wires {
+                let (chips, cores) = chips_and_cores(self.unit.model, wires);
+                if let Err(error) = simulated.silicon.check(chips, cores) {
+                    let what = format!("unit.simulated.{error}");
+                    found.push(Problem::new("unit.simulated.silicon", what));
+                }
+            }
             let spread = Params {
                 spread: simulated.spread.clone(),
                 ..Params::s9()
             };
-            spread
-                .check()
-                .map_err(|error| wrong(format!("unit.simulated: {error}")))?;
+            if let Err(error) = spread.check() {
+                let what = format!("unit.simulated: {error}");
+                found.push(Problem::new("unit.simulated.spread", what));
+            }
         }
-        match self.out_of_range().into_iter().next() {
-            None => Ok(()),
-            Some((key, value, _, reason)) => Err(ConfigError::Value {
-                path: path.to_path_buf(),
-                key,
-                value: value.to_string(),
-                reason,
+        let rules = self.out_of_range().into_iter();
+        found.extend(
+            rules.map(|(key, value, _, reason)| {
+                Problem::new(key, format!("{key} = {value} {reason}"))
             }),
-        }
+        );
+        found
     }
 
     /// Every value that is out of its range.
-    pub(super) fn out_of_range(&self) -> Vec<Rule> {
+    fn out_of_range(&self) -> Vec<Rule> {
         let limits = self.unit.model.limits();
         let wires = self.wires().map(|wires| wire_rules(&wires, limits));
         let mut rules = self.step_rules();

@@ -8,7 +8,11 @@ use clap::Subcommand;
 
 use super::examine::examine;
 use super::keys::{File, Holds, Key, Missing, nearest};
+use super::overrides::Overrides;
 use crate::report::stdout;
+
+/// Errors that are shown; a file with more is another file.
+const MOST_SHOWN: usize = 100;
 
 /// `thermine config`.
 #[derive(Debug, Subcommand)]
@@ -31,9 +35,14 @@ pub(crate) fn run(command: Command) -> Result<()> {
     match command {
         Command::Explain { key } => stdout::text(explain(key.as_deref().unwrap_or(""))?)?,
         Command::Check { files } => {
-            let findings: Vec<_> = files.iter().flat_map(|file| examine(file)).collect();
-            for finding in &findings {
+            let overrides = Overrides::from_environment()?;
+            let examined = files.iter().flat_map(|file| examine(file, &overrides));
+            let findings: Vec<_> = examined.collect();
+            for finding in findings.iter().take(MOST_SHOWN) {
                 stdout::line(finding)?;
+            }
+            if findings.len() > MOST_SHOWN {
+                stdout::line(format_args!("and {} more", findings.len() - MOST_SHOWN))?;
             }
             match findings.len() {
                 0 => stdout::line(format_args!(

@@ -1,17 +1,20 @@
 //! What a rack's file says of the daemon: its sections `[daemon]` and `[[readout]]`.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use thermine_drivers::secret::Secret;
 
+use super::check::Problem;
+use crate::secret_file;
+
 /// Environment variable of the HTTP API's token.
 pub const TOKEN: &str = "THERMINE_TOKEN";
 
 /// Longest token, in bytes: what is longer was not meant to be one.
-const LONGEST_TOKEN: u64 = 4096;
+pub(crate) const LONGEST_TOKEN: u64 = 4096;
 
 /// Shortest token, in bytes: 96 bits in base 64.
 const SHORTEST_TOKEN: usize = 16;
@@ -77,23 +80,21 @@ pub struct Served {
 }
 
 impl Daemon {
-    /// What is out of range, in words.
-    ///
-    /// # Errors
-    /// With the key and its value.
-    pub fn check(&self) -> Result<(), String> {
+    /// Everything that is out of range.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
         let speed = self.speed;
         if !(speed > 0.0 && speed <= 1000.0) {
-            return Err(format!(
-                "daemon.speed = {speed} must be above 0 and at most 1000"
-            ));
+            let what = format!("daemon.speed = {speed} must be above 0 and at most 1000");
+            found.push(Problem::new("daemon.speed", what));
         }
-        match self.step_seconds {
-            Some(seconds) if !(seconds > 0.0 && seconds <= 3600.0) => Err(format!(
-                "daemon.step_seconds = {seconds} must be above 0 and at most 3600"
-            )),
-            _ => Ok(()),
+        if let Some(seconds) = self.step_seconds
+            && !(seconds > 0.0 && seconds <= 3600.0)
+        {
+            let what = format!("daemon.step_seconds = {seconds} must be above 0 and at most 3600");
+            found.push(Problem::new("daemon.step_seconds", what));
         }
+        found
     }
 
     /// The token of the HTTP API: from its file, or from the environment.
@@ -102,7 +103,9 @@ impl Daemon {
     /// If the file cannot be read or holds no token, or there is none and the address is not loopback.
     pub fn token(&self) -> Result<Option<Secret>> {
         let text = match &self.token_file {
-            Some(file) => Some(read(file)?),
+            Some(file) => {
+                Some(secret_file::read(file, LONGEST_TOKEN).context("daemon.token_file")?)
+            }
             None => std::env::var(TOKEN).ok(),
         };
         let whence = match &self.token_file {
@@ -124,17 +127,6 @@ impl Daemon {
     }
 }
 
-fn read(file: &Path) -> Result<String> {
-    let wrong = || format!("cannot read daemon.token_file {}", file.display());
-    let length = std::fs::metadata(file).with_context(wrong)?.len();
-    anyhow::ensure!(
-        length <= LONGEST_TOKEN,
-        "daemon.token_file {} is longer than any token: is it another file?",
-        file.display()
-    );
-    std::fs::read_to_string(file).with_context(wrong)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +138,8 @@ mod tests {
         let daemon = |listen: &str, token: Option<&str>| {
             if let Some(token) = token {
                 std::fs::write(&file, token).expect("written");
+                let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+                std::fs::set_permissions(&file, own).expect("set");
             }
             Daemon {
                 listen: listen.parse().expect("an address"),

@@ -1,5 +1,6 @@
 //! Every error of a configuration file, each with its line and column, and what was probably meant.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -7,13 +8,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::{File, Holds, Key, Missing, nearest};
 use super::overrides::Overrides;
-use super::rack::{self, Rack};
-use super::{Config, ConfigError};
-use crate::causes::chain;
+use super::{Config, ConfigError, meaning, rack, read};
 use crate::proxy;
-
-/// Longest file that is looked at, in bytes.
-const LONGEST: u64 = 1 << 20;
 
 /// Something wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,50 +31,53 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// Everything wrong with the file `path` and with the files that it names; empty if it can be used.
-pub(super) fn examine(path: &Path) -> Vec<Finding> {
-    let nowhere = |what: String| {
-        vec![Finding {
+/// Everything wrong with the file `path` and with the files that it names; empty if `run` takes it. `overrides` is what
+/// the environment says instead.
+pub(super) fn examine(path: &Path, overrides: &Overrides) -> Vec<Finding> {
+    examine_as(None, path, overrides)
+}
+
+/// As [`examine`], of a file that is named as one of kind `expected`. No rack is named, so no file leads back to itself.
+fn examine_as(expected: Option<File>, path: &Path, overrides: &Overrides) -> Vec<Finding> {
+    match read(path) {
+        Ok(text) => examine_text(expected, path, &text, overrides),
+        Err(error) => vec![Finding {
             file: path.display().to_string(),
             place: None,
-            what,
-        }]
-    };
-    let text = match std::fs::metadata(path) {
-        Err(error) => return nowhere(format!("cannot be read: {error}")),
-        Ok(file) if file.len() > LONGEST => {
-            return nowhere("is longer than any configuration: is it another file?".into());
-        }
-        Ok(_) => std::fs::read_to_string(path),
-    };
-    match text {
-        Err(error) => nowhere(format!("cannot be read: {error}")),
-        Ok(text) => examine_text(path, &text),
+            what: match error {
+                ConfigError::Read { source, .. } => format!("cannot be read: {source}"),
+                other => other.to_string(),
+            },
+        }],
     }
 }
 
-fn examine_text(path: &Path, text: &str) -> Vec<Finding> {
+fn examine_text(
+    expected: Option<File>,
+    path: &Path,
+    text: &str,
+    overrides: &Overrides,
+) -> Vec<Finding> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut examined = Examined {
         path,
         text,
         findings: Vec::new(),
+        wrong: HashSet::new(),
     };
     for error in errors {
         examined.say(error.span(), error.message().to_string());
     }
     let document = document.get_ref();
-    let file = kind(document);
+    let file = expected.unwrap_or_else(|| kind(document));
     if examined.findings.is_empty() {
         examined.section(file, "", document, 0..0);
+        examined.values(file, document, overrides);
     }
     let mut named = match file {
-        File::Rack => examined.named_files(document),
+        File::Rack => examined.named_files(document, overrides),
         _ => Vec::new(),
     };
-    if examined.findings.is_empty() && named.is_empty() {
-        examined.values(file, document);
-    }
     let mut findings = examined.findings;
     findings.sort_by_key(|finding| finding.place);
     findings.append(&mut named);
@@ -111,6 +110,8 @@ struct Examined<'a> {
     path: &'a Path,
     text: &'a str,
     findings: Vec<Finding>,
+    /// Keys that are unknown or hold something else than they should.
+    wrong: HashSet<String>,
 }
 
 impl Examined<'_> {
@@ -146,6 +147,11 @@ impl Examined<'_> {
                     Some(span),
                     format!("unknown key `{name}` in {place}: {meant}"),
                 );
+                let path = match section {
+                    "" => name.to_string(),
+                    section => format!("{section}.{name}"),
+                };
+                self.wrong.insert(path);
                 continue;
             };
             self.value(file, key, value.get_ref(), value.span());
@@ -198,46 +204,61 @@ impl Examined<'_> {
             let meant = near.map_or(String::new(), |near| format!(": did you mean \"{near}\"?"));
             let what = format!("{} must be {}{meant}", key.path, key.holds.words());
             self.say(Some(span), what);
+            self.wrong.insert(key.path.to_string());
             return;
         }
         match (value.as_table(), value.as_array()) {
             (Some(table), _) => self.section(file, key.path, table, span),
             (_, Some(all)) => {
+                let before = self.findings.len();
                 for one in all {
                     if let Some(table) = one.get_ref().as_table() {
                         self.section(file, key.path, table, one.span());
                     }
+                }
+                if self.findings.len() > before {
+                    self.wrong.insert(key.path.to_string());
                 }
             }
             _ => {}
         }
     }
 
-    /// What is wrong with the files that a rack names.
-    fn named_files(&mut self, document: &DeTable<'_>) -> Vec<Finding> {
+    /// What is wrong with the files that a rack names, each once.
+    fn named_files(&mut self, document: &DeTable<'_>, overrides: &Overrides) -> Vec<Finding> {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let mut named = Vec::new();
+        let mut seen = HashSet::new();
         for (name, value) in document {
-            let files: Vec<(&str, Range<usize>)> = match &**name.get_ref() {
-                "units" | "proxied" => value
-                    .get_ref()
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|one| Some((one.get_ref().as_str()?, one.span())))
-                    .collect(),
-                "proxy" => value
-                    .get_ref()
-                    .as_str()
-                    .map(|file| (file, value.span()))
-                    .into_iter()
-                    .collect(),
-                _ => Vec::new(),
+            let (kind, files): (File, Vec<(&str, Range<usize>)>) = match &**name.get_ref() {
+                "units" | "proxied" => (
+                    File::Unit,
+                    value
+                        .get_ref()
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|one| Some((one.get_ref().as_str()?, one.span())))
+                        .collect(),
+                ),
+                "proxy" => (
+                    File::Proxy,
+                    value
+                        .get_ref()
+                        .as_str()
+                        .map(|file| (file, value.span()))
+                        .into_iter()
+                        .collect(),
+                ),
+                _ => continue,
             };
             for (file, span) in files {
                 let path = folder.join(file);
+                if !seen.insert(path.clone()) {
+                    continue;
+                }
                 if path.is_file() {
-                    named.extend(examine(&path));
+                    named.extend(examine_as(Some(kind), &path, overrides));
                 } else {
                     self.say(Some(span), format!("there is no file {}", path.display()));
                 }
@@ -247,44 +268,20 @@ impl Examined<'_> {
     }
 
     /// What no table of keys can tell: values out of range, and what does not go together.
-    fn values(&mut self, file: File, document: &DeTable<'_>) {
-        let error = match file {
-            File::Unit => match toml::from_str::<Config>(self.text) {
-                Err(error) => return self.say(error.span(), error.message().to_string()),
-                Ok(config) => {
-                    let wrong = config.out_of_range();
-                    for (key, value, _, reason) in &wrong {
-                        let what = format!("{key} = {value} {reason}");
-                        self.say(span_of(document, key), what);
-                    }
-                    if !wrong.is_empty() {
-                        return;
-                    }
-                    config.check(self.path).err()
-                }
-            },
-            File::Rack => match toml::from_str::<rack::File>(self.text) {
-                Err(error) => return self.say(error.span(), error.message().to_string()),
-                Ok(_) => Rack::load(self.path, &Overrides::none()).err(),
-            },
-            File::Proxy => {
-                let loaded = proxy::config::Config::load(self.path);
-                if let Err(error) = loaded {
-                    let what = without_path(&chain(&error), self.path);
-                    let key = what.split([' ', ':']).next().unwrap_or("").to_string();
-                    self.say(span_of(document, &key), what);
-                }
-                None
-            }
-        };
-        if let Some(error) = error {
-            let key = match &error {
-                ConfigError::Wires { what, .. } => what.split([' ', ':']).next().unwrap_or(""),
-                ConfigError::Value { key, .. } => key,
-                _ => "",
+    fn values(&mut self, file: File, document: &DeTable<'_>, overrides: &Overrides) {
+        if self.findings.is_empty() {
+            let refused = match file {
+                File::Unit => toml::from_str::<Config>(self.text).err(),
+                File::Rack => toml::from_str::<rack::File>(self.text).err(),
+                File::Proxy => toml::from_str::<proxy::config::Config>(self.text).err(),
             };
-            let what = without_path(&error.to_string(), self.path);
-            self.say(span_of(document, key), what);
+            if let Some(error) = refused {
+                return self.say(error.span(), error.message().to_string());
+            }
+        }
+        let about = (file, self.path);
+        for problem in meaning::problems(about, self.text, &self.wrong, overrides) {
+            self.say(span_of(document, &problem.key), problem.what);
         }
     }
 }
@@ -295,11 +292,6 @@ fn is_number(value: &DeValue<'_>) -> bool {
 
 fn is_address(text: &str) -> bool {
     text.parse::<std::net::SocketAddr>().is_ok()
-}
-
-fn without_path(text: &str, path: &Path) -> String {
-    let prefix = format!("{}: ", path.display());
-    text.strip_prefix(&prefix).unwrap_or(text).to_string()
 }
 
 /// Where the value of the key `path` stands, if it does.
@@ -334,7 +326,7 @@ mod tests {
                 continue;
             }
             seen += 1;
-            let findings = examine(&path);
+            let findings = examine(&path, &Overrides::none());
             assert!(findings.is_empty(), "{findings:?}");
         }
         assert!(seen > 10, "{seen}");
@@ -345,7 +337,7 @@ mod tests {
         let text = "[unit]\nname = \"a\"\nmodel = \"antminer-s8\"\n\n[stratum]\nlisten = \"here\"\nworker = \"a\"\n\
                     conect_timeout_seconds = 3\n[api]\naddress = \"127.0.0.1:1\"\npoll_seconds = \"1\"\n[step]\n\
                     hold_seconds = 1\nshares = 1\ntimeout_seconds = 2\ndifficulty = 1\n";
-        let found: Vec<String> = examine_text(Path::new("a.toml"), text)
+        let found: Vec<String> = examine_text(None, Path::new("a.toml"), text, &Overrides::none())
             .iter()
             .map(ToString::to_string)
             .collect();
@@ -360,7 +352,12 @@ mod tests {
         for ((place, what), found) in expected.iter().zip(&found) {
             assert!(found.starts_with(place) && found.contains(what), "{found}");
         }
-        let syntax = examine_text(Path::new("a.toml"), "a = \nb = 2\nc = [\n");
+        let syntax = examine_text(
+            None,
+            Path::new("a.toml"),
+            "a = \nb = 2\nc = [\n",
+            &Overrides::none(),
+        );
         assert!(
             syntax.len() > 1 && syntax[0].place.is_some_and(|(line, _)| line == 1),
             "{syntax:?}"
@@ -374,12 +371,82 @@ mod tests {
             .replace("duty_min = 0.3", "duty_min = 0.1")
             .replace("shares = 1 ", "shares = 0 ")
             .replace("poll_seconds = 1.0", "poll_seconds = 0.0");
-        let found = examine_text(Path::new("a.toml"), &text);
+        let found = examine_text(None, Path::new("a.toml"), &text, &Overrides::none());
         let what: Vec<&str> = found.iter().map(|finding| finding.what.as_str()).collect();
         assert_eq!(found.len(), 3, "{what:?}");
         assert!(
             found.iter().all(|finding| finding.place.is_some()),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn values_are_found_beside_wrong_keys() {
+        let text = std::fs::read_to_string(configs().join("sim-s9.toml")).expect("the example");
+        let text = text
+            .replace("duty_min = 0.3", "duty_min = 0.1")
+            .replace("model = \"antminer-s9\"", "modle = \"antminer-s9\"")
+            .replace("poll_seconds = 1.0", "poll_seconds = \"1\"");
+        let found = examine_text(None, Path::new("a.toml"), &text, &Overrides::none());
+        let what: Vec<String> = found.iter().map(ToString::to_string).collect();
+        for part in [
+            "`modle`",
+            "lacks `model`",
+            "api.poll_seconds must be",
+            "step.duty_min = 0.1",
+        ] {
+            assert!(
+                what.iter().any(|what| what.contains(part)),
+                "{part}: {what:?}"
+            );
+        }
+        assert_eq!(found.len(), 4, "{what:?}");
+    }
+
+    #[test]
+    fn a_rack_is_checked_as_run_checks_it_and_never_leads_back_to_itself() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("rack.toml");
+        let found = |text: &str| -> Vec<String> {
+            std::fs::write(&path, text).expect("written");
+            let found = examine(&path, &Overrides::none());
+            found.iter().map(ToString::to_string).collect()
+        };
+        for itself in [
+            "units = [\"rack.toml\"]\n",
+            "units = []\nproxy = \"rack.toml\"\n",
+        ] {
+            let found = found(itself);
+            assert!(
+                found
+                    .iter()
+                    .any(|what| what.contains("unknown key `units`")
+                        || what.contains("units must be")),
+                "{found:?}"
+            );
+        }
+        std::fs::write(dir.path().join("other.toml"), "units = [\"rack.toml\"]\n")
+            .expect("written");
+        assert!(!found("units = [\"other.toml\"]\n").is_empty());
+        let s9 = configs().join("sim-s9.toml");
+        // Three layers at once: an unknown key, values and what goes together, and what the start of `run` asks for.
+        let found = found(&format!(
+            "units = [{s9:?}, {s9:?}]\nunits_ = 1\n[daemon]\nlisten = \"0.0.0.0:8080\"\nspeed = 0\nstep_seconds = -1\n\
+             [[readout]]\nunit = \"sim-s8\"\nfile = \"nowhere.json\"\n"
+        ));
+        for part in [
+            "`units_`",
+            "two units have the name sim-s9",
+            "daemon.speed = 0",
+            "daemon.step_seconds = -1",
+            "there is no token",
+            "did you mean sim-s9?",
+            "nowhere.json",
+        ] {
+            assert!(
+                found.iter().any(|what| what.contains(part)),
+                "{part}: {found:?}"
+            );
+        }
     }
 }

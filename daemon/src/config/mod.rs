@@ -3,13 +3,14 @@
 //! - [`mod@rack`]: several units, the proxy and the [`mod@daemon`]; [`overrides`]: what the environment says instead;
 //! - [`keys`]: what every key is for; `examine` finds every error of a file, `command` is `thermine config`.
 
-mod check;
+pub(crate) mod check;
 pub(crate) mod command;
 mod conflicts;
 pub mod daemon;
 mod examine;
 pub mod keys;
 mod keys_table;
+mod meaning;
 pub mod overrides;
 pub mod rack;
 
@@ -27,6 +28,8 @@ use thermine_drivers::sim::{Params, Silicon, Spread};
 use thermine_drivers::substrate::{Pace, Provenance};
 use thermine_drivers::unit::{OperatingPoint, PowerMode};
 use thermine_drivers::units::Model;
+
+use crate::input_file;
 
 /// The simulated unit of `model` that stands for it when no file is named: its file's name and text.
 fn simulated(model: Model) -> (&'static str, &'static str) {
@@ -81,18 +84,6 @@ pub enum ConfigError {
         name: String,
         /// What is wrong with it.
         what: String,
-    },
-    /// A value that makes no sense.
-    #[error("{}: {key} = {value} {reason}", .path.display())]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value: String,
-        /// What it should be.
-        reason: &'static str,
     },
 }
 
@@ -327,11 +318,7 @@ impl Config {
     /// # Errors
     /// If the file cannot be read, is not a configuration or holds a value out of range.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.to_path_buf(),
-            source,
-        })?;
-        Config::parse(path, &text)
+        Config::parse(path, &read(path)?)
     }
 
     /// The simulated unit of `model`, as in `configs/`.
@@ -404,6 +391,20 @@ impl Config {
         config.check(path)?;
         Ok(config)
     }
+}
+
+/// Longest configuration, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// The text of the configuration `path`.
+///
+/// # Errors
+/// If it cannot be read, is no regular file, or longer than any configuration.
+pub(crate) fn read(path: &Path) -> Result<String, ConfigError> {
+    input_file::read(path, LONGEST).map_err(|source| ConfigError::Read {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 #[cfg(test)]

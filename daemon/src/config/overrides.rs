@@ -5,8 +5,9 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
+use super::check::Problem;
 use super::daemon::{Daemon, TOKEN};
-use super::keys::{File, Key, nearest};
+use super::keys::{File, Holds, Key, nearest};
 
 /// What every variable of this program begins with.
 pub const PREFIX: &str = "THERMINE_";
@@ -103,7 +104,7 @@ impl Overrides {
                 .entry(key.section())
                 .or_insert_with(|| toml::Value::Table(toml::Table::new()));
             if let Some(section) = section.as_table_mut() {
-                section.insert(key.name().into(), typed(value));
+                section.insert(key.name().into(), typed(key.holds, value));
             }
             // One after the other, so that an error is known to be this one's.
             let checked: Result<T, _> = table.clone().try_into();
@@ -169,13 +170,19 @@ impl Overrides {
             path: path.to_path_buf(),
             what,
         };
-        daemon.check().map_err(wrong)?;
+        Problem::none_of(daemon.problems()).map_err(wrong)?;
         Ok(daemon)
     }
 }
 
-/// A variable's text as a value: a number or a switch where it is one, else text.
-fn typed(text: &str) -> toml::Value {
+/// A variable's text as a value for a key that holds `holds`: text for text, else a number or a switch if it is one.
+fn typed(holds: Holds, text: &str) -> toml::Value {
+    if matches!(
+        holds,
+        Holds::Text | Holds::Path | Holds::Address | Holds::Choice(_)
+    ) {
+        return toml::Value::String(text.into());
+    }
     if let Ok(whole) = text.parse::<i64>() {
         return toml::Value::Integer(whole);
     }
@@ -210,6 +217,11 @@ mod tests {
         let daemon = set.daemon(Daemon::default()).expect("sound");
         assert_eq!(daemon.listen.port(), 9);
         assert_eq!((daemon.speed, daemon.seed), (20.0, 1));
+        for text in ["2026", "1.5", "true", "inf"] {
+            let set = of(&[("THERMINE_DAEMON__DATA", text)]).expect("known");
+            let daemon = set.daemon(Daemon::default()).expect("a folder's name");
+            assert_eq!(daemon.data, Path::new(text));
+        }
         for (name, near) in [
             ("THERMINE_DAEMON__LISTNE", "THERMINE_DAEMON__LISTEN"),
             ("THERMINE_DAEMON_LISTEN", "THERMINE_DAEMON__LISTEN"),

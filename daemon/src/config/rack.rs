@@ -6,10 +6,11 @@ use serde::Deserialize;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::units::Model;
 
+use super::check::Problem;
 use super::conflicts::conflicts;
 use super::daemon::{Daemon, Served};
 use super::overrides::Overrides;
-use super::{Config, ConfigError, keys};
+use super::{Config, ConfigError, keys, read};
 use crate::causes::chain;
 use crate::proxy;
 
@@ -57,10 +58,7 @@ impl Rack {
     /// As [`Config::load`], for the rack or any of its files; if it has no unit, two of one name, or units that do not
     /// go with its proxy.
     pub fn load(path: &Path, overrides: &Overrides) -> Result<Rack, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.to_path_buf(),
-            source,
-        })?;
+        let text = read(path)?;
         // Only a rack has these keys; any other file is a unit's, with a unit's errors.
         if !is_rack(&text) {
             let mut rack = Rack {
@@ -71,24 +69,43 @@ impl Rack {
             return Ok(rack);
         }
         let file: File = overrides.parse(keys::File::Rack, path, &text)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let wrong = |what: String| ConfigError::Wires {
+        let (rack, mut failed) = Rack::of(file, path, overrides);
+        if !failed.is_empty() {
+            return Err(failed.swap_remove(0));
+        }
+        Problem::none_of(rack.problems(true)).map_err(|what| ConfigError::Wires {
             path: path.to_path_buf(),
             what,
-        };
-        file.daemon.check().map_err(wrong)?;
-        let all = |files: &[PathBuf]| -> Result<Vec<Config>, ConfigError> {
-            let files = files.iter().map(|unit| Config::load(&folder.join(unit)));
-            files.collect()
-        };
-        let proxy = file.proxy.map(|proxy| {
-            let proxy = folder.join(proxy);
-            proxy::config::Config::load_with(&proxy, overrides).map_err(|error| {
-                ConfigError::Wires {
-                    path: path.to_path_buf(),
-                    what: format!("proxy: {}", chain(&error)),
+        })?;
+        Ok(rack)
+    }
+
+    /// What the rack's file `path` names, as far as it can be read, and the errors of what cannot.
+    pub(super) fn of(file: File, path: &Path, overrides: &Overrides) -> (Rack, Vec<ConfigError>) {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut failed = Vec::new();
+        let mut all = |files: &[PathBuf]| -> Vec<Config> {
+            let mut sound = Vec::new();
+            for unit in files {
+                match Config::load(&folder.join(unit)) {
+                    Ok(unit) => sound.push(unit),
+                    Err(error) => failed.push(error),
                 }
-            })
+            }
+            sound
+        };
+        let (units, proxied) = (all(&file.units), all(&file.proxied));
+        let proxy = file.proxy.and_then(|proxy| {
+            let proxy = folder.join(proxy);
+            let loaded = proxy::config::Config::load_with(&proxy, overrides);
+            loaded
+                .map_err(|error| {
+                    failed.push(ConfigError::Wires {
+                        path: path.to_path_buf(),
+                        what: format!("proxy: {}", chain(&error)),
+                    });
+                })
+                .ok()
         });
         let mut daemon = file.daemon;
         daemon.token_file = daemon.token_file.map(|token| folder.join(token));
@@ -97,14 +114,13 @@ impl Rack {
             ..served
         });
         let rack = Rack {
-            units: all(&file.units)?,
-            proxied: all(&file.proxied)?,
-            proxy: proxy.transpose()?,
+            units,
+            proxied,
+            proxy,
             daemon,
             readouts: readouts.collect(),
         };
-        rack.check().map_err(wrong)?;
-        Ok(rack)
+        (rack, failed)
     }
 
     /// What there is without a file: one simulated S9, fast enough to be watched.
@@ -131,58 +147,67 @@ impl Rack {
         self.units.iter().chain(&self.proxied)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Everything wrong with what its files say together. Of a rack that is not `whole`, since some of its files cannot be
+    /// used, only what would be wrong with these files too.
+    pub(super) fn problems(&self, whole: bool) -> Vec<Problem> {
+        let mut found = self.daemon.problems();
         let units: Vec<&Config> = self.all().collect();
-        if units.is_empty() {
-            return Err("a rack needs at least one unit".into());
+        if whole && units.is_empty() {
+            found.push(Problem::new("units", "a rack needs at least one unit"));
         }
         for (i, unit) in units.iter().enumerate() {
             let name = &unit.unit.name;
             if units[..i].iter().any(|other| other.unit.name == *name) {
-                return Err(format!("two units have the name {name}"));
+                found.push(Problem::new(
+                    "units",
+                    format!("two units have the name {name}"),
+                ));
             }
         }
-        if let Some(conflict) = conflicts(self).into_iter().next() {
-            return Err(conflict);
-        }
-        for readout in &self.readouts {
+        let conflicts = conflicts(self).into_iter();
+        found.extend(conflicts.map(|what| Problem::new("units", what)));
+        for readout in self.readouts.iter().filter(|_| whole) {
             if !self.units.iter().any(|unit| unit.unit.name == readout.unit) {
                 let names = self.units.iter().map(|unit| unit.unit.name.as_str());
                 let meant = keys::nearest(&readout.unit, names)
                     .map_or(String::new(), |near| format!(": did you mean {near}?"));
-                return Err(format!(
+                let what = format!(
                     "readout.unit = \"{}\" is none of the units{meant}",
                     readout.unit
-                ));
+                );
+                found.push(Problem::new("readout", what));
             }
         }
+        let proxied = |what: String| Problem::new("proxied", what);
         let Some(proxy) = &self.proxy else {
-            return match self.proxied.first() {
-                None => Ok(()),
-                Some(unit) => Err(format!(
+            let first = self.proxied.first().filter(|_| whole);
+            found.extend(first.map(|unit| {
+                proxied(format!(
                     "{} is among the proxied units, but there is no proxy: name its file with `proxy = \"...\"`",
                     unit.unit.name
-                )),
-            };
+                ))
+            }));
+            return found;
         };
         for unit in &self.proxied {
             if unit.unit.model.is_bare() {
-                return Err(format!(
+                found.push(proxied(format!(
                     "{} is among the proxied units, but bare chips cannot mine at a pool",
                     unit.unit.name
-                ));
+                )));
+                continue;
             }
             let scale = unit.unit.simulated.as_ref();
             let scale = scale.map_or(1.0, |simulated| simulated.difficulty_scale);
             if scale != proxy.proxy.difficulty_scale {
-                return Err(format!(
+                found.push(proxied(format!(
                     "{} hashes at {scale} of the difficulty, but the proxy asks for {}: make \
                      unit.simulated.difficulty_scale and proxy.difficulty_scale the same",
                     unit.unit.name, proxy.proxy.difficulty_scale
-                ));
+                )));
             }
         }
-        Ok(())
+        found
     }
 }
 

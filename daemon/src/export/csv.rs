@@ -9,6 +9,7 @@ use rusqlite::types::Value;
 
 use super::{About, Column, Sink};
 use crate::tabular;
+use crate::report::cell::cell;
 
 /// A CSV file being written.
 pub(super) struct Csv {
@@ -41,12 +42,12 @@ fn beside(out: &Path) -> PathBuf {
 impl Sink for Csv {
     fn page(&mut self, rows: Vec<Vec<Value>>) -> Result<()> {
         for row in rows {
-            for cell in row {
-                match cell {
+            for value in row {
+                match value {
                     Value::Null => self.writer.write_field("")?,
                     Value::Integer(number) => self.writer.write_field(number.to_string())?,
                     Value::Real(number) => self.writer.write_field(tabular::float(number))?,
-                    Value::Text(text) => self.writer.write_field(text)?,
+                    Value::Text(text) => self.writer.write_field(cell(&text))?,
                     Value::Blob(bytes) => self.writer.write_field(hex::encode(bytes))?,
                 }
             }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::secret::Secret;
@@ -15,8 +15,10 @@ use thermine_drivers::vbm::upstream::endpoint::{Certificate, Endpoint, Trust};
 use thermine_drivers::vbm::upstream::{self, Policy};
 use thermine_drivers::vbm::vardiff::Goal;
 
+use crate::causes::chain;
+use crate::config::check::Problem;
 use crate::config::overrides::Overrides;
-use crate::config::{ConfigError, keys};
+use crate::config::{ConfigError, keys, read};
 
 /// The file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -201,28 +203,35 @@ impl Config {
     /// # Errors
     /// As [`load`](Config::load).
     pub fn load_with(path: &Path, overrides: &Overrides) -> Result<Config> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.to_path_buf(),
-            source,
-        })?;
-        Config::parse(path, &text, overrides)
+        Config::parse(path, &read(path)?, overrides)
     }
 
     fn parse(path: &Path, text: &str, overrides: &Overrides) -> Result<Config> {
         let config: Config = overrides.parse(keys::File::Proxy, path, text)?;
-        config
-            .check()
-            .with_context(|| format!("{}", path.display()))?;
+        Problem::none_of(config.problems()).map_err(|what| ConfigError::Wires {
+            path: path.to_path_buf(),
+            what,
+        })?;
         Ok(config)
     }
 
-    fn check(&self) -> Result<()> {
-        ensure!(
+    /// Everything that the types do not rule out.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let mut unless = |sound: bool, key: &str, what: String| {
+            if !sound {
+                found.push(Problem::new(key, what));
+            }
+        };
+        unless(
             !self.pool.is_empty(),
-            "there is no [[pool]]: name at least one"
+            "pool",
+            "there is no [[pool]]: name at least one".into(),
         );
         for pool in &self.pool {
-            let _: Endpoint = pool.url.parse()?;
+            if let Err(error) = pool.url.parse::<Endpoint>() {
+                unless(false, "pool", error.to_string());
+            }
         }
         let spans = [
             ("proxy.report_seconds", self.proxy.report_seconds),
@@ -242,41 +251,58 @@ impl Config {
         let simulated = self.simulated_pool.iter();
         let blocks = simulated.map(|pool| ("simulated_pool.block_seconds", pool.block_seconds));
         for (key, seconds) in spans.into_iter().chain(pools).chain(blocks) {
-            if !(seconds > 0.0 && seconds <= 86_400.0) {
-                bail!("{key} = {seconds} must be above 0 and at most 86400");
-            }
+            unless(
+                seconds > 0.0 && seconds <= 86_400.0,
+                key,
+                format!("{key} = {seconds} must be above 0 and at most 86400"),
+            );
         }
         let scale = self.proxy.difficulty_scale;
-        ensure!(
+        unless(
             scale > 0.0 && scale <= 1.0,
-            "proxy.difficulty_scale = {scale} must be above 0 and at most 1"
+            "proxy.difficulty_scale",
+            format!("proxy.difficulty_scale = {scale} must be above 0 and at most 1"),
         );
-        ensure!(
+        unless(
             (1..=65_536).contains(&self.units.most),
-            "units.most = {} must be between 1 and 65536",
-            self.units.most
+            "units.most",
+            format!(
+                "units.most = {} must be between 1 and 65536",
+                self.units.most
+            ),
         );
-        ensure!(
+        unless(
             self.units.ban_invalid > 0,
-            "units.ban_invalid must be above 0"
+            "units.ban_invalid",
+            "units.ban_invalid must be above 0".into(),
         );
-        ensure!(
+        unless(
             self.units.difficulty_least.get() <= self.units.difficulty_most.get(),
-            "units.difficulty_least is above units.difficulty_most"
+            "units.difficulty_least",
+            "units.difficulty_least is above units.difficulty_most".into(),
         );
         for ranged in &self.units.ranged {
             let sound = |number: f64| number.is_finite() && number >= 1.0;
-            ensure!(
+            unless(
                 sound(ranged.range) && sound(ranged.hash_rate),
-                "units.ranged of worker {}: range and hash_rate must be at least 1",
-                ranged.worker
+                "units.ranged",
+                format!(
+                    "units.ranged of worker {}: range and hash_rate must be at least 1",
+                    ranged.worker
+                ),
             );
         }
-        if let Some(first) = self.pool.first().filter(|_| self.simulated_pool.is_some()) {
-            self.simulated_address()
-                .with_context(|| format!("the simulated pool cannot be at {}", first.url))?;
+        if let Some(first) = self.pool.first().filter(|_| self.simulated_pool.is_some())
+            && let Err(error) = self.simulated_address()
+        {
+            let what = format!(
+                "the simulated pool cannot be at {}: {}",
+                first.url,
+                chain(&error)
+            );
+            unless(false, "simulated_pool", what);
         }
-        Ok(())
+        found
     }
 
     /// Where the pool is that the program plays itself: on loopback, without TLS.

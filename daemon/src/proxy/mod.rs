@@ -4,7 +4,6 @@ pub mod config;
 pub mod journal;
 mod report;
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use self::config::Config;
 use crate::cli;
 use crate::config::overrides::Overrides;
+use crate::report::stdout;
 use crate::runtime;
 use crate::session::Context;
 
@@ -150,7 +150,7 @@ pub(crate) fn run(args: cli::Proxy, context: &Context) -> Result<()> {
 
 /// Prints. A rack does not stop mining because nobody takes the output any more.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = stdout::line(text);
 }
 
 async fn bind(address: std::net::SocketAddr, what: &str) -> Result<TcpListener> {

@@ -6,7 +6,7 @@ use thermine_drivers::vbm::account::Account;
 use thermine_drivers::vbm::hub::Seen;
 
 use super::config::Config;
-use crate::report::table::table;
+use crate::report::table::{fixed, table};
 
 /// Units in the table at most; the rest is in the sum.
 const ROWS: usize = 40;
@@ -114,5 +114,5 @@ pub(crate) fn hashes(rate: f64) -> String {
     let units = [(1e12, "TH/s"), (1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s")];
     let fit = units.iter().find(|(unit, _)| rate >= *unit);
     let (unit, name) = fit.unwrap_or(&(1.0, "H/s"));
-    format!("{:.2} {name}", rate / unit)
+    format!("{} {name}", fixed(rate / unit, 2))
 }

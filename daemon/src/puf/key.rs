@@ -7,6 +7,8 @@ use anyhow::{Context, Result, bail};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::secret_file;
+
 /// Environment variable that holds the key where no file is named.
 pub(crate) const VARIABLE: &str = "THERMINE_PUF_KEY";
 
@@ -51,28 +53,10 @@ impl Key {
     }
 
     fn read(file: &Path) -> Result<Key> {
-        // Looked at through the open file, so that what is checked is what is read.
-        let mut opened =
-            std::fs::File::open(file).with_context(|| format!("cannot be opened; {MAKE}"))?;
-        let found = opened.metadata()?;
-        if !found.is_file() {
-            bail!("is not a file");
+        if !file.exists() {
+            bail!("there is no such file: {MAKE}");
         }
-        let mode = std::os::unix::fs::PermissionsExt::mode(&found.permissions());
-        if mode & 0o077 != 0 {
-            bail!(
-                "can be used by others (its mode is {:03o}): `chmod 600 {}`, and make another if it may have been read",
-                mode & 0o777,
-                file.display()
-            );
-        }
-        if found.len() > MOST_BYTES {
-            bail!("is longer than {MOST_BYTES} bytes");
-        }
-        let mut text = String::new();
-        std::io::Read::read_to_string(&mut opened, &mut text)
-            .map_err(|error| anyhow::anyhow!("cannot be read: {}", error.kind()))?;
-        Key::parse(&text)
+        Key::parse(&secret_file::read(file, MOST_BYTES)?)
     }
 
     fn parse(text: &str) -> Result<Key> {
@@ -144,7 +128,7 @@ pub(super) mod tests {
         set(0o640);
         let said = format!("{:#}", Key::load(Some(&file)).expect_err("open to a group"));
         assert!(
-            said.contains("mode is 640") && !said.contains("5e5e"),
+            said.contains("mode 640") && !said.contains("5e5e"),
             "{said}"
         );
         set(0o600);

@@ -9,6 +9,7 @@ use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::state::StateMatrix;
 
+use super::cell::cell;
 use super::run::RunReport;
 use super::svg::Plot;
 use crate::tabular;
@@ -96,7 +97,7 @@ pub fn write_states(
         "target".into(),
     ];
     for feature in encoded.features().iter().chain(states.features()) {
-        header.push(format!("{} [{}]", feature.name, feature.unit));
+        header.push(cell(&format!("{} [{}]", feature.name, feature.unit)));
     }
     header.push("prediction".into());
     csv.write_record(&header)?;

@@ -1,11 +1,12 @@
 //! What a run says: a table for the eye, a folder for everything else.
 
 pub mod capacity;
+pub(crate) mod cell;
 pub mod folder;
 pub mod heatmap;
 pub mod progress;
 pub mod run;
 pub mod seeds;
-pub(crate) mod stdout;
+pub mod stdout;
 pub mod svg;
 pub mod table;

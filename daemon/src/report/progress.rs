@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use thermine_drivers::printable::printable_lines;
 
 use crate::rig::Rig;
 use crate::session::{Context, Notices};
@@ -100,7 +101,7 @@ impl Progress {
             tracing::warn!("{line}");
             return;
         }
-        if self.bars.println(line).is_err() || !std::io::stderr().is_terminal() {
+        if self.bars.println(printable_lines(line)).is_err() || !std::io::stderr().is_terminal() {
             say(line);
         }
     }

@@ -21,7 +21,6 @@ mod seam;
 mod tap;
 pub(crate) mod wall;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,6 +35,7 @@ use self::seam::Web;
 use crate::causes::chain;
 use crate::config::overrides::Overrides;
 use crate::config::rack::Rack;
+use crate::report::stdout;
 use crate::runtime;
 use crate::session::Context;
 
@@ -124,5 +124,5 @@ async fn reload(daemon: &mut Daemon, path: Option<&Path>) {
 
 /// Prints. A rack does not stop because nobody takes the output any more.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = stdout::line(text);
 }

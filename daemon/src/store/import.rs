@@ -13,6 +13,7 @@ use thermine_drivers::clock::Nanos;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::pow::Work;
 use thermine_drivers::pow::work::swap_words;
+use thermine_drivers::printable::printable;
 use thermine_drivers::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
 use thermine_drivers::substrate::Provenance;
 
@@ -79,9 +80,7 @@ pub async fn import(
         what: format!("{error:#}"),
     })?;
     let digest = &table.digest;
-    let partial = out.with_extension("partial");
-    // Left by an import that was killed, if it is there.
-    let _ = std::fs::remove_file(&partial);
+    let partial = unfinished(out)?;
     let meta = RunMeta {
         seed: 0,
         config: format!("# imported from a CSV file with SHA-256 {digest}\n"),
@@ -112,6 +111,22 @@ pub async fn import(
         capture: out.to_path_buf(),
         ..imported
     })
+}
+
+/// A name beside `out` that nothing has yet, for the capture while it is made.
+fn unfinished(out: &Path) -> Result<PathBuf, StoreError> {
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    let process = std::process::id();
+    let mut names = (0..100).map(|n| out.with_file_name(format!(".{name}.{process}-{n}.partial")));
+    // What was left by another import, or is the user's own, stays.
+    names
+        .find(|partial| std::fs::symlink_metadata(partial).is_err())
+        .ok_or_else(|| StoreError::Content {
+            path: out.to_path_buf(),
+            what:
+                "too many unfinished imports lie beside it: remove its files that end in .partial"
+                    .into(),
+        })
 }
 
 async fn rows(
@@ -230,7 +245,9 @@ impl Row<'_> {
     fn since(&self) -> Result<Duration, String> {
         let since = self.number("jitter_ms")?;
         if !(0.0..1e9).contains(&since) {
-            return Err(format!("jitter_ms {since} is not a time from 0 to 10^9 ms"));
+            return Err(format!(
+                "jitter_ms {since:e} is not a time from 0 to 10^9 ms"
+            ));
         }
         Ok(Duration::from_secs_f64(since * 1e-3))
     }
@@ -313,21 +330,25 @@ impl Row<'_> {
 
     fn hex_number(&self, column: &str) -> Result<u32, String> {
         u32::from_str_radix(self.hex(column), 16).map_err(|_| {
-            let text = self.text(column);
+            let text = printable(self.text(column));
             format!("{column} `{text}` is not a hex number of up to 8 digits")
         })
     }
 
     fn bytes(&self, column: &str) -> Result<Vec<u8>, String> {
         let bytes = hex::decode(self.hex(column));
-        bytes.map_err(|error| format!("{column} `{}`: {error}", self.text(column)))
+        bytes.map_err(|error| format!("{column} `{}`: {error}", printable(self.text(column))))
     }
 
     fn hash(&self, column: &str, text: &str) -> Result<[u8; 32], String> {
-        let bytes = hex::decode(text).map_err(|error| format!("{column} `{text}`: {error}"))?;
-        bytes
-            .try_into()
-            .map_err(|_| format!("{column} `{text}` is not a hash of 64 hex digits"))
+        let bytes = hex::decode(text)
+            .map_err(|error| format!("{column} `{}`: {error}", printable(text)))?;
+        bytes.try_into().map_err(|_| {
+            format!(
+                "{column} `{}` is not a hash of 64 hex digits",
+                printable(text)
+            )
+        })
     }
 
     /// A list such as `["ab…", "cd…"]`, with either kind of quotes.

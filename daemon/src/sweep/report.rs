@@ -12,6 +12,7 @@ use thermine_reservoir::describe::{benjamini_hochberg, holm};
 use super::Plan;
 use super::cell::{Cell, Shares};
 use super::grid::Grid;
+use crate::report::cell::cell as text_cell;
 use crate::report::heatmap::HeatMap;
 use crate::report::table::table;
 use crate::tabular;
@@ -298,7 +299,7 @@ impl Report {
                 number(cell.narma.map(|e| e.high)),
                 number(cell.hottest[0]),
                 number(cell.hottest[1]),
-                cell.not_run.clone().unwrap_or_default(),
+                cell.not_run.as_deref().map(text_cell).unwrap_or_default(),
             ])?;
         }
         Ok(String::from_utf8(csv.into_inner()?)?)

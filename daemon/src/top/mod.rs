@@ -12,9 +12,13 @@ use anyhow::{Context, Result, bail, ensure};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, StatusCode};
+use serde_json::Value;
+use thermine_drivers::printable::printable;
 
 use self::view::View;
 use crate::causes::chain;
+use crate::config::daemon::LONGEST_TOKEN;
+use crate::secret_file;
 use crate::web::Present;
 
 /// Between questions to the daemon.
@@ -106,8 +110,7 @@ impl Question {
         let token = match &args.token_file {
             None => None,
             Some(path) => {
-                let word = std::fs::read_to_string(path)
-                    .with_context(|| format!("cannot read the token file {}", path.display()))?;
+                let word = secret_file::read(path, LONGEST_TOKEN).context("--token-file")?;
                 let mut value = HeaderValue::from_str(&format!("Bearer {}", word.trim()))
                     .ok()
                     .with_context(|| {
@@ -184,11 +187,25 @@ impl Question {
             );
             body.extend_from_slice(&chunk);
         }
-        serde_json::from_slice(&body).with_context(|| {
+        let answer = serde_json::from_slice(&body).map(printable_strings);
+        answer.and_then(serde_json::from_value).with_context(|| {
             format!(
                 "{} answers with something else: is it a daemon of this version?",
                 self.url
             )
         })
+    }
+}
+
+/// `value` with every text in it as a terminal may show it.
+fn printable_strings(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(printable(&text)),
+        Value::Array(all) => all.into_iter().map(printable_strings).collect(),
+        Value::Object(all) => all
+            .into_iter()
+            .map(|(key, value)| (key, printable_strings(value)))
+            .collect(),
+        other => other,
     }
 }

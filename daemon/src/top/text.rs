@@ -1,6 +1,7 @@
 //! Numbers as they stand in a cell, and what several units come to together.
 
 use crate::live::snapshot::{Estimate, Unit};
+use crate::report::table::fixed;
 
 /// The name of an algorithm for people.
 pub(super) fn algorithm(name: &str) -> String {
@@ -46,7 +47,7 @@ fn four(value: f64) -> String {
     } else {
         1
     };
-    format!("{value:.digits$}")
+    fixed(value, digits)
 }
 
 /// The same with three.
@@ -58,7 +59,7 @@ fn three(value: f64) -> String {
     } else {
         0
     };
-    format!("{value:.digits$}")
+    fixed(value, digits)
 }
 
 /// A span in milliseconds.

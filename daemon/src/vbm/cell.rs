@@ -156,8 +156,12 @@ impl Cell {
                 difficulty_scale: EASY,
             };
             let unit = blocking::run(unit, clock.clone(), Arc::clone(tally), shutdown.clone());
+            let ended = shutdown.clone();
             tokio::spawn(async move {
-                if let Err(error) = unit.await {
+                // When a run is over its network goes, and the units lose their pool.
+                if let Err(error) = unit.await
+                    && !ended.is_cancelled()
+                {
                     tracing::error!(%error, "a unit of the bench has ended");
                 }
             });

@@ -5,15 +5,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::error::Problem;
+use super::places::Place;
 use super::{Web, door};
 
-/// Time for an answer to begin, the reading of the request's body included.
+/// Time for a request's body to be whole.
+const WHOLE: Duration = Duration::from_secs(5);
+/// Time for an answer to begin once the request is whole.
 const ANSWER: Duration = Duration::from_secs(15);
 
 /// No script, style, picture or connection but the server's own; nobody may put the page into a frame.
@@ -35,17 +39,27 @@ const HEADERS: [(HeaderName, &str); 5] = [
 
 /// Lets a request through to its handler, or says why not.
 pub(super) async fn guard(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
-    let mut response = match refusal(&web, &request) {
+    let place = request.extensions().get::<Arc<Place>>().cloned();
+    let path = request.uri().path().to_owned();
+    let guessed = !path.starts_with("/page/")
+        && web
+            .door
+            .as_ref()
+            .is_some_and(|door| door.is_guessed(request.headers()));
+    if guessed {
+        web.guesses
+            .slow(place.as_ref().map(|place| place.peer))
+            .await;
+    }
+    let refusal = refusal(&web, &request).or_else(|| only_health(place.as_deref(), &path));
+    let mut response = match refusal {
         Some(refusal) => refusal,
-        None => match tokio::time::timeout(ANSWER, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                format!("the request was not whole, or not answered, after {ANSWER:?}"),
-                "request",
-                "send it again",
-            )
-            .into_response(),
+        None => match whole(request, &path).await {
+            Err(problem) => problem.into_response(),
+            Ok(request) => {
+                let _at_work = place.as_ref().map(Place::work);
+                answer(request, next).await
+            }
         },
     };
     let headers = response.headers_mut();
@@ -56,6 +70,62 @@ pub(super) async fn guard(State(web): State<Arc<Web>>, request: Request, next: N
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// The request with its body read, which is small and comes soon: until then the connection may have to make room.
+async fn whole(request: Request, path: &str) -> Result<Request, Problem> {
+    let place = format!("body of {path}");
+    let (parts, body) = request.into_parts();
+    let mut reading = Request::new(body);
+    // They hold the limit of its length.
+    reading.extensions_mut().clone_from(&parts.extensions);
+    match tokio::time::timeout(WHOLE, Bytes::from_request(reading, &())).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(parts, Body::from(body))),
+        Ok(Err(error)) => {
+            let fix = match error.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => "send a body of at most 16 KiB",
+                _ => "send it again",
+            };
+            Err(Problem::new(error.status(), error.body_text(), place, fix))
+        }
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            format!("the body was not whole after {WHOLE:?}"),
+            place,
+            "send it again, faster",
+        )),
+    }
+}
+
+async fn answer(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(ANSWER, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            format!("the request was not answered after {ANSWER:?}"),
+            "request",
+            "send it again",
+        )
+        .into_response(),
+    }
+}
+
+/// What a connection gets that was let in for `/healthz` and asks for something else.
+fn only_health(place: Option<&Place>, path: &str) -> Option<Response> {
+    if path == "/healthz" || !place.is_some_and(|place| place.health_only) {
+        return None;
+    }
+    let mut response = Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too many connections",
+        "server",
+        "close some, or try again in a moment",
+    )
+    .into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    Some(response)
 }
 
 fn refusal(web: &Web, request: &Request) -> Option<Response> {

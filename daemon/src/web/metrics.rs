@@ -7,6 +7,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use thermine_drivers::printable::printable_to;
+
 use super::Web;
 use crate::live::snapshot::{Health, Progress, Shares, Snapshot, Unit};
 
@@ -326,10 +328,9 @@ impl Page {
         self.text.push_str(name);
         for (i, (label, word)) in labels.iter().enumerate() {
             self.text.push(if i == 0 { '{' } else { ',' });
-            let word = word
+            let word = printable_to(word, usize::MAX)
                 .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace('\n', "\\n");
+                .replace('"', "\\\"");
             let _ = write!(self.text, "{label}=\"{word}\"");
         }
         if !labels.is_empty() {
@@ -338,7 +339,8 @@ impl Page {
         let _ = match value {
             value if value == f64::INFINITY => writeln!(self.text, " +Inf"),
             value if value == f64::NEG_INFINITY => writeln!(self.text, " -Inf"),
-            value => writeln!(self.text, " {value}"),
+            // Nothing is not negative: an empty sum is -0.
+            value => writeln!(self.text, " {}", value + 0.0),
         };
     }
 }

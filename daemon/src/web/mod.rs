@@ -13,6 +13,7 @@ mod guard;
 mod metrics;
 mod openapi;
 mod patient;
+mod places;
 mod server;
 mod stream;
 
@@ -31,7 +32,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::api::Present;
-use self::door::Door;
+use self::door::{Door, Guesses};
 use crate::live::Live;
 
 /// Largest body of a request, in bytes. A job's command is a line.
@@ -114,6 +115,7 @@ struct Web {
     live: Live,
     clock: Clock,
     door: Option<Door>,
+    guesses: Guesses,
     hosts: Vec<String>,
     /// Whether it listens on loopback, where names are checked.
     loopback: bool,
@@ -146,6 +148,7 @@ pub async fn serve(
         live,
         clock: settings.clock,
         door: settings.token.map(Door::new),
+        guesses: Guesses::default(),
         hosts: settings.hosts,
         loopback: address.ip().is_loopback(),
         commands,
@@ -181,7 +184,7 @@ fn router(web: Arc<Web>) -> Router {
         })
         .fallback(error::nothing_here)
         .method_not_allowed_fallback(error::not_that_method)
-        .layer(DefaultBodyLimit::max(BODY))
         .layer(middleware::from_fn_with_state(web.clone(), guard::guard))
+        .layer(DefaultBodyLimit::max(BODY))
         .with_state(web)
 }

@@ -1,24 +1,25 @@
-//! The connections: so many at once, none of which stays silent.
+//! The connections: a bounded number at once, none of which stays silent.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::patient::Patient;
+use super::places::{Place, Places};
 
-/// Connections at once; HTTP/1.1 has one request at a time on each.
-pub(super) const CONNECTIONS: usize = 128;
 /// Time for the head of a request to be whole, from the opening of the connection or the end of the answer before.
 const HEAD: Duration = Duration::from_secs(10);
 /// Largest head of a request, in bytes.
@@ -41,14 +42,14 @@ pub(super) async fn run(
     router: Router,
     shutdown: CancellationToken,
 ) -> Result<()> {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Places::default();
     let tasks = TaskTracker::new();
     let abandon = CancellationToken::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "web server cannot accept a connection; it tries again");
                     tokio::time::sleep(AGAIN).await;
@@ -56,17 +57,17 @@ pub(super) async fn run(
                 }
             }
         };
-        let Ok(place) = places.clone().try_acquire_owned() else {
+        let Some(place) = places.enter(peer.ip()) else {
             turn_away(stream);
             continue;
         };
         let (router, shutdown, abandon) = (router.clone(), shutdown.clone(), abandon.clone());
         tasks.spawn(async move {
             tokio::select! {
-                () = converse(stream, router, shutdown) => {}
+                () = converse(stream, Placed::new(router, place.clone()), shutdown) => {}
                 () = abandon.cancelled() => {}
+                () = place.left.cancelled() => {}
             }
-            drop(place);
         });
     }
     tasks.close();
@@ -77,7 +78,33 @@ pub(super) async fn run(
     Ok(())
 }
 
-async fn converse(stream: TcpStream, router: Router, shutdown: CancellationToken) {
+/// The router as one connection has it: every request carries the connection's place.
+struct Placed {
+    router: TowerToHyperService<Router>,
+    place: Arc<Place>,
+}
+
+impl Placed {
+    fn new(router: Router, place: Arc<Place>) -> Placed {
+        Placed {
+            router: TowerToHyperService::new(router),
+            place,
+        }
+    }
+}
+
+impl Service<Request<Incoming>> for Placed {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.place.clone());
+        self.router.call(request)
+    }
+}
+
+async fn converse(stream: TcpStream, router: Placed, shutdown: CancellationToken) {
     // A frame is small and is wanted now; what has not been sent soon is old, and is better skipped. Where the system
     // does not grant it, frames are older on a slow line, and that is all.
     let _ = stream.set_nodelay(true);
@@ -86,10 +113,7 @@ async fn converse(stream: TcpStream, router: Router, shutdown: CancellationToken
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(
-            TokioIo::new(Patient::new(stream)),
-            TowerToHyperService::new(router),
-        );
+        .serve_connection(TokioIo::new(Patient::new(stream)), router);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

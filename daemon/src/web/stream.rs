@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -22,6 +23,7 @@ use super::Web;
 use super::asked::InQuery;
 use super::error::Problem;
 use super::frame::{self, COLUMNS, Numbers};
+use super::places::Place;
 use crate::live::Share;
 
 /// Events under way to a client.
@@ -60,6 +62,7 @@ pub(super) struct Wish {
     (status = 503, description = "Too many streams.", body = Problem)))]
 pub(super) async fn stream(
     State(web): State<Arc<Web>>,
+    connection: Option<Extension<Arc<Place>>>,
     InQuery(wish): InQuery<Wish>,
 ) -> Result<Response, Problem> {
     let (most, usual) = RATES;
@@ -81,10 +84,11 @@ pub(super) async fn stream(
         )
     })?;
     let (events, under_way) = mpsc::channel(UNDER_WAY);
+    let at_work = connection.map(|Extension(connection)| connection.work());
     tokio::spawn(async move {
         let mut client = Client::new(wish.detail, events);
         client.follow(&web, rate).await;
-        drop(place);
+        drop((place, at_work));
     });
     Ok((
         [(header::CONTENT_TYPE, "text/event-stream")],

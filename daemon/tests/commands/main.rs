@@ -9,6 +9,7 @@ mod example;
 mod gaps;
 mod laboratory;
 mod learning;
+mod outside;
 #[path = "../shared/port.rs"]
 mod port;
 mod puf;

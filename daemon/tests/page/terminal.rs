@@ -116,8 +116,5 @@ fn top_says_what_it_needs() {
     };
     assert!(run(&[]).contains("needs a terminal"));
     assert!(run(&["--url", "https://127.0.0.1"]).contains("plain HTTP"));
-    assert!(
-        run(&["--token-file", "/nowhere/token"])
-            .contains("cannot read the token file /nowhere/token")
-    );
+    assert!(run(&["--token-file", "/nowhere/token"]).contains("cannot read /nowhere/token"));
 }

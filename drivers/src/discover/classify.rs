@@ -7,6 +7,7 @@ use crate::axeos::Info;
 use crate::cgminer::Reply;
 use crate::cgminer::reply::Status;
 use crate::goldshell::reply::{is_lb_box, status};
+use crate::printable::{is_hidden, printable, printable_to};
 use crate::unit::Identity;
 use crate::units::Model;
 
@@ -227,7 +228,7 @@ fn together(identities: &[Identity]) -> Identity {
         let mut said = identities
             .iter()
             .filter_map(|identity| field(identity).as_deref());
-        said.find_map(|text| Some(printable(text)).filter(|text| !text.is_empty()))
+        said.find_map(|text| Some(short(text)).filter(|text| !text.is_empty()))
     };
     Identity {
         model: first(|identity| &identity.model),
@@ -237,28 +238,17 @@ fn together(identities: &[Identity]) -> Identity {
     }
 }
 
-/// `text` on one line, without what a terminal would obey or hide, and not too long.
-pub fn printable(text: &str) -> String {
-    shortened(text, MOST_TEXT)
+/// A device's own words: on one line, and not too long for a table.
+pub fn short(text: &str) -> String {
+    printable_to(
+        text.trim_matches(|c: char| c.is_whitespace() || is_hidden(c)),
+        MOST_TEXT,
+    )
 }
 
 /// Remarks are ours but for the short texts quoted in them.
 fn remark_text(text: &str) -> String {
-    shortened(text, 4 * MOST_TEXT)
-}
-
-fn shortened(text: &str, most: usize) -> String {
-    let shown = |c: &char| !c.is_control() && !is_hidden(*c);
-    let mut short: String = text.chars().filter(shown).take(most).collect();
-    if text.chars().filter(shown).nth(most).is_some() {
-        short.push('…');
-    }
-    short.trim().to_owned()
-}
-
-/// Marks without width or that turn the direction of writing.
-fn is_hidden(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    printable(text.trim())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use reqwest::Response;
 use reqwest::header::{self, HeaderName};
 use tokio::time::timeout;
 
-use super::classify::printable;
+use super::classify::short;
 
 /// Longest body that is taken. The longest known of a miner on the paths asked has 3 kB.
 const MOST_BYTES: usize = 64 * 1024;
@@ -88,7 +88,7 @@ fn server(response: &Response) -> Option<String> {
         Some(realm.to_owned())
     });
     let server = realm.or_else(|| text(header::SERVER))?;
-    Some(printable(&server)).filter(|server| !server.is_empty())
+    Some(short(&server)).filter(|server| !server.is_empty())
 }
 
 fn no_page(error: reqwest::Error) -> NoPage {
@@ -102,5 +102,5 @@ fn no_page(error: reqwest::Error) -> NoPage {
         reason = inner.to_string();
         cause = inner.source();
     }
-    NoPage::Strange(printable(&format!("speaks no HTTP ({reason})")))
+    NoPage::Strange(short(&format!("speaks no HTTP ({reason})")))
 }

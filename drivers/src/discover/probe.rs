@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
-use super::classify::{Answers, Cgminer, axeos, classify, goldshell, printable};
+use super::classify::{Answers, Cgminer, axeos, classify, goldshell, short};
 use super::http::{self, NoPage, Page};
 use super::targets::Target;
 use crate::axeos::Info;
@@ -219,7 +219,7 @@ impl Prober {
             }
             Failure::TooLarge { .. } => format!("port {port} sends without end"),
             Failure::NotJson { start, .. } => {
-                format!("port {port} says {:?}", printable(&start))
+                format!("port {port} says \"{}\"", short(&start))
             }
         })
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::loose::{decimal, flag, hex_number, outcome, reply_id, size};
 use crate::pow::Work;
 use crate::pow::work::swap_words;
+use crate::printable::printable;
 
 /// A line from the pool.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +147,8 @@ impl Notice {
         };
         notice.ok_or_else(|| {
             let params: String = params.to_string().chars().take(80).collect();
-            NoticeError(format!("{method} with unusable parameters {params}"))
+            let said = printable(&format!("{method} with unusable parameters {params}"));
+            NoticeError(said)
         })
     }
 

@@ -4,6 +4,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::printable::printable;
+
 /// A request with the id that its reply must carry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
@@ -67,7 +69,7 @@ pub struct Submit {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RequestError {
     /// Not JSON, or not an object with a method.
-    #[error("not a Stratum request: {reason} in `{line}`")]
+    #[error("not a Stratum request: {} in `{}`", printable(.reason), printable(.line))]
     Malformed {
         /// What the parser says.
         reason: String,
@@ -75,7 +77,7 @@ pub enum RequestError {
         line: String,
     },
     /// A known method with parameters that it does not take. The reply can still carry the id.
-    #[error("{method}: {reason}")]
+    #[error("{}: {}", printable(.method), printable(.reason))]
     Parameters {
         /// The request's id.
         id: Value,

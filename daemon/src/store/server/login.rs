@@ -4,7 +4,6 @@
 //! The password is that of the variable `PGPASSWORD`, or of the file that `PGPASSFILE` names, or of `~/.pgpass`,
 //! each as the server's own programs take it (PostgreSQL documentation, "The Password File").
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +15,8 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
+use crate::causes::chain;
+use crate::secret_file;
 use crate::store::{StoreError, database};
 
 /// Time for a server to answer, unless its URL says otherwise.
@@ -65,7 +66,25 @@ pub(super) fn connect(url: &str) -> Result<Client, StoreError> {
         return config.connect(NoTls).map_err(fail);
     }
     let tls = MakeRustlsConnect::new(tls(std::env::var("PGSSLROOTCERT").ok()).map_err(&content)?);
-    config.connect(tls).map_err(fail)
+    config.connect(tls).map_err(|error| {
+        let why = causes(&error);
+        if why.contains("certificate") {
+            content(format!(
+                "cannot trust the server's certificate: {why}; name the file of the authority that signed it in \
+                 PGSSLROOTCERT"
+            ))
+        } else {
+            fail(error)
+        }
+    })
+}
+
+/// What `error` says, and what caused it.
+fn causes(error: &postgres::Error) -> String {
+    let first: &dyn std::error::Error = error;
+    let all = std::iter::successors(Some(first), |error| error.source());
+    let said: Vec<String> = all.map(ToString::to_string).collect();
+    said.join(": ")
 }
 
 /// Whether all its hosts are sockets or loopback addresses of this machine.
@@ -122,21 +141,7 @@ fn password(
     let Some(file) = file.filter(|file| asked || file.exists()) else {
         return Ok(None);
     };
-    let cannot = |error: std::io::Error| format!("the password file {}: {error}", file.display());
-    let about = std::fs::metadata(&file).map_err(cannot)?;
-    if about.permissions().mode() & 0o077 != 0 {
-        return Err(format!(
-            "the password file {} can be read by others: chmod 600 it",
-            file.display()
-        ));
-    }
-    if about.len() > MOST_BYTES {
-        return Err(format!(
-            "the password file {} is larger than 1 MB",
-            file.display()
-        ));
-    }
-    let text = std::fs::read_to_string(&file).map_err(cannot)?;
+    let text = secret_file::read(&file, MOST_BYTES).map_err(|error| chain(&error))?;
     Ok(text.lines().find_map(|line| matching(line, config)))
 }
 
@@ -178,6 +183,8 @@ fn matching(line: &str, config: &Config) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn config(url: &str) -> Config {

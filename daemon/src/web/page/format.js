@@ -12,8 +12,11 @@ export function whole(x) {
   return Math.round(x).toString().replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
 }
 
-export const fixed = (x, digits) => (known(x) ? x.toFixed(digits) : NONE);
-export const significant = (x, digits) => (known(x) ? x.toFixed(places(x, digits)) : NONE);
+/** With so many digits, and never as "-0.00". */
+const text = (x, digits) => x.toFixed(digits).replace(/^-(0(\.0+)?)$/, "$1");
+
+export const fixed = (x, digits) => (known(x) ? text(x, digits) : NONE);
+export const significant = (x, digits) => (known(x) ? text(x, places(x, digits)) : NONE);
 
 const SCALES = [[1e6, "PH/s"], [1e3, "TH/s"], [1, "GH/s"], [1e-3, "MH/s"], [1e-6, "kH/s"]];
 const scale = (ghs) => SCALES.find(([size]) => Math.abs(ghs) >= size) ?? SCALES[SCALES.length - 1];
@@ -33,7 +36,7 @@ export function rateInterval(ghs, low, high) {
   if (!known(ghs) || !known(low) || !known(high)) return "";
   const [size] = ghs === 0 ? [1] : scale(ghs);
   const digits = places(ghs / size, 3);
-  return `[${(low / size).toFixed(digits)}, ${(high / size).toFixed(digits)}]`;
+  return `[${text(low / size, digits)}, ${text(high / size, digits)}]`;
 }
 
 /** Where numbers come from, in words. */
@@ -41,10 +44,10 @@ export const origin = (name) => (name ?? "computed").replace("_", " ");
 /** The name of an algorithm in words. */
 export const algorithm = (name) => (name === "sha256d" ? "SHA-256d" : name.toUpperCase());
 
-export const celsius = (x) => (known(x) ? `${x.toFixed(1)} °C` : NONE);
+export const celsius = (x) => (known(x) ? `${text(x, 1)} °C` : NONE);
 export const rpm = (x) => (known(x) ? `${whole(x)} rpm` : NONE);
 export const watts = (x) => (known(x) ? `${x < 100 ? x.toFixed(1) : whole(x)} W` : NONE);
-export const percent = (x, digits = 2) => (known(x) ? `${(100 * x).toFixed(digits)} %` : NONE);
+export const percent = (x, digits = 2) => (known(x) ? `${text(100 * x, digits)} %` : NONE);
 
 /** A span in milliseconds. */
 export function span(ms) {

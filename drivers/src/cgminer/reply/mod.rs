@@ -20,6 +20,7 @@ pub use self::summary::{Device, Summary};
 pub(crate) use self::telemetry::boards;
 pub use self::telemetry::telemetry;
 use super::repair::repair;
+use crate::printable::printable;
 use crate::quantity::Rpm;
 use crate::unit::Identity;
 
@@ -185,7 +186,7 @@ impl Status {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = self.message.as_deref().unwrap_or("no message");
+        let message = printable(self.message.as_deref().unwrap_or("no message"));
         match self.code {
             Some(code) => write!(f, "{message} (code {code})"),
             None => write!(f, "{message} (no code)"),

@@ -181,7 +181,10 @@ fn what_is_no_miner_is_none() {
 #[test]
 fn nothing_that_a_device_says_reaches_the_terminal_as_a_command() {
     let verdict = typed("\u{1b}[2J\u{1b}]0;x\u{7}S9\u{202e}");
-    assert_eq!(verdict.identity.model.as_deref(), Some("[2J]0;xS9"));
+    assert_eq!(
+        verdict.identity.model.as_deref(),
+        Some(r"[2J\u001b]0;x\u0007S9")
+    );
     let long = typed(&"x".repeat(100_000));
     assert_eq!(
         long.identity.model.map(|model| model.chars().count()),

@@ -13,6 +13,7 @@ use super::remarks::{Remarks, short};
 use crate::clock::{Clock, Nanos, Seat};
 use crate::pow::Difficulty;
 use crate::pow::work::BIP320_MASK;
+use crate::printable::printable;
 use crate::stratum::line::LineError;
 use crate::stratum::loose::{hex_number, size};
 use crate::stratum::notice::{Notice, NoticeError, Refusal};
@@ -52,7 +53,7 @@ pub enum PoolError {
     #[error("it did not answer {0} within {1} s")]
     Silent(&'static str, u64),
     /// It says no.
-    #[error("it refused {0}: {1}")]
+    #[error("it refused {0}: {words}", words = printable(.1))]
     Refused(&'static str, String),
     /// It says what no pool says.
     #[error("it sent {0} lines that are not Stratum, the last: {1}")]

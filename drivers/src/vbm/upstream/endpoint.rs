@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 
 use crate::clock::Clock;
 use crate::stratum::line::{LineStream, Peer};
@@ -156,12 +156,45 @@ impl Endpoint {
         }
         let name = ServerName::try_from(self.host.clone()).map_err(io::Error::other)?;
         let connector = TlsConnector::from(trust.0.clone());
-        let stream = connector.connect(name, stream).await?;
+        let stream = connector.connect(name, stream).await.map_err(explained)?;
         let (reader, writer) = tokio::io::split(stream);
         let (reader, writer): (Box<dyn Incoming>, Box<dyn Outgoing>) =
             (Box::new(reader), Box::new(writer));
         Ok(LineStream::over(reader, writer, Peer::Pool, clock.clone()))
     }
+}
+
+/// `error` of a TLS handshake, with what to do about a certificate that is not trusted.
+fn explained(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|error| error.downcast_ref());
+    let Some(rustls::Error::InvalidCertificate(wrong)) = cause else {
+        return error;
+    };
+    // The library has no name for this one.
+    let is_authority = format!("{wrong:?}").contains("CaUsedAsEndEntity");
+    let fix = match wrong {
+        _ if is_authority => {
+            "it is an authority's (CA:TRUE), which may sign certificates and not serve a pool; give the server a \
+             certificate with CA:FALSE, and name the authority's, or a self-signed one, in pool.ca_file"
+        }
+        CertificateError::UnknownIssuer => {
+            "no known authority has signed it; if it is the pool's own, name it, or its authority's, in pool.ca_file"
+        }
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid today; check this machine's clock, and the pool's certificate or the one in pool.ca_file"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another name; write the name that it is for in pool.url"
+        }
+        _ => "if it is the pool's own, name the authority that signed it in pool.ca_file",
+    };
+    io::Error::new(
+        error.kind(),
+        format!("cannot trust the pool's certificate: {wrong}: {fix}"),
+    )
 }
 
 #[cfg(test)]
