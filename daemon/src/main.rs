@@ -15,7 +15,11 @@ const LOG: &str = "THERMINE_LOG";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match log().and_then(|()| thermine::cli::run(cli)) {
+    let run = || {
+        thermine::descriptors::raise();
+        thermine::cli::run(cli)
+    };
+    match log().and_then(|()| run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "this is where a user reads it")]

@@ -116,6 +116,7 @@ fn killed_under_load_and_started_again_nothing_is_lost_and_nothing_counts_twice(
             Clock::real(),
         ),
     );
+    pool.keep_shares();
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
         .expect("a port");

@@ -5,6 +5,7 @@
 //! - [`clock`], [`quantity`], [`seed`]: time, physical quantities and randomness, handed in by the caller;
 //! - [`pow`]: proof of work and difficulty;
 //! - [`mod@unit`]: what a unit is: identity, telemetry, operating point;
+//! - [`mod@listen`]: how a port is opened;
 //! - [`record`]: what a run leaves behind, as values on a bounded queue;
 //! - [`poller`]: the latest reading of a unit; [`control`]: where it is asked to run;
 //! - [`stratum`], [`cgminer`], [`axeos`], [`goldshell`], [`bm13xx`]: the wires; [`units`]: what is particular to
@@ -25,6 +26,7 @@ pub mod control;
 pub mod discover;
 pub mod goldshell;
 pub mod interlock;
+pub mod listen;
 pub mod poller;
 pub mod pow;
 pub mod quantity;

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
@@ -15,6 +16,7 @@ use thermine_drivers::vbm::journal::{
 };
 use tokio::sync::mpsc;
 
+use super::intact::{Intact, read_through};
 use crate::causes::chain;
 
 /// Marks the file as ours (`PRAGMA application_id`): "ThrJ".
@@ -25,6 +27,9 @@ const VERSION: i64 = 1;
 
 /// Entries committed together at most.
 const BATCH: usize = 4096;
+
+/// Wall time between two looks at the file while nothing is written.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Shares with an outcome that are kept, newest first. The file stays below some 200 MB.
 const KEPT: i64 = 1_000_000;
@@ -101,12 +106,13 @@ pub fn open(path: &Path) -> Result<(Store, Journal, Restored)> {
     let mut connection = prepare(path)?;
     let restored = restore(&mut connection)
         .with_context(|| format!("cannot read the journal {}", path.display()))?;
+    let intact = Intact::of(path)?;
     let (journal, entries) = Journal::channel();
     let name = path.display().to_string();
     let thread = std::thread::Builder::new()
         .name("journal".into())
         .spawn(move || {
-            let written = write(connection, entries);
+            let written = write(connection, entries, intact);
             if let Err(error) = &written {
                 tracing::error!(error = chain(error), "the journal {name} has stopped");
             }
@@ -157,6 +163,13 @@ pub fn counts(path: &Path) -> Result<Counts> {
 
 fn prepare(path: &Path) -> Result<Connection> {
     let context = || format!("cannot open the journal {}", path.display());
+    let damaged = || {
+        format!(
+            "the journal {} cannot be used: put a copy in its place, or move it away to begin a new one, without the \
+             shares of before that have no answer yet",
+            path.display()
+        )
+    };
     let connection = Connection::open(path).with_context(context)?;
     let prepare = || -> rusqlite::Result<(i64, i64, bool)> {
         connection.pragma_update(None, "locking_mode", "exclusive")?;
@@ -193,6 +206,7 @@ fn prepare(path: &Path) -> Result<Connection> {
                     path.display()
                 )
             }
+            Some(ErrorCode::DatabaseCorrupt) => return Err(error).with_context(damaged),
             _ => return Err(error).with_context(context),
         },
     };
@@ -206,6 +220,7 @@ fn prepare(path: &Path) -> Result<Connection> {
         "{} has version {version} of the format, and this program knows up to {VERSION}: use a newer thermine",
         path.display()
     );
+    read_through(&connection).with_context(damaged)?;
     Ok(connection)
 }
 
@@ -284,15 +299,31 @@ fn share(row: &Row<'_>, subscriptions: &[Arc<Subscription>]) -> rusqlite::Result
     })
 }
 
-fn write(mut connection: Connection, mut entries: mpsc::Receiver<Entry>) -> Result<()> {
+fn write(
+    mut connection: Connection,
+    mut entries: mpsc::Receiver<Entry>,
+    mut intact: Intact,
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
     let mut batch = Vec::with_capacity(BATCH);
     let mut receipts: Vec<Receipt> = Vec::new();
-    while entries.blocking_recv_many(&mut batch, BATCH) > 0 {
+    loop {
+        let entries = entries.recv_many(&mut batch, BATCH);
+        let received = runtime.block_on(async { tokio::time::timeout(LOOK, entries).await });
+        intact.check(&connection)?;
+        match received {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(_) => continue,
+        }
         let transaction = connection.transaction()?;
         for entry in batch.drain(..) {
             receipts.extend(enter(&transaction, entry)?);
         }
         transaction.commit()?;
+        intact.note()?;
         // Only what is committed is acknowledged; without a commit the receipts are dropped, and say so.
         receipts.drain(..).for_each(Receipt::give);
     }

@@ -9,7 +9,7 @@ use thermine_drivers::bm13xx::register::RESET_DIVIDER;
 use thermine_drivers::bm13xx::{self, BringUp, Controller, Link};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::control::{Applied, Control};
-use thermine_drivers::interlock::{self, Cause, Guarded};
+use thermine_drivers::interlock::{self, Cause, Guarded, Permission};
 use thermine_drivers::poller::Latest;
 use thermine_drivers::quantity::MegaHertz;
 use thermine_drivers::record::Recorder;
@@ -390,6 +390,14 @@ impl Unit {
             self.jobs = Some(jobs.with_algorithm(self.model.algorithm()));
         }
         matches!(self.wire, Wire::Network(_))
+    }
+
+    /// What its interlock says of its work; `None` for bare chips, which have none.
+    pub fn permission(&self) -> Option<watch::Receiver<Permission>> {
+        match &self.wire {
+            Wire::Network(network) => Some(network.guard.permission()),
+            Wire::Serial(_) => None,
+        }
     }
 
     /// Why its interlock withholds work, if it does.

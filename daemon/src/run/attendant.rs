@@ -1,12 +1,12 @@
-//! A unit that mines through the proxy: it is read and guarded, hung up on while its interlock withholds work, and held
-//! out of the proxy for experiments.
+//! A unit that mines through the proxy: it is read and guarded, gets no work while its interlock withholds it, and is
+//! held by experiments.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use thermine_drivers::clock::Nanos;
 use thermine_drivers::interlock::{Hazard, withheld};
 use thermine_drivers::pow::Difficulty;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::keeper::House;
 use super::lent::Lent;
+use super::permit::Permit;
 use super::publish::Publisher;
 use crate::causes::chain;
 use crate::config::Config;
@@ -29,7 +30,7 @@ use crate::live::snapshot::{Estimate, Health, Proxy, Shares};
 const EVERY: Duration = Duration::from_secs(1);
 /// Looks over which the hash rate is taken: a minute.
 const LOOKS: usize = 61;
-/// Wall time that the unit is given to be handed over before it is hung up on, and to confirm that it is safe.
+/// Wall time that the unit is given to confirm that it is safe.
 const PARTING: Duration = Duration::from_secs(10);
 
 /// Attends to a unit.
@@ -41,6 +42,8 @@ pub(super) struct Attendant {
     pub(super) hub: Hub,
     pub(super) pool: SocketAddr,
     pub(super) jobs: mpsc::Receiver<Lent>,
+    /// A job that waits until the unit's interlock is released.
+    pub(super) next: Option<Lent>,
     pub(super) stop: CancellationToken,
 }
 
@@ -82,6 +85,7 @@ impl Attendant {
         let rig = self.house.rig(&self.config);
         let (latest, guard) = rig.attend(&self.config, self.pool, self.seed).await?;
         let permission = guard.permission();
+        let _permit = Permit::follow(self.hub.clone(), name, permission.clone());
         let publisher = Publisher {
             live: self.house.live.clone(),
             name: name.clone(),
@@ -95,12 +99,27 @@ impl Attendant {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let lent = loop {
+            if !withheld(&permission).is_some_and(|cause| cause.hazard.is_trip())
+                && let Some(lent) = self.next.take()
+            {
+                break Some(lent);
+            }
             tokio::select! {
                 () = self.stop.cancelled() => break None,
-                lent = self.jobs.recv() => break lent,
+                lent = self.jobs.recv(), if self.next.is_none() => match lent {
+                    Some(lent) => {
+                        self.next = Some(lent);
+                        continue;
+                    }
+                    None => break None,
+                },
                 _ = ticks.tick() => {}
             }
             publisher.tell();
+            ensure!(
+                !guard.is_over(),
+                "{name}: its interlock has ended: it is started again"
+            );
             let seen = self.hub.seen();
             let account = seen.iter().find(|seen| seen.worker == *worker);
             let account = account.map(|seen| &seen.account);
@@ -110,13 +129,6 @@ impl Attendant {
                 rate.of(account),
                 hazard.as_ref().map(|cause| &cause.hazard),
             );
-            if hazard.is_some_and(|cause| !matches!(cause.hazard, Hazard::Unread))
-                && account.is_some()
-            {
-                // Held and dropped, it is hung up on; it is again when it comes back.
-                let held = tokio::time::timeout(PARTING, self.hub.hold(worker)).await;
-                drop(held);
-            }
         };
         if !matches!(tokio::time::timeout(PARTING, guard.end()).await, Ok(true)) {
             tracing::warn!(

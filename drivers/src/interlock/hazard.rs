@@ -95,6 +95,14 @@ pub enum Hazard {
     Unguarded,
 }
 
+impl Hazard {
+    /// Whether the unit was found unsafe, and is not only unknown: a further interlock that begins now would not know
+    /// of it.
+    pub fn is_trip(&self) -> bool {
+        !matches!(self, Hazard::Unread | Hazard::Stale { .. })
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.unit, self.hazard)

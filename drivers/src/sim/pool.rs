@@ -2,6 +2,9 @@
 //!
 //! It resumes a subscription whose session it still knows, and counts each share once: a second copy is
 //! refused with code 22, as pools do. Its jobs are the harmless ones of the job factory.
+//!
+//! What it remembers is bounded: proofs of work until the next block, after which their jobs are stale; and the last
+//! jobs and sessions. It [keeps](Pool::keep_shares) the shares themselves only for tests.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +27,9 @@ use crate::stratum::request::{Call, Request, Submit};
 
 /// Jobs that are remembered.
 const REMEMBERED_JOBS: usize = 4096;
+
+/// Sessions that can be resumed.
+const REMEMBERED_SESSIONS: usize = 16_384;
 
 /// Acts that a connection may be behind with.
 const ACTS: usize = 4096;
@@ -101,15 +107,16 @@ struct State {
     newest: Option<Issued>,
     issued: VecDeque<Issued>,
     sessions: HashMap<String, Vec<u8>>,
+    /// Names of the sessions, the oldest first.
+    session_order: VecDeque<String>,
     serial: u32,
-    seen: HashSet<Key>,
+    /// Hashes of the shares that have been counted, by job.
+    seen: HashMap<u64, HashSet<[u8; 32]>>,
+    keeps_shares: bool,
     shares: Vec<(Submit, Nanos)>,
     counts: Counts,
     deaf: bool,
 }
-
-/// What makes a share another one: extranonces, job, and block time, nonce and version bits.
-type Key = (Vec<u8>, Vec<u8>, u64, [u32; 3]);
 
 #[derive(Debug, Clone)]
 struct Issued {
@@ -127,8 +134,10 @@ impl Pool {
             newest: None,
             issued: VecDeque::new(),
             sessions: HashMap::new(),
+            session_order: VecDeque::new(),
             serial: (settings.seed as u32) << 16,
-            seen: HashSet::new(),
+            seen: HashMap::new(),
+            keeps_shares: false,
             shares: Vec::new(),
             counts: Counts::default(),
             deaf: false,
@@ -161,7 +170,14 @@ impl Pool {
 
     /// Forgets all sessions: none can be resumed.
     pub fn forget(&self) {
-        self.lock().sessions.clear();
+        let mut state = self.lock();
+        state.sessions.clear();
+        state.session_order.clear();
+    }
+
+    /// Keeps every share from now on, so that a test can look at them.
+    pub fn keep_shares(&self) {
+        self.lock().keeps_shares = true;
     }
 
     /// What it has counted.
@@ -169,7 +185,7 @@ impl Pool {
         self.lock().counts.clone()
     }
 
-    /// The shares that it has accepted, in order, and when they came.
+    /// The shares that it has accepted since it [keeps](Pool::keep_shares) them, in order, and when they came.
     pub fn shares(&self) -> Vec<(Submit, Nanos)> {
         self.lock().shares.clone()
     }
@@ -347,11 +363,14 @@ impl Pool {
         let mut work = job.work;
         if block {
             state.block = work.prevhash;
+            state.seen.clear();
         } else {
             work.prevhash = state.block;
         }
-        if state.issued.len() == REMEMBERED_JOBS {
-            state.issued.pop_front();
+        if state.issued.len() == REMEMBERED_JOBS
+            && let Some(oldest) = state.issued.pop_front()
+        {
+            state.seen.remove(&oldest.serial);
         }
         let issued = Issued {
             serial: job.serial,
@@ -400,18 +419,14 @@ impl Pool {
             state.counts.low += 1;
             return Err(Refusal::new(23, "low difficulty share"));
         }
-        let key = (
-            extranonce1.clone(),
-            submit.extranonce2.clone(),
-            serial,
-            [submit.ntime, submit.nonce, bits],
-        );
-        if !state.seen.insert(key) {
+        if !state.seen.entry(serial).or_default().insert(hash) {
             state.counts.duplicates += 1;
             return Err(Refusal::new(22, "duplicate share"));
         }
         state.counts.accepted += 1;
-        state.shares.push((submit, now));
+        if state.keeps_shares {
+            state.shares.push((submit, now));
+        }
         Ok(())
     }
 
@@ -439,6 +454,12 @@ impl State {
         }
         let extranonce1 = self.extranonce1();
         let session = format!("s{}", self.serial);
+        if self.session_order.len() == REMEMBERED_SESSIONS
+            && let Some(oldest) = self.session_order.pop_front()
+        {
+            self.sessions.remove(&oldest);
+        }
+        self.session_order.push_back(session.clone());
         self.sessions.insert(session.clone(), extranonce1.clone());
         (session, extranonce1)
     }

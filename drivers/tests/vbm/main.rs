@@ -8,6 +8,7 @@
 mod experiment;
 mod faults;
 mod path;
+mod permits;
 mod pools;
 mod restless;
 mod support;

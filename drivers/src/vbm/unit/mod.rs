@@ -9,13 +9,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 pub use self::end::End;
-use self::greeting::{Greeting, configured, parse, subscription};
+use self::greeting::{Greeting, MOST_WORKER, configured, parse, subscription};
 use crate::clock::{Clock, Nanos};
 use crate::pow::Difficulty;
 use crate::record::Verdict;
 use crate::stratum::Session;
+use crate::stratum::arrivals::Arrival;
 use crate::stratum::line::{LineError, LineStream};
 use crate::stratum::notice::{Notice, Refusal};
 use crate::stratum::request::{Call, Request, Submit};
@@ -66,36 +68,25 @@ struct Unit {
     hold: Option<Hold>,
 }
 
-/// Serves a connection until it ends.
-pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Result<(), End> {
+/// Serves a connection until it ends; it gets one of `places` when it has authorised.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    hub: Hub,
+    arrival: Arrival,
+    places: Arc<Semaphore>,
+) -> Result<(), End> {
     let clock = hub.clock().clone();
-    let mut lines = LineStream::new(stream, clock.clone());
-    let limit = hub.units().handshake_timeout;
-    // A unit that comes before the pool has given work waits here: it asks for an extranonce first of all.
-    let current = match tokio::time::timeout(limit, hub.ready()).await {
-        Ok(Some(current)) => current,
-        _ => return Err(End::NoPool),
+    let (mut lines, greeting) = tokio::select! {
+        biased;
+        () = arrival.evicted() => return Err(End::Evicted),
+        greeted = Greeting::of(stream, peer, &hub) => greeted?,
     };
-    let prefix = hub.prefix(current.space.units()).await?;
-    let prefix = Prefix(hub.clone(), prefix.ok_or(End::Full)?);
-    let mut greeting = Greeting {
-        hub: &hub,
-        peer,
-        space: current.space.clone(),
-        prefix: prefix.1,
-        agent: None,
-        subscribed: false,
-        worker: None,
-        rolls: None,
-        extranonce: false,
-        suggests: None,
-        malformed: 0,
-    };
-    match tokio::time::timeout(limit, greeting.run(&mut lines)).await {
-        Ok(done) => done?,
-        Err(_) => return Err(End::Handshake(limit.as_secs_f64())),
-    }
+    drop(arrival);
+    let _place = places.try_acquire_owned().map_err(|_| End::Crowded)?;
     let Greeting {
+        current,
+        prefix,
         space,
         agent,
         worker,
@@ -105,9 +96,9 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
         malformed,
         ..
     } = greeting;
-    let worker = worker.unwrap_or_default();
+    let (worker, prefix) = (worker.unwrap_or_default(), prefix.ok_or(End::Full)?);
     let now = clock.now();
-    let (number, member) = hub.join(&worker);
+    let (number, member) = hub.join(&worker, peer.ip());
     let leave = Leave(hub.clone(), number);
     let settings = hub.units();
     let mut vardiff = Vardiff::new(settings.vardiff, now);
@@ -129,7 +120,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
         number,
         member,
         agent,
-        prefix: prefix.1,
+        prefix: prefix.number(),
         space,
         current: newest.clone(),
         rolls,
@@ -146,6 +137,10 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
         hold: None,
         hub,
     };
+    if let Some(why) = unit.member.withheld() {
+        tracing::info!(%peer, worker, %why, "connected and gets no work");
+        lock(&unit.member.account).enter(Phase::Away, now);
+    }
     unit.take(&mut lines, newest, true)?;
     loop {
         let hold = unit.mine(&mut lines).await?;
@@ -154,21 +149,16 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
             return Ok(());
         };
         lines = returned;
+        // It still hashes the last job of whoever held it.
+        if let Some(why) = unit.member.withheld() {
+            return Err(End::Withheld(worker, why));
+        }
         let newest = unit.hub.current();
         unit.told = None;
         unit.heard = unit.clock.now();
         if let Some(newest) = newest {
             unit.take(&mut lines, newest, true)?;
         }
-    }
-}
-
-/// Gives the prefix back.
-struct Prefix(Hub, u32);
-
-impl Drop for Prefix {
-    fn drop(&mut self) {
-        self.0.give_back(self.1);
     }
 }
 
@@ -199,7 +189,10 @@ impl Unit {
             let next = (self.heard + idle_timeout)
                 .min(self.said + KEEP_ALIVE)
                 .min(self.vardiff.due())
-                .min(self.feed.as_ref().map_or(Nanos::MAX, |feed| feed.due(now)));
+                .min(match &self.feed {
+                    Some(feed) if self.member.withheld().is_none() => feed.due(now),
+                    _ => Nanos::MAX,
+                });
             tokio::select! {
                 biased;
                 () = mailbox.full() => {
@@ -242,6 +235,9 @@ impl Unit {
         if let Some(why) = mail.close {
             return Err(End::Closed(self.member.worker.to_string(), why));
         }
+        if mail.permit {
+            self.permitted(lines)?;
+        }
         // One that was published as the unit came in may be what it was let in with: given again, it would retire what
         // the unit has mined on since.
         if let Some((template, clean)) = &mail.template
@@ -250,6 +246,17 @@ impl Unit {
             self.take(lines, template.clone(), *clean)?;
         }
         Ok(())
+    }
+
+    /// Whether the unit may have work has changed: it is disconnected, which takes away what it has, or gets some.
+    fn permitted(&mut self, lines: &mut LineStream) -> Result<(), End> {
+        match self.member.withheld() {
+            Some(why) if self.told.is_some() => {
+                Err(End::Withheld(self.member.worker.to_string(), why))
+            }
+            None if self.told.is_none() => self.take(lines, self.current.clone(), true),
+            _ => Ok(()),
+        }
     }
 
     /// Gives the unit work of a new template.
@@ -307,9 +314,8 @@ impl Unit {
             return Err(End::Idle(self.member.worker.to_string()));
         }
         self.retarget(lines);
-        if now >= self.said + KEEP_ALIVE
-            && let Some(difficulty) = self.told
-        {
+        if now >= self.said + KEEP_ALIVE {
+            let difficulty = self.told.unwrap_or(self.vardiff.difficulty());
             self.say(lines, &Notice::SetDifficulty(difficulty.get()));
         }
         Ok(())
@@ -325,8 +331,7 @@ impl Unit {
             Call::Reply => return Ok(()),
             Call::Submit(submit) => return self.share(lines, id, submit, arrived).await,
             Call::Subscribe { .. } => Ok(subscription(&self.space, self.prefix)),
-            Call::Authorize { user } if *user == *self.member.worker => Ok(json!(true)),
-            Call::Authorize { .. } => Err(Refusal::new(24, "one worker a connection")),
+            Call::Authorize { user } => self.another_worker(&user),
             Call::Configure { version_rolling } => {
                 self.rolls = version_rolling;
                 Ok(configured(version_rolling, &self.space))
@@ -345,6 +350,21 @@ impl Unit {
         };
         self.say(lines, &Notice::Reply { id, outcome });
         Ok(())
+    }
+
+    /// A further worker name on this connection: its shares count for the first. That of a unit that is watched by an
+    /// interlock is refused, since that interlock could not take the work of this connection away.
+    fn another_worker(&self, user: &str) -> Result<Value, Refusal> {
+        if *user == *self.member.worker {
+            return Ok(json!(true));
+        }
+        if let Some(ban) = self.hub.banned(self.peer, user) {
+            return Err(Refusal::new(24, format!("banned: {}", ban.reason)));
+        }
+        if user.is_empty() || user.len() > MOST_WORKER || self.hub.watches(user) {
+            return Err(Refusal::new(24, "unauthorized worker"));
+        }
+        Ok(json!(true))
     }
 
     /// A share: judged, counted, and sent on if the pool would take it.

@@ -14,7 +14,11 @@ impl Unit {
         // Bounded, whatever the feed believes.
         for _ in 0..queue::MOST {
             let wants = self.feed.as_ref().is_some_and(|feed| feed.wants(now));
-            if !wants || self.hold.is_some() || self.pieces >= self.space.pieces() {
+            if !wants
+                || self.member.withheld().is_some()
+                || self.hold.is_some()
+                || self.pieces >= self.space.pieces()
+            {
                 return;
             }
             self.piece(lines, false);
@@ -23,6 +27,9 @@ impl Unit {
 
     /// Sends the next piece of the present template.
     pub(super) fn piece(&mut self, lines: &mut LineStream, clean: bool) {
+        if self.member.withheld().is_some() {
+            return;
+        }
         let now = self.clock.now();
         let template = self.current.clone();
         let own = self.vardiff.difficulty();
