@@ -56,14 +56,12 @@ impl Intact {
     /// # Errors
     /// If they cannot be looked at.
     pub(super) fn of(path: &Path) -> Result<Intact> {
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
         let file = |path: PathBuf| -> Result<File> {
             let seen = Look::of(&path)?;
             Ok(File { path, seen })
         };
         Ok(Intact {
-            files: [file(path.to_path_buf())?, file(log.into())?],
+            files: [file(path.to_path_buf())?, file(log_of(path))?],
         })
     }
 
@@ -119,4 +117,138 @@ pub(super) fn read_through(connection: &Connection) -> Result<()> {
     let found: String = connection.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
     ensure!(found == "ok", "the file is damaged: {found}");
     Ok(())
+}
+
+/// Warns if the log beside the journal at `path`, which a program that was killed has left, has a damaged entry before
+/// sound ones: SQLite drops all from there on without a word.
+pub(super) fn warn_of_damaged_log(path: &Path) {
+    let Ok(log) = std::fs::read(log_of(path)) else {
+        return;
+    };
+    if let Some(frame) = damaged_frame(&log) {
+        tracing::warn!(
+            journal = %path.display(),
+            frame,
+            "the log of the share journal is damaged: shares that were acknowledged after this entry may be lost"
+        );
+    }
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+/// The first frame of a log with a wrong checksum, if a later one ends a transaction of the same log: a torn write at
+/// the end of a log is no damage. See <https://sqlite.org/fileformat2.html#the_write_ahead_log>.
+fn damaged_frame(log: &[u8]) -> Option<usize> {
+    let word = |bytes: &[u8], at: usize| -> Option<u32> {
+        let word = bytes.get(at..at + 4)?;
+        word.try_into().ok().map(u32::from_be_bytes)
+    };
+    let is_big_endian = word(log, 0)? & 1 == 1;
+    let page = word(log, 8)? as usize;
+    let salts = log.get(16..24)?;
+    let add = |sum: (u32, u32), bytes: &[u8]| {
+        bytes.chunks_exact(8).fold(sum, |(first, second), pair| {
+            let read = |at: usize| {
+                let word = [pair[at], pair[at + 1], pair[at + 2], pair[at + 3]];
+                match is_big_endian {
+                    true => u32::from_be_bytes(word),
+                    false => u32::from_le_bytes(word),
+                }
+            };
+            let first = first.wrapping_add(read(0)).wrapping_add(second);
+            (first, second.wrapping_add(read(4)).wrapping_add(first))
+        })
+    };
+    let mut sum = add((0, 0), log.get(..24)?);
+    let mut damaged = None;
+    // A size that is no page is no log of ours.
+    let frames = log.get(32..)?.chunks_exact((24 + page).max(512));
+    for (number, frame) in frames.enumerate() {
+        if frame.get(8..16)? != salts {
+            break;
+        }
+        if damaged.is_some() {
+            if word(frame, 4)? != 0 {
+                return damaged;
+            }
+            continue;
+        }
+        sum = add(add(sum, &frame[..8]), frame.get(24..)?);
+        if (word(frame, 16)?, word(frame, 20)?) != sum {
+            damaged = Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_log_is_told_from_a_torn_one() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("journal.sqlite");
+        let connection = Connection::open(&path).expect("made");
+        connection
+            .pragma_update(None, "journal_mode", "wal")
+            .expect("set");
+        connection
+            .execute_batch("CREATE TABLE numbers (number INTEGER)")
+            .expect("made");
+        for number in 0..5 {
+            connection
+                .execute("INSERT INTO numbers VALUES (?1)", [number])
+                .expect("written");
+        }
+        let log = std::fs::read(log_of(&path)).expect("a log");
+        assert_eq!(damaged_frame(&log), None);
+        let mut damaged = log.clone();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 1;
+        assert!(damaged_frame(&damaged).is_some());
+        let mut torn = log.clone();
+        let end = torn.len() - 1;
+        torn[end] ^= 1;
+        assert_eq!(damaged_frame(&torn), None);
+        for length in 0..log.len() {
+            assert_eq!(damaged_frame(&log[..length]), None);
+        }
+        assert_eq!(damaged_frame(b""), None);
+        assert_eq!(damaged_frame(&[0; 4096]), None);
+    }
+
+    #[test]
+    fn a_file_that_is_gone_another_or_damaged_is_noticed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("journal.sqlite");
+        let connection = Connection::open(&path).expect("made");
+        connection
+            .pragma_update(None, "journal_mode", "wal")
+            .expect("set");
+        connection
+            .execute_batch("CREATE TABLE numbers (number INTEGER); INSERT INTO numbers VALUES (1)")
+            .expect("made");
+        let mut intact = Intact::of(&path).expect("there");
+        intact.check(&connection).expect("untouched");
+        connection
+            .execute("INSERT INTO numbers VALUES (2)", [])
+            .expect("written");
+        intact.note().expect("our own commit");
+        intact.check(&connection).expect("untouched");
+        let content = std::fs::read(&path).expect("there");
+        // Written to without harm, it goes on.
+        std::fs::write(&path, &content).expect("written");
+        intact.check(&connection).expect("sound");
+        std::fs::remove_file(&path).expect("removed");
+        let gone = format!("{:#}", intact.check(&connection).expect_err("gone"));
+        assert!(gone.contains("deleted"), "{gone}");
+        std::fs::write(&path, &content).expect("written");
+        let other = format!("{:#}", intact.check(&connection).expect_err("another"));
+        assert!(other.contains("replaced"), "{other}");
+    }
 }

@@ -16,7 +16,7 @@ use thermine_drivers::vbm::journal::{
 };
 use tokio::sync::mpsc;
 
-use super::intact::{Intact, read_through};
+use super::intact::{Intact, read_through, warn_of_damaged_log};
 use crate::causes::chain;
 
 /// Marks the file as ours (`PRAGMA application_id`): "ThrJ".
@@ -103,6 +103,13 @@ pub fn open(path: &Path) -> Result<(Store, Journal, Restored)> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
+    if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+        tracing::warn!(
+            journal = %path.display(),
+            "the share journal is an empty file: a new one is begun"
+        );
+    }
+    warn_of_damaged_log(path);
     let mut connection = prepare(path)?;
     let restored = restore(&mut connection)
         .with_context(|| format!("cannot read the journal {}", path.display()))?;

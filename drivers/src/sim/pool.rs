@@ -300,7 +300,9 @@ impl Pool {
                 miner.authorised = true;
                 Ok(json!(true))
             }
-            Call::Configure { version_rolling } => {
+            Call::Configure {
+                version_rolling, ..
+            } => {
                 miner.mask = version_rolling.unwrap_or(0) & BIP320_MASK;
                 Ok(json!({
                     "version-rolling": miner.mask != 0,
@@ -476,4 +478,60 @@ struct Miner {
     difficulty: Option<Difficulty>,
     told: Option<Difficulty>,
     jobs: VecDeque<(u64, Difficulty, Vec<u8>)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At this factor any hash is a share.
+    const EASY: f64 = 1e-15;
+
+    #[test]
+    fn what_it_remembers_is_bounded_and_a_share_still_counts_once() {
+        let settings = Settings {
+            difficulty: Difficulty::ONE,
+            difficulty_scale: EASY,
+            extranonce2_len: 8,
+            dialogue: false,
+            block_every: None,
+            seed: 1,
+        };
+        let pool = Pool::new(settings, Clock::virtual_time());
+        for _ in 0..REMEMBERED_SESSIONS + 10 {
+            pool.lock().subscribe(None);
+        }
+        assert_eq!(pool.lock().sessions.len(), REMEMBERED_SESSIONS);
+        let miner = Miner {
+            authorised: true,
+            extranonce1: vec![0; 4],
+            ..Miner::default()
+        };
+        for block in 0..3 {
+            let (serial, ntime) = {
+                let state = pool.lock();
+                let newest = state.newest.as_ref().expect("a job");
+                (newest.serial, newest.work.ntime)
+            };
+            let share = |nonce| Submit {
+                user: "w".into(),
+                job_id: format!("{serial:x}"),
+                extranonce2: vec![0; 8],
+                ntime,
+                nonce,
+                version_bits: None,
+            };
+            for nonce in 0..100 {
+                pool.judge(&miner, share(nonce), Nanos(1)).expect("counts");
+                let copy = pool.judge(&miner, share(nonce), Nanos(2));
+                assert_eq!(copy.expect_err("a copy").code, 22);
+            }
+            let remembered: usize = pool.lock().seen.values().map(HashSet::len).sum();
+            assert_eq!(remembered, 100, "after {block} blocks");
+            pool.renew(true);
+            let late = pool.judge(&miner, share(200), Nanos(3));
+            assert_eq!(late.expect_err("of the block before").code, 21);
+        }
+        assert_eq!(pool.shares().len(), 0, "nobody asked it to keep them");
+    }
 }

@@ -5,6 +5,7 @@
     reason = "a fault test says what was injected and what was lost"
 )]
 
+mod arrivals;
 mod experiment;
 mod faults;
 mod path;

@@ -25,7 +25,7 @@ use crate::stratum::arrivals::{MOST_UNAUTHORISED, speaks_tls};
 use crate::stratum::factory::Job;
 use crate::stratum::line::{Line, LineError, LineStream, Plug};
 use crate::stratum::notice::{Notice, Notify, Refusal};
-use crate::stratum::request::{Call, Request, RequestError, Submit};
+use crate::stratum::request::{Call, Request, RequestError, Submit, configured};
 use crate::stratum::verifier::{Judgement, Verifier, job_id};
 
 /// How a server treats its connections.
@@ -410,17 +410,16 @@ impl Session {
                     self.verifier.extranonce2_len()
                 ]))
             }
-            Call::Configure { version_rolling } => Ok(match version_rolling {
-                None => json!({}),
-                Some(asked) => {
-                    let mask = asked & self.settings.version_mask;
+            Call::Configure {
+                version_rolling,
+                others,
+            } => {
+                let granted = version_rolling.map(|asked| asked & self.settings.version_mask);
+                if let Some(mask) = granted {
                     self.verifier.set_version_mask(mask);
-                    json!({
-                        "version-rolling": mask != 0,
-                        "version-rolling.mask": format!("{mask:08x}")
-                    })
                 }
-            }),
+                Ok(configured(granted, &others))
+            }
             // Advisory: the experiment decides the difficulty, and says so with every job.
             Call::ExtranonceSubscribe | Call::SuggestDifficulty(_) => Ok(json!(true)),
             Call::Authorize { user } if Some(&user) == self.worker.as_ref() => Ok(json!(true)),

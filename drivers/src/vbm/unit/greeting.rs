@@ -12,7 +12,7 @@ use super::End;
 use crate::stratum::arrivals::speaks_tls;
 use crate::stratum::line::{Line, LineStream};
 use crate::stratum::notice::{Notice, Refusal};
-use crate::stratum::request::{Call, Request, RequestError};
+use crate::stratum::request::{self, Call, Request, RequestError, SUBSCRIBE_EXTRANONCE};
 use crate::vbm::hub::Hub;
 use crate::vbm::space::Space;
 use crate::vbm::template::Template;
@@ -147,9 +147,13 @@ impl<'a> Greeting<'a> {
                 self.worker = Some(user);
                 Ok(json!(true))
             }
-            Call::Configure { version_rolling } => {
+            Call::Configure {
+                version_rolling,
+                others,
+            } => {
                 self.rolls = version_rolling;
-                Ok(configured(version_rolling, &self.space))
+                self.extranonce |= others.iter().any(|name| name == SUBSCRIBE_EXTRANONCE);
+                Ok(configured(version_rolling, &others, &self.space))
             }
             Call::ExtranonceSubscribe => {
                 self.extranonce = true;
@@ -212,15 +216,6 @@ pub(super) fn subscription(space: &Space, prefix: u32) -> Value {
 }
 
 /// The result of `mining.configure`: what the unit may roll is what the pool allows.
-pub(super) fn configured(asked: Option<u32>, space: &Space) -> Value {
-    match asked {
-        None => json!({}),
-        Some(asked) => {
-            let mask = asked & space.version_mask();
-            json!({
-                "version-rolling": mask != 0,
-                "version-rolling.mask": format!("{mask:08x}")
-            })
-        }
-    }
+pub(super) fn configured(asked: Option<u32>, others: &[String], space: &Space) -> Value {
+    request::configured(asked.map(|asked| asked & space.version_mask()), others)
 }

@@ -20,7 +20,7 @@ use crate::stratum::Session;
 use crate::stratum::arrivals::Arrival;
 use crate::stratum::line::{LineError, LineStream};
 use crate::stratum::notice::{Notice, Refusal};
-use crate::stratum::request::{Call, Request, Submit};
+use crate::stratum::request::{Call, Request, SUBSCRIBE_EXTRANONCE, Submit};
 use crate::stratum::session::{self, Adopted};
 use crate::vbm::account::Phase;
 use crate::vbm::ban::{Ban, Conduct};
@@ -332,9 +332,13 @@ impl Unit {
             Call::Submit(submit) => return self.share(lines, id, submit, arrived).await,
             Call::Subscribe { .. } => Ok(subscription(&self.space, self.prefix)),
             Call::Authorize { user } => self.another_worker(&user),
-            Call::Configure { version_rolling } => {
+            Call::Configure {
+                version_rolling,
+                others,
+            } => {
                 self.rolls = version_rolling;
-                Ok(configured(version_rolling, &self.space))
+                self.told_of_extranonce |= others.iter().any(|name| name == SUBSCRIBE_EXTRANONCE);
+                Ok(configured(version_rolling, &others, &self.space))
             }
             Call::ExtranonceSubscribe => {
                 self.told_of_extranonce = true;

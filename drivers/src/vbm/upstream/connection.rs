@@ -121,7 +121,13 @@ impl Connection {
             self.lines.push(&line);
         };
         let version_rolling = Some(BIP320_MASK);
-        say(CONFIGURE, Call::Configure { version_rolling });
+        say(
+            CONFIGURE,
+            Call::Configure {
+                version_rolling,
+                others: Vec::new(),
+            },
+        );
         let agent = Some(AGENT.to_owned());
         say(SUBSCRIBE, Call::Subscribe { agent, session });
         let user = pool.user.clone();
