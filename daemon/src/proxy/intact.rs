@@ -7,14 +7,20 @@ use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use rusqlite::Connection;
+
+/// Wall time between two readings of a journal that another program writes to.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// The journal's files as our last commit left them.
 #[derive(Debug)]
 pub(super) struct Intact {
     files: [File; 2],
+    /// When the journal was last read through.
+    read: Option<Instant>,
 }
 
 /// The database, or the log beside it.
@@ -62,6 +68,7 @@ impl Intact {
         };
         Ok(Intact {
             files: [file(path.to_path_buf())?, file(log_of(path))?],
+            read: None,
         })
     }
 
@@ -72,10 +79,12 @@ impl Intact {
     /// If a file is gone, is another one or is damaged.
     pub(super) fn check(&mut self, connection: &Connection) -> Result<()> {
         let is_written = self.look()?;
-        if is_written {
+        // Some file systems change the times of a file later: not over and over.
+        if is_written && self.read.is_none_or(|at| at.elapsed() >= AGAIN) {
             tracing::warn!("another program has written to the share journal: it is read through");
             read_through(connection)?;
             self.note()?;
+            self.read = Some(Instant::now());
         }
         Ok(())
     }

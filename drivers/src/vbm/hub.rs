@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::account::Account;
-use super::ban::{Ban, Bans, Rules};
+use super::ban::{Ban, Bans, Conduct, Conducts, Rules};
 use super::journal::{Entry, Journal, Outcome, Receipt, Restored, Share, Stopped};
 use super::mailbox::{Hold, Mailbox};
 use super::permits::Permits;
@@ -112,6 +112,7 @@ struct Inner {
     left: Mutex<Account>,
     prefixes: Mutex<Reserved>,
     bans: Mutex<Bans>,
+    conducts: Mutex<Conducts>,
     /// Locked before `members`, never after.
     permits: Mutex<Permits>,
     tickets: AtomicU64,
@@ -148,6 +149,7 @@ impl Hub {
                 entered: restored.prefix,
             }),
             bans: Mutex::default(),
+            conducts: Mutex::default(),
             permits: Mutex::default(),
             tickets: AtomicU64::new(restored.next_ticket),
             numbers: AtomicU64::new(0),
@@ -349,6 +351,12 @@ impl Hub {
         };
         lock(&self.0.bans).ban(peer.ip(), worker, ban);
         self.0.journal.write(entry).await
+    }
+
+    /// The conduct of a worker, over all its connections.
+    pub(super) fn conduct(&self, peer: SocketAddr, worker: &str) -> Arc<Mutex<Conduct>> {
+        let (rules, now) = (self.0.units.ban, self.0.clock.now());
+        lock(&self.0.conducts).of(peer.ip(), worker, rules, now)
     }
 
     /// The ban of a worker, if one is in force.

@@ -5,7 +5,7 @@ mod greeting;
 mod work;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -56,7 +56,7 @@ struct Unit {
     ledger: Ledger,
     vardiff: Vardiff,
     feed: Option<Feed>,
-    conduct: Conduct,
+    conduct: Arc<Mutex<Conduct>>,
     /// Difficulty that it was told last.
     told: Option<Difficulty>,
     /// Pieces of the present template that it has been given.
@@ -114,7 +114,7 @@ pub(super) async fn serve(
     let newest = hub.current().unwrap_or(current);
     tracing::info!(%peer, worker, agent, "unit connected");
     let mut unit = Unit {
-        conduct: Conduct::new(settings.ban, now),
+        conduct: hub.conduct(peer, &worker),
         clock: clock.clone(),
         peer,
         number,
@@ -423,7 +423,8 @@ impl Unit {
                     .await?;
             }
         }
-        if let Some(ban) = self.conduct.judged(judged.verdict, now) {
+        let ban = lock(&self.conduct).judged(judged.verdict, now);
+        if let Some(ban) = ban {
             return self.ban(ban).await;
         }
         self.retarget(lines);
