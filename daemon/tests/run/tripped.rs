@@ -48,8 +48,13 @@ fn gets_a_job(proxy: SocketAddr, worker: &str, mut enough: impl FnMut() -> bool)
     while !enough() {
         match reader.read_line(&mut line) {
             Ok(0) => return false,
-            Ok(_) if line.contains("mining.notify") => return true,
-            Ok(_) => line.clear(),
+            Ok(_) => {
+                let said: Value = serde_json::from_str(&line).expect("JSON");
+                if said["method"] == "mining.notify" {
+                    return true;
+                }
+                line.clear();
+            }
             // The rest of the line is still to come.
             Err(_) => {}
         }
