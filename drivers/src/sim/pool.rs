@@ -110,8 +110,8 @@ struct State {
     /// Names of the sessions, the oldest first.
     session_order: VecDeque<String>,
     serial: u32,
-    /// Hashes of the shares that have been counted, by job.
-    seen: HashMap<u64, HashSet<[u8; 32]>>,
+    /// Half of the hash of each share that has been counted, by job.
+    seen: HashMap<u64, HashSet<[u8; 16]>>,
     keeps_shares: bool,
     shares: Vec<(Submit, Nanos)>,
     counts: Counts,
@@ -421,7 +421,9 @@ impl Pool {
             state.counts.low += 1;
             return Err(Refusal::new(23, "low difficulty share"));
         }
-        if !state.seen.entry(serial).or_default().insert(hash) {
+        // The other half begins with zeros.
+        let [half @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
+        if !state.seen.entry(serial).or_default().insert(half) {
             state.counts.duplicates += 1;
             return Err(Refusal::new(22, "duplicate share"));
         }
