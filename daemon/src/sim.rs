@@ -44,6 +44,9 @@ pub(crate) fn run(args: cli::Sim) -> Result<()> {
             if let Some(cgminer) = ports.cgminer {
                 stdout::line(format_args!("{model}: cgminer API on {cgminer}"))?;
             }
+            if let Some(page) = ports.page {
+                stdout::line(format_args!("{model}: web page on {page}"))?;
+            }
             stdout::line(format_args!(
                 "{model}: mines at stratum+tcp://{} as {}, {:e} of the difficulty asked",
                 args.pool, args.worker, played.difficulty_scale

@@ -123,7 +123,9 @@ impl Intact {
 /// If it is damaged.
 pub(super) fn read_through(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "shrink_memory", "")?;
-    let found: String = connection.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
+    let found: String = connection
+        .pragma_query_value(None, "integrity_check", |row| row.get(0))
+        .context("the file is damaged")?;
     ensure!(found == "ok", "the file is damaged: {found}");
     Ok(())
 }

@@ -29,6 +29,8 @@ pub struct Ports {
     pub control: SocketAddr,
     /// Address of the cgminer API, if it is another.
     pub cgminer: Option<SocketAddr>,
+    /// Address of the web page, if it is another.
+    pub page: Option<SocketAddr>,
     listener: TcpListener,
     second: Option<TcpListener>,
 }
@@ -68,11 +70,15 @@ pub async fn listen(model: Model, ip: IpAddr, own: bool) -> Result<Ports> {
     let listener = open(first)?;
     let second = match model {
         Model::GoldshellLbBox => Some(open(CGMINER_PORT)?),
+        Model::AntminerS9 => Some(open(HTTP_PORT)?),
         _ => None,
     };
+    let address = second.as_ref().map(TcpListener::local_addr).transpose()?;
+    let is_page = model == Model::AntminerS9;
     Ok(Ports {
         control: listener.local_addr()?,
-        cgminer: second.as_ref().map(TcpListener::local_addr).transpose()?,
+        cgminer: address.filter(|_| !is_page),
+        page: address.filter(|_| is_page),
         listener,
         second,
     })
@@ -112,14 +118,14 @@ impl Ports {
                 };
                 lv06::start(settings, self.listener, clock, tasks, shutdown);
             }
-            _ => {
+            (_, page) => {
                 let settings = s9::Settings {
                     pool,
                     params: started(Params::s9()),
                     seed,
                     faults: Vec::new(),
                 };
-                s9::start(settings, self.listener, clock, tasks, shutdown);
+                s9::start_with_page(settings, self.listener, page, clock, tasks, shutdown);
             }
         }
     }

@@ -88,6 +88,8 @@ pub struct Miner<Report> {
     inbox: Inbox,
     tap: Tap,
     restarting: bool,
+    /// Whether the log already says that the pool's jobs are for another algorithm.
+    told_algorithm: bool,
 }
 
 impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
@@ -111,6 +113,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             firmware: BMMINER,
             inbox: Inbox::closed(),
             restarting: false,
+            told_algorithm: false,
         }
     }
 
@@ -268,6 +271,17 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
 
     fn receive(&mut self, connection: &mut Connection, notice: Notice, token: &mut u64) {
         match notice {
+            Notice::Notify(notify) if notify.work.algorithm() != self.device.params().algorithm => {
+                // Its firmware cannot read the other algorithm's job, and waits for one that it can.
+                if !std::mem::replace(&mut self.told_algorithm, true) {
+                    tracing::warn!(
+                        worker = %self.settings.worker,
+                        job = ?notify.work.algorithm(),
+                        unit = ?self.device.params().algorithm,
+                        "the pool's jobs are for another algorithm: the simulated unit ignores them"
+                    );
+                }
+            }
             Notice::Notify(notify) => {
                 *token += 1;
                 self.take(connection, notify, *token);

@@ -421,8 +421,8 @@ impl Pool {
             state.counts.low += 1;
             return Err(Refusal::new(23, "low difficulty share"));
         }
-        // The other half begins with zeros.
-        let [half @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
+        // Little-endian: the other half ends with the zeros of the target.
+        let half = *hash.first_chunk().unwrap_or(&[0; 16]);
         if !state.seen.entry(serial).or_default().insert(half) {
             state.counts.duplicates += 1;
             return Err(Refusal::new(22, "duplicate share"));

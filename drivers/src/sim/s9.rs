@@ -1,5 +1,5 @@
 //! A simulated Antminer S9 at the far end of real sockets: mines at a Stratum pool and answers the
-//! cgminer API, with one physics behind both.
+//! cgminer API and the stock firmware's web page, with one physics behind all.
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -50,6 +50,18 @@ pub fn start(
     tracker: &TaskTracker,
     shutdown: &CancellationToken,
 ) -> watch::Receiver<Truth> {
+    start_with_page(settings, api, None, clock, tracker, shutdown)
+}
+
+/// As [`start`], with the firmware's web page on `page`.
+pub fn start_with_page(
+    settings: Settings,
+    api: TcpListener,
+    page: Option<TcpListener>,
+    clock: Clock,
+    tracker: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> watch::Receiver<Truth> {
     let mut device = Device::warm(&settings.params, settings.seed);
     for (at, fault) in &settings.faults {
         device.inject(*at, *fault);
@@ -82,6 +94,10 @@ pub fn start(
     let rng = seed::stream(settings.seed, "nonces");
     let miner = Miner::new(device, settings.pool, clock, rng, report);
     tracker.spawn(miner.run(shutdown.clone()));
+    if let Some(page) = page {
+        let (state, seed) = (receiver.clone(), settings.seed);
+        tracker.spawn(s9_api::serve_page(page, state, seed, shutdown.clone()));
+    }
     tracker.spawn(s9_api::run(api, receiver, shutdown.clone()));
     truth_seen
 }

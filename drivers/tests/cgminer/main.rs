@@ -2,6 +2,7 @@
 
 mod faults;
 mod fixtures;
+mod page;
 mod poller;
 #[path = "../script/mod.rs"]
 mod script;

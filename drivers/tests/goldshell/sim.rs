@@ -2,9 +2,17 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use thermine_drivers::clock::Clock;
+use thermine_drivers::pow::Difficulty;
 use thermine_drivers::sim::goldshell::Firmware;
+use thermine_drivers::sim::lb_box::{self, Settings};
+use thermine_drivers::sim::miner::PoolSettings;
+use thermine_drivers::sim::params::Params;
+use thermine_drivers::sim::pool::{self, Pool};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::support::Unit;
+use crate::support::{Unit, address, loopback};
 
 /// Status and body of one request.
 async fn ask(unit: &Unit, method: Method, path: &str, token: bool, body: &str) -> (u16, String) {
@@ -173,4 +181,45 @@ async fn malformed_writes_are_refused_and_change_nothing() {
     let (status, _) = ask(&unit, Method::PUT, "/mcb/facrst", true, "").await;
     assert_eq!(status, 200);
     assert_eq!(get(&unit, "/mcb/setting").await, before);
+}
+
+#[tokio::test]
+async fn a_job_for_sha256d_is_ignored() {
+    const SCALE: f64 = 1.0 / (1u64 << 34) as f64;
+    let clock = Clock::virtual_time();
+    let seat = clock.drive();
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let _guard = stop.clone().drop_guard();
+    // The simulated pool's jobs are Bitcoin's.
+    let pool = Pool::new(
+        pool::Settings {
+            difficulty: Difficulty::new(1.0).expect("positive"),
+            difficulty_scale: SCALE,
+            extranonce2_len: 4,
+            dialogue: false,
+            block_every: None,
+            seed: 1,
+        },
+        clock.clone(),
+    );
+    let listener = loopback().await;
+    let settings = Settings {
+        pool: PoolSettings {
+            pool: address(&listener),
+            worker: "box".into(),
+            difficulty_scale: SCALE,
+        },
+        params: Params::lb_box(),
+        seed: 1,
+        firmware: Firmware::default(),
+    };
+    tokio::spawn(pool.clone().run(listener, stop.clone()));
+    let (http, api) = (loopback().await, loopback().await);
+    lb_box::start(settings, http, api, clock.clone(), &tasks, &stop);
+    let until = clock.now() + std::time::Duration::from_secs(120);
+    seat.wait_until(until).await;
+    let counts = pool.counts();
+    assert_eq!(counts.subscribed, 1, "{counts:?}");
+    assert_eq!(pool.shares().len(), 0);
+    assert_eq!((counts.accepted, counts.low, counts.stale), (0, 0, 0));
 }

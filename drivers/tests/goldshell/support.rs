@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thermine_drivers::clock::{Clock, Seat};
 use thermine_drivers::goldshell::{Client, Control, Credentials, Limits, Secret, http_client};
-use thermine_drivers::pow::Difficulty;
+use thermine_drivers::pow::{Algorithm, Difficulty};
 use thermine_drivers::seed;
 use thermine_drivers::sim::goldshell::Firmware;
 use thermine_drivers::sim::lb_box::{self, Settings};
@@ -80,7 +80,8 @@ impl Unit {
                     .session(Duration::from_secs(20))
                     .await
                     .expect("the unit connects");
-                let mut jobs = JobFactory::new(seed::stream(1, "jobs"));
+                let mut jobs =
+                    JobFactory::new(seed::stream(1, "jobs")).with_algorithm(Algorithm::Lbry);
                 let job = jobs.next(1, 1_700_000_000, session.extranonce_len());
                 let difficulty = Difficulty::new(256.0).expect("positive");
                 let sent = session.send_job(job, difficulty, true, None).await;

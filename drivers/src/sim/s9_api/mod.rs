@@ -5,11 +5,13 @@
 //! bmminer's. What stock firmware gets wrong is kept, above all the comma that `stats` lacks.
 
 mod commands;
+mod page;
 mod pools;
 mod state;
 mod stats;
 mod totals;
 
+pub use self::page::serve_page;
 pub use self::pools::pools;
 pub use self::state::{ApiState, BoardState, Firmware, PoolState};
 pub use self::stats::stats;
