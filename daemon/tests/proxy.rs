@@ -342,10 +342,13 @@ fn mine_until_closed(proxy: SocketAddr, first: u32) {
     }
 }
 
+/// A word of the message, and what is done to a journal in use.
+type Harm = (&'static str, fn(&Path));
+
 #[test]
 fn a_proxy_whose_journal_is_deleted_replaced_or_damaged_ends_with_an_error() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let harms: [(&str, fn(&Path)); 4] = [
+    let harms: [Harm; 4] = [
         ("deleted", |file| {
             std::fs::remove_file(file).expect("removed")
         }),
