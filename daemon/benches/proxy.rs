@@ -201,6 +201,7 @@ fn settings(pool: SocketAddr) -> Settings {
             ranged: Vec::new(),
             lead: Duration::from_millis(100),
             most: 20_000,
+            max_unauthorised: 20_000,
             handshake_timeout: Duration::from_secs(60),
             idle_timeout: hour,
         },
@@ -245,6 +246,7 @@ async fn swarm() {
         },
         clock.clone(),
     );
+    pool.keep_shares();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let at_pool = listener.local_addr().expect("bound");
     tokio::spawn(pool.clone().run(listener, CancellationToken::new()));

@@ -11,6 +11,7 @@ extern crate self as thermine;
 
 pub mod cli;
 pub mod config;
+pub mod descriptors;
 pub mod experiment;
 pub mod export;
 pub mod live;

@@ -11,6 +11,7 @@ use thermine::signals::{Signals, say};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    thermine::descriptors::raise();
     let context = Context::new(cli.command.name());
     // Of the daemon, SIGHUP means to read its configuration again.
     let hang_up = !matches!(cli.command, Command::Run(_));

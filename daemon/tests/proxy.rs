@@ -116,6 +116,7 @@ fn killed_under_load_and_started_again_nothing_is_lost_and_nothing_counts_twice(
             Clock::real(),
         ),
     );
+    pool.keep_shares();
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
         .expect("a port");
@@ -236,4 +237,178 @@ fn a_journal_that_is_something_else_is_not_touched() {
     let mut opened = std::fs::File::open(&file).expect("there");
     opened.read_to_string(&mut now).expect("text");
     assert_eq!(now, precious);
+}
+
+/// A proxy with its journal in `dir` before a pool whose every hash is a share, as a command, and where units connect.
+fn journaled(dir: &Path, at_pool: SocketAddr) -> (Command, SocketAddr) {
+    let listen = port();
+    let text = format!(
+        "[proxy]\nlisten = \"{listen}\"\njournal = \"journal.sqlite\"\ndifficulty_scale = {EASY}\n\
+         [[pool]]\nurl = \"stratum+tcp://{at_pool}\"\nuser = \"account\"\n\
+         [units]\ndifficulty_first = 1\n"
+    );
+    std::fs::write(dir.join("proxy.toml"), text).expect("written");
+    let mut command = Command::new("sh");
+    command
+        .current_dir(dir)
+        .env("THERMINE", env!("CARGO_BIN_EXE_thermine"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    (command, listen)
+}
+
+/// A pool whose every hash is a share, while the runtime lasts.
+fn easy_pool(runtime: &tokio::runtime::Runtime) -> SocketAddr {
+    let settings = Settings {
+        difficulty: Difficulty::ONE,
+        difficulty_scale: EASY,
+        extranonce2_len: 8,
+        dialogue: false,
+        block_every: None,
+        seed: 1,
+    };
+    let pool = Pool::new(settings, Clock::real());
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .expect("a port");
+    let address = listener.local_addr().expect("bound");
+    runtime.spawn(pool.run(listener, CancellationToken::new()));
+    address
+}
+
+/// Waits until the program ends, which is to be an error, and returns what it says.
+fn fails(running: &mut Running) -> String {
+    until("it ends", || running.0.try_wait().expect("asked").is_some());
+    let mut said = String::new();
+    let mut stderr = running.0.stderr.take().expect("piped");
+    stderr.read_to_string(&mut said).expect("text");
+    assert_eq!(running.0.wait().expect("ended").code(), Some(1), "{said}");
+    said
+}
+
+#[test]
+fn a_proxy_whose_journal_cannot_be_written_ends_with_an_error() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut command, listen) = journaled(dir.path(), easy_pool(&runtime));
+    // Files of at most so many blocks of 512 bytes, as on a disk that is full.
+    let command = command.args([
+        "-c",
+        "ulimit -f 400; trap '' XFSZ; exec \"$THERMINE\" proxy -c proxy.toml",
+    ]);
+    let mut running = Running(command.spawn().expect("started"));
+    let mut nonce = 0;
+    // It comes again and again, as units do, until nobody listens any more.
+    while running.0.try_wait().expect("asked").is_none() {
+        if let Ok(stream) = TcpStream::connect(listen) {
+            drop(stream);
+            nonce += 1_000_000;
+            mine_until_closed(listen, nonce);
+        }
+    }
+    let said = fails(&mut running);
+    assert!(
+        said.contains("journal.sqlite") && said.contains("cannot write"),
+        "{said}"
+    );
+}
+
+/// Mines until the connection is closed; shares may be told not to be stored.
+fn mine_until_closed(proxy: SocketAddr, first: u32) {
+    let Ok(stream) = TcpStream::connect(proxy) else {
+        return;
+    };
+    let patience = Some(Duration::from_secs(30));
+    stream.set_read_timeout(patience).expect("set");
+    let mut writer = stream.try_clone().expect("a second handle");
+    let mut send = |value: Value| writer.write_all(format!("{value}\n").as_bytes()).is_ok();
+    send(json!({"id": 1, "method": "mining.subscribe", "params": []}));
+    send(json!({"id": 2, "method": "mining.authorize", "params": ["w", "x"]}));
+    let mut nonce = first;
+    for line in BufReader::new(stream).lines() {
+        let Ok(line) = line else { return };
+        let value: Value = serde_json::from_str(&line).expect("JSON");
+        if value["method"] != "mining.notify" {
+            continue;
+        }
+        let job = value["params"].clone();
+        for _ in 0..2000 {
+            nonce += 1;
+            let share = json!(["w", job[0], "00000000", job[7], format!("{nonce:08x}")]);
+            if !send(json!({"id": 3, "method": "mining.submit", "params": share})) {
+                return;
+            }
+        }
+    }
+}
+
+/// A word of the message, and what is done to a journal in use.
+type Harm = (&'static str, fn(&Path));
+
+#[test]
+fn a_proxy_whose_journal_is_deleted_replaced_or_damaged_ends_with_an_error() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let harms: [Harm; 4] = [
+        ("deleted", |file| {
+            std::fs::remove_file(file).expect("removed")
+        }),
+        ("deleted", |file| {
+            let log = file.with_file_name("journal.sqlite-wal");
+            std::fs::remove_file(log).expect("removed");
+        }),
+        ("replaced", |file| {
+            let other = file.with_file_name("other");
+            std::fs::write(&other, "another file").expect("written");
+            std::fs::rename(other, file).expect("moved");
+        }),
+        ("read through", |file| {
+            let length = std::fs::metadata(file).expect("there").len();
+            let bytes = usize::try_from(length).expect("small");
+            let mut opened = std::fs::OpenOptions::new()
+                .write(true)
+                .open(file)
+                .expect("opened");
+            opened.write_all(&vec![0x5a; bytes]).expect("written");
+        }),
+    ];
+    for (word, harm) in harms {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (mut command, listen) = journaled(dir.path(), easy_pool(&runtime));
+        let command = command.args(["-c", "exec \"$THERMINE\" proxy -c proxy.toml"]);
+        // A first run leaves tables and shares in the file.
+        let mut running = Running(command.spawn().expect("started"));
+        until("it listens", || TcpStream::connect(listen).is_ok());
+        let id = running.0.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(sent.expect("kill").success());
+        assert!(running.0.wait().expect("ended").success());
+        let mut running = Running(command.spawn().expect("started"));
+        until("it listens", || TcpStream::connect(listen).is_ok());
+        harm(&dir.path().join("journal.sqlite"));
+        let said = fails(&mut running);
+        assert!(
+            said.contains("journal.sqlite") && said.contains(word),
+            "{word}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_journal_that_was_damaged_is_not_begun_with() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("journal.sqlite");
+    let (store, journal, _) = journal::open(&file).expect("made");
+    drop(journal);
+    store.finish().expect("complete");
+    let sound = std::fs::read(&file).expect("there");
+    let mut damaged = sound.clone();
+    // The second page is a table's.
+    damaged[4096..8192].fill(0x5a);
+    for damaged in [&damaged[..], &sound[..sound.len() / 2]] {
+        std::fs::write(&file, damaged).expect("written");
+        let error = format!("{:#}", journal::open(&file).expect_err("refused"));
+        assert!(error.contains("move it away"), "{error}");
+    }
+    std::fs::write(&file, &sound).expect("written");
+    journal::open(&file).expect("sound");
 }

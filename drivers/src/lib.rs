@@ -6,6 +6,7 @@
 //! - [`printable`]: text from outside as it may be shown;
 //! - [`pow`]: proof of work and difficulty;
 //! - [`mod@unit`]: what a unit is: identity, telemetry, operating point;
+//! - [`mod@listen`]: how a port is opened;
 //! - [`record`]: what a run leaves behind, as values on a bounded queue;
 //! - [`poller`]: the latest reading of a unit; [`control`]: where it is asked to run;
 //! - [`stratum`], [`cgminer`], [`axeos`], [`goldshell`], [`bm13xx`]: the wires; [`units`]: what is particular to
@@ -27,6 +28,7 @@ pub mod discover;
 pub mod evidence;
 pub mod goldshell;
 pub mod interlock;
+pub mod listen;
 pub mod poller;
 pub mod pow;
 pub mod printable;

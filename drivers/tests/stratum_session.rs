@@ -365,6 +365,23 @@ async fn a_unit_that_goes_says_nothing_or_stalls_is_named() {
 }
 
 #[tokio::test]
+async fn connections_that_never_authorise_keep_no_unit_out() {
+    let settings = Settings {
+        max_unauthorised: 4,
+        ..easy()
+    };
+    let bench = bench(settings).await;
+    let mut strangers = Vec::new();
+    for _ in 0..50 {
+        strangers.push(Miner::connect(&bench).await);
+    }
+    let (_session, _miner, _expected) = connected(&bench).await;
+    for stranger in &mut strangers[..40] {
+        assert!(stranger.hear().await.is_none(), "the oldest are closed");
+    }
+}
+
+#[tokio::test]
 async fn a_worker_that_never_comes_is_an_error_that_says_what_to_do() {
     let bench = bench(easy()).await;
     let mut expected = bench.server.expect("w");

@@ -25,6 +25,7 @@ use thermine_drivers::interlock::{Enforced, Tightening, TighteningError};
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::quantity::{MegaHertz, Volts};
 use thermine_drivers::sim::{Params, Silicon, Spread};
+use thermine_drivers::stratum::arrivals::MOST_UNAUTHORISED;
 use thermine_drivers::substrate::{Pace, Provenance};
 use thermine_drivers::unit::{OperatingPoint, PowerMode};
 use thermine_drivers::units::Model;
@@ -204,6 +205,21 @@ pub struct Stratum {
     /// Wall time that the unit is given to connect, in seconds.
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout_seconds: f64,
+    /// Connections to `listen` that have not authorised yet, at most. Units that share it name the same.
+    #[serde(
+        default = "default_max_unauthorised",
+        skip_serializing_if = "is_default_max_unauthorised"
+    )]
+    pub max_unauthorised: usize,
+}
+
+fn default_max_unauthorised() -> usize {
+    MOST_UNAUTHORISED
+}
+
+/// Not written then, so that the fingerprint of a configuration without it stays what it was.
+fn is_default_max_unauthorised(most: &usize) -> bool {
+    *most == MOST_UNAUTHORISED
 }
 
 fn default_connect_timeout() -> f64 {

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use rusqlite::types::Value;
 
 use super::{About, Column, Sink};
-use crate::tabular;
 use crate::report::cell::cell;
+use crate::tabular;
 
 /// A CSV file being written.
 pub(super) struct Csv {

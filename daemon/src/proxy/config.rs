@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::secret::Secret;
+use thermine_drivers::stratum::arrivals::MOST_UNAUTHORISED;
 use thermine_drivers::vbm::Settings;
 use thermine_drivers::vbm::ban::Rules;
 use thermine_drivers::vbm::hub::UnitSettings;
@@ -19,6 +20,7 @@ use crate::causes::chain;
 use crate::config::check::Problem;
 use crate::config::overrides::Overrides;
 use crate::config::{ConfigError, keys, read};
+use crate::descriptors;
 
 /// The file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -104,9 +106,12 @@ pub struct Units {
     /// Hardest difficulty; the pool's own is never exceeded either.
     #[serde(default = "Units::hardest")]
     pub difficulty_most: Difficulty,
-    /// Connections at most.
+    /// Units connected at most.
     #[serde(default = "Units::most")]
     pub most: usize,
+    /// Connections that have not authorised yet, at most.
+    #[serde(default = "Units::max_unauthorised")]
+    pub max_unauthorised: usize,
     /// Invalid shares within a minute for which a unit is banned.
     #[serde(default = "Units::ban")]
     pub ban_invalid: u32,
@@ -174,6 +179,9 @@ impl Units {
     }
     fn most() -> usize {
         10_000
+    }
+    fn max_unauthorised() -> usize {
+        MOST_UNAUTHORISED
     }
     fn ban() -> u32 {
         Rules::default().invalid
@@ -269,6 +277,14 @@ impl Config {
             format!(
                 "units.most = {} must be between 1 and 65536",
                 self.units.most
+            ),
+        );
+        unless(
+            (1..=65_536).contains(&self.units.max_unauthorised),
+            "units.max_unauthorised",
+            format!(
+                "units.max_unauthorised = {} must be between 1 and 65536",
+                self.units.max_unauthorised
             ),
         );
         unless(
@@ -384,8 +400,13 @@ impl Config {
                     .map(|ranged| (ranged.worker.clone(), ranged.range, ranged.hash_rate))
                     .collect(),
                 lead: span(units.lead_seconds),
-                most: units.most,
-                handshake_timeout: Duration::from_secs(50),
+                most: descriptors::at_most(units.most, 2, "units.most"),
+                max_unauthorised: descriptors::at_most(
+                    units.max_unauthorised,
+                    8,
+                    "units.max_unauthorised",
+                ),
+                handshake_timeout: Duration::from_secs(15),
                 idle_timeout: span(units.idle_seconds),
             },
             trust: Trust::new(certificates).context("pool.ca_file")?,

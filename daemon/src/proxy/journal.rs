@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
@@ -18,6 +19,7 @@ use thermine_drivers::vbm::journal::{
 };
 use tokio::sync::mpsc;
 
+use super::intact::{Intact, read_through, warn_of_damaged_log};
 use crate::causes::chain;
 
 /// Marks the file as ours (`PRAGMA application_id`): "ThrJ".
@@ -28,6 +30,9 @@ const VERSION: i64 = 1;
 
 /// Entries committed together at most.
 const BATCH: usize = 4096;
+
+/// Wall time between two looks at the file while nothing is written.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Entries between two looks at what can be deleted.
 const PRUNED_EVERY: usize = 4096;
@@ -119,15 +124,23 @@ pub fn open(path: &Path) -> Result<(Store, Journal, Restored)> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
+    if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+        tracing::warn!(
+            journal = %path.display(),
+            "the share journal is an empty file: a new one is begun"
+        );
+    }
+    warn_of_damaged_log(path);
     let mut connection = prepare(path)?;
     let restored = restore(&mut connection)
         .with_context(|| format!("cannot read the journal {}", path.display()))?;
+    let intact = Intact::of(path)?;
     let (journal, entries) = Journal::channel();
     let name = path.display().to_string();
     let thread = std::thread::Builder::new()
         .name("journal".into())
         .spawn(move || {
-            let written = write(connection, entries);
+            let written = write(connection, entries, intact);
             if let Err(error) = &written {
                 tracing::error!(error = chain(error), "the journal {name} has stopped");
             }
@@ -178,6 +191,13 @@ pub fn counts(path: &Path) -> Result<Counts> {
 
 fn prepare(path: &Path) -> Result<Connection> {
     let context = || format!("cannot open the journal {}", path.display());
+    let damaged = || {
+        format!(
+            "the journal {} cannot be used: put a copy in its place, or move it away to begin a new one, without the \
+             shares of before that have no answer yet",
+            path.display()
+        )
+    };
     let connection = Connection::open(path).with_context(context)?;
     let prepare = || -> rusqlite::Result<(i64, i64, bool)> {
         connection.pragma_update(None, "locking_mode", "exclusive")?;
@@ -214,6 +234,7 @@ fn prepare(path: &Path) -> Result<Connection> {
                     path.display()
                 )
             }
+            Some(ErrorCode::DatabaseCorrupt) => return Err(error).with_context(damaged),
             _ => return Err(error).with_context(context),
         },
     };
@@ -227,6 +248,7 @@ fn prepare(path: &Path) -> Result<Connection> {
         "{} has version {version} of the format, and this program knows up to {VERSION}: use a newer thermine",
         path.display()
     );
+    read_through(&connection).with_context(damaged)?;
     Ok(connection)
 }
 
@@ -326,22 +348,38 @@ fn prune(connection: &mut Connection, kept: Kept) -> rusqlite::Result<bool> {
     Ok(shares.max(subscriptions) as i64 == PRUNED)
 }
 
-fn write(mut connection: Connection, mut entries: mpsc::Receiver<Entry>) -> Result<()> {
+fn write(
+    mut connection: Connection,
+    mut entries: mpsc::Receiver<Entry>,
+    mut intact: Intact,
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
     let mut batch = Vec::with_capacity(BATCH);
     let mut receipts: Vec<Receipt> = Vec::new();
     let mut entered = 0;
-    while entries.blocking_recv_many(&mut batch, BATCH) > 0 {
-        entered += batch.len();
+    loop {
+        let entries = entries.recv_many(&mut batch, BATCH);
+        let received = runtime.block_on(async { tokio::time::timeout(LOOK, entries).await });
+        intact.check(&connection)?;
+        match received {
+            Ok(0) => break,
+            Ok(_) => entered += batch.len(),
+            Err(_) => continue,
+        }
         let transaction = connection.transaction()?;
         for entry in batch.drain(..) {
             receipts.extend(enter(&transaction, entry)?);
         }
         transaction.commit()?;
+        intact.note()?;
         // Only what is committed is acknowledged; without a commit the receipts are dropped, and say so.
         receipts.drain(..).for_each(Receipt::give);
         if entered >= PRUNED_EVERY {
             entered = 0;
             prune(&mut connection, KEPT)?;
+            intact.note()?;
         }
     }
     // One file, without a log beside it, is what a user expects to copy.

@@ -1,14 +1,16 @@
 //! `thermine proxy`: a rack of units on one connection to a pool, none of which ever waits for it.
 
 pub mod config;
+mod intact;
 pub mod journal;
 mod report;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use thermine_drivers::clock::Clock;
+use thermine_drivers::listen::listen;
 use thermine_drivers::seed;
 use thermine_drivers::sim::pool::{self, Pool};
 use thermine_drivers::vbm::{Hub, Proxy};
@@ -22,6 +24,9 @@ use crate::config::overrides::Overrides;
 use crate::report::stdout;
 use crate::runtime;
 use crate::session::Context;
+
+/// Why a proxy has ended that nobody has asked to, if its journal does not say.
+pub(crate) const ENDED: &str = "the proxy has ended by itself: see the log";
 
 /// A proxy that runs, with what it needs.
 #[derive(Debug)]
@@ -39,18 +44,22 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts the proxy of `config`, and the pool if it is simulated. `seed` is that of the waits and of that pool.
+    /// Starts the proxy of `config`, and the pool if it is simulated. `seed` is that of the waits and of that pool;
+    /// `before` is called before any unit can connect.
     ///
     /// # Errors
     /// If an address cannot be listened on, or the journal not be opened.
-    pub(crate) async fn start(config: &Config, seed: u64) -> Result<Running> {
+    pub(crate) async fn start(
+        config: &Config,
+        seed: u64,
+        before: impl FnOnce(&Hub),
+    ) -> Result<Running> {
         let mut settings = config.settings()?;
         let (store, journal, restored) = journal::open(&config.proxy.journal)?;
         let clock = Clock::real();
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         if let Some(simulated) = &config.simulated_pool {
-            let listener =
-                bind(config.simulated_address()?, "the simulated pool's address").await?;
+            let listener = bind(config.simulated_address()?, "the simulated pool's address")?;
             if let Some(first) = settings.policy.pools.first_mut() {
                 // Port 0 is any free one.
                 first.endpoint.port = listener.local_addr()?.port();
@@ -66,7 +75,7 @@ impl Running {
             let pool = Pool::new(settings, clock.clone());
             tasks.spawn(pool.run(listener, shutdown.clone()));
         }
-        let listener = bind(config.proxy.listen, "proxy.listen").await?;
+        let listener = bind(config.proxy.listen, "proxy.listen")?;
         let address = listener.local_addr()?;
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "anyone who can reach this address can connect");
@@ -75,6 +84,7 @@ impl Running {
         let rng = seed::stream(seed, "back-off");
         let proxy = Proxy::new(settings, clock, journal, restored, rng);
         let hub = proxy.hub();
+        before(&hub);
         let ended = CancellationToken::new();
         let (run, end) = (proxy.run(listener, shutdown.clone()), ended.clone());
         tasks.spawn(async move {
@@ -114,7 +124,7 @@ impl Running {
 pub(crate) fn run(args: cli::Proxy, context: &Context) -> Result<()> {
     let config = Config::load_with(&args.config, &Overrides::from_environment()?)?;
     runtime::run(context, async {
-        let proxy = Running::start(&config, args.seed).await?;
+        let proxy = Running::start(&config, args.seed, |_| {}).await?;
         if config.simulated_pool.is_some() {
             say(&format!(
                 "simulated pool on {}",
@@ -133,18 +143,17 @@ pub(crate) fn run(args: cli::Proxy, context: &Context) -> Result<()> {
         ));
         let every = Duration::from_secs_f64(config.proxy.report_seconds);
         let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
-        loop {
+        let has_failed = loop {
             tokio::select! {
                 _ = ticks.tick() => say(&report::render(&proxy.hub, &config)),
-                () = context.stopped() => break,
-                () = proxy.failed() => {
-                    tracing::error!("the proxy has stopped");
-                    break;
-                }
+                () = context.stopped() => break false,
+                () = proxy.failed() => break true,
             }
-        }
+        };
         say(&report::render(&proxy.hub, &config));
-        proxy.stop().await
+        proxy.stop().await?;
+        ensure!(!has_failed, "{ENDED}");
+        Ok(())
     })?
 }
 
@@ -153,8 +162,8 @@ fn say(text: &str) {
     let _ = stdout::line(text);
 }
 
-async fn bind(address: std::net::SocketAddr, what: &str) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
+fn bind(address: SocketAddr, what: &str) -> Result<TcpListener> {
+    listen(address).with_context(|| {
         format!(
             "cannot listen on {what}, {address}: end what listens there, or write another address"
         )

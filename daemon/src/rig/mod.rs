@@ -18,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::interlock::Guarded;
+use thermine_drivers::listen;
 use thermine_drivers::poller::Latest;
 use thermine_drivers::stratum::server::Server;
 use thermine_drivers::stratum::session::Settings;
@@ -33,6 +34,7 @@ pub use unit::Unit;
 use self::control::Clients;
 use self::unit::Door;
 use crate::config::{Api, Config, Serial, Simulated, Stratum, Wires};
+use crate::descriptors;
 
 /// Everything that runs beside the units; ends when dropped.
 #[derive(Debug)]
@@ -214,7 +216,7 @@ impl Rig {
                 let simulated = config.unit.simulated.as_ref();
                 let scale = simulated.map_or(1.0, |simulated| simulated.difficulty_scale);
                 let mut doors = self.doors.lock().await;
-                let (server, pool, unserved) = self.server(&doors, stratum.listen, scale).await?;
+                let (server, pool, unserved) = self.server(&doors, stratum, scale)?;
                 // The order of these is that of the seats at the clock.
                 let guarded = self.guarded(config, &api, worker)?;
                 let door = Door::Server(server.expect_if(worker, admit));
@@ -263,12 +265,13 @@ impl Rig {
 
     /// The Stratum server on `listen` whose units hash at `scale` times the difficulty. If it is not there yet it is
     /// made, with a listener that nobody serves before its first unit is expected. Port 0 is always a new one.
-    async fn server(
+    fn server(
         &self,
         doors: &Doors,
-        listen: SocketAddr,
+        stratum: &Stratum,
         scale: f64,
     ) -> Result<(Server, SocketAddr, Option<TcpListener>)> {
+        let listen = stratum.listen;
         let known = doors
             .servers
             .iter()
@@ -276,7 +279,7 @@ impl Rig {
         if let Some(known) = known {
             return Ok((known.server.clone(), known.real, None));
         }
-        let listener = TcpListener::bind(listen).await.with_context(|| {
+        let listener = listen::listen(listen).with_context(|| {
             format!(
                 "cannot listen for units on {listen} (stratum.listen): is another program using it?"
             )
@@ -287,6 +290,11 @@ impl Rig {
         }
         let settings = Settings {
             difficulty_scale: scale,
+            max_unauthorised: descriptors::at_most(
+                stratum.max_unauthorised,
+                8,
+                "stratum.max_unauthorised",
+            ),
             ..Settings::default()
         };
         let server = Server::new(settings, self.clock.clone());

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use thermine_drivers::bm13xx::Family;
 use thermine_drivers::clock::Clock;
+use thermine_drivers::listen;
 use thermine_drivers::sim::miner::PoolSettings;
 use thermine_drivers::sim::params::Params;
 use thermine_drivers::sim::{chips as line, goldshell, lb_box, lv06, s9};
@@ -54,9 +55,9 @@ pub struct Mine {
 /// # Errors
 /// If they are taken, or not permitted.
 pub async fn listen(model: Model, ip: IpAddr, own: bool) -> Result<Ports> {
-    let open = async |port: u16| {
+    let open = |port: u16| {
         let address = SocketAddr::new(ip, if own { port } else { 0 });
-        TcpListener::bind(address).await.with_context(|| {
+        listen::listen(address).with_context(|| {
             format!(
                 "cannot listen on {address} for the simulated unit: is the port taken, or reserved?"
             )
@@ -66,10 +67,10 @@ pub async fn listen(model: Model, ip: IpAddr, own: bool) -> Result<Ports> {
         Model::AntminerS9 => CGMINER_PORT,
         _ => HTTP_PORT,
     };
-    let listener = open(first).await?;
+    let listener = open(first)?;
     let second = match model {
-        Model::GoldshellLbBox => Some(open(CGMINER_PORT).await?),
-        Model::AntminerS9 => Some(open(HTTP_PORT).await?),
+        Model::GoldshellLbBox => Some(open(CGMINER_PORT)?),
+        Model::AntminerS9 => Some(open(HTTP_PORT)?),
         _ => None,
     };
     let address = second.as_ref().map(TcpListener::local_addr).transpose()?;

@@ -472,18 +472,18 @@ impl Unit {
         matches!(self.wire, Wire::Network(_))
     }
 
-    /// Why its interlock withholds work, if it does.
-    pub fn withheld(&self) -> Option<Cause> {
-        self.permission()
-            .and_then(|permission| interlock::withheld(&permission))
-    }
-
-    /// Whether its interlock lets it work; `None` of bare chips, which have none.
+    /// What its interlock says of its work; `None` for bare chips, which have none.
     pub fn permission(&self) -> Option<watch::Receiver<Permission>> {
         match &self.wire {
             Wire::Network(network) => Some(network.guard.permission()),
             Wire::Serial(_) => None,
         }
+    }
+
+    /// Why its interlock withholds work, if it does.
+    pub fn withheld(&self) -> Option<Cause> {
+        self.permission()
+            .and_then(|permission| interlock::withheld(&permission))
     }
 
     /// Ends the unit's work and leaves it at its model's safe point. Returns whether it has confirmed that. One that was

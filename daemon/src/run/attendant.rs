@@ -1,15 +1,15 @@
-//! A unit that mines through the proxy: it is read and guarded, hung up on while its interlock withholds work, and held
-//! out of the proxy for experiments.
+//! A unit that mines through the proxy: it is read and guarded, gets no work while its interlock withholds it, and is
+//! held by experiments.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use thermine_drivers::clock::Nanos;
 use thermine_drivers::evidence::Evidence;
-use thermine_drivers::interlock::{Hazard, withheld};
+use thermine_drivers::interlock::withheld;
 use thermine_drivers::poller::Latest;
 use thermine_drivers::record::Verdict;
 use thermine_drivers::vbm::Hub;
@@ -22,6 +22,7 @@ use super::backoff::Backoff;
 use super::health::{Standing, Work};
 use super::keeper::House;
 use super::lent::Lent;
+use super::permit::Permit;
 use super::publish::{self, Publisher, standing_of};
 use crate::causes::chain;
 use crate::config::Config;
@@ -33,8 +34,6 @@ use crate::session::{Ending, Lock, label};
 const EVERY: Duration = Duration::from_secs(1);
 /// Looks over which the hash rate is taken: a minute.
 const LOOKS: usize = 61;
-/// Wall time that the unit is given to be handed over before its connection is cut.
-const PARTING: Duration = Duration::from_secs(10);
 
 /// Attends to a unit.
 #[derive(Debug)]
@@ -45,6 +44,8 @@ pub(super) struct Attendant {
     pub(super) hub: Hub,
     pub(super) pool: SocketAddr,
     pub(super) jobs: mpsc::Receiver<Lent>,
+    /// A job that waits until the unit's interlock is released.
+    pub(super) next: Option<Lent>,
     pub(super) stop: CancellationToken,
     pub(super) standing: Arc<Mutex<Standing>>,
 }
@@ -91,6 +92,7 @@ impl Attendant {
         // However this task ends, the guard leaves the unit safe.
         let label = label(&self.config);
         let ending = Ending::new(guard, rig, lock, label, &self.house.context);
+        let _permit = Permit::follow(self.hub.clone(), name, permission.clone());
         let publisher = Publisher {
             live: self.house.live.clone(),
             config: self.config.clone(),
@@ -114,11 +116,26 @@ impl Attendant {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let lent = loop {
+            if !withheld(&permission).is_some_and(|cause| cause.hazard.is_trip())
+                && let Some(lent) = self.next.take()
+            {
+                break Some(lent);
+            }
             tokio::select! {
                 () = self.stop.cancelled() => break None,
-                lent = self.jobs.recv() => break lent,
+                lent = self.jobs.recv(), if self.next.is_none() => match lent {
+                    Some(lent) => {
+                        self.next = Some(lent);
+                        continue;
+                    }
+                    None => break None,
+                },
                 _ = ticks.tick() => {}
             }
+            ensure!(
+                permission.has_changed().is_ok(),
+                "{name}: its interlock has ended: it is started again"
+            );
             let seen = self.hub.seen();
             // Others may mine under its name: what is told of the unit must be its own.
             let ours = seen
@@ -144,14 +161,6 @@ impl Attendant {
             publisher.tell();
             let rate = rate.of(account, clock.now());
             self.tell(account, rate);
-            let hazard = withheld(&permission);
-            if hazard.is_some_and(|cause| !matches!(cause.hazard, Hazard::Unread))
-                && account.is_some()
-            {
-                // Held and dropped, it is hung up on; it is again when it comes back.
-                let held = tokio::time::timeout(PARTING, self.hub.hold(worker)).await;
-                drop(held);
-            }
         };
         ending.finish().await;
         Ok(lent)

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use thermine_drivers::clock::Clock;
+use thermine_drivers::vbm::Hub;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ pub use super::changes::Changes;
 use super::health;
 use super::keeper::{House, Keeper};
 use super::lent::{Lent, begun, carry_out, entered};
-use super::{publish, wall};
+use super::{permit, publish, wall};
 use crate::causes::chain;
 use crate::config::Config;
 use crate::config::rack::Rack;
@@ -83,7 +84,14 @@ impl Daemon {
         let live = Live::new(wall::now_ms());
         let proxy = match &rack.proxy {
             None => None,
-            Some(config) => Some(Running::start(config, rack.daemon.seed).await?),
+            Some(config) => {
+                // Before any unit can connect.
+                let watch = |hub: &Hub| {
+                    let units = rack.units.iter().chain(&rack.proxied);
+                    units.for_each(|config| permit::watch(hub, config));
+                };
+                Some(Running::start(config, rack.daemon.seed, watch).await?)
+            }
         };
         let house = House {
             live,
@@ -91,6 +99,7 @@ impl Daemon {
             base: Arc::new(Rig::new(Clock::real())?),
             context: context.clone(),
             daemon: rack.daemon.clone(),
+            hub: proxy.as_ref().map(|proxy| proxy.hub.clone()),
             is_virtual,
         };
         let mut daemon = Daemon {
@@ -170,6 +179,9 @@ impl Daemon {
         for name in &gone {
             if !wanted.iter().any(|(config, _)| config.unit.name == *name) {
                 self.house.live.forget(name);
+                if let Some(hub) = &self.house.hub {
+                    hub.forget(name);
+                }
                 changes.removed.push(name.clone());
             }
         }
@@ -188,6 +200,9 @@ impl Daemon {
                 changes.changed.push(name.clone());
             } else {
                 changes.added.push(name.clone());
+            }
+            if let Some(hub) = &self.house.hub {
+                permit::watch(hub, config);
             }
             let mut unit = publish::unknown(config, self.house.speed(config));
             if let Some(found) = found.get(name) {
@@ -245,6 +260,7 @@ impl Daemon {
                     hub: proxy.hub.clone(),
                     pool: proxy.address,
                     jobs,
+                    next: None,
                     stop: stop.clone(),
                     standing: health::Standing::shared(),
                 };
@@ -378,12 +394,13 @@ impl Daemon {
     ///
     /// # Errors
     /// If a journal could not be completed.
-    pub async fn stop(self) -> Result<()> {
+    pub async fn stop(mut self) -> Result<()> {
         end_all(self.keepers, &self.house.context).await;
         if let Some(task) = self.alone {
             // It only reads: the next start finds it running, and begins it anew.
             task.abort();
         }
+        self.house.hub = None;
         if let Some(proxy) = self.proxy {
             proxy.stop().await?;
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::substrate::Substrate;
+use thermine_drivers::vbm::Hub;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +17,7 @@ use super::gauge::Gauge;
 use super::health::{Standing, Work};
 use super::learner::Learner;
 use super::lent::Lent;
+use super::permit::Permit;
 use super::publish::{self, Publisher, standing_of};
 use super::tap;
 use crate::causes::chain;
@@ -31,6 +33,8 @@ use crate::session::{Context, Log, Session, with_attached};
 const PARTING: Duration = Duration::from_secs(10);
 /// Wall time between two looks at how the live task does.
 const SCORING: Duration = Duration::from_secs(5);
+/// Wall time between two looks at whether a job may have a unit that has tripped.
+const RELEASED: Duration = Duration::from_secs(1);
 /// Wall time between two sights of target and prediction.
 const SHOWING: Duration = Duration::from_millis(250);
 
@@ -43,6 +47,8 @@ pub(super) struct House {
     /// The daemon, as the driver of its units. A unit's task is stopped by itself, and not by this.
     pub(super) context: Context,
     pub(super) daemon: Daemon,
+    /// The proxy, if the rack has one: a driven unit whose firmware falls back to it is under its interlock there too.
+    pub(super) hub: Option<Hub>,
     /// Whether simulated units that name no speed run in virtual time, for tests of a long time.
     pub(super) is_virtual: bool,
 }
@@ -170,6 +176,10 @@ impl Keeper {
         with_attached(session, rig, async |unit, rig| {
             // A unit that leaves is shown as lost until it is back.
             unit.without_patience();
+            let hub = self.house.hub.clone();
+            let _permit = hub
+                .zip(unit.permission())
+                .map(|(hub, permission)| Permit::follow(hub, self.name(), permission));
             let why = match self.house.daemon.live {
                 Task::Narma10 => self.work(unit, rig.clock()).await,
                 Task::Off => self.watch(unit, rig.clock()).await,
@@ -190,10 +200,18 @@ impl Keeper {
             ..self.publisher(unit, clock)
         }
         .start();
-        tokio::select! {
-            () = self.stop.cancelled() => Ok(Parting::Stopped),
-            lent = self.jobs.recv() => Ok(lent.map_or(Parting::Stopped, |lent| Parting::Lent(Box::new(lent)))),
+        let lent = tokio::select! {
+            () = self.stop.cancelled() => return Ok(Parting::Stopped),
+            lent = self.jobs.recv() => lent,
+        };
+        // The interlock of the job would not know that this one has tripped.
+        while unit.withheld().is_some_and(|cause| cause.hazard.is_trip()) {
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(Parting::Stopped),
+                () = tokio::time::sleep(RELEASED) => {}
+            }
         }
+        Ok(lent.map_or(Parting::Stopped, |lent| Parting::Lent(Box::new(lent))))
     }
 
     /// Drives the unit live, again and again while it can be had.

@@ -3,6 +3,7 @@
 //! - [`daemon`]: everything from start to stop, reload (`changes`) and queue;
 //! - `keeper`: a driven unit; `attendant`: one that mines through the proxy; `backoff`: until they are tried again;
 //! - `lent`: a job in a keeper's hands; `seam`: the web server's requests;
+//! - `permit`: what a unit's interlock says, passed on to the proxy;
 //! - `learner`: the live task; `tap`, `gauge`, `expected`, `health`, `publish`: what is told of a unit; `captures`: what of it is kept.
 
 mod attendant;
@@ -16,6 +17,7 @@ mod health;
 mod keeper;
 mod learner;
 mod lent;
+mod permit;
 mod publish;
 mod seam;
 mod tap;
@@ -26,7 +28,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use tokio::net::TcpListener;
+use thermine_drivers::listen::listen;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +37,7 @@ use self::seam::Web;
 use crate::causes::chain;
 use crate::config::overrides::Overrides;
 use crate::config::rack::Rack;
+use crate::proxy::ENDED;
 use crate::report::stdout;
 use crate::runtime;
 use crate::session::Context;
@@ -69,7 +72,7 @@ async fn serve(rack: Rack, path: Option<&Path>, context: &Context) -> Result<()>
     let mut hung_up = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let opening = (rack.daemon.token()?, rack.daemon.hosts.clone());
     let asked = rack.daemon.listen;
-    let listener = TcpListener::bind(asked).await.with_context(|| {
+    let listener = listen(asked).with_context(|| {
         format!("cannot listen on {asked} (daemon.listen): is another program using it? Name another address there, or in THERMINE_DAEMON__LISTEN")
     })?;
     let address = listener.local_addr()?;
@@ -95,8 +98,8 @@ async fn serve(rack: Rack, path: Option<&Path>, context: &Context) -> Result<()>
             _ = hung_up.recv() => reload(&mut daemon, path).await,
             () = daemon.proxy_failed() => {
                 shutdown.cancel();
-                let _ = daemon.stop().await;
-                anyhow::bail!("the proxy has stopped, as its share journal could not be written: see the log");
+                daemon.stop().await.context("the proxy has ended by itself, and the daemon with it")?;
+                anyhow::bail!(ENDED);
             }
         }
     }

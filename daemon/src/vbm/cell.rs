@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use thermine_drivers::clock::{Clock, Nanos, Seat};
+use thermine_drivers::listen;
 use thermine_drivers::pow::Difficulty;
 use thermine_drivers::secret::Secret;
 use thermine_drivers::seed;
@@ -169,9 +170,9 @@ impl Cell {
         let begin = clock.now() + Duration::from_secs_f64(BEFORE);
         let end = begin + Duration::from_secs_f64(self.seconds);
         wait(&drive, begin).await?;
-        let (before, shares_before) = (sum(&tallies), pool.shares().len());
+        let (before, shares_before) = (sum(&tallies), pool.counts().accepted);
         wait(&drive, end).await?;
-        let (after, shares_after) = (sum(&tallies), pool.shares().len());
+        let (after, shares_after) = (sum(&tallies), pool.counts().accepted);
         let time = self.seconds * self.units as f64;
         let idle = (after.idle - before.idle).as_secs_f64();
         let jobs = after.jobs - before.jobs;
@@ -234,6 +235,7 @@ impl Cell {
                 ranged: vec![("range*".into(), self.range, self.rate / 2.0)],
                 lead: Duration::from_millis(100),
                 most: self.units + 1,
+                max_unauthorised: self.units + 1,
                 handshake_timeout: PATIENCE,
                 idle_timeout: hour,
             },
@@ -251,8 +253,7 @@ impl Cell {
 }
 
 async fn listen() -> Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
+    let listener = listen::listen(SocketAddr::from(([127, 0, 0, 1], 0)))
         .context("loopback has no free port")?;
     let address = listener.local_addr()?;
     Ok((listener, address))

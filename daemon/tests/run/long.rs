@@ -1,4 +1,5 @@
-//! A mixed rack over a long time of its own: memory stays flat and no task is left behind.
+//! A mixed rack over a long time of its own, and the example rack as it is shipped: memory stays flat and no task is left
+//! behind.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,10 @@ use thermine::config::daemon::Daemon as Settings;
 use thermine::config::rack::Rack;
 use thermine::run::Daemon;
 use thermine_drivers::units::Model;
+
+use crate::example::example;
+use crate::port::port;
+use crate::support::{Daemon as Program, thermine};
 
 /// Tells the test that it has a process to itself.
 const ALONE: &str = "THERMINE_TEST_ALONE";
@@ -162,4 +167,61 @@ async fn an_hour_of_a_mixed_rack_leaks_nothing() {
 #[ignore = "a day of three units' time takes some ten minutes"]
 async fn a_day_of_a_mixed_rack_leaks_nothing() {
     run(12_343, Duration::from_secs(3600)).await;
+}
+
+/// Resident memory of the process `id`, in bytes.
+fn memory_of(id: u32) -> u64 {
+    let statm = std::fs::read_to_string(format!("/proc/{id}/statm")).expect("it runs");
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
+    pages.expect("a number") * 4096
+}
+
+#[test]
+#[ignore = "it watches the example rack for THERMINE_SOAK_SECONDS, twelve minutes unless set"]
+fn the_example_rack_as_it_is_shipped_stays_within_its_memory() {
+    let seconds = std::env::var("THERMINE_SOAK_SECONDS").ok();
+    let seconds = seconds.map_or(720, |text| text.parse().expect("seconds"));
+    let dir = tempfile::tempdir().expect("a folder");
+    // Only ports are changed: those of the examples may be in use here.
+    let (listen, pool) = (port().to_string(), port().to_string());
+    for file in [
+        "sim-rack.toml",
+        "sim-s9.toml",
+        "sim-lv06.toml",
+        "sim-lb-box.toml",
+        "sim-bm1387.toml",
+        "sim-bm1366.toml",
+        "sim-s9-proxied.toml",
+    ] {
+        example(dir.path(), file, &[]);
+    }
+    let ports = [
+        ("127.0.0.1:3333", listen.as_str()),
+        ("127.0.0.1:3334", pool.as_str()),
+    ];
+    example(dir.path(), "proxy.toml", &ports);
+    let mut command = thermine(dir.path());
+    command
+        .args(["run", "-c", "sim-rack.toml"])
+        .env("THERMINE_DAEMON__SPEED", "20");
+    let mut program = Program::of(command);
+    let (_, line) = program.says("live at http://", 0);
+    println!("{line}");
+    let began = Instant::now();
+    let mut seen = Vec::new();
+    while began.elapsed() < Duration::from_secs(seconds) {
+        std::thread::sleep(Duration::from_secs(seconds.div_ceil(24)));
+        program.runs();
+        let memory = memory_of(program.id());
+        println!("after {:?}: {} kB", began.elapsed(), memory >> 10);
+        seen.push(memory);
+    }
+    let (early, late) = (seen[seen.len() / 3], seen[seen.len() - 1]);
+    // The simulated pool knows the shares of its present block.
+    assert!(late < early + (24 << 20), "{early} to {late} bytes");
+    program.signal("TERM");
+    assert_eq!(program.ends().code(), Some(0));
 }

@@ -24,5 +24,6 @@ mod reload;
 mod restless;
 mod start;
 mod support;
+mod tripped;
 mod unit;
 mod work;

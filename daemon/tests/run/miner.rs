@@ -148,6 +148,7 @@ pub(crate) async fn pool() -> (Pool, SocketAddr) {
         seed: 1,
     };
     let pool = Pool::new(settings, Clock::real());
+    pool.keep_shares();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");
     tokio::spawn(pool.clone().run(listener, CancellationToken::new()));

@@ -38,6 +38,7 @@ pub(crate) struct Counts {
     pub(crate) submitted: AtomicU64,
     pub(crate) answered: AtomicU64,
     pub(crate) accepted: AtomicU64,
+    pub(crate) jobs: AtomicU64,
     stop: AtomicBool,
 }
 
@@ -119,6 +120,11 @@ impl Unit {
         (count(&self.counts.submitted), count(&self.counts.answered))
     }
 
+    /// Jobs that it has been given.
+    pub(crate) fn jobs(&self) -> u64 {
+        self.counts.jobs.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn accepted(&self) -> u64 {
         self.counts.accepted.load(Ordering::Relaxed)
     }
@@ -163,6 +169,7 @@ fn connect(pool: SocketAddr, worker: &str, manner: Manner, counts: &Counts) -> s
         if message["method"] != "mining.notify" {
             continue;
         }
+        counts.jobs.fetch_add(1, Ordering::Relaxed);
         match manner {
             Manner::Stalls => continue,
             Manner::Reconnects(times) if counts.connections.load(Ordering::Relaxed) <= times => {

@@ -215,6 +215,11 @@ impl Guarded {
         }
     }
 
+    /// Whether the guard has ended by itself.
+    pub fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
     /// Ends the guard, and waits until it has made the unit safe. Returns whether the unit has confirmed it,
     /// or has nothing that could be set.
     pub async fn end(self) -> bool {

@@ -116,6 +116,12 @@ impl Hazard {
                 | Hazard::NoBoard
         )
     }
+
+    /// Whether the unit was found unsafe, and is not only unknown: a further interlock that begins now would not know
+    /// of it.
+    pub fn is_trip(&self) -> bool {
+        !matches!(self, Hazard::Unread | Hazard::Stale { .. })
+    }
 }
 
 impl fmt::Display for Cause {

@@ -98,7 +98,10 @@ impl Connection {
             }
             Opening::EspMiner => {
                 let version_rolling = Some(u32::MAX);
-                let configure = connection.call(Call::Configure { version_rolling });
+                let configure = connection.call(Call::Configure {
+                    version_rolling,
+                    others: Vec::new(),
+                });
                 connection.call(Call::SuggestDifficulty(firmware.suggests));
                 let authorize = connection.call(Call::Authorize { user });
                 let subscribed = connection.reply(subscribe).await?;

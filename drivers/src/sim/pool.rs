@@ -2,6 +2,9 @@
 //!
 //! It resumes a subscription whose session it still knows, and counts each share once: a second copy is
 //! refused with code 22, as pools do. Its jobs are the harmless ones of the job factory.
+//!
+//! What it remembers is bounded: proofs of work until the next block, after which their jobs are stale; and the last
+//! jobs and sessions. It [keeps](Pool::keep_shares) the shares themselves only for tests.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +27,9 @@ use crate::stratum::request::{Call, Request, Submit};
 
 /// Jobs that are remembered.
 const REMEMBERED_JOBS: usize = 4096;
+
+/// Sessions that can be resumed.
+const REMEMBERED_SESSIONS: usize = 16_384;
 
 /// Acts that a connection may be behind with.
 const ACTS: usize = 4096;
@@ -101,15 +107,16 @@ struct State {
     newest: Option<Issued>,
     issued: VecDeque<Issued>,
     sessions: HashMap<String, Vec<u8>>,
+    /// Names of the sessions, the oldest first.
+    session_order: VecDeque<String>,
     serial: u32,
-    seen: HashSet<Key>,
+    /// Half of the hash of each share that has been counted, by job.
+    seen: HashMap<u64, HashSet<[u8; 16]>>,
+    keeps_shares: bool,
     shares: Vec<(Submit, Nanos)>,
     counts: Counts,
     deaf: bool,
 }
-
-/// What makes a share another one: extranonces, job, and block time, nonce and version bits.
-type Key = (Vec<u8>, Vec<u8>, u64, [u32; 3]);
 
 #[derive(Debug, Clone)]
 struct Issued {
@@ -127,8 +134,10 @@ impl Pool {
             newest: None,
             issued: VecDeque::new(),
             sessions: HashMap::new(),
+            session_order: VecDeque::new(),
             serial: (settings.seed as u32) << 16,
-            seen: HashSet::new(),
+            seen: HashMap::new(),
+            keeps_shares: false,
             shares: Vec::new(),
             counts: Counts::default(),
             deaf: false,
@@ -161,7 +170,14 @@ impl Pool {
 
     /// Forgets all sessions: none can be resumed.
     pub fn forget(&self) {
-        self.lock().sessions.clear();
+        let mut state = self.lock();
+        state.sessions.clear();
+        state.session_order.clear();
+    }
+
+    /// Keeps every share from now on, so that a test can look at them.
+    pub fn keep_shares(&self) {
+        self.lock().keeps_shares = true;
     }
 
     /// What it has counted.
@@ -169,7 +185,7 @@ impl Pool {
         self.lock().counts.clone()
     }
 
-    /// The shares that it has accepted, in order, and when they came.
+    /// The shares that it has accepted since it [keeps](Pool::keep_shares) them, in order, and when they came.
     pub fn shares(&self) -> Vec<(Submit, Nanos)> {
         self.lock().shares.clone()
     }
@@ -284,7 +300,9 @@ impl Pool {
                 miner.authorised = true;
                 Ok(json!(true))
             }
-            Call::Configure { version_rolling } => {
+            Call::Configure {
+                version_rolling, ..
+            } => {
                 miner.mask = version_rolling.unwrap_or(0) & BIP320_MASK;
                 Ok(json!({
                     "version-rolling": miner.mask != 0,
@@ -347,11 +365,14 @@ impl Pool {
         let mut work = job.work;
         if block {
             state.block = work.prevhash;
+            state.seen.clear();
         } else {
             work.prevhash = state.block;
         }
-        if state.issued.len() == REMEMBERED_JOBS {
-            state.issued.pop_front();
+        if state.issued.len() == REMEMBERED_JOBS
+            && let Some(oldest) = state.issued.pop_front()
+        {
+            state.seen.remove(&oldest.serial);
         }
         let issued = Issued {
             serial: job.serial,
@@ -400,18 +421,16 @@ impl Pool {
             state.counts.low += 1;
             return Err(Refusal::new(23, "low difficulty share"));
         }
-        let key = (
-            extranonce1.clone(),
-            submit.extranonce2.clone(),
-            serial,
-            [submit.ntime, submit.nonce, bits],
-        );
-        if !state.seen.insert(key) {
+        // Little-endian: the other half ends with the zeros of the target.
+        let half = *hash.first_chunk().unwrap_or(&[0; 16]);
+        if !state.seen.entry(serial).or_default().insert(half) {
             state.counts.duplicates += 1;
             return Err(Refusal::new(22, "duplicate share"));
         }
         state.counts.accepted += 1;
-        state.shares.push((submit, now));
+        if state.keeps_shares {
+            state.shares.push((submit, now));
+        }
         Ok(())
     }
 
@@ -439,6 +458,12 @@ impl State {
         }
         let extranonce1 = self.extranonce1();
         let session = format!("s{}", self.serial);
+        if self.session_order.len() == REMEMBERED_SESSIONS
+            && let Some(oldest) = self.session_order.pop_front()
+        {
+            self.sessions.remove(&oldest);
+        }
+        self.session_order.push_back(session.clone());
         self.sessions.insert(session.clone(), extranonce1.clone());
         (session, extranonce1)
     }
@@ -455,4 +480,60 @@ struct Miner {
     difficulty: Option<Difficulty>,
     told: Option<Difficulty>,
     jobs: VecDeque<(u64, Difficulty, Vec<u8>)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At this factor any hash is a share.
+    const EASY: f64 = 1e-15;
+
+    #[test]
+    fn what_it_remembers_is_bounded_and_a_share_still_counts_once() {
+        let settings = Settings {
+            difficulty: Difficulty::ONE,
+            difficulty_scale: EASY,
+            extranonce2_len: 8,
+            dialogue: false,
+            block_every: None,
+            seed: 1,
+        };
+        let pool = Pool::new(settings, Clock::virtual_time());
+        for _ in 0..REMEMBERED_SESSIONS + 10 {
+            pool.lock().subscribe(None);
+        }
+        assert_eq!(pool.lock().sessions.len(), REMEMBERED_SESSIONS);
+        let miner = Miner {
+            authorised: true,
+            extranonce1: vec![0; 4],
+            ..Miner::default()
+        };
+        for block in 0..3 {
+            let (serial, ntime) = {
+                let state = pool.lock();
+                let newest = state.newest.as_ref().expect("a job");
+                (newest.serial, newest.work.ntime)
+            };
+            let share = |nonce| Submit {
+                user: "w".into(),
+                job_id: format!("{serial:x}"),
+                extranonce2: vec![0; 8],
+                ntime,
+                nonce,
+                version_bits: None,
+            };
+            for nonce in 0..100 {
+                pool.judge(&miner, share(nonce), Nanos(1)).expect("counts");
+                let copy = pool.judge(&miner, share(nonce), Nanos(2));
+                assert_eq!(copy.expect_err("a copy").code, 22);
+            }
+            let remembered: usize = pool.lock().seen.values().map(HashSet::len).sum();
+            assert_eq!(remembered, 100, "after {block} blocks");
+            pool.renew(true);
+            let late = pool.judge(&miner, share(200), Nanos(3));
+            assert_eq!(late.expect_err("of the block before").code, 21);
+        }
+        assert_eq!(pool.shares().len(), 0, "nobody asked it to keep them");
+    }
 }

@@ -3,12 +3,14 @@
 //! - [`request`] and [`notice`]: what the two sides say, as values and as bytes;
 //! - [`verifier`]: what a submitted share is worth, decided without I/O;
 //! - [`mod@line`]: bounded lines over TCP, stamped as they arrive; [`strikes`]: how many bad ones are too many;
+//! - [`arrivals`]: connections before they have authorised;
 //! - [`session`]: one authorised connection; [`server`]: the listener that makes them;
 //! - [`factory`]: jobs that never repeat a header space;
 //! - [`swh`]: the Single-Word Handshake, one job in flight, as a state machine.
 //!
 //! Byte orders and the habits of real firmware stand in `QUIRKS.md` beside this file.
 
+pub mod arrivals;
 pub mod factory;
 pub mod line;
 pub(crate) mod loose;

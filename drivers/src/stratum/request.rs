@@ -5,6 +5,15 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::printable::printable;
+/// The extension of `mining.configure` that miners roll version bits by.
+const VERSION_ROLLING: &str = "version-rolling";
+
+/// The extension that stands for `mining.extranonce.subscribe`.
+pub const SUBSCRIBE_EXTRANONCE: &str = "subscribe-extranonce";
+
+/// Other extensions of one request that are answered, and the longest name of one.
+const MOST_EXTENSIONS: usize = 16;
+const MOST_EXTENSION: usize = 64;
 
 /// A request with the id that its reply must carry.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +44,8 @@ pub enum Call {
     Configure {
         /// Version bits that the miner would roll; `None` if it did not ask for version rolling.
         version_rolling: Option<u32>,
+        /// Other extensions that it asked for, by name.
+        others: Vec<String>,
     },
     /// `mining.extranonce.subscribe`.
     ExtranonceSubscribe,
@@ -109,7 +120,9 @@ impl Request {
             line: line.chars().take(80).collect(),
         };
         let envelope: Envelope =
-            serde_json::from_str(line).map_err(|error| malformed(error.to_string()))?;
+            // Some clients begin with a byte order mark.
+            serde_json::from_str(line.trim_start_matches('\u{feff}'))
+                .map_err(|error| malformed(error.to_string()))?;
         let Some(method) = envelope.method else {
             return match envelope.result {
                 Some(_) => Ok(Request {
@@ -184,7 +197,9 @@ impl Call {
                 },
             ),
             Call::Authorize { user } => ("mining.authorize", json!([user, password])),
-            Call::Configure { version_rolling } => (
+            Call::Configure {
+                version_rolling, ..
+            } => (
                 "mining.configure",
                 match version_rolling {
                     Some(mask) => json!([
@@ -214,8 +229,14 @@ impl Call {
         if method == "mining.submit" {
             return Submit::parse(params).map(Call::Submit);
         }
-        let params: Vec<Value> =
-            serde_json::from_str(params).map_err(|_| "params is not a list".to_string())?;
+        let params: Vec<Value> = match (serde_json::from_str(params), method) {
+            (Ok(params), _) => params,
+            (Err(_), "mining.subscribe" | "mining.authorize" | "mining.configure") => {
+                return Err("params is not a list".to_string());
+            }
+            // JSON-RPC 2.0 allows an object, of which no other method needs anything here.
+            (Err(_), _) => Vec::new(),
+        };
         let text = |index: usize| {
             params
                 .get(index)
@@ -232,6 +253,7 @@ impl Call {
             },
             "mining.configure" => Call::Configure {
                 version_rolling: version_rolling(&params)?,
+                others: other_extensions(&params),
             },
             "mining.extranonce.subscribe" => Call::ExtranonceSubscribe,
             "mining.suggest_difficulty" => {
@@ -288,11 +310,22 @@ impl Submit {
     }
 }
 
+/// Extensions of `mining.configure` beside version rolling: each is to be answered (BIP 310).
+fn other_extensions(params: &[Value]) -> Vec<String> {
+    let asked = params.first().and_then(Value::as_array);
+    let names = asked.into_iter().flatten().filter_map(Value::as_str);
+    names
+        .filter(|name| *name != VERSION_ROLLING && name.len() <= MOST_EXTENSION)
+        .take(MOST_EXTENSIONS)
+        .map(str::to_owned)
+        .collect()
+}
+
 fn version_rolling(params: &[Value]) -> Result<Option<u32>, String> {
     let asked = params
         .first()
         .and_then(Value::as_array)
-        .is_some_and(|list| list.iter().any(|name| name == "version-rolling"));
+        .is_some_and(|list| list.iter().any(|name| name == VERSION_ROLLING));
     if !asked {
         return Ok(None);
     }
@@ -302,6 +335,20 @@ fn version_rolling(params: &[Value]) -> Result<Option<u32>, String> {
         Some(Value::String(mask)) => hex_u32("version-rolling.mask", mask).map(Some),
         Some(other) => Err(format!("version-rolling.mask {other} is not a hex string")),
     }
+}
+
+/// The result of `mining.configure`: the version bits that are granted, if any were asked for, and each other extension.
+pub fn configured(granted: Option<u32>, others: &[String]) -> Value {
+    let mut result = serde_json::Map::new();
+    if let Some(mask) = granted {
+        result.insert(VERSION_ROLLING.into(), json!(mask != 0));
+        let mask = format!("{mask:08x}");
+        result.insert(format!("{VERSION_ROLLING}.mask"), json!(mask));
+    }
+    for name in others {
+        result.insert(name.clone(), json!(name == SUBSCRIBE_EXTRANONCE));
+    }
+    Value::Object(result)
 }
 
 fn hex_u32(name: &str, text: &str) -> Result<u32, String> {
@@ -345,7 +392,8 @@ mod tests {
         assert_eq!(
             configure.call,
             Call::Configure {
-                version_rolling: Some(u32::MAX)
+                version_rolling: Some(u32::MAX),
+                others: Vec::new(),
             }
         );
         let rolled = Request::parse(
@@ -386,6 +434,44 @@ mod tests {
         let hole =
             r#"{"id":9,"method":"mining.submit","params":["w","1",null,"00000001","00000002"]}"#;
         assert!(Request::parse(hole).is_err());
+    }
+
+    #[test]
+    fn every_extension_of_configure_is_heard_and_answered() {
+        let configure = Request::parse(
+            r#"{"id":1,"method":"mining.configure","params":[["minimum-difficulty","version-rolling","subscribe-extranonce",7],{"version-rolling.mask":"1fffe000"}]}"#,
+        )
+        .expect("a request");
+        let Call::Configure {
+            version_rolling,
+            others,
+        } = configure.call
+        else {
+            panic!("{configure:?}");
+        };
+        assert_eq!(others, ["minimum-difficulty", "subscribe-extranonce"]);
+        let mask = version_rolling.map(|asked| asked & 0x0fff_e000);
+        assert_eq!(
+            configured(mask, &others),
+            json!({
+                "version-rolling": true, "version-rolling.mask": "0fffe000",
+                "minimum-difficulty": false, "subscribe-extranonce": true,
+            })
+        );
+        assert_eq!(configured(None, &[]), json!({}));
+    }
+
+    #[test]
+    fn params_may_be_an_object_where_nothing_of_them_is_needed() {
+        let call = |method: &str| {
+            let line = format!(r#"{{"id":1,"method":"{method}","params":{{"rate":1}}}}"#);
+            Request::parse(&line).map(|request| request.call)
+        };
+        let other = "mining.hashrate";
+        assert_eq!(call(other), Ok(Call::Other(other.into())));
+        assert!(call("mining.authorize").is_err());
+        let marked = "\u{feff}{\"id\":1,\"method\":\"mining.ping\"}";
+        assert!(Request::parse(marked).is_ok());
     }
 
     #[test]

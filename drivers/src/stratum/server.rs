@@ -11,19 +11,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::session::{Session, Settings};
+use super::arrivals::Arrivals;
+use super::session::{Session, SessionError, Settings};
 use crate::clock::Clock;
 
 /// Name under which any worker is welcome.
 pub const ANY_WORKER: &str = "*";
-
-/// Connections that may be in their handshake at once. Each costs a task and a bounded buffer; a rack
-/// that loses power comes back with all its units in the same second.
-const MAX_HANDSHAKES: usize = 1024;
 
 /// Wall time that the expected unit is still given after another machine came under its worker name. Longer, and a wrong
 /// set-up is reported late; shorter, and a stray machine keeps a unit out that is just reconnecting.
@@ -154,28 +151,21 @@ impl Server {
     /// Accepts connections until `shutdown`. The caller binds the listener and so chooses who can reach
     /// it.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
-        let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+        let arrivals = Arrivals::new(self.settings.max_unauthorised);
         let tasks = TaskTracker::new();
         let accept = async {
             loop {
-                // The semaphore is never closed.
-                let Ok(permit) = handshakes.clone().acquire_owned().await else {
-                    return;
-                };
-                match listener.accept().await {
-                    Ok((stream, peer)) => {
-                        let server = self.clone();
-                        tasks.spawn(shutdown.clone().run_until_cancelled_owned(async move {
-                            server.receive(stream, peer).await;
-                            drop(permit);
-                        }));
+                let (stream, peer, arrival) = arrivals.accept(&listener).await;
+                let server = self.clone();
+                tasks.spawn(shutdown.clone().run_until_cancelled_owned(async move {
+                    tokio::select! {
+                        biased;
+                        () = arrival.evicted() => {
+                            server.turned_away.fetch_add(1, Ordering::Relaxed);
+                        }
+                        () = server.receive(stream, peer) => {}
                     }
-                    Err(error) => {
-                        // Out of file descriptors, mostly: wait for some to come free.
-                        tracing::error!(%error, "cannot accept connections");
-                        tokio::time::sleep(Duration::from_millis(200)).await;
-                    }
-                }
+                }));
             }
         };
         shutdown.run_until_cancelled(accept).await;
@@ -212,7 +202,10 @@ impl Server {
                 let _ = entry.sessions.try_send(session);
             }
             Err(error) => {
-                tracing::warn!(%peer, %error, "turned a connection away");
+                match &error {
+                    SessionError::Tls { .. } => tracing::debug!(%peer, %error),
+                    _ => tracing::warn!(%peer, %error, "turned a connection away"),
+                }
                 self.turned_away.fetch_add(1, Ordering::Relaxed);
             }
         }

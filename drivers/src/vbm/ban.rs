@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::clock::Nanos;
@@ -42,7 +43,10 @@ pub struct Ban {
     pub until: Nanos,
 }
 
-/// The conduct of one connection.
+/// Workers whose conduct is remembered; when there are more, those that are not connected are forgotten.
+const MOST_CONDUCTS: usize = 4096;
+
+/// The conduct of one worker at one address, over all its connections: who connects again does not begin again.
 #[derive(Debug)]
 pub struct Conduct {
     rules: Rules,
@@ -74,7 +78,10 @@ impl Conduct {
             _ => self.invalid = self.invalid.saturating_add(1),
         }
         let banned = self.invalid >= self.rules.invalid && self.invalid > self.valid;
-        banned.then(|| Ban {
+        if !banned {
+            return None;
+        }
+        let ban = Ban {
             reason: format!(
                 "{} invalid shares and {} valid ones within {:.1} s, the last: {}",
                 self.invalid,
@@ -83,7 +90,37 @@ impl Conduct {
                 verdict.name()
             ),
             until: now + self.rules.length,
-        })
+        };
+        // After the ban it begins again.
+        *self = Conduct::new(self.rules, now);
+        Some(ban)
+    }
+}
+
+/// The conduct of all workers, by address and worker.
+#[derive(Debug, Default)]
+pub struct Conducts(HashMap<(IpAddr, String), Arc<Mutex<Conduct>>>);
+
+impl Conducts {
+    /// That of a worker at an address, which begins at `now` if nothing is known of it.
+    pub fn of(
+        &mut self,
+        address: IpAddr,
+        worker: &str,
+        rules: Rules,
+        now: Nanos,
+    ) -> Arc<Mutex<Conduct>> {
+        let key = (address, worker.to_owned());
+        if let Some(known) = self.0.get(&key) {
+            return known.clone();
+        }
+        if self.0.len() >= MOST_CONDUCTS {
+            // Those of connections that are open stay.
+            self.0.retain(|_, conduct| Arc::strong_count(conduct) > 1);
+        }
+        let conduct = Arc::new(Mutex::new(Conduct::new(rules, now)));
+        self.0.insert(key, conduct.clone());
+        conduct
     }
 }
 
@@ -148,6 +185,27 @@ mod tests {
             assert_eq!(honest.judged(verdict, now), None);
             assert_eq!(honest.judged(Verdict::Stale, now), None);
         }
+    }
+
+    #[test]
+    fn a_worker_that_connects_again_does_not_begin_again_and_the_list_is_bounded() {
+        let (mut conducts, address) = (Conducts::default(), IpAddr::from([127, 0, 0, 1]));
+        let judged = |conducts: &mut Conducts| {
+            let conduct = conducts.of(address, "w", RULES, Nanos(1));
+            let mut conduct = conduct.lock().expect("sound");
+            conduct.judged(Verdict::UnknownJob, Nanos(2))
+        };
+        for _ in 0..9 {
+            assert_eq!(judged(&mut conducts), None);
+        }
+        assert!(judged(&mut conducts).is_some());
+        let open = conducts.of(address, "open", RULES, Nanos(3));
+        for i in 0..3 * MOST_CONDUCTS {
+            conducts.of(address, &i.to_string(), RULES, Nanos(3));
+        }
+        assert!(conducts.0.len() <= MOST_CONDUCTS);
+        let again = conducts.of(address, "open", RULES, Nanos(4));
+        assert!(Arc::ptr_eq(&open, &again));
     }
 
     #[test]

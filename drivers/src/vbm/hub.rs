@@ -1,7 +1,7 @@
 //! What all units share: the newest template, the prefixes, the way to the pool and to the store.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,9 +10,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::account::Account;
-use super::ban::{Ban, Bans, Rules};
+use super::ban::{Ban, Bans, Conduct, Conducts, Rules};
 use super::journal::{Entry, Journal, Outcome, Receipt, Restored, Share, Stopped};
 use super::mailbox::{Hold, Mailbox};
+use super::permits::Permits;
 use super::space::Prefixes;
 use super::template::Template;
 use super::upstream::pending::Settled;
@@ -45,8 +46,10 @@ pub struct UnitSettings {
     pub ranged: Vec<(String, f64, f64)>,
     /// How long the queue of such a unit is to last at least.
     pub lead: Duration,
-    /// Connections at most.
+    /// Units connected at most.
     pub most: usize,
+    /// Connections that may be unauthorised at once.
+    pub max_unauthorised: usize,
     /// Wall time from accept to authorised.
     pub handshake_timeout: Duration,
     /// Time without a line from a unit after which it is given up.
@@ -78,6 +81,15 @@ pub(super) struct Member {
     pub(super) peer: SocketAddr,
     /// What its firmware calls itself.
     pub(super) agent: Option<Arc<str>>,
+    /// Why it gets no work; `None` if it may have some.
+    withheld: Arc<Mutex<Option<Arc<str>>>>,
+}
+
+impl Member {
+    /// Why it gets no work; `None` if it may have some.
+    pub(super) fn withheld(&self) -> Option<Arc<str>> {
+        lock(&self.withheld).clone()
+    }
 }
 
 /// A unit as a report sees it.
@@ -109,6 +121,9 @@ struct Inner {
     left: Mutex<Account>,
     prefixes: Mutex<Reserved>,
     bans: Mutex<Bans>,
+    conducts: Mutex<Conducts>,
+    /// Locked before `members`, never after.
+    permits: Mutex<Permits>,
     tickets: AtomicU64,
     numbers: AtomicU64,
     /// Shares of before a restart: accepted by the pool, and all settled.
@@ -143,6 +158,8 @@ impl Hub {
                 entered: restored.prefix,
             }),
             bans: Mutex::default(),
+            conducts: Mutex::default(),
+            permits: Mutex::default(),
             tickets: AtomicU64::new(restored.next_ticket),
             numbers: AtomicU64::new(0),
             restored: Mutex::default(),
@@ -204,12 +221,15 @@ impl Hub {
         agent: Option<&str>,
     ) -> (u64, Member) {
         let number = self.0.numbers.fetch_add(1, Ordering::Relaxed);
+        // Held until the member is there: what an interlock says meanwhile reaches it afterwards.
+        let permits = lock(&self.0.permits);
         let member = Member {
             mailbox: Arc::new(Mailbox::new(self.0.clock.clone())),
             account: Arc::new(Mutex::new(Account::new(self.0.clock.now()))),
             worker: worker.into(),
             peer,
             agent: agent.map(Into::into),
+            withheld: Arc::new(Mutex::new(permits.refusal(worker, peer.ip()))),
         };
         lock(&self.0.members).insert(number, member.clone());
         (number, member)
@@ -349,9 +369,57 @@ impl Hub {
         self.0.journal.write(entry).await
     }
 
+    /// The conduct of a worker, over all its connections.
+    pub(super) fn conduct(&self, peer: SocketAddr, worker: &str) -> Arc<Mutex<Conduct>> {
+        let (rules, now) = (self.0.units.ban, self.0.clock.now());
+        lock(&self.0.conducts).of(peer.ip(), worker, rules, now)
+    }
+
     /// The ban of a worker, if one is in force.
     pub fn banned(&self, peer: SocketAddr, worker: &str) -> Option<Ban> {
         lock(&self.0.bans).find(peer.ip(), worker, self.0.clock.now())
+    }
+
+    /// From now on the connections of `unit`, which has this worker name and address, get work only while an interlock
+    /// permits it: see [`permits`](super::permits).
+    pub fn watch(&self, unit: &str, worker: &str, address: IpAddr) {
+        self.review(|permits| permits.watch(unit, worker, address));
+    }
+
+    /// No interlock watches `unit` any more: it has left the configuration.
+    pub fn forget(&self, unit: &str) {
+        self.review(|permits| permits.forget(unit));
+    }
+
+    /// Withholds work from `unit` because of `why`, and returns the number under which its next interlock may
+    /// [`permit`](Hub::permit) some.
+    pub fn hand_over(&self, unit: &str, why: &str) -> u64 {
+        self.review(|permits| permits.hand_over(unit, why))
+    }
+
+    /// What the interlock with this number says of `unit`: why it gets no work, or that it may have some.
+    pub fn permit(&self, unit: &str, interlock: u64, withheld: Option<Arc<str>>) {
+        self.review(|permits| permits.say(unit, interlock, withheld));
+    }
+
+    /// Whether `worker` is the name of a unit that an interlock watches.
+    pub(super) fn watches(&self, worker: &str) -> bool {
+        lock(&self.0.permits).watches(worker)
+    }
+
+    /// Changes the permits, and tells every unit whose own has changed.
+    fn review<T>(&self, change: impl FnOnce(&mut Permits) -> T) -> T {
+        let mut permits = lock(&self.0.permits);
+        let changed = change(&mut permits);
+        for member in lock(&self.0.members).values() {
+            let now = permits.refusal(&member.worker, member.peer.ip());
+            let mut withheld = lock(&member.withheld);
+            if *withheld != now {
+                *withheld = now;
+                member.mailbox.permit();
+            }
+        }
+        changed
     }
 
     /// Units connected and authorised.

@@ -150,6 +150,11 @@ impl Journal {
         (Journal(sender), receiver)
     }
 
+    /// Waits until the store has stopped.
+    pub(super) async fn stopped(&self) {
+        self.0.closed().await;
+    }
+
     /// Hands an entry over; waits while the store is behind.
     ///
     /// # Errors

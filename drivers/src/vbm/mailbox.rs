@@ -30,6 +30,8 @@ pub struct Mail {
     pub(super) stored: Vec<(Value, bool)>,
     /// Somebody wants its job stream.
     pub(super) hold: Option<Hold>,
+    /// Whether it may have work has changed.
+    pub(super) permit: bool,
     /// It is to be hung up on, and why.
     pub(super) close: Option<&'static str>,
     _errand: Option<Errand>,
@@ -75,6 +77,10 @@ impl Mailbox {
 
     pub(super) fn hold(&self, hold: Hold) {
         self.put(|mail| mail.hold = Some(hold));
+    }
+
+    pub(super) fn permit(&self) {
+        self.put(|mail| mail.permit = true);
     }
 
     pub(super) fn close(&self, why: &'static str) {

@@ -5,6 +5,7 @@
 //! - [`ledger`]: the jobs of one unit, and what its shares are worth;
 //! - [`queue`]: when a unit that runs dry gets its next piece; [`vardiff`]: its share difficulty;
 //! - [`account`]: where its time and its shares went; [`ban`]: who is kept out, why and until when;
+//! - [`permits`]: which connections may have work, as the interlocks of their units say;
 //! - [`journal`]: shares on their way to a store, and what a restart finds there;
 //! - [`mailbox`]: what a unit's task is told; [`mod@unit`]: that task; [`hub`]: what all of them share;
 //! - [`upstream`]: the one connection to the pools; [`proxy`]: all of it, put together.
@@ -19,6 +20,7 @@ pub mod hub;
 pub mod journal;
 pub mod ledger;
 pub mod mailbox;
+pub mod permits;
 pub mod proxy;
 pub mod queue;
 pub mod space;

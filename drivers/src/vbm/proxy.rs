@@ -1,7 +1,6 @@
 //! The proxy, put together.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -10,11 +9,12 @@ use tokio_util::task::TaskTracker;
 
 use super::hub::{Hub, UnitSettings};
 use super::journal::{Journal, Restored};
-use super::unit;
+use super::unit::{self, End};
 use super::upstream::endpoint::Trust;
 use super::upstream::{Policy, Upstream};
 use crate::clock::Clock;
 use crate::seed::Rng;
+use crate::stratum::arrivals::Arrivals;
 
 /// What a proxy is to do.
 #[derive(Debug, Clone)]
@@ -67,32 +67,31 @@ impl Proxy {
             // Without its upstream task a proxy is of no use.
             stop.cancel();
         });
+        let arrivals = Arrivals::new(hub.units().max_unauthorised);
         let places = Arc::new(Semaphore::new(hub.units().most));
         let accept = async {
             loop {
-                // Never closed. Beyond the limit units wait in the listener's backlog.
-                let Ok(place) = places.clone().acquire_owned().await else {
-                    return;
-                };
-                match listener.accept().await {
-                    Ok((stream, peer)) => {
-                        let (hub, shutdown) = (hub.clone(), shutdown.clone());
-                        tasks.spawn(shutdown.run_until_cancelled_owned(async move {
-                            if let Err(end) = unit::serve(stream, peer, hub).await {
-                                tracing::info!(%peer, %end, "unit left");
-                            }
-                            drop(place);
-                        }));
+                let (stream, peer, arrival) = arrivals.accept(&listener).await;
+                let (hub, places) = (hub.clone(), places.clone());
+                tasks.spawn(shutdown.clone().run_until_cancelled_owned(async move {
+                    match unit::serve(stream, peer, hub, arrival, places).await {
+                        Err(end @ (End::Evicted | End::Tls)) => {
+                            tracing::debug!(%peer, %end, "connection closed");
+                        }
+                        Err(end) => tracing::info!(%peer, %end, "unit left"),
+                        Ok(()) => {}
                     }
-                    Err(error) => {
-                        // Out of file descriptors, mostly: wait for some to come free.
-                        tracing::error!(%error, "cannot accept connections");
-                        tokio::time::sleep(Duration::from_millis(200)).await;
-                    }
-                }
+                }));
             }
         };
-        shutdown.run_until_cancelled(accept).await;
+        let stopped = async {
+            tokio::select! {
+                () = accept => {}
+                // Without its journal a proxy may acknowledge nothing: it ends, and takes no more connections.
+                () = hub.journal().stopped() => shutdown.cancel(),
+            }
+        };
+        shutdown.run_until_cancelled(stopped).await;
         tasks.close();
         tasks.wait().await;
     }

@@ -5,10 +5,12 @@
     reason = "a fault test says what was injected and what was lost"
 )]
 
+mod arrivals;
 mod dialects;
 mod experiment;
 mod faults;
 mod path;
+mod permits;
 mod pools;
 mod restless;
 mod support;

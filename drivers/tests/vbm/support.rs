@@ -1,6 +1,6 @@
 //! A pool, a proxy and units, put together on loopback.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use thermine_drivers::vbm::vardiff::Goal;
 use thermine_drivers::vbm::{Hub, Proxy, Settings};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +41,9 @@ pub(crate) fn easy_pool(clock: &Clock, seed: u64) -> Pool {
         block_every: None,
         seed,
     };
-    Pool::new(settings, clock.clone())
+    let pool = Pool::new(settings, clock.clone());
+    pool.keep_shares();
+    pool
 }
 
 /// Serves `pool` on a port of its own; cancelling the token kills it.
@@ -88,6 +90,7 @@ pub(crate) fn settings(pools: Vec<upstream::Pool>) -> Settings {
             ranged: Vec::new(),
             lead: Duration::from_millis(100),
             most: 1000,
+            max_unauthorised: 1000,
             handshake_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(600),
         },
@@ -226,7 +229,12 @@ pub(crate) struct Unit {
 impl Unit {
     /// Connects and opens as an S9 does; waits for the first job.
     pub(crate) async fn connect(address: SocketAddr, worker: &str) -> Unit {
-        let mut unit = Unit::dial(address).await;
+        Unit::connect_from(IpAddr::from([127, 0, 0, 1]), address, worker).await
+    }
+
+    /// The same from another address of its own.
+    pub(crate) async fn connect_from(own: IpAddr, address: SocketAddr, worker: &str) -> Unit {
+        let mut unit = Unit::dial_from(own, address).await;
         let reply = unit.call("mining.subscribe", json!(["test/1"])).await;
         unit.subscribed(&reply["result"]);
         let reply = unit.call("mining.extranonce.subscribe", json!([])).await;
@@ -240,7 +248,13 @@ impl Unit {
     }
 
     pub(crate) async fn dial(address: SocketAddr) -> Unit {
-        let stream = TcpStream::connect(address).await.expect("connected");
+        Unit::dial_from(IpAddr::from([127, 0, 0, 1]), address).await
+    }
+
+    async fn dial_from(own: IpAddr, address: SocketAddr) -> Unit {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(own, 0)).expect("an address");
+        let stream = socket.connect(address).await.expect("connected");
         stream.set_nodelay(true).expect("set");
         let (reader, writer) = stream.into_split();
         Unit {

@@ -27,6 +27,14 @@ pub enum SessionError {
         /// Time that it was given.
         after: Duration,
     },
+    /// It began with a TLS handshake.
+    #[error(
+        "{peer} tried TLS, which this port does not speak: some miners do so first, and then go on without"
+    )]
+    Tls {
+        /// Its address.
+        peer: SocketAddr,
+    },
     /// Nothing came from it for too long.
     #[error("{unit} at {peer} has sent nothing for {} s: check that it is powered and hashing", .after.as_secs_f64())]
     Idle {
@@ -63,6 +71,7 @@ impl SessionError {
             }
             SessionError::Idle { .. } => true,
             SessionError::HandshakeTimeout { .. }
+            | SessionError::Tls { .. }
             | SessionError::Garbage { .. }
             | SessionError::Recorder(_) => false,
         }

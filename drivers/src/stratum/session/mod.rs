@@ -21,10 +21,11 @@ use crate::clock::{Clock, Nanos};
 use crate::pow::Difficulty;
 use crate::pow::work::BIP320_MASK;
 use crate::record::{Durable, JobRecord, Record, Recorder, RecorderClosed, Slot, Verdict};
+use crate::stratum::arrivals::{MOST_UNAUTHORISED, speaks_tls};
 use crate::stratum::factory::Job;
 use crate::stratum::line::{Line, LineError, LineStream, Plug};
 use crate::stratum::notice::{Notice, Notify, Refusal};
-use crate::stratum::request::{Call, Request, RequestError, Submit};
+use crate::stratum::request::{Call, Request, RequestError, Submit, configured};
 use crate::stratum::strikes::Strikes;
 use crate::stratum::verifier::{Judgement, Verifier, job_id};
 
@@ -37,18 +38,21 @@ pub struct Settings {
     pub version_mask: u32,
     /// Wall time from accept to authorised.
     pub handshake_timeout: Duration,
+    /// Connections of one listener that may be unauthorised at once.
+    pub max_unauthorised: usize,
     /// Wall time without a line from the unit after which it is given up.
     pub idle_timeout: Duration,
 }
 
 impl Default for Settings {
-    /// For hardware. An S9 itself gives a pool 60 s for the handshake and 90 s of silence; it may find
-    /// nothing for minutes at a high difficulty.
+    /// For hardware. A unit authorises within a second of its connection, and an S9 gives a pool 90 s of silence; it
+    /// may find nothing for minutes at a high difficulty.
     fn default() -> Settings {
         Settings {
             difficulty_scale: 1.0,
             version_mask: BIP320_MASK,
-            handshake_timeout: Duration::from_secs(30),
+            handshake_timeout: Duration::from_secs(15),
+            max_unauthorised: MOST_UNAUTHORISED,
             idle_timeout: Duration::from_secs(600),
         }
     }
@@ -120,6 +124,13 @@ impl Session {
         clock: Clock,
         welcome: impl Fn(&str) -> bool,
     ) -> Result<Session, SessionError> {
+        let after = settings.handshake_timeout;
+        let begun = Instant::now();
+        match tokio::time::timeout(after, speaks_tls(&stream)).await {
+            Ok(false) => {}
+            Ok(true) => return Err(SessionError::Tls { peer }),
+            Err(_) => return Err(SessionError::HandshakeTimeout { peer, after }),
+        }
         let recorder = Recorder::discard();
         let now = Instant::now();
         let strikes = Strikes::new(clock.now());
@@ -143,8 +154,7 @@ impl Session {
             last_said: now,
             settings,
         };
-        let after = session.settings.handshake_timeout;
-        match tokio::time::timeout(after, session.handshake(welcome)).await {
+        match tokio::time::timeout_at(begun + after, session.handshake(welcome)).await {
             Ok(Ok(())) => Ok(session),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(SessionError::HandshakeTimeout { peer, after }),
@@ -414,17 +424,16 @@ impl Session {
                     self.verifier.extranonce2_len()
                 ]))
             }
-            Call::Configure { version_rolling } => Ok(match version_rolling {
-                None => json!({}),
-                Some(asked) => {
-                    let mask = asked & self.settings.version_mask;
+            Call::Configure {
+                version_rolling,
+                others,
+            } => {
+                let granted = version_rolling.map(|asked| asked & self.settings.version_mask);
+                if let Some(mask) = granted {
                     self.verifier.set_version_mask(mask);
-                    json!({
-                        "version-rolling": mask != 0,
-                        "version-rolling.mask": format!("{mask:08x}")
-                    })
                 }
-            }),
+                Ok(configured(granted, &others))
+            }
             // Advisory: the experiment decides the difficulty, and says so with every job.
             Call::ExtranonceSubscribe | Call::SuggestDifficulty(_) => Ok(json!(true)),
             Call::Authorize { user } if Some(&user) == self.worker.as_ref() => Ok(json!(true)),

@@ -1,5 +1,7 @@
 //! Why a unit's connection ends.
 
+use std::sync::Arc;
+
 use crate::stratum::line::LineError;
 use crate::vbm::journal::Stopped;
 
@@ -17,6 +19,17 @@ pub enum End {
     /// It did not subscribe and authorise in time.
     #[error("it did not subscribe and authorise within {0} s")]
     Handshake(f64),
+    /// It had not authorised, and made room for another connection.
+    #[error("it has not authorised, and too many others wait to do so")]
+    Evicted,
+    /// It has authorised, and there is no place for it.
+    #[error("the most units are connected that may be: raise units.most")]
+    Crowded,
+    /// It began with a TLS handshake.
+    #[error(
+        "it tried TLS, which this port does not speak: some miners do so first, and then go on without"
+    )]
+    Tls,
     /// Nothing came from it for too long.
     #[error("{0} has sent nothing for too long: check that it is powered and hashing")]
     Idle(String),
@@ -33,6 +46,9 @@ pub enum End {
     /// It was banned, or still is.
     #[error("{0} is banned: {1}")]
     Banned(String, String),
+    /// Its interlock withholds work.
+    #[error("{0} is disconnected and gets no work: {1}")]
+    Withheld(String, Arc<str>),
     /// There is no pool to mine at.
     #[error("no pool has given any work yet")]
     NoPool,

@@ -2,26 +2,55 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::End;
 use crate::clock::Nanos;
+use crate::stratum::arrivals::speaks_tls;
 use crate::stratum::line::{Line, LineStream};
 use crate::stratum::notice::{Notice, Refusal};
-use crate::stratum::request::{Call, Request, RequestError};
+use crate::stratum::request::{self, Call, Request, RequestError, SUBSCRIBE_EXTRANONCE};
 use crate::stratum::strikes::Strikes;
 use crate::vbm::hub::Hub;
 use crate::vbm::space::Space;
+use crate::vbm::template::Template;
 
 /// Longest worker name.
-const MOST_WORKER: usize = 128;
+pub(super) const MOST_WORKER: usize = 128;
+
+/// Wall time that a unit waits for a pool to give work: an S9 gives up after 60 s.
+const POOL_PATIENCE: Duration = Duration::from_secs(50);
+
+/// The prefix of a unit's extranonces, until this is dropped.
+pub(super) struct Prefix {
+    hub: Hub,
+    number: u32,
+}
+
+impl Prefix {
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+}
+
+impl Drop for Prefix {
+    fn drop(&mut self) {
+        self.hub.give_back(self.number);
+    }
+}
+
 /// The way from accept to authorised.
 pub(super) struct Greeting<'a> {
     pub(super) hub: &'a Hub,
     pub(super) peer: SocketAddr,
+    pub(super) current: Arc<Template>,
     pub(super) space: Arc<Space>,
-    pub(super) prefix: u32,
+    /// Taken when it subscribes: who never does leaves it to others.
+    pub(super) prefix: Option<Prefix>,
     pub(super) agent: Option<String>,
     pub(super) subscribed: bool,
     pub(super) worker: Option<String>,
@@ -31,8 +60,46 @@ pub(super) struct Greeting<'a> {
     pub(super) strikes: Strikes,
 }
 
-impl Greeting<'_> {
-    pub(super) async fn run(&mut self, lines: &mut LineStream) -> Result<(), End> {
+impl<'a> Greeting<'a> {
+    /// Takes a new connection through subscribe and authorise.
+    ///
+    /// # Errors
+    /// If it goes away, speaks something else, is banned or takes too long, or no pool has given any work.
+    pub(super) async fn of(
+        stream: TcpStream,
+        peer: SocketAddr,
+        hub: &'a Hub,
+    ) -> Result<(LineStream, Greeting<'a>), End> {
+        let limit = hub.units().handshake_timeout;
+        let late = |_| End::Handshake(limit.as_secs_f64());
+        if timeout(limit, speaks_tls(&stream)).await.map_err(late)? {
+            return Err(End::Tls);
+        }
+        let mut lines = LineStream::new(stream, hub.clock().clone());
+        // It asks for an extranonce first of all, which is the pool's to give.
+        let Ok(Some(current)) = timeout(POOL_PATIENCE, hub.ready()).await else {
+            return Err(End::NoPool);
+        };
+        let mut greeting = Greeting {
+            hub,
+            peer,
+            space: current.space.clone(),
+            current,
+            prefix: None,
+            agent: None,
+            subscribed: false,
+            worker: None,
+            rolls: None,
+            extranonce: false,
+            suggests: None,
+            strikes: Strikes::new(hub.clock().now()),
+        };
+        let run = timeout(limit, greeting.run(&mut lines));
+        run.await.map_err(late)??;
+        Ok((lines, greeting))
+    }
+
+    async fn run(&mut self, lines: &mut LineStream) -> Result<(), End> {
         while !self.subscribed || self.worker.is_none() {
             let broken = |source| End::Line {
                 worker: "a unit not yet authorised".into(),
@@ -48,6 +115,13 @@ impl Greeting<'_> {
                 "a unit not yet authorised",
             )?;
             if let Some(Request { id, call }) = request {
+                if self.prefix.is_none() && matches!(call, Call::Subscribe { .. }) {
+                    let number = self.hub.prefix(self.space.units()).await?;
+                    self.prefix = Some(Prefix {
+                        hub: self.hub.clone(),
+                        number: number.ok_or(End::Full)?,
+                    });
+                }
                 let outcome = self.answer(call)?;
                 reply(lines, id, outcome);
             }
@@ -60,7 +134,8 @@ impl Greeting<'_> {
             Call::Subscribe { agent, .. } => {
                 self.agent = agent;
                 self.subscribed = true;
-                Ok(subscription(&self.space, self.prefix))
+                let prefix = self.prefix.as_ref().map_or(0, Prefix::number);
+                Ok(subscription(&self.space, prefix))
             }
             Call::Authorize { user } if user.is_empty() || user.len() > MOST_WORKER => {
                 Err(Refusal::new(24, "unauthorized worker"))
@@ -72,9 +147,13 @@ impl Greeting<'_> {
                 self.worker = Some(user);
                 Ok(json!(true))
             }
-            Call::Configure { version_rolling } => {
+            Call::Configure {
+                version_rolling,
+                others,
+            } => {
                 self.rolls = version_rolling;
-                Ok(configured(version_rolling, &self.space))
+                self.extranonce |= others.iter().any(|name| name == SUBSCRIBE_EXTRANONCE);
+                Ok(configured(version_rolling, &others, &self.space))
             }
             Call::ExtranonceSubscribe => {
                 self.extranonce = true;
@@ -140,15 +219,6 @@ pub(super) fn subscription(space: &Space, prefix: u32) -> Value {
 }
 
 /// The result of `mining.configure`: what the unit may roll is what the pool allows.
-pub(super) fn configured(asked: Option<u32>, space: &Space) -> Value {
-    match asked {
-        None => json!({}),
-        Some(asked) => {
-            let mask = asked & space.version_mask();
-            json!({
-                "version-rolling": mask != 0,
-                "version-rolling.mask": format!("{mask:08x}")
-            })
-        }
-    }
+pub(super) fn configured(asked: Option<u32>, others: &[String], space: &Space) -> Value {
+    request::configured(asked.map(|asked| asked & space.version_mask()), others)
 }

@@ -5,21 +5,23 @@ mod greeting;
 mod work;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 pub use self::end::End;
-use self::greeting::{Greeting, configured, parse, subscription};
+use self::greeting::{Greeting, MOST_WORKER, configured, parse, subscription};
 use self::work::Next;
 use crate::clock::{Clock, Nanos};
 use crate::pow::{Algorithm, Difficulty};
 use crate::record::Verdict;
 use crate::stratum::Session;
+use crate::stratum::arrivals::Arrival;
 use crate::stratum::line::{LineError, LineStream};
 use crate::stratum::notice::{Notice, Refusal};
-use crate::stratum::request::{Call, Request, Submit};
+use crate::stratum::request::{Call, Request, SUBSCRIBE_EXTRANONCE, Submit};
 use crate::stratum::session::{self, Adopted};
 use crate::stratum::strikes::Strikes;
 use crate::vbm::account::Phase;
@@ -56,7 +58,7 @@ struct Unit {
     ledger: Ledger,
     vardiff: Vardiff,
     feed: Option<Feed>,
-    conduct: Conduct,
+    conduct: Arc<Mutex<Conduct>>,
     /// Difficulty that it was told last.
     told: Option<Difficulty>,
     /// Pieces of the present template that it has been given.
@@ -70,36 +72,25 @@ struct Unit {
     hold: Option<Hold>,
 }
 
-/// Serves a connection until it ends.
-pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Result<(), End> {
+/// Serves a connection until it ends; it gets one of `places` when it has authorised.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    hub: Hub,
+    arrival: Arrival,
+    places: Arc<Semaphore>,
+) -> Result<(), End> {
     let clock = hub.clock().clone();
-    let mut lines = LineStream::new(stream, clock.clone());
-    let limit = hub.units().handshake_timeout;
-    // A unit that comes before the pool has given work waits here: it asks for an extranonce first of all.
-    let current = match tokio::time::timeout(limit, hub.ready()).await {
-        Ok(Some(current)) => current,
-        _ => return Err(End::NoPool),
+    let (mut lines, greeting) = tokio::select! {
+        biased;
+        () = arrival.evicted() => return Err(End::Evicted),
+        greeted = Greeting::of(stream, peer, &hub) => greeted?,
     };
-    let prefix = hub.prefix(current.space.units()).await?;
-    let prefix = Prefix(hub.clone(), prefix.ok_or(End::Full)?);
-    let mut greeting = Greeting {
-        hub: &hub,
-        peer,
-        space: current.space.clone(),
-        prefix: prefix.1,
-        agent: None,
-        subscribed: false,
-        worker: None,
-        rolls: None,
-        extranonce: false,
-        suggests: None,
-        strikes: Strikes::new(clock.now()),
-    };
-    match tokio::time::timeout(limit, greeting.run(&mut lines)).await {
-        Ok(done) => done?,
-        Err(_) => return Err(End::Handshake(limit.as_secs_f64())),
-    }
+    drop(arrival);
+    let _place = places.try_acquire_owned().map_err(|_| End::Crowded)?;
     let Greeting {
+        current,
+        prefix,
         space,
         agent,
         worker,
@@ -109,7 +100,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
         strikes,
         ..
     } = greeting;
-    let worker = worker.unwrap_or_default();
+    let (worker, prefix) = (worker.unwrap_or_default(), prefix.ok_or(End::Full)?);
     let now = clock.now();
     let (number, member) = hub.join(&worker, peer, agent.as_deref());
     let leave = Leave(hub.clone(), number);
@@ -127,13 +118,13 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
     let newest = hub.current().unwrap_or(current);
     tracing::info!(%peer, worker, agent, "unit connected");
     let mut unit = Unit {
-        conduct: Conduct::new(settings.ban, now),
+        conduct: hub.conduct(peer, &worker),
         clock: clock.clone(),
         peer,
         number,
         member,
         agent,
-        prefix: prefix.1,
+        prefix: prefix.number(),
         space,
         current: newest.clone(),
         rolls,
@@ -151,6 +142,10 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
         hold: None,
         hub,
     };
+    if let Some(why) = unit.member.withheld() {
+        tracing::info!(%peer, worker, %why, "connected and gets no work");
+        lock(&unit.member.account).enter(Phase::Away, now);
+    }
     loop {
         let hold = unit.mine(&mut lines).await?;
         let Some(returned) = unit.lend(lines, hold).await else {
@@ -158,6 +153,10 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
             return Ok(());
         };
         lines = returned;
+        // It still hashes the last job of whoever held it.
+        if let Some(why) = unit.member.withheld() {
+            return Err(End::Withheld(worker, why));
+        }
         let newest = unit.hub.current();
         unit.told = None;
         unit.next = Next::Nothing;
@@ -165,15 +164,6 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hub: Hub) -> Resu
         if let Some(newest) = newest {
             unit.take(&mut lines, newest, true)?;
         }
-    }
-}
-
-/// Gives the prefix back.
-struct Prefix(Hub, u32);
-
-impl Drop for Prefix {
-    fn drop(&mut self) {
-        self.0.give_back(self.1);
     }
 }
 
@@ -206,7 +196,10 @@ impl Unit {
                 .min(self.reminds)
                 .min(self.next.due())
                 .min(self.vardiff.due())
-                .min(self.feed.as_ref().map_or(Nanos::MAX, |feed| feed.due(now)));
+                .min(match &self.feed {
+                    Some(feed) if self.member.withheld().is_none() => feed.due(now),
+                    _ => Nanos::MAX,
+                });
             tokio::select! {
                 biased;
                 () = mailbox.full() => {
@@ -249,6 +242,9 @@ impl Unit {
         if let Some(why) = mail.close {
             return Err(End::Closed(self.member.worker.to_string(), why));
         }
+        if mail.permit {
+            self.permitted()?;
+        }
         // One that was published as the unit came in may be what it was let in with: given again, it would retire what
         // the unit has mined on since.
         if let Some((template, clean)) = &mail.template
@@ -257,6 +253,20 @@ impl Unit {
             self.take(lines, template.clone(), *clean)?;
         }
         Ok(())
+    }
+
+    /// Whether the unit may have work has changed: it is disconnected, which takes away what it has, or gets some.
+    fn permitted(&mut self) -> Result<(), End> {
+        match self.member.withheld() {
+            Some(why) if self.told.is_some() => {
+                Err(End::Withheld(self.member.worker.to_string(), why))
+            }
+            None if self.told.is_none() && self.next == Next::Nothing => {
+                self.next = Next::first(self.clock.now());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Gives the unit work of a new template.
@@ -318,9 +328,8 @@ impl Unit {
             return Err(End::Idle(self.member.worker.to_string()));
         }
         self.retarget(lines);
-        if now >= self.reminds
-            && let Some(difficulty) = self.told
-        {
+        if now >= self.reminds {
+            let difficulty = self.told.unwrap_or(self.vardiff.difficulty());
             self.say(lines, &Notice::SetDifficulty(difficulty.get()));
         }
         Ok(())
@@ -336,12 +345,15 @@ impl Unit {
             Call::Reply => return Ok(()),
             Call::Submit(submit) => return self.share(lines, id, submit, arrived).await,
             Call::Subscribe { .. } => Ok(subscription(&self.space, self.prefix)),
-            Call::Authorize { user } if *user == *self.member.worker => Ok(json!(true)),
-            Call::Authorize { .. } => Err(Refusal::new(24, "one worker a connection")),
-            Call::Configure { version_rolling } => {
+            Call::Authorize { user } => self.another_worker(&user),
+            Call::Configure {
+                version_rolling,
+                others,
+            } => {
                 let before = self.mask();
                 self.rolls = version_rolling;
-                let outcome = Ok(configured(version_rolling, &self.space));
+                self.told_of_extranonce |= others.iter().any(|name| name == SUBSCRIBE_EXTRANONCE);
+                let outcome = Ok(configured(version_rolling, &others, &self.space));
                 self.say(lines, &Notice::Reply { id, outcome });
                 // Its jobs so far may have bits within what it may roll now; a new one has not.
                 let (version, mask) = (self.current.work.version, self.mask());
@@ -367,6 +379,21 @@ impl Unit {
         };
         self.say(lines, &Notice::Reply { id, outcome });
         Ok(())
+    }
+
+    /// A further worker name on this connection: its shares count for the first. That of a unit that is watched by an
+    /// interlock is refused, since that interlock could not take the work of this connection away.
+    fn another_worker(&self, user: &str) -> Result<Value, Refusal> {
+        if *user == *self.member.worker {
+            return Ok(json!(true));
+        }
+        if let Some(ban) = self.hub.banned(self.peer, user) {
+            return Err(Refusal::new(24, format!("banned: {}", ban.reason)));
+        }
+        if user.is_empty() || user.len() > MOST_WORKER || self.hub.watches(user) {
+            return Err(Refusal::new(24, "unauthorized worker"));
+        }
+        Ok(json!(true))
     }
 
     /// A share: judged, counted, and sent on if the pool would take it.
@@ -424,7 +451,8 @@ impl Unit {
                     .await?;
             }
         }
-        if let Some(ban) = self.conduct.judged(judged.verdict, now) {
+        let ban = lock(&self.conduct).judged(judged.verdict, now);
+        if let Some(ban) = ban {
             return self.ban(ban).await;
         }
         self.retarget(lines);

@@ -50,6 +50,11 @@ impl Next {
 impl Unit {
     /// Sends what is next to a unit that has just come in.
     pub(super) fn begin(&mut self, lines: &mut LineStream) -> Result<(), End> {
+        if self.member.withheld().is_some() {
+            // It is told nothing before its interlock permits it.
+            self.next = Next::Nothing;
+            return Ok(());
+        }
         let now = self.clock.now();
         match self.next {
             Next::Difficulty(due) if now >= due => {
@@ -75,7 +80,11 @@ impl Unit {
                 return;
             }
             let wants = self.feed.as_ref().is_some_and(|feed| feed.wants(now));
-            if !wants || self.hold.is_some() || self.pieces >= self.space.pieces() {
+            if !wants
+                || self.member.withheld().is_some()
+                || self.hold.is_some()
+                || self.pieces >= self.space.pieces()
+            {
                 return;
             }
             self.piece(lines, false);
@@ -84,6 +93,9 @@ impl Unit {
 
     /// Sends the next piece of the present template.
     pub(super) fn piece(&mut self, lines: &mut LineStream, clean: bool) {
+        if self.member.withheld().is_some() {
+            return;
+        }
         let now = self.clock.now();
         let difficulty = self.tell_difficulty(lines);
         let template = self.current.clone();

@@ -163,6 +163,7 @@ impl Connection {
         let request = match id {
             CONFIGURE => request::Call::Configure {
                 version_rolling: Some(BIP320_MASK),
+                others: Vec::new(),
             },
             SUBSCRIBE => request::Call::Subscribe {
                 agent: Some(AGENT.to_owned()),
