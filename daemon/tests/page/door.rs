@@ -1,7 +1,5 @@
 //! Who is let in, and what everybody is told.
 
-use std::time::Duration;
-
 use reqwest::{Method, StatusCode};
 use thermine::live::Live;
 use thermine::web::{self, Settings};
