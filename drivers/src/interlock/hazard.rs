@@ -65,7 +65,7 @@ pub enum Hazard {
         /// Its sensors that work.
         working: u8,
     },
-    /// A sensor of a board has failed while the board was within its hysteresis of a limit.
+    /// A sensor of a board has failed while the board was within half its hysteresis of a limit.
     BlindWhileWarm {
         /// Board slot.
         slot: u8,

@@ -339,7 +339,7 @@ impl Interlock {
             }
             let (sensor, reading) = self.memory.last_whole(board.slot).find(|(sensor, last)| {
                 let stop = self.limits.stop(*sensor);
-                stop.is_some_and(|stop| last.0 > stop.0 - self.hysteresis())
+                stop.is_some_and(|stop| last.0 > stop.0 - self.hysteresis() / 2.0)
             })?;
             Some(Hazard::BlindWhileWarm {
                 slot: board.slot,

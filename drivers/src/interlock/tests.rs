@@ -520,7 +520,7 @@ fn a_sensor_that_fails_on_a_warm_board_is_not_tolerated() {
     let mut interlock = interlock();
     for t in 1..=20 {
         let mut telemetry = healthy(t.into());
-        telemetry.boards[1].chip_temp = Some(Celsius(96.0));
+        telemetry.boards[1].chip_temp = Some(Celsius(101.0));
         judge(&mut interlock, t.into(), &telemetry);
     }
     for t in [21, 22] {
@@ -529,7 +529,7 @@ fn a_sensor_that_fails_on_a_warm_board_is_not_tolerated() {
         telemetry.boards[1].failed_sensors = 1;
         let decision = judge(&mut interlock, t.into(), &telemetry);
         if t == 22 {
-            said(&hazard(decision), &["board 7", "chip was at 96 °C"]);
+            said(&hazard(decision), &["board 7", "chip was at 101 °C"]);
         }
     }
 }

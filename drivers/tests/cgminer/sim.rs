@@ -56,7 +56,7 @@ async fn a_reply_ends_with_one_nul_and_the_connection() {
 async fn replies_follow_the_state() {
     let sim = Sim::start().await;
     sim.state.send_modify(|state| {
-        state.boards[0].chip_temp = 255;
+        state.boards[0].chip_temp = 0;
         state.boards.remove(1);
     });
     let stats = query(sim.addr, "stats", None).await.expect("stats").stats();
