@@ -17,6 +17,7 @@ pub mod live;
 pub mod proxy;
 pub mod queue;
 pub mod report;
+pub mod request;
 pub mod rig;
 pub mod run;
 pub mod store;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod learning;
+pub mod request;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -76,6 +77,9 @@ pub enum Command {
     /// Explain every key of every configuration file, and find what is wrong with a file.
     #[command(subcommand)]
     Config(config::command::Command),
+    /// Carry out an analysis for the daemon, which writes what is asked for to standard input.
+    #[command(hide = true)]
+    Analyse,
 }
 
 /// `thermine vbm`.
@@ -387,5 +391,6 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Run(args) => run::run(&args),
         Command::Queue(args) => queue::run(args),
         Command::Config(command) => config::command::run(command),
+        Command::Analyse => queue::analysis::serve(),
     }
 }
