@@ -6,6 +6,7 @@
 //! does, so it never outlives the daemon; it has none of the daemon's environment, and with it no password.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -109,6 +110,8 @@ pub(super) fn run(task: &Task, limits: &Limits, progress: &Progress) -> Result<A
     let child = std::process::Command::new(program)
         .arg("analyse")
         .env_clear()
+        // Ctrl-C is for the daemon, which then ends its jobs itself.
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -133,13 +133,13 @@ const VERSION_1: &str = "CREATE TABLE job (\
     id INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT NOT NULL, unit TEXT NOT NULL, progress TEXT NOT NULL, \
     attempts INTEGER NOT NULL, cancelled INTEGER NOT NULL, added_ms INTEGER NOT NULL, due_ms INTEGER, \
     outcome TEXT, found TEXT) STRICT; \
-    PRAGMA application_id = 1953001841; PRAGMA user_version = 1;";
+    PRAGMA application_id = 1953000817; PRAGMA user_version = 1;";
 
 #[test]
 fn commands_of_an_older_version_are_read_once_as_requests() {
     let dir = tempfile::tempdir().expect("a folder");
     let other = Connection::open(dir.path().join(FILE)).expect("a file");
-    assert_eq!(APPLICATION_ID, 1_953_001_841);
+    assert_eq!(APPLICATION_ID, 1_953_000_817);
     other.execute_batch(VERSION_1).expect("a table");
     let row = |command: &str, progress: &str, due: i64, attempts: i64| {
         let sql = "INSERT INTO job VALUES (NULL, ?1, 'a', ?2, ?4, 0, 0, ?3, NULL, NULL)";
