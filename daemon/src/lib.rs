@@ -19,6 +19,7 @@ pub mod log;
 pub mod proxy;
 pub mod queue;
 pub mod report;
+pub mod request;
 pub mod rig;
 pub mod run;
 pub mod session;

@@ -157,7 +157,10 @@ pub(crate) fn plan(args: &cli::Train) -> Result<Plan> {
         checked.map_err(|what| anyhow::anyhow!("encoding {}: {what}", encoding.name))?;
     }
     let task = args.task()?;
-    let defaults = match task.length()? {
+    let defaults = match args
+        .steps
+        .map_or_else(|| task.length(), |steps| Ok(Some(steps)))?
+    {
         None => DEFAULT_SPLIT,
         Some(rows) => proportion(rows),
     };
@@ -210,7 +213,7 @@ fn replayed(args: &cli::Train, path: &Path) -> Result<Plan> {
             echo_steps: recipe.echo_steps,
             off_steps: recipe.off_steps,
             seed: args.seed.unwrap_or(run.seed),
-            split: split(args, recipe.split),
+            split: split(args, args.steps.map_or(recipe.split, proportion)),
             capture: Some(path.to_path_buf()),
             store: None,
             undriven: false,
@@ -239,7 +242,10 @@ fn replayed(args: &cli::Train, path: &Path) -> Result<Plan> {
                 echo_steps: 0,
                 off_steps: 0,
                 seed: args.seed.unwrap_or(run.seed),
-                split: split(args, proportion(usize::try_from(steps)?)),
+                split: split(
+                    args,
+                    proportion(args.steps.unwrap_or(usize::try_from(steps)?)),
+                ),
                 capture: Some(path.to_path_buf()),
                 store: None,
                 undriven: true,
@@ -279,7 +285,7 @@ fn check(plan: &Plan) -> Result<()> {
 }
 
 /// The washout, training and test steps of a record of `rows`, in the usual proportion.
-fn proportion(rows: usize) -> Split {
+pub(crate) fn proportion(rows: usize) -> Split {
     let washout = rows / 16;
     let test = (rows - washout) / 3;
     Split {

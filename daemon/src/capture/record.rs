@@ -23,7 +23,7 @@ use crate::session::{Session, with_unit};
 use crate::store::{Capture, RunMeta, Store};
 
 /// Most shares: a capture of them takes some 4 GB.
-const MOST_SHARES: u64 = 10_000_000;
+pub(crate) const MOST_SHARES: u64 = 10_000_000;
 
 /// What is to be recorded.
 #[derive(Debug, Clone, Copy)]

@@ -104,6 +104,9 @@ pub struct Train {
     /// Run with so many seeds, from the first on, and give mean and spread.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=train::MOST_SEEDS))]
     pub seeds: Option<u64>,
+    /// Steps in all, shared out in the usual proportion: a sixteenth for the washout, a third of the rest for the test.
+    #[arg(long, value_name = "STEPS", conflicts_with_all = ["washout", "train", "test"])]
+    pub steps: Option<usize>,
     /// Steps before training, in which the unit forgets how it began [default: 200].
     #[arg(long, value_name = "STEPS")]
     pub washout: Option<usize>,

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod learning;
+pub mod request;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -77,6 +78,9 @@ pub enum Command {
     /// Explain every key of every configuration file, and find what is wrong with a file.
     #[command(subcommand)]
     Config(config::command::Command),
+    /// Carry out an analysis for the daemon, which writes what is asked for to standard input.
+    #[command(hide = true)]
+    Analyse,
 }
 
 impl Command {
@@ -406,5 +410,6 @@ pub fn run(cli: Cli, context: &Context) -> anyhow::Result<()> {
         Command::Run(args) => run::run(&args, context),
         Command::Queue(args) => queue::run(args),
         Command::Config(command) => config::command::run(command),
+        Command::Analyse => queue::analysis::serve(),
     }
 }

@@ -8,10 +8,15 @@ use serde::{Deserialize, Serialize};
 use thermine_drivers::secret::Secret;
 
 use super::check::Problem;
+use crate::request::Folders;
 use crate::secret_file;
+use crate::store::place::is_url;
 
 /// Environment variable of the HTTP API's token.
 pub const TOKEN: &str = "THERMINE_TOKEN";
+
+/// Name of the folder in the data folder in which each attempt at a job has its own.
+pub(crate) const JOBS: &str = "jobs";
 
 /// Longest token, in bytes: what is longer was not meant to be one.
 pub(crate) const LONGEST_TOKEN: u64 = 4096;
@@ -33,6 +38,12 @@ pub struct Daemon {
     pub data: PathBuf,
     /// Folder of the captures of what units do live, or the URL of a database; `None` keeps nothing of it.
     pub captures: Option<PathBuf>,
+    /// Folder of the data files that jobs may name; `None` for `files` in the data folder.
+    pub files: Option<PathBuf>,
+    /// Memory that the analysis of a job may take, in MiB.
+    pub analysis_mib: u64,
+    /// Time that the analysis of a job may take, in seconds.
+    pub analysis_seconds: f64,
     /// What a unit does between experiments.
     pub live: Live,
     /// Length of a live step in seconds of the unit's time; `None` for the unit's own.
@@ -51,6 +62,9 @@ impl Default for Daemon {
             hosts: Vec::new(),
             data: PathBuf::from("runs/daemon"),
             captures: None,
+            files: None,
+            analysis_mib: 2048,
+            analysis_seconds: 3600.0,
             live: Live::Narma10,
             step_seconds: None,
             speed: 1.0,
@@ -88,6 +102,17 @@ impl Daemon {
             let what = format!("daemon.speed = {speed} must be above 0 and at most 1000");
             found.push(Problem::new("daemon.speed", what));
         }
+        let mib = self.analysis_mib;
+        if !(64..=1 << 20).contains(&mib) {
+            let what = format!("daemon.analysis_mib = {mib} must be from 64 to 1048576");
+            found.push(Problem::new("daemon.analysis_mib", what));
+        }
+        let seconds = self.analysis_seconds;
+        if !(seconds > 0.0 && seconds <= 1e6) {
+            let what =
+                format!("daemon.analysis_seconds = {seconds} must be above 0 and at most 1000000");
+            found.push(Problem::new("daemon.analysis_seconds", what));
+        }
         if let Some(seconds) = self.step_seconds
             && !(seconds > 0.0 && seconds <= 3600.0)
         {
@@ -95,6 +120,20 @@ impl Daemon {
             found.push(Problem::new("daemon.step_seconds", what));
         }
         found
+    }
+
+    /// The folders that jobs may read.
+    pub fn folders(&self) -> Folders {
+        let captures = match &self.captures {
+            Some(place) if !is_url(&place.to_string_lossy()) => place.clone(),
+            _ => self.data.join("captures"),
+        };
+        let files = self.files.clone();
+        Folders {
+            files: files.unwrap_or_else(|| self.data.join("files")),
+            captures,
+            jobs: self.data.join(JOBS),
+        }
     }
 
     /// The token of the HTTP API: from its file, or from the environment.

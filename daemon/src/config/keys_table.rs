@@ -171,6 +171,13 @@ pub(super) const KEYS: &[Key] = &[
     key(Rack, "daemon.captures", Path, Means("nothing of it is kept"),
         "Folder of the captures of what units do live, a file each, relative to where the program is started; or the URL of \
          a PostgreSQL database. A share is then acknowledged when it is kept. An S9 fills some 250 MB a day."),
+    key(Rack, "daemon.files", Path, Means("`files` in daemon.data"),
+        "Folder of the data files that queued jobs may name, relative to where the program is started. A job reads no \
+         other file, but for captures in daemon.captures and in the folders of earlier jobs."),
+    key(Rack, "daemon.analysis_mib", Whole, Value("2048"),
+        "Memory that the analysis of a queued job may take, MiB. It runs in a process of its own, which ends beyond it."),
+    key(Rack, "daemon.analysis_seconds", Number, Value("3600"),
+        "Time that the analysis of a queued job may take, s. Then its process is ended."),
     key(Rack, "daemon.live", Choice(&["narma10", "off"]), Value("narma10"),
         "What a unit does between experiments: NARMA-10, learnt as it runs, or nothing but being watched."),
     key(Rack, "daemon.step_seconds", Number, Means("the unit's step.hold_seconds"),

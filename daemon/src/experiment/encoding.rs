@@ -12,9 +12,10 @@ use thermine_drivers::sim::params::Params;
 use thermine_drivers::substrate::Discipline;
 use thermine_drivers::unit::BOARDS;
 use thermine_drivers::units::Model;
+use utoipa::ToSchema;
 
 /// What can follow the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Actuator {
     /// Fraction of its time that the unit hashes current work.
@@ -55,7 +56,7 @@ impl Actuator {
 }
 
 /// One actuator that follows the input.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Channel {
     /// Which.
@@ -151,7 +152,9 @@ impl FromStr for Channel {
 }
 
 /// How the virtual nodes of a step differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ValueEnum, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Mask {
     /// Not at all: the step is only read several times.

@@ -18,7 +18,9 @@ pub mod trace;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use thermine_reservoir::split::Split;
+use utoipa::ToSchema;
 
 use self::encoding::Encoding;
 use self::features::FeaturePlan;
@@ -26,9 +28,14 @@ use self::task::Task;
 use crate::config::Config;
 
 /// What is driven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+#[schema(as = Substrate)]
 pub enum Kind {
     /// A unit on the wire, by the Single-Word Handshake.
+    #[default]
     Handshake,
     /// The simulator's physics, in process and without wires: the same, in a tenth of the time.
     Twin,

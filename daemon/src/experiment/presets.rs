@@ -1,17 +1,23 @@
 //! The encodings that have a name.
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use thermine_drivers::sim::params::Params;
 use thermine_drivers::substrate::Discipline;
 use thermine_drivers::units::Model;
+use utoipa::ToSchema;
 
 use super::encoding::{Actuator, Channel, Encoding};
 use crate::config;
 
 /// The encodings that have a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// The paper's three rows: dialogue, monologue and constant.
+    #[default]
     Paper,
     /// Duty, clean jobs at a cadence.
     Duty,

@@ -4,12 +4,14 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use thermine_drivers::unit::Telemetry;
 use thermine_drivers::units::{Model, s9};
+use utoipa::ToSchema;
 
 use super::counts::{TIMESCALES, ZONES, places};
 
 /// Groups of columns that a readout may be given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = Features)]
 pub enum Group {
     /// Every temperature that the unit senses.
     Heat,

@@ -11,12 +11,14 @@ use thermine_reservoir::readout::{
 };
 use thermine_reservoir::split::Split;
 use thermine_reservoir::state::{Standardiser, StateMatrix};
+use utoipa::ToSchema;
 
 use super::task::Decision;
 
 /// Which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = Readout)]
 pub enum Kind {
     /// Elastic net, half of each penalty, its strength chosen on the last fifth of the training.
     ElasticNet,

@@ -13,12 +13,14 @@ use thermine_reservoir::tasks::narma::{Order, narma};
 use thermine_reservoir::tasks::{
     Sequence, Target, channel, lorenz, mackey_glass, parity, waveform,
 };
+use utoipa::ToSchema;
 
 use crate::tabular::Table;
 
 /// The tasks that have a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = Task)]
 pub enum Named {
     /// Nonlinear autoregressive moving average of order 10.
     Narma10,

@@ -1,22 +1,26 @@
 //! Experiments that wait for their unit, and survive the daemon: `thermine queue`.
 //!
 //! - [`store`]: the jobs, in one SQLite file in the data folder;
-//! - [`work`]: what a job's command asks for, and its carrying out.
+//! - [`work`]: the carrying out of a job's request;
+//! - `analysis`: in a process of its own, where no unit is driven.
 
+pub(crate) mod analysis;
 pub mod store;
 pub mod work;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use comfy_table::Table;
 
 pub use self::store::{Entry, Queue, QueueError};
+use crate::cli::request;
 use crate::config::overrides::Overrides;
 use crate::config::rack::Rack;
 use crate::report::stdout;
 use crate::report::table::table;
+use crate::request::Request;
 
 /// Name of the queue's file in the data folder.
 pub const FILE: &str = "queue.sqlite";
@@ -71,13 +75,14 @@ pub(crate) fn run(args: Queued) -> Result<()> {
     let queue = Queue::open(&rack.daemon.data)?;
     match args.command {
         Command::Add { unit, due, command } => {
-            let text = shlex::try_join(command.iter().map(String::as_str))
-                .context("the command holds a byte that no argument can")?;
+            let mut request = request::of_words(command)?;
+            absolute(&mut request);
             let names: Vec<&str> = rack.all().map(|unit| unit.unit.name.as_str()).collect();
             let due_ms = due.map(|due| u64::try_from(due.as_millisecond()).unwrap_or(0));
             let id = queue.add(
                 &names,
-                &text,
+                &request,
+                &rack.daemon.folders(),
                 unit.as_deref(),
                 due_ms,
                 crate::run::wall::now_ms(),
@@ -97,6 +102,25 @@ pub(crate) fn run(args: Queued) -> Result<()> {
         Command::Cancel { id } => stdout::line(queue.cancel(id)?)?,
     }
     Ok(())
+}
+
+/// Files are named from where the command is given: names of files that are there are made whole. Other names are
+/// relative to the folders of the configuration.
+fn absolute(request: &mut Request) {
+    let name = match request {
+        Request::Verify(verify) => &mut verify.capture,
+        Request::Train(train) => match (&mut train.data, &mut train.capture) {
+            (Some(data), _) => &mut data.file,
+            (None, Some(capture)) => capture,
+            (None, None) => return,
+        },
+        Request::Sweep(_) | Request::Record(_) | Request::FilterTrial(_) => return,
+    };
+    if let Ok(path) = std::path::absolute(&*name)
+        && path.is_file()
+    {
+        *name = path.to_string_lossy().into_owned();
+    }
 }
 
 fn render(all: &[Entry]) -> Table {

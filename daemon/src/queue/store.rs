@@ -8,16 +8,17 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::FILE;
-use super::work::{Found, Work};
-use crate::causes::chain;
+use super::work::Found;
+use crate::cli::request::parse;
 use crate::config::keys::nearest;
 use crate::live::Job;
 use crate::live::snapshot::Progress;
+use crate::request::{Folders, LONGEST, Request};
 
 /// "thmq": tells the file from other SQLite files.
 const APPLICATION_ID: i32 = 0x7468_6d71;
-/// Version of the format.
-const VERSION: i32 = 1;
+/// Version of the format. Version 1 held the text of a command, and no request.
+const VERSION: i32 = 2;
 
 /// How long another writer is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -30,8 +31,15 @@ const MOST_ENDED: i64 = 200;
 /// Times that a job may be begun. What ends the daemon three times is not tried again.
 pub const MOST_ATTEMPTS: u32 = 3;
 
-/// Longest command, in bytes.
-const LONGEST: usize = 4096;
+/// Latest time at which a job may be due: the end of the year 9999, wall time in milliseconds.
+pub const LATEST_MS: u64 = 253_402_207_200_000;
+
+/// Longest text that is shown of a row, in characters.
+const SHOWN: usize = 4096;
+
+/// What is said of a command of an older version that is no request.
+const CANNOT_READ: &str =
+    "the command of an older version cannot be read as a job of this one: queue it again";
 
 /// A queue that cannot be used, or not so.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +79,8 @@ pub struct Entry {
     pub is_cancelled: bool,
     /// What it has found.
     pub found: Found,
+    /// What is asked for; why that cannot be known, of a row that this version does not understand.
+    pub request: Result<Box<Request>, String>,
 }
 
 /// How a job has ended.
@@ -116,7 +126,8 @@ impl Queue {
             read("application_id").map_err(failed)?,
             read("user_version").map_err(failed)?,
         );
-        if (id, version) != (APPLICATION_ID, VERSION) {
+        let is_older = (id, version) == (APPLICATION_ID, 1);
+        if (id, version) != (APPLICATION_ID, VERSION) && !is_older {
             let tables: i64 = connection
                 .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
                 .map_err(failed)?;
@@ -124,6 +135,11 @@ impl Queue {
                 return Err(QueueError::Foreign(path));
             }
         }
+        let add_requests = if is_older {
+            "ALTER TABLE job ADD COLUMN request TEXT;"
+        } else {
+            ""
+        };
         connection
             .execute_batch(&format!(
                 "PRAGMA journal_mode = wal; PRAGMA synchronous = full; BEGIN IMMEDIATE; \
@@ -131,13 +147,42 @@ impl Queue {
                    id INTEGER PRIMARY KEY AUTOINCREMENT, \
                    command TEXT NOT NULL, unit TEXT NOT NULL, progress TEXT NOT NULL, \
                    attempts INTEGER NOT NULL, cancelled INTEGER NOT NULL, \
-                   added_ms INTEGER NOT NULL, due_ms INTEGER, outcome TEXT, found TEXT) STRICT; \
+                   added_ms INTEGER NOT NULL, due_ms INTEGER, outcome TEXT, found TEXT, request TEXT) STRICT; {add_requests} \
                  PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT"
             ))
             .map_err(failed)?;
-        Ok(Queue {
+        let queue = Queue {
             connection: Arc::new(Mutex::new(connection)),
             path,
+        };
+        queue.convert()?;
+        Ok(queue)
+    }
+
+    /// Reads the commands of an older version, once, as the requests that they are. What cannot be read has failed.
+    fn convert(&self) -> Result<(), QueueError> {
+        self.with(|connection| {
+            let transaction =
+                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let old: Vec<(i64, String)> = transaction
+                .prepare(
+                    "SELECT id, command FROM job WHERE request IS NULL AND progress IN ('waiting', 'running')",
+                )?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            for (id, command) in old {
+                match parse(&command).map(|request| serde_json::to_string(&request)) {
+                    Ok(Ok(request)) => transaction.execute(
+                        "UPDATE job SET request = ?2 WHERE id = ?1",
+                        params![id, request],
+                    )?,
+                    Ok(Err(_)) | Err(_) => transaction.execute(
+                        "UPDATE job SET progress = 'failed', outcome = ?2 WHERE id = ?1",
+                        params![id, CANNOT_READ],
+                    )?,
+                };
+            }
+            transaction.commit()
         })
     }
 
@@ -156,36 +201,46 @@ impl Queue {
         })
     }
 
-    /// Adds `command` for one of `units`, due at `due_ms` of wall time or at once. Returns its number, which is never
+    /// Adds `request` for one of `units`, due at `due_ms` of wall time or at once. Returns its number, which is never
     /// used again.
     ///
     /// # Errors
-    /// If the command or the unit is none, or too many wait.
+    /// If the request is not sound, the unit is none, or too many wait.
     pub fn add(
         &self,
         units: &[&str],
-        command: &str,
+        request: &Request,
+        folders: &Folders,
         unit: Option<&str>,
         due_ms: Option<u64>,
         now_ms: u64,
     ) -> Result<u64, QueueError> {
         let asked = |what: String| QueueError::Asked(what);
-        if command.len() > LONGEST {
+        request
+            .check(folders)
+            .map_err(|wrong| asked(wrong.to_string()))?;
+        let json = serde_json::to_string(request).map_err(|error| asked(error.to_string()))?;
+        if json.len() > LONGEST {
             return Err(asked(format!(
-                "a command must be at most {LONGEST} bytes long"
+                "a job has at most {LONGEST} bytes as JSON, and this one has {}",
+                json.len()
             )));
         }
-        let work = Work::parse(command).map_err(|error| asked(chain(&error)))?;
-        let unit = match (unit, work.needs_a_unit()) {
-            (_, false) => "",
-            (Some(unit), true) if units.contains(&unit) => unit,
-            (Some(unit), true) => {
+        if due_ms.is_some_and(|due| due > LATEST_MS) {
+            return Err(asked(format!(
+                "a job can be due at {LATEST_MS} ms at the latest, in the year 9999"
+            )));
+        }
+        let unit = match (unit, request.is_analysis()) {
+            (_, true) => "",
+            (Some(unit), false) if units.contains(&unit) => unit,
+            (Some(unit), false) => {
                 let meant = nearest(unit, units.iter().copied())
                     .map_or_else(|| units.join(", "), |near| format!("did you mean {near}?"));
                 return Err(asked(format!("there is no unit {unit}: {meant}")));
             }
             // With only one there is nothing to choose.
-            (None, true) => match units {
+            (None, false) => match units {
                 [only] => only,
                 _ => {
                     return Err(asked(format!(
@@ -207,9 +262,15 @@ impl Queue {
                 return Ok(None);
             }
             transaction.execute(
-                "INSERT INTO job (command, unit, progress, attempts, cancelled, added_ms, due_ms) \
-                 VALUES (?1, ?2, 'waiting', 0, 0, ?3, ?4)",
-                params![command, unit, now_ms as i64, due_ms.map(|due| due as i64)],
+                "INSERT INTO job (command, request, unit, progress, attempts, cancelled, added_ms, due_ms) \
+                 VALUES (?1, ?2, ?3, 'waiting', 0, 0, ?4, ?5)",
+                params![
+                    request.words(),
+                    json,
+                    unit,
+                    now_ms as i64,
+                    due_ms.map(|due| due as i64)
+                ],
             )?;
             let id = transaction.last_insert_rowid();
             transaction.execute(
@@ -231,7 +292,7 @@ impl Queue {
     pub fn list(&self) -> Result<Vec<Entry>, QueueError> {
         self.with(|connection| {
             let mut query = connection.prepare_cached(
-                "SELECT id, command, unit, progress, attempts, cancelled, due_ms, outcome, found FROM job \
+                "SELECT id, command, unit, progress, attempts, cancelled, due_ms, outcome, found, request FROM job \
                  ORDER BY CASE progress WHEN 'running' THEN 0 WHEN 'waiting' THEN 1 ELSE 2 END, \
                  CASE progress WHEN 'waiting' THEN coalesce(due_ms, 0) ELSE 0 END, \
                  CASE WHEN progress IN ('running', 'waiting') THEN id ELSE -id END",
@@ -252,10 +313,8 @@ impl Queue {
                  progress = CASE WHEN cancelled THEN 'cancelled' WHEN attempts >= ?1 THEN 'failed' \
                    ELSE 'waiting' END, \
                  outcome = CASE WHEN cancelled THEN 'taken out' \
-                   WHEN attempts >= ?1 THEN 'the program was ended each of the ' || attempts || \
-                     ' times that it ran: it is not begun again' \
-                   ELSE 'the program was ended while it ran, in attempt ' || attempts || ' of ' || ?1 \
-                     || ': it waits again' END \
+                   WHEN attempts >= ?1 THEN 'the daemon died in each of ' || attempts || ' attempts: not retried' \
+                   ELSE 'the daemon died in attempt ' || attempts || ' of ' || ?1 || ': it waits again' END \
                  WHERE progress = 'running'",
                 [MOST_ATTEMPTS],
             )
@@ -350,23 +409,51 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         _ => Progress::Waiting,
     };
     let found: Option<String> = row.get(8)?;
+    let request: Option<String> = row.get(9)?;
     Ok(Entry {
         job: Job {
             id: row.get::<_, i64>(0)?.unsigned_abs(),
-            command: row.get(1)?,
+            command: shown(&row.get::<_, String>(1)?),
             unit: row.get(2)?,
             progress,
             steps: None,
-            due_ms: row.get::<_, Option<i64>>(6)?.map(i64::unsigned_abs),
+            due_ms: row.get::<_, Option<i64>>(6)?.map(due),
             outcome: row.get(7)?,
         },
-        attempts: row.get(4)?,
+        attempts: u32::try_from(row.get::<_, i64>(4)?).unwrap_or(u32::MAX),
         is_cancelled: row.get(5)?,
         // Of another version it is not understood, and then it is not shown.
         found: found
             .and_then(|found| serde_json::from_str(&found).ok())
             .unwrap_or_default(),
+        request: match request {
+            Some(json) if json.len() <= LONGEST => {
+                serde_json::from_str(&json).map_err(|error| error.to_string())
+            }
+            Some(json) => Err(format!(
+                "it has {} bytes, at most {LONGEST} are read",
+                json.len()
+            )),
+            None => Err(CANNOT_READ.into()),
+        },
     })
+}
+
+/// A time of a row, within what can be due.
+fn due(ms: i64) -> u64 {
+    u64::try_from(ms).unwrap_or(0).min(LATEST_MS)
+}
+
+/// The text of a row, shortened and without control characters: other programs write to the file too.
+fn shown(text: &str) -> String {
+    let clean = |character: char| {
+        if character.is_control() {
+            '\u{fffd}'
+        } else {
+            character
+        }
+    };
+    text.chars().take(SHOWN).map(clean).collect()
 }
 
 #[cfg(test)]

@@ -1,43 +1,34 @@
-//! What a job's command asks for: the program's own subcommands, parsed by the program's own parser, on the unit that
-//! the job is for.
+//! The carrying out of a job: a checked request, on the unit that the job is for, or in a process of its own.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use clap::Parser;
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use thermine_drivers::substrate;
 use thermine_reservoir::bootstrap;
 
-use crate::cli::{self, Cli};
+use super::analysis;
+use crate::cli::request::{self as arguments, TrainFiles};
 use crate::config::Config;
+use crate::config::daemon::Daemon;
 use crate::experiment::run::Report;
 use crate::live::snapshot::{Estimate, Filter, Provenance, Row, Verdict};
 use crate::report::folder;
 use crate::report::progress::Progress;
 use crate::report::run::RunReport;
-use crate::store::verify;
+use crate::request::{Request, Train};
 use crate::{capture, sweep, tpf, train};
 
 /// Name of the unit's configuration in a job's folder.
 const CONFIG: &str = "unit.toml";
 /// Name of what the command has said, there.
 const SAID: &str = "said.txt";
+/// Names of the folders of the report and of the data file, there.
+const REPORT: &str = "report";
+const DATA: &str = "data";
 
-/// An experiment.
-#[derive(Debug)]
-pub enum Work {
-    /// `train`.
-    Train(Box<cli::Train>),
-    /// `sweep`.
-    Sweep(Box<sweep::Sweep>),
-    /// `capture record`.
-    Record(Box<cli::Record>),
-    /// `tpf live`.
-    Filter(Box<tpf::live::Args>),
-    /// `capture verify`.
-    Verify(PathBuf),
-}
+/// Variable that names the database to which training runs are recorded.
+const STORE: &str = "THERMINE_STORE";
 
 /// What has come of it.
 #[derive(Debug)]
@@ -57,134 +48,138 @@ pub struct Found {
     pub filter: Option<Filter>,
 }
 
-impl Work {
-    /// What `command` asks for: the program's arguments, without its name.
-    ///
-    /// # Errors
-    /// If it is no such command, or names a unit or a folder: those are the queue's to choose.
-    pub fn parse(command: &str) -> Result<Work> {
-        let words = shlex::split(command).context("a quotation mark is not closed")?;
-        let words = std::iter::once("thermine".to_string()).chain(words);
-        let parsed = Cli::try_parse_from(words).map_err(|error| {
-            let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            anyhow::anyhow!("{}", first.trim_start_matches("error: "))
-        })?;
-        let its_own = "--config, --unit and --out: the queue chooses the unit and the folder";
-        match parsed.command {
-            cli::Command::Train(args) if args.config.is_some() || args.out.is_some() => {
-                bail!("leave out {its_own}")
-            }
-            cli::Command::Train(args) => Ok(Work::Train(args)),
-            cli::Command::Sweep(args) if args.names_its_own() => bail!("leave out {its_own}"),
-            cli::Command::Sweep(args) => Ok(Work::Sweep(Box::new(args))),
-            cli::Command::Capture(cli::Capture::Record(args))
-                if args.config.is_some() || args.out.is_some() =>
-            {
-                bail!("leave out {its_own}")
-            }
-            cli::Command::Capture(cli::Capture::Record(args)) => Ok(Work::Record(Box::new(args))),
-            cli::Command::Tpf(tpf::Tpf::Live(args))
-                if args.config.is_some() || args.out.is_some() =>
-            {
-                bail!("leave out {its_own}")
-            }
-            cli::Command::Tpf(tpf::Tpf::Live(args)) => Ok(Work::Filter(Box::new(args))),
-            cli::Command::Capture(cli::Capture::Verify { file, .. }) => Ok(Work::Verify(file)),
-            _ => {
-                bail!(
-                    "only `train`, `sweep`, `tpf live`, `capture record` and `capture verify` can be queued"
-                )
-            }
+/// Carries `request` out for the daemon, on the unit of `config`, into `folder`, which is made. Checks it first: it may be
+/// of another version, or the files have changed since it was queued. Blocks until it is done, or `progress` is stopped.
+///
+/// # Errors
+/// Whatever went wrong; what there is until then is in the folder.
+pub(crate) fn carry_out(
+    request: &Request,
+    daemon: &Daemon,
+    config: Option<&Config>,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<Outcome> {
+    request.check(&daemon.folders())?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let mut said = String::new();
+    let done = if request.is_analysis() {
+        analysed(request, daemon, folder, progress, &mut said)
+    } else {
+        driven(request, daemon, config, folder, progress, &mut said)
+    };
+    if !said.is_empty() {
+        folder::write(folder, SAID, said)?;
+    }
+    done.map(|found| Outcome {
+        folder: folder.to_path_buf(),
+        found,
+    })
+}
+
+fn analysed(
+    request: &Request,
+    daemon: &Daemon,
+    folder: &Path,
+    progress: &Progress,
+    said: &mut String,
+) -> Result<Found> {
+    let folders = daemon.folders();
+    let task = match request {
+        Request::Verify(verify) => analysis::Task::Verify {
+            capture: folders
+                .capture(&verify.capture)
+                .map_err(anyhow::Error::msg)?,
+        },
+        Request::Train(train) => analysis::Task::Replay {
+            train: train.clone(),
+            capture: folders
+                .capture(train.capture.as_deref().unwrap_or_default())
+                .map_err(anyhow::Error::msg)?,
+            data: data(train, daemon, folder)?,
+            out: folder.join(REPORT),
+        },
+        Request::Sweep(_) | Request::Record(_) | Request::FilterTrial(_) => {
+            anyhow::bail!("{} is no analysis", request.words())
         }
+    };
+    let answer = analysis::run(&task, &analysis::Limits::of(daemon), progress)?;
+    *said = answer.said;
+    match answer.error {
+        Some(error) => Err(anyhow::Error::msg(error)),
+        None => Ok(answer.found),
     }
+}
 
-    /// Whether it is about a unit.
-    pub fn needs_a_unit(&self) -> bool {
-        !matches!(self, Work::Verify(_))
-    }
-
-    /// Carries it out on the unit of `config`, into `folder`, which is made. Blocks until it is done, or `progress` is
-    /// stopped.
-    ///
-    /// # Errors
-    /// Whatever went wrong; what there is until then is in the folder.
-    pub fn carry_out(
-        self,
-        config: Option<&Config>,
-        folder: &Path,
-        progress: &Progress,
-    ) -> Result<Outcome> {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let file = || -> Result<PathBuf> {
-            let config = config.context("the unit of this job is no longer configured")?;
-            folder::write(folder, CONFIG, config.fingerprint()?.0)?;
-            Ok(folder.join(CONFIG))
-        };
-        let (mut said, mut found) = (String::new(), Found::default());
-        let done = match self {
-            Work::Train(args) => {
-                let args = cli::Train {
-                    config: Some(file()?),
-                    out: Some(folder.join("report")),
-                    ..*args
-                };
-                train::carry_out(&args, progress).map(|done| {
-                    said = done.said;
-                    found.verdict = match &done.first {
-                        Some(Report::Scores(report)) => Some(of_report(report)),
-                        _ => None,
-                    };
-                })
-            }
-            Work::Sweep(args) => {
-                let args = args.on(file()?, folder.join("report"));
-                sweep::carry_out(args, progress, &mut |text| {
+fn driven(
+    request: &Request,
+    daemon: &Daemon,
+    config: Option<&Config>,
+    folder: &Path,
+    progress: &Progress,
+    said: &mut String,
+) -> Result<Found> {
+    let config = config.context("the unit of this job is no longer configured")?;
+    folder::write(folder, CONFIG, config.fingerprint()?.0)?;
+    let (config, out) = (folder.join(CONFIG), folder.join(REPORT));
+    let mut found = Found::default();
+    match request {
+        Request::Train(train) => {
+            let files = TrainFiles {
+                config: Some(config),
+                data: data(train, daemon, folder)?,
+                capture: None,
+                store: std::env::var_os(STORE).map(PathBuf::from),
+                out,
+            };
+            let done = train::carry_out(&arguments::train(train, files)?, progress)?;
+            *said = done.said;
+            found.verdict = verdict(done.first.as_ref());
+        }
+        Request::Sweep(sweep) => {
+            sweep::carry_out(
+                arguments::sweep(sweep, config, out),
+                progress,
+                &mut |text| {
                     said.push_str(text);
                     Ok(())
-                })
-            }
-            Work::Record(args) => {
-                let args = cli::Record {
-                    config: Some(file()?),
-                    out: Some(folder.join("capture.sqlite")),
-                    ..*args
-                };
-                capture::record::record(&args, progress).map(|(_, text)| said = text)
-            }
-            Work::Filter(args) => {
-                let args = tpf::live::Args {
-                    config: Some(file()?),
-                    out: Some(folder.join("report")),
-                    ..*args
-                };
-                tpf::live::carry_out(&args, progress).map(|done| {
-                    said = done.said;
-                    found.filter = done.filter;
-                })
-            }
-            Work::Verify(file) => verify::verify(&file)
-                .map_err(Into::into)
-                .and_then(|report| {
-                    said = report.render();
-                    if report.contradictions > 0 {
-                        bail!(
-                            "{} shares of {} contradict their record: the capture is damaged",
-                            report.contradictions,
-                            file.display()
-                        );
-                    }
-                    Ok(())
-                }),
-        };
-        if !said.is_empty() {
-            folder::write(folder, SAID, said)?;
+                },
+            )?;
         }
-        done.map(|()| Outcome {
-            folder: folder.to_path_buf(),
-            found,
-        })
+        Request::Record(record) => {
+            let args = arguments::record(record, config, folder.join("capture.sqlite"));
+            *said = capture::record::record(&args, progress)?.1;
+        }
+        Request::FilterTrial(trial) => {
+            let done = tpf::live::carry_out(&arguments::trial(trial, config, out), progress)?;
+            *said = done.said;
+            found.filter = done.filter;
+        }
+        Request::Verify(_) => anyhow::bail!("{} drives no unit", request.words()),
+    }
+    Ok(found)
+}
+
+/// A copy of the data file of `train` in the job's folder.
+fn data(train: &Train, daemon: &Daemon, folder: &Path) -> Result<Option<PathBuf>> {
+    let Some(data) = &train.data else {
+        return Ok(None);
+    };
+    let own = folder.join(DATA);
+    std::fs::create_dir_all(&own)
+        .with_context(|| format!("cannot make the folder {}", own.display()))?;
+    let name = Path::new(&data.file).file_name();
+    let copy = own.join(name.context("the data file has no name")?);
+    daemon.folders().copy_data(&data.file, &copy)?;
+    Ok(Some(copy))
+}
+
+/// The verdict of a training run, where it has scores.
+pub(super) fn verdict(report: Option<&Report>) -> Option<Verdict> {
+    match report {
+        Some(Report::Scores(report)) => Some(of_report(report)),
+        _ => None,
     }
 }
 

@@ -29,6 +29,7 @@ use crate::queue::store::{End, Entry};
 use crate::queue::work::Found;
 use crate::queue::{Queue, QueueError};
 use crate::report::progress::Progress;
+use crate::request::Folders;
 use crate::rig::Rig;
 use crate::session::{Context, SAFE_END};
 
@@ -49,7 +50,7 @@ pub struct Daemon {
     /// Of the jobs that were offered and have not ended.
     known: HashMap<u64, Progress>,
     /// The job that needs no unit, if one runs.
-    alone: Option<JoinHandle<()>>,
+    alone: Option<(JoinHandle<()>, CancellationToken)>,
     _lock: File,
 }
 
@@ -128,6 +129,11 @@ impl Daemon {
     /// The experiments.
     pub fn queue(&self) -> &Queue {
         &self.house.queue
+    }
+
+    /// The folders that jobs may read.
+    pub fn folders(&self) -> Folders {
+        self.house.daemon.folders()
     }
 
     /// Names of the units: experiments may be queued for each.
@@ -300,7 +306,7 @@ impl Daemon {
             Ok(entries) => entries?,
             Err(_) => return Ok(()),
         };
-        if self.alone.as_ref().is_some_and(JoinHandle::is_finished) {
+        if (self.alone.as_ref()).is_some_and(|(task, _)| task.is_finished()) {
             self.alone = None;
         }
         let now = wall::now_ms();
@@ -353,8 +359,9 @@ impl Daemon {
                 return;
             }
             let lent = lent();
-            let (queue, data) = (self.house.queue.clone(), self.house.daemon.data.clone());
-            self.alone = Some(tokio::spawn(alone(lent.clone(), queue, data)));
+            let stop = CancellationToken::new();
+            let task = tokio::spawn(alone(lent.clone(), self.house.clone(), stop.clone()));
+            self.alone = Some((task, stop));
             lent
         } else {
             let unit = &entry.job.unit;
@@ -395,10 +402,12 @@ impl Daemon {
     /// # Errors
     /// If a journal could not be completed.
     pub async fn stop(mut self) -> Result<()> {
+        if let Some((_, stop)) = &self.alone {
+            stop.cancel();
+        }
         end_all(self.keepers, &self.house.context).await;
-        if let Some(task) = self.alone {
-            // It only reads: the next start finds it running, and begins it anew.
-            task.abort();
+        if let Some((task, _)) = self.alone {
+            let _ = task.await;
         }
         self.house.hub = None;
         if let Some(proxy) = self.proxy {
@@ -411,17 +420,40 @@ impl Daemon {
     }
 }
 
-/// Carries out a job that needs no unit.
-async fn alone(lent: Lent, queue: Queue, data: PathBuf) {
+/// Carries out a job that needs no unit, until it is done or soon after `stop`.
+async fn alone(lent: Lent, house: House, stop: CancellationToken) {
     let id = lent.entry.job.id;
+    let queue = house.queue;
     if !begun(queue.clone(), id).await {
         return;
     }
-    let folder = lent.folder(&data);
-    let command = lent.entry.job.command;
-    let end = match carry_out(command, None, folder, lent.progress).await {
-        Ok(outcome) => End::Done(outcome.folder.display().to_string(), Box::default()),
-        Err(error) => End::Failed(chain(&error)),
+    let folder = lent.folder(&house.daemon.data);
+    let progress = lent.progress;
+    let carried = carry_out(
+        lent.entry.request,
+        house.daemon,
+        None,
+        folder,
+        progress.clone(),
+    );
+    let mut carried = std::pin::pin!(carried);
+    let ended = tokio::select! {
+        ended = &mut carried => Some(ended),
+        () = stop.cancelled() => None,
+    };
+    let end = match ended {
+        Some(Ok(outcome)) => End::Done(
+            outcome.folder.display().to_string(),
+            Box::new(outcome.found),
+        ),
+        Some(Err(_)) if progress.is_stopped() => End::Cancelled,
+        Some(Err(error)) => End::Failed(chain(&error)),
+        None => {
+            progress.stop();
+            // Its process is killed at the next look at it.
+            let _ = carried.await;
+            End::Interrupted
+        }
     };
     entered(queue, id, end).await;
 }

@@ -11,11 +11,13 @@ use tokio_util::sync::CancellationToken;
 use super::keeper::House;
 use crate::causes::chain;
 use crate::config::Config;
+use crate::config::daemon::{Daemon, JOBS};
 use crate::live::snapshot::Health;
 use crate::queue::Queue;
 use crate::queue::store::{End, Entry};
-use crate::queue::work::{Outcome, Work};
+use crate::queue::work::{self, Outcome};
 use crate::report::progress::Progress;
+use crate::request::Request;
 use crate::rig::Rig;
 use crate::session::SAFE_END;
 
@@ -33,7 +35,7 @@ impl Lent {
     /// The folder of this attempt.
     pub(super) fn folder(&self, data: &Path) -> PathBuf {
         let name = format!("{}-{}", self.entry.job.id, self.entry.attempts + 1);
-        data.join("jobs").join(name)
+        data.join(JOBS).join(name)
     }
 
     /// Carries it out on the unit of `config`, which is at nobody's hands and is reached by `lender`. Ends when it does,
@@ -52,6 +54,7 @@ impl Lent {
         let folder = self.folder(&house.daemon.data);
         let Lent { entry, progress } = self;
         let command = entry.job.command;
+        let request = entry.request;
         let unit = &config.unit.name;
         house.live.change(unit, |unit| {
             unit.activity = format!("job {id}: {command}");
@@ -64,7 +67,13 @@ impl Lent {
             unit.duty = None;
         });
         let progress = progress.on(lender);
-        let carried = carry_out(command, Some(config.clone()), folder, progress.clone());
+        let carried = carry_out(
+            request,
+            house.daemon.clone(),
+            Some(config.clone()),
+            folder,
+            progress.clone(),
+        );
         let mut carried = std::pin::pin!(carried);
         let ended = tokio::select! {
             ended = &mut carried => Some(ended),
@@ -95,19 +104,21 @@ impl Lent {
     }
 }
 
-/// Carries `command` out in a thread of its own: it has a runtime of its own, as on the command line.
+/// Carries a job's request out in a thread of its own: it has a runtime of its own, as on the command line.
 pub(super) async fn carry_out(
-    command: String,
+    request: Result<Box<Request>, String>,
+    daemon: Daemon,
     config: Option<Config>,
     folder: PathBuf,
     progress: Progress,
 ) -> Result<Outcome> {
+    let request =
+        request.map_err(|why| anyhow!("the job cannot be read, queue it again: {why}"))?;
     let (sender, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("experiment".into())
         .spawn(move || {
-            let outcome = Work::parse(&command)
-                .and_then(|work| work.carry_out(config.as_ref(), &folder, &progress));
+            let outcome = work::carry_out(&request, &daemon, config.as_ref(), &folder, &progress);
             // Nobody waits for it any more.
             let _ = sender.send(outcome);
         })

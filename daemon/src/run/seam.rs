@@ -52,16 +52,17 @@ impl Web {
         let queue = daemon.queue().clone();
         match command {
             Command::Submit {
-                command,
+                request,
                 unit,
                 due_ms,
                 reply,
             } => {
                 let units: Vec<String> = daemon.units().into_iter().map(str::to_string).collect();
+                let folders = daemon.folders();
                 let added = tokio::task::spawn_blocking(move || {
                     let units: Vec<&str> = units.iter().map(String::as_str).collect();
                     let unit = Some(unit.as_str()).filter(|unit| !unit.is_empty());
-                    let added = queue.add(&units, &command, unit, due_ms, wall::now_ms());
+                    let added = queue.add(&units, &request, &folders, unit, due_ms, wall::now_ms());
                     added.map_err(|error| error.to_string())
                 });
                 // Who asked may have gone.

@@ -80,7 +80,8 @@ impl Place {
     }
 }
 
-fn is_url(text: &str) -> bool {
+/// Whether it is the URL of a database.
+pub(crate) fn is_url(text: &str) -> bool {
     text.starts_with("postgres://") || text.starts_with("postgresql://")
 }
 

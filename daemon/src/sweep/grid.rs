@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use thermine_drivers::units::Model;
+use utoipa::ToSchema;
 
 /// Most values of one axis.
 const MOST_VALUES: usize = 1_000;
@@ -9,12 +10,23 @@ const MOST_VALUES: usize = 1_000;
 /// Most cells of a grid.
 pub(super) const MOST_CELLS: usize = 100_000;
 
+/// What a range must be.
+const RANGE: &str = "must be a number, or LOW:HIGH:STEP with LOW up to HIGH and a STEP above 0";
+/// What doublings must be.
+const DOUBLINGS: &str = "must be from 1 to 10^12, LOW up to HIGH";
+
 /// An axis from `low` to `high` by `step`; one value if the step is 0.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Range {
-    low: f64,
-    high: f64,
-    step: f64,
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SweepRange)]
+pub struct Range {
+    /// Its first value.
+    pub low: f64,
+    /// Its last value at most.
+    pub high: f64,
+    /// From each value to the next.
+    #[serde(default)]
+    pub step: f64,
 }
 
 impl std::str::FromStr for Range {
@@ -22,30 +34,42 @@ impl std::str::FromStr for Range {
 
     fn from_str(text: &str) -> Result<Range, String> {
         let numbers: Result<Vec<f64>, _> = text.split(':').map(str::parse).collect();
-        let wanted = "must be a number, or LOW:HIGH:STEP with LOW up to HIGH and a STEP above 0";
-        let range = match numbers.map_err(|_| wanted.to_string())?[..] {
+        let range = match numbers.map_err(|_| RANGE.to_string())?[..] {
             [value] => Range {
                 low: value,
                 high: value,
                 step: 0.0,
             },
             [low, high, step] if step > 0.0 => Range { low, high, step },
-            _ => return Err(wanted.into()),
+            _ => return Err(RANGE.into()),
         };
-        let sound = range.low.is_finite() && range.high.is_finite() && range.low > 0.0;
-        if !sound || range.low > range.high {
-            return Err(wanted.into());
-        }
-        if range.step > 0.0 && (range.high - range.low) / range.step >= MOST_VALUES as f64 {
-            return Err(format!("has more than {MOST_VALUES} values"));
-        }
+        range.check()?;
         Ok(range)
     }
 }
 
 impl Range {
+    /// Says what is wrong with its ends or its step.
+    ///
+    /// # Errors
+    /// With what they must be.
+    pub(crate) fn check(self) -> Result<(), String> {
+        let sound = self.low > 0.0
+            && self.low <= self.high
+            && self.high.is_finite()
+            && self.step.is_finite()
+            && (self.step > 0.0 || (self.step == 0.0 && self.low == self.high));
+        if !sound {
+            return Err(RANGE.into());
+        }
+        if self.step > 0.0 && (self.high - self.low) / self.step >= MOST_VALUES as f64 {
+            return Err(format!("has more than {MOST_VALUES} values"));
+        }
+        Ok(())
+    }
+
     /// Its values, rounded to a millionth: 7.0 and then 7.2, and not 7.199999.
-    pub(super) fn values(self) -> Vec<f64> {
+    pub(crate) fn values(self) -> Vec<f64> {
         if self.step == 0.0 {
             return vec![self.low];
         }
@@ -57,10 +81,14 @@ impl Range {
 }
 
 /// Difficulties from one to another by factors of two.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Doublings {
-    low: f64,
-    high: f64,
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SweepDoublings)]
+pub struct Doublings {
+    /// The smallest.
+    pub low: f64,
+    /// The largest at most.
+    pub high: f64,
 }
 
 impl std::str::FromStr for Doublings {
@@ -76,22 +104,45 @@ impl std::str::FromStr for Doublings {
             [low, high] => Doublings { low, high },
             _ => return Err("must be a difficulty, or LOW:HIGH".into()),
         };
-        let sound =
-            doublings.low >= 1.0 && doublings.high <= 1e12 && doublings.low <= doublings.high;
-        if sound {
-            Ok(doublings)
-        } else {
-            Err("must be from 1 to 10^12, LOW up to HIGH".into())
-        }
+        doublings.check()?;
+        Ok(doublings)
     }
 }
 
 impl Doublings {
+    /// Says what is wrong with its ends.
+    ///
+    /// # Errors
+    /// With what they must be.
+    pub(crate) fn check(self) -> Result<(), String> {
+        if self.low >= 1.0 && self.high <= 1e12 && self.low <= self.high {
+            Ok(())
+        } else {
+            Err(DOUBLINGS.into())
+        }
+    }
+
     /// The difficulties.
-    pub(super) fn values(self) -> Vec<f64> {
+    pub(crate) fn values(self) -> Vec<f64> {
         std::iter::successors(Some(self.low), |d| Some(d * 2.0))
             .take_while(|d| *d <= self.high)
             .collect()
+    }
+}
+
+impl std::fmt::Display for Range {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.step == 0.0 {
+            write!(f, "{}", self.low)
+        } else {
+            write!(f, "{}:{}:{}", self.low, self.high, self.step)
+        }
+    }
+}
+
+impl std::fmt::Display for Doublings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.low, self.high)
     }
 }
 

@@ -6,7 +6,7 @@
 
 mod cell;
 mod feasibility;
-mod grid;
+pub(crate) mod grid;
 mod journal;
 mod report;
 mod run;
@@ -33,44 +33,44 @@ use journal::Journal;
 pub struct Sweep {
     /// Configuration of a unit, whose points are then driven one after the other; without it, twins.
     #[arg(short, long, value_name = "FILE", conflicts_with = "unit")]
-    config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Which twin, if no configuration is named.
     #[arg(short, long, value_enum, default_value = "s9")]
-    unit: Unit,
+    pub(crate) unit: Unit,
     /// Voltages in V, LOW:HIGH:STEP or one; of an S9 those of a board [default: 7.0:8.4:0.2 for an S9].
     #[arg(long, value_name = "RANGE")]
-    voltage: Option<Range>,
+    pub(crate) voltage: Option<Range>,
     /// Chip clocks in MHz, LOW:HIGH:STEP or one [default: 200:600:25 for an S9].
     #[arg(long, value_name = "RANGE")]
-    frequency: Option<Range>,
+    pub(crate) frequency: Option<Range>,
     /// Share difficulties, LOW:HIGH by factors of two, or one [default: 1024:65536 for an S9].
     #[arg(long, value_name = "RANGE")]
-    difficulty: Option<Doublings>,
+    pub(crate) difficulty: Option<Doublings>,
     /// Window in which the shares of a cell are timed, s.
     #[arg(long, value_name = "SECONDS", default_value_t = 300.0)]
-    window: f64,
+    pub(crate) window: f64,
     /// Shares that a cell should hold; how many cells cannot is said first.
     #[arg(long, default_value_t = 100)]
-    shares: u64,
+    pub(crate) shares: u64,
     /// Length of a step of the reservoir, s.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
-    hold: f64,
+    pub(crate) hold: f64,
     /// Training steps of the memory capacity; the test has half of them.
     #[arg(long, value_name = "STEPS", default_value_t = 400)]
-    train: usize,
+    pub(crate) train: usize,
     /// Score NARMA-10 in each cell too: four times the work.
     #[arg(long)]
-    narma: bool,
+    pub(crate) narma: bool,
     /// Only say what the windows can hold.
     #[arg(long)]
-    feasibility: bool,
+    pub(crate) feasibility: bool,
     /// Seed of the units, the inputs and the statistics.
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(crate) seed: u64,
     /// Folder of the sweep. With the finished cells of the same sweep in it, it is gone on with
     /// [default: `runs/sweep-HASH`].
     #[arg(short, long, value_name = "FOLDER")]
-    out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// What a cell depends on, beside its point.
@@ -102,22 +102,6 @@ pub(crate) fn run(args: Sweep, context: &Context) -> Result<()> {
     carry_out(args, &Progress::new(context), &mut |text| {
         stdout::text(text)
     })
-}
-
-impl Sweep {
-    /// Whether it names a unit or a folder of its own.
-    pub(crate) fn names_its_own(&self) -> bool {
-        self.config.is_some() || self.out.is_some()
-    }
-
-    /// The same on the unit of the file `config`, with the folder `out`.
-    pub(crate) fn on(self, config: PathBuf, out: PathBuf) -> Sweep {
-        Sweep {
-            config: Some(config),
-            out: Some(out),
-            ..self
-        }
-    }
 }
 
 /// Carries out what `args` ask for, and says what there is to be said as it goes.

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thermine_drivers::pow::Algorithm;
 use thermine_drivers::seed;
 use thermine_drivers::sim::device::Device;
 use thermine_drivers::substrate::{Discipline, Provenance, Refused, Substrate, Twin};
 use thermine_reservoir::tpf::account::Account;
 use thermine_reservoir::tpf::trial::{Block, RateRatio};
+use utoipa::ToSchema;
 
 use super::live_report;
 use super::live_trial::Trial;
@@ -35,10 +36,14 @@ const CAPTURE: &str = "capture.sqlite";
 const STREAM: &str = "tpf-live";
 
 /// What is driven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = TrialOn)]
 pub enum On {
     /// A unit on its wires.
+    #[default]
     Wires,
     /// The simulator's physics, in process.
     Twin,

@@ -13,7 +13,10 @@ use utoipa::ToSchema;
 use super::asked::{InBody, InPath};
 use super::error::Problem;
 use super::{Command, Web};
+use crate::causes::chain;
+use crate::cli::request::parse;
 use crate::live::snapshot::{Health, Job, Snapshot, Unit};
+use crate::request::Request;
 
 /// The present state as it is served.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -69,12 +72,37 @@ pub(super) async fn jobs(State(web): State<Arc<Web>>) -> Json<Vec<Job>> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Submission {
-    /// The command, such as `train narma10 --steps 500`.
-    command: String,
-    /// The unit it is for.
+    /// What is asked for, such as `{"train": {"task": "narma10", "seed": 2}}`.
+    job: Option<Request>,
+    /// The same in words, such as `train narma10 --steps 500`, instead of `job`.
+    command: Option<String>,
+    /// The unit it is for; a job that only reads a capture needs none.
+    #[serde(default)]
     unit: String,
     /// When it is due, wall time in milliseconds since 1970; absent for at once.
     due_ms: Option<u64>,
+}
+
+impl Submission {
+    /// What is asked for, in whichever of the two ways.
+    fn request(&mut self) -> Result<Request, Problem> {
+        let wrong = |what: String, fix: &str| {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what, "job", fix)
+        };
+        match (self.job.take(), self.command.take()) {
+            (Some(job), None) => Ok(job),
+            (None, Some(command)) => parse(&command).map_err(|error| {
+                wrong(
+                    chain(&error),
+                    "write the command as on the command line, without the program's name",
+                )
+            }),
+            _ => Err(wrong(
+                "a submission holds either a job or a command".into(),
+                "send {\"job\": {\"train\": {\"task\": \"narma10\"}}, \"unit\": \"NAME\"}",
+            )),
+        }
+    }
 }
 
 /// An experiment that has been put into the queue.
@@ -91,11 +119,11 @@ pub(super) struct Submitted {
     (status = 404, description = "No unit of that name.", body = Problem),
     (status = 413, description = "The body is too large.", body = Problem),
     (status = 415, description = "The body is not said to be JSON.", body = Problem),
-    (status = 422, description = "The command is not one of the queue's.", body = Problem),
+    (status = 422, description = "The job is not sound; all that is wrong with it is said.", body = Problem),
     (status = 503, description = "The queue does not answer.", body = Problem)))]
 pub(super) async fn submit(
     State(web): State<Arc<Web>>,
-    InBody(asked): InBody<Submission>,
+    InBody(mut asked): InBody<Submission>,
 ) -> Result<
     (
         StatusCode,
@@ -104,12 +132,15 @@ pub(super) async fn submit(
     ),
     Problem,
 > {
-    find(&web, &asked.unit)?;
+    let request = asked.request()?;
+    if !request.is_analysis() {
+        find(&web, &asked.unit)?;
+    }
     let (reply, answer) = oneshot::channel();
     let id = ask(
         &web,
         Command::Submit {
-            command: asked.command,
+            request: Box::new(request),
             unit: asked.unit,
             due_ms: asked.due_ms,
             reply,
@@ -121,8 +152,8 @@ pub(super) async fn submit(
         Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             why,
-            "command",
-            "write it as on the command line, without the program's name",
+            "job",
+            "see /api/v1/openapi.json for the fields of each job",
         )
     })?;
     let place = [(header::LOCATION, format!("/api/v1/jobs/{id}"))];

@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::api::Present;
 use self::door::{Door, Guesses};
 use crate::live::Live;
+use crate::request::Request;
 
 /// Largest body of a request, in bytes. A job's command is a line.
 const BODY: usize = 16 * 1024;
@@ -91,8 +92,8 @@ impl Settings {
 pub enum Command {
     /// Put an experiment into the queue.
     Submit {
-        /// Its command, such as `train narma10 --steps 500`.
-        command: String,
+        /// What is asked for.
+        request: Box<Request>,
         /// The unit it is for.
         unit: String,
         /// When it is due, wall time in milliseconds since 1970; absent for at once.

@@ -95,7 +95,11 @@ async fn experiments_go_in_and_out_of_the_queue() {
             .header("content-type", "application/json")
             .body(text)
     };
-    let good = json!({ "command": "train narma10", "unit": "s9-01" }).to_string();
+    // The example that the page shows.
+    let example = json!({ "command": "train narma10 --steps 500", "unit": "s9-01" }).to_string();
+    let made = post(example).send().await.expect("an answer");
+    assert_eq!(made.status(), StatusCode::CREATED);
+    let good = json!({ "job": { "train": { "task": "narma10" } }, "unit": "s9-01" }).to_string();
     let made = post(good.clone()).send().await.expect("an answer");
     assert_eq!(made.status(), StatusCode::CREATED);
     assert_eq!(made.headers()["location"], "/api/v1/jobs/19");
@@ -111,6 +115,27 @@ async fn experiments_go_in_and_out_of_the_queue() {
         ),
         (
             json!({ "command": "train", "unit": "s9-01", "when": 3 }).to_string(),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            json!({ "command": "train x --out y", "unit": "s9-01" }).to_string(),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            json!({ "job": { "record": {} }, "unit": "s9-01" }).to_string(),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            json!({ "job": { "train": { "store": "x" } }, "unit": "s9-01" }).to_string(),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            json!({ "job": { "train": {} }, "command": "train narma10", "unit": "s9-01" })
+                .to_string(),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            json!({ "command": "train narma10", "unit": "s9-01", "due_ms": -1 }).to_string(),
             StatusCode::UNPROCESSABLE_ENTITY,
         ),
         ("{".into(), StatusCode::BAD_REQUEST),

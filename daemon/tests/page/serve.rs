@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use thermine::live::{Live, Share};
+use thermine::request::Request;
 use thermine::web::{self, Command, Settings};
 use thermine_drivers::clock::Clock;
 use tokio::net::TcpListener;
@@ -34,12 +35,12 @@ pub(crate) async fn serve(live: Live, settings: Settings, address: &str) -> Serv
     tokio::spawn(async move {
         while let Some(command) = asked.recv().await {
             match command {
-                Command::Submit { command, reply, .. } => {
-                    let known = command.starts_with("train ");
+                Command::Submit { request, reply, .. } => {
+                    let known = matches!(*request, Request::Train(_));
                     let _ = reply.send(if known {
                         Ok(19)
                     } else {
-                        Err(format!("{command:?} is not an experiment"))
+                        Err(format!("{} is not an experiment", request.words()))
                     });
                 }
                 Command::Cancel { id, reply } => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use serde_json::Value;
+use thermine::cli::request;
 use thermine::live::snapshot::Progress;
 use thermine::queue::store::MOST_ATTEMPTS;
 use thermine::queue::{Entry, Queue};
@@ -72,7 +73,14 @@ impl Jobs {
 
     fn add(&mut self, command: &str) -> u64 {
         let queue = Queue::open(&self.data).expect("a queue");
-        let id = queue.add(&[UNIT], command, None, None, 0).expect("added");
+        let request = request::parse(command).expect("a job");
+        let folders = thermine::config::daemon::Daemon {
+            data: self.data.clone(),
+            ..Default::default()
+        }
+        .folders();
+        let id = queue.add(&[UNIT], &request, &folders, None, None, 0);
+        let id = id.expect("added");
         self.added.push(id);
         id
     }

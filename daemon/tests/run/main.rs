@@ -10,6 +10,7 @@ mod captures;
 mod example;
 mod faults;
 mod held;
+mod jobs;
 mod kills;
 mod ledger;
 mod long;

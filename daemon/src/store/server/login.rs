@@ -53,14 +53,8 @@ pub(super) fn connect(url: &str) -> Result<Client, StoreError> {
     if let Some(password) = password(&config, |name| std::env::var(name).ok()).map_err(&content)? {
         config.password(password);
     }
-    // A server on this machine often has a certificate that nobody has signed, and needs none.
-    if !url.contains("sslmode=") {
-        config.ssl_mode(if is_near(&config) {
-            SslMode::Disable
-        } else {
-            SslMode::Require
-        });
-    }
+    let mode = mode(&config).map_err(&content)?;
+    config.ssl_mode(mode);
     let fail = |error: postgres::Error| database("cannot connect to", Path::new(url))(error);
     if config.get_ssl_mode() == SslMode::Disable {
         return config.connect(NoTls).map_err(fail);
@@ -85,6 +79,19 @@ fn causes(error: &postgres::Error) -> String {
     let all = std::iter::successors(Some(first), |error| error.source());
     let said: Vec<String> = all.map(ToString::to_string).collect();
     said.join(": ")
+}
+
+/// How the connection is protected. A URL can ask for more than the rule, never for less: beyond this machine it is TLS.
+fn mode(config: &Config) -> Result<SslMode, String> {
+    match (config.get_ssl_mode(), is_near(config)) {
+        (SslMode::Disable, false) => Err(
+            "sslmode=disable would send the password and the captures unencrypted beyond this machine: leave it out"
+                .into(),
+        ),
+        (_, false) | (SslMode::Require, true) => Ok(SslMode::Require),
+        // A server on this machine often has a certificate that nobody has signed, and needs none.
+        _ => Ok(SslMode::Disable),
+    }
 }
 
 /// Whether all its hosts are sockets or loopback addresses of this machine.
@@ -216,6 +223,32 @@ mod tests {
         let url = config("postgres://u@h/captures");
         assert_eq!(password(&url, both), Ok(Some("variable".into())));
         assert_eq!(password(&url, none), Ok(None));
+    }
+
+    #[test]
+    fn a_url_cannot_weaken_the_protection_of_a_connection() {
+        let of = |url: &str| mode(&config(url));
+        for near in [
+            "postgres://u@127.0.0.1/d",
+            "postgres://u@localhost/d?sslmode=disable",
+        ] {
+            assert_eq!(of(near), Ok(SslMode::Disable), "{near}");
+        }
+        for tls in [
+            "postgres://u@localhost/d?sslmode=require",
+            "postgres://u@h/d",
+            "postgres://u@h/d?sslmode=prefer",
+            "postgres://u@h/sslmode=disable",
+            "postgres://u@127.0.0.1,h/d",
+        ] {
+            assert_eq!(of(tls), Ok(SslMode::Require), "{tls}");
+        }
+        for far in [
+            "postgres://u@h/d?sslmode=disable",
+            "postgres://u@127.0.0.1:1,192.0.2.1:5432/d?sslmode=disable",
+        ] {
+            assert!(of(far).is_err(), "{far}");
+        }
     }
 
     #[test]

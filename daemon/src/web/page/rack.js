@@ -212,7 +212,7 @@ function queue() {
     const due = job.due_ms ? `, due ${date(job.due_ms)}` : "";
     const steps = job.steps ? `, ${whole(job.steps[0])} of ${counted(job.steps[1], "step")}` : "";
     const outcome = job.outcome ? `: ${job.outcome}` : "";
-    box.append(make("p", "quiet", `#${job.id} on ${job.unit}: ${job.progress}${steps}${due}${outcome}`));
+    box.append(make("p", "quiet", `#${job.id}${job.unit ? ` on ${job.unit}` : ""}: ${job.progress}${steps}${due}${outcome}`));
     if (job.progress === "waiting" || job.progress === "running") {
       const button = make("button", "plain small", "Cancel");
       button.type = "button";
