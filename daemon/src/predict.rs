@@ -375,10 +375,10 @@ impl Said {
     fn score(&self, washout: usize) {
         match self.outputs.iter().filter(|row| row.is_none()).count() {
             0 => {}
-            rows => eprintln!(
+            rows => stdout::complain(format_args!(
                 "the unit's connection broke: {rows} of {} steps have no prediction and are not scored",
                 self.outputs.len()
-            ),
+            )),
         }
         for (i, target) in self.targets.iter().enumerate() {
             let from = washout.min(self.outputs.len());

@@ -35,7 +35,7 @@ impl Folders {
     /// # Errors
     /// If it is not that.
     pub fn data(&self, name: &str) -> Result<PathBuf, String> {
-        let path = below(&[self.files.clone()], name, "data file")?;
+        let path = below(std::slice::from_ref(&self.files), name, "data file")?;
         match std::fs::metadata(&path) {
             Ok(about) if about.len() <= LARGEST_DATA => Ok(path),
             Ok(about) => Err(format!(

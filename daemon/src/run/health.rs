@@ -208,7 +208,8 @@ mod tests {
         let failed = Work::Failed("it hung up".into());
         let old = |seconds| Reading::Old(Duration::from_secs(seconds));
         let (soon, late) = (STARTING - Duration::from_secs(1), STARTING);
-        let table: &[(Option<&str>, bool, &Work, Reading, Duration, Health)] = &[
+        type Row<'a> = (Option<&'a str>, bool, &'a Work, Reading, Duration, Health);
+        let table: &[Row<'_>] = &[
             // A trip wins over everything.
             (
                 Some("hot"),
