@@ -2,6 +2,7 @@
 //! header is. Files are read once, so a pipe will do.
 
 use std::io::Read;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -47,6 +48,14 @@ impl Table {
     pub(crate) fn read(path: &Path) -> Result<Table> {
         let cannot = || format!("cannot read {}", path.display());
         let file = std::fs::File::open(path).with_context(cannot)?;
+        let kind = file.metadata().with_context(cannot)?.file_type();
+        // A pipe ends when its writer does; a device never does.
+        if kind.is_char_device() || kind.is_block_device() {
+            bail!(
+                "{}: it is a device and not a regular file or a pipe; name a file",
+                cannot()
+            );
+        }
         let mut bytes = Vec::new();
         file.take(MOST_BYTES + 1)
             .read_to_end(&mut bytes)

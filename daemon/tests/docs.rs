@@ -137,6 +137,47 @@ fn every_file_that_the_documentation_names_is_there() {
     assert!(seen > 20, "{seen}");
 }
 
+/// All Rust sources of a folder and below, as one text.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            text.push_str(&fs::read_to_string(&path).expect("text"));
+        }
+    }
+}
+
+#[test]
+fn every_test_that_a_promise_of_safety_or_security_names_is_there() {
+    let mut text = String::new();
+    for top in ["daemon", "drivers", "reservoir", "hil-tests"] {
+        for folder in ["src", "tests"] {
+            let folder = root().join(top).join(folder);
+            if folder.exists() {
+                sources(&folder, &mut text);
+            }
+        }
+    }
+    let mut seen = 0;
+    for page in ["SECURITY.md", "docs/safety.md"] {
+        let promises = fs::read_to_string(root().join(page)).expect("text");
+        // A test's name is a sentence: four words at least.
+        let is_test = |word: &&str| {
+            word.matches('_').count() >= 3
+                && word
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        };
+        for name in promises.split('`').skip(1).step_by(2).filter(is_test) {
+            assert!(text.contains(&format!("fn {name}(")), "{page}: {name}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}
+
 #[test]
 fn the_page_on_adding_a_unit_names_the_files_in_which_each_model_stands() {
     let page = fs::read_to_string(root().join("docs/adding-a-unit.md")).expect("the page");

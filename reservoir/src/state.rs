@@ -155,10 +155,10 @@ impl StateMatrix {
 
     /// The matrix without `rows`, which are in rising order.
     pub(crate) fn without_rows(&self, rows: &[usize]) -> StateMatrix {
-        StateMatrix::from_finite(
-            self.features.clone(),
-            self.values.clone().remove_rows_at(rows),
-        )
+        let kept: Vec<usize> = (0..self.rows())
+            .filter(|row| rows.binary_search(row).is_err())
+            .collect();
+        StateMatrix::from_finite(self.features.clone(), self.values.select_rows(&kept))
     }
 
     /// Names and units of the columns.

@@ -307,11 +307,15 @@ fn detail(known: &Snapshot, unit: Option<&Unit>) -> Paragraph<'static> {
             share.map_or(NONE.into(), |share| format!("{:.2} %", 100.0 * share))
         };
         lines.push(Line::from(format!(
-            "proxy: idle {} (without queued work {}), {} units, {}",
+            "proxy: idle {} (without queued work {}), {} units{}",
             say(proxy.waiting),
             say(proxy.waiting_without),
             proxy.units,
-            proxy.pool.as_deref().unwrap_or("no pool answers")
+            if proxy.pool.is_some() {
+                ""
+            } else {
+                ", no pool answers"
+            }
         )));
     }
     let running = known

@@ -157,11 +157,12 @@ impl Cell {
                 difficulty_scale: EASY,
             };
             let unit = blocking::run(unit, clock.clone(), Arc::clone(tally), shutdown.clone());
-            let ended = shutdown.clone();
+            let (ended, proxied) = (shutdown.clone(), proxy.0.clone());
             tokio::spawn(async move {
                 // When a run is over its network goes, and the units lose their pool.
                 if let Err(error) = unit.await
                     && !ended.is_cancelled()
+                    && !proxied.is_cancelled()
                 {
                     tracing::error!(%error, "a unit of the bench has ended");
                 }

@@ -284,7 +284,7 @@ fn a_port_in_use_and_a_unit_that_never_comes_are_named() {
         "b",
     );
     assert!(
-        said.contains("no unit with worker name `thermine` connected within 1 s"),
+        said.contains("no unit with worker name `s9` connected within 1 s"),
         "{said}"
     );
     assert!(said.contains("set its pool"), "{said}");
@@ -307,7 +307,7 @@ fn api(replies: usize, reply: &'static [u8]) -> String {
 /// One reply that serves for `stats` and `summary` alike.
 const READING: &[u8] = br#"{"STATUS":[{"STATUS":"S","When":1,"Code":70,"Msg":"ok","Description":"bmminer 1.0.0"}],"STATS":[{"BMMiner":"2.0.0","Type":"Antminer S9"}{"STATS":0,"ID":"BC50","Elapsed":9,"fan_num":2,"fan5":4800,"fan6":4800,"GHS 5s":"13000.1","temp6":60,"temp2_6":75,"chain_acn6":63,"chain_rate6":"4333.1"}],"SUMMARY":[{"Elapsed":9,"GHS 5s":"13000.1","Accepted":1}],"id":1}"#;
 
-/// Connects as worker `thermine`, answers the first job with garbage if told to, and hangs up.
+/// Connects as worker `s9`, answers the first job with garbage if told to, and hangs up.
 fn unit(stratum: String, garbage: bool) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut stream = loop {
@@ -319,7 +319,7 @@ fn unit(stratum: String, garbage: bool) -> std::thread::JoinHandle<()> {
         let mut lines = BufReader::new(stream.try_clone().expect("cloned")).lines();
         for line in [
             r#"{"id":0,"method":"mining.subscribe","params":["bmminer/2.0.0"]}"#,
-            r#"{"id":1,"method":"mining.authorize","params":["thermine","x"]}"#,
+            r#"{"id":1,"method":"mining.authorize","params":["s9","x"]}"#,
         ] {
             writeln!(stream, "{line}").expect("sent");
         }
@@ -340,7 +340,7 @@ fn unit(stratum: String, garbage: bool) -> std::thread::JoinHandle<()> {
 #[test]
 fn a_unit_that_fails_in_mid_run_is_named_and_the_capture_is_whole() {
     for (name, garbage, readings, reply, expected) in [
-        ("gone", false, 1000, READING, "thermine at 127.0.0.1"),
+        ("gone", false, 1000, READING, "s9 at 127.0.0.1"),
         ("garbage", true, 1000, READING, "lines that are not Stratum"),
         (
             "api",
@@ -365,7 +365,7 @@ fn a_unit_that_fails_in_mid_run_is_named_and_the_capture_is_whole() {
         ]);
         assert!(said.contains(expected), "{name}: {said}");
         assert!(
-            said.contains("what was recorded until then is in"),
+            said.contains("what was recorded until then is kept in"),
             "{name}: {said}"
         );
         unit.join().expect("no panic");

@@ -68,7 +68,7 @@ fn an_error_repeats_what_a_file_says_without_its_commands_and_cut() {
         );
     }
     let said = failure(&["capture", "import", "/dev/zero"]);
-    assert!(said.contains("not a regular file"), "{said}");
+    assert!(said.contains("a device and not a regular file"), "{said}");
     let config = dir.path().join("c.toml");
     fs::write(&config, "\"\\u001b[2Jowned\\u202e\" = 1\n").expect("written");
     let checked = run(&["config", "check", utf8(&config)]);
@@ -165,7 +165,7 @@ fn a_hostile_readout_is_refused_and_never_aborts() {
     fs::write(&file, "[".repeat(1_000_000)).expect("written");
     failure(&predict);
     let said = failure(&["predict", "/dev/zero", "--substrate", "twin"]);
-    assert!(said.contains("not a regular file"), "{said}");
+    assert!(said.contains("a device and not a regular file"), "{said}");
 }
 
 #[test]

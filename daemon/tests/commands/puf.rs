@@ -125,7 +125,7 @@ fn a_key_is_asked_for_and_must_be_ones_own() {
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).expect("set");
     let said = failure(&["verify", "none.json", "--key", &open]);
     assert!(
-        said.contains("mode is 644") && !said.contains("5e5e"),
+        said.contains("(mode 644)") && !said.contains("5e5e"),
         "{said}"
     );
     let fine = key(dir.path(), "fine.key", "5e");

@@ -73,6 +73,11 @@ impl Control {
         self.unit.patch(&Value::Object(body)).await?;
         let mut info = self.unit.info().await?;
         if !fan.is_at(info.manual_fan) {
+            // Some builds show the new name and are set by the old one.
+            self.unit.patch(&json!({"fanspeed": fan.sent})).await?;
+            info = self.unit.info().await?;
+        }
+        if !fan.is_at(info.manual_fan) {
             return self.judge_fan(false, info).await;
         }
         if info.automatic_fan != Some(false) {
