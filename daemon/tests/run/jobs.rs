@@ -233,7 +233,7 @@ fn a_job_of_every_kind_that_drives_is_cancelled_while_it_runs() {
         json!({"train": {"task": "narma10", "substrate": "twin", "train": 50_000, "seeds": 100}}),
         json!({"record": {"shares": 1_000_000}}),
         json!({"sweep": {"window": 10_000}}),
-        json!({"filter_trial": {"pairs": 1_000}}),
+        json!({"filter_trial": {"pairs": 1_000, "watts": 1_300}}),
     ]) {
         // The clock of an S9 cannot be set over its wire.
         let is_sweep = job_of_kind.get("sweep").is_some();
