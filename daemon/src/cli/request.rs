@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use thermine_drivers::pow::Difficulty;
@@ -54,15 +55,25 @@ pub fn parse(command: &str) -> Result<Request> {
 /// As [`parse`].
 pub fn of_words(words: impl IntoIterator<Item = String>) -> Result<Request> {
     let words = std::iter::once("thermine".to_string()).chain(words);
-    let first_line = |error: clap::Error| {
+    let in_words = |error: clap::Error| {
+        if matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        ) {
+            return anyhow::anyhow!(
+                "help and version are no jobs: ask for them on the command line"
+            );
+        }
         let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        anyhow::anyhow!("{}", first.trim_start_matches("error: "))
+        // The first paragraph says what is wrong; hints and usage follow.
+        let lines = text.lines().take_while(|line| !line.is_empty());
+        let first: Vec<&str> = lines.map(str::trim).collect();
+        anyhow::anyhow!("{}", first.join(" ").trim_start_matches("error: "))
     };
     let matches = Cli::command()
         .try_get_matches_from(words)
-        .map_err(first_line)?;
-    let cli = Cli::from_arg_matches(&matches).map_err(first_line)?;
+        .map_err(in_words)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(in_words)?;
     let request = match cli.command {
         Command::Train(args) => Request::Train(Box::new(of_train(&args))),
         Command::Sweep(args) => Request::Sweep(of_sweep(&args)),

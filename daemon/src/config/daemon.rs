@@ -103,8 +103,8 @@ impl Daemon {
             found.push(Problem::new("daemon.speed", what));
         }
         let mib = self.analysis_mib;
-        if !(64..=1 << 20).contains(&mib) {
-            let what = format!("daemon.analysis_mib = {mib} must be from 64 to 1048576");
+        if !(16..=1 << 20).contains(&mib) {
+            let what = format!("daemon.analysis_mib = {mib} must be from 16 to 1048576");
             found.push(Problem::new("daemon.analysis_mib", what));
         }
         let seconds = self.analysis_seconds;

@@ -136,9 +136,6 @@ pub(super) fn run(task: &Task, limits: &Limits, progress: &Progress) -> Result<A
         })
         .context("cannot start a thread for the answer of the analysis")?;
     let status = loop {
-        if let Some(status) = child.0.try_wait().context("the analysis is lost")? {
-            break status;
-        }
         if progress.is_stopped() {
             bail!("the analysis was cancelled");
         }
@@ -147,6 +144,9 @@ pub(super) fn run(task: &Task, limits: &Limits, progress: &Progress) -> Result<A
                 "the analysis took longer than {} s and was ended: raise daemon.analysis_seconds, or analyse less",
                 limits.time.as_secs_f64()
             );
+        }
+        if let Some(status) = child.0.try_wait().context("the analysis is lost")? {
+            break status;
         }
         std::thread::sleep(LOOK);
     };
