@@ -28,7 +28,7 @@ async fn units_that_reconnect_stall_or_lie_hurt_nobody_else_and_no_share_is_lost
             })
         };
         health(&daemon, "lying", "well");
-        // A sensor that says 255 has failed, and a board whose heat is not known counts as hot.
+        // 255 is above every credible temperature, and that counts as hot.
         lying.state.send_modify(|state| {
             for board in &mut state.boards {
                 board.chip_temp = 255;
@@ -37,7 +37,7 @@ async fn units_that_reconnect_stall_or_lie_hurt_nobody_else_and_no_share_is_lost
         });
         let all = health(&daemon, "lying", "tripped");
         let why = unit(&all, "lying").expect("there")["why"].to_string();
-        assert!(why.contains("lying"), "{why}");
+        assert!(why.contains("at 255 °C"), "{why}");
         let all = health(&daemon, "stalling", "lost");
         let why = unit(&all, "stalling").expect("there")["why"].to_string();
         assert!(why.contains("answered none of its last"), "{why}");
