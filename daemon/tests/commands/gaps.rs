@@ -65,7 +65,7 @@ fn interrupted_steps_and_what_looks_back_on_them_are_neither_trained_nor_scored_
         (&device["train_steps"], &device["test_steps"]),
         (&json!(85), &json!(67))
     );
-    let account = &report["arms"][0]["account"];
+    let account = &report["arms"][0];
     assert_eq!(
         (&account["interrupted"], &account["left_out"]),
         (&json!(3), &json!(8))
