@@ -1,10 +1,12 @@
 //! The control interfaces of each model: where its telemetry is read and where it is set.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use thermine_drivers::control::{Control, NoControl};
-use thermine_drivers::interlock::{Guard, Guarded, Interlock};
+use thermine_drivers::interlock::{Guard, Guarded, Interlock, Trip};
 use thermine_drivers::poller::{Latest, Poller, Source};
 use thermine_drivers::units::Model;
 use thermine_drivers::{axeos, cgminer, goldshell, seed};
@@ -18,6 +20,8 @@ use crate::config::{Api, Config};
 pub(super) struct Clients {
     axeos: axeos::Client,
     goldshell: reqwest::Client,
+    /// What the last interlock of each unit left, by the unit's name.
+    trips: Mutex<HashMap<String, Trip>>,
 }
 
 impl Clients {
@@ -25,7 +29,14 @@ impl Clients {
         Ok(Clients {
             axeos: axeos::Client::new(axeos::Limits::default())?,
             goldshell: goldshell::http_client(CONNECT).context("no HTTP client")?,
+            trips: Mutex::default(),
         })
+    }
+
+    fn trip(&self, unit: &str) -> Trip {
+        // Whole between any two statements that hold the lock.
+        let mut trips = self.trips.lock().unwrap_or_else(PoisonError::into_inner);
+        trips.entry(unit.to_string()).or_default().clone()
     }
 }
 
@@ -48,7 +59,8 @@ impl Rig {
         worker: &str,
     ) -> Result<(watch::Receiver<Latest>, Guarded)> {
         let limits = config.enforced()?;
-        let interlock = Interlock::new(&config.unit.name, limits);
+        let trip = self.clients.trip(&config.unit.name);
+        let interlock = (trip.resume(&config.unit.name, limits), trip);
         let period = Duration::from_secs_f64(api.poll_seconds);
         Ok(match self.wires(config, api, worker)? {
             Interface::S9(source) => self.watch(source, NoControl, interlock, period, worker),
@@ -109,14 +121,14 @@ impl Rig {
         &self,
         source: impl Source + 'static,
         control: impl Control + 'static,
-        interlock: Interlock,
+        (interlock, trip): (Interlock, Trip),
         period: Duration,
         worker: &str,
     ) -> (watch::Receiver<Latest>, Guarded) {
         // The order of poller and guard is that of their seats at the clock.
         let latest = self.poll(source, period, worker);
         let clock = self.clock.clone();
-        let guard = Guard::new(interlock, control, latest.clone(), clock, period);
+        let guard = Guard::new(interlock, control, latest.clone(), clock, period).leaving(trip);
         (latest, guard.spawn(self.shutdown.clone()))
     }
 

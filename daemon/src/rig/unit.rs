@@ -490,7 +490,13 @@ impl Unit {
     /// held out of the proxy goes back to mining.
     pub async fn end(self) -> bool {
         match self.wire {
-            Wire::Network(network) => {
+            Wire::Network(mut network) => {
+                // Its last job goes first: the safe point may take long to reach.
+                if !network.door.is_proxy
+                    && let Some(session) = &mut network.session
+                {
+                    session.hang_up().await;
+                }
                 let is_safe = network.guard.end().await;
                 let release = network.door.release().await;
                 if let (Some(release), Some(session)) = (release, network.session) {

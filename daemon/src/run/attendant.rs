@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use thermine_drivers::clock::Nanos;
 use thermine_drivers::evidence::Evidence;
-use thermine_drivers::interlock::withheld;
+use thermine_drivers::interlock::may_be_lent;
 use thermine_drivers::poller::Latest;
 use thermine_drivers::record::Verdict;
 use thermine_drivers::vbm::Hub;
@@ -116,7 +116,7 @@ impl Attendant {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let lent = loop {
-            if !withheld(&permission).is_some_and(|cause| cause.hazard.is_trip())
+            if may_be_lent(&permission)
                 && let Some(lent) = self.next.take()
             {
                 break Some(lent);

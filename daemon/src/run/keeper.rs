@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use thermine_drivers::clock::Clock;
+use thermine_drivers::interlock::{Permission, may_be_lent};
 use thermine_drivers::substrate::Substrate;
 use thermine_drivers::vbm::Hub;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
@@ -205,7 +206,10 @@ impl Keeper {
             lent = self.jobs.recv() => lent,
         };
         // The interlock of the job would not know that this one has tripped.
-        while unit.withheld().is_some_and(|cause| cause.hazard.is_trip()) {
+        while unit
+            .permission()
+            .is_some_and(|permission| !may_be_lent(&permission))
+        {
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(Parting::Stopped),
                 () = tokio::time::sleep(RELEASED) => {}
@@ -273,7 +277,9 @@ impl Keeper {
         self.gauge().begin(clock.now());
         self.activity(&learner.activity());
         standing_of(&self.standing).work(Work::Given, Instant::now());
-        let parting = self.steps(&mut driven, &mut learner).await;
+        let parting = self
+            .steps(&mut driven, unit.permission(), &mut learner)
+            .await;
         self.learner = Some(learner);
         let parting = parting?;
         // Every share so far is acknowledged.
@@ -289,13 +295,19 @@ impl Keeper {
         Ok(parting)
     }
 
-    async fn steps(&mut self, driven: &mut Driven, learner: &mut Learner) -> Result<Parting> {
+    async fn steps(
+        &mut self,
+        driven: &mut Driven,
+        permission: Option<watch::Receiver<Permission>>,
+        learner: &mut Learner,
+    ) -> Result<Parting> {
         let stop = self.stop.clone();
         let (mut shown, mut scored) = (None, None);
         let due =
             |last: Option<tokio::time::Instant>, every| last.is_none_or(|at| at.elapsed() >= every);
         loop {
-            if let Ok(lent) = self.jobs.try_recv() {
+            let may_be_lent = permission.as_ref().is_none_or(may_be_lent);
+            if may_be_lent && let Ok(lent) = self.jobs.try_recv() {
                 return Ok(Parting::Lent(Box::new(lent)));
             }
             let mut seen = Vec::new();

@@ -1,6 +1,6 @@
 //! Passes on to the proxy what a unit's interlock says.
 
-use thermine_drivers::interlock::{Permission, withheld};
+use thermine_drivers::interlock::{Permission, paused, withheld};
 use thermine_drivers::vbm::Hub;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -31,8 +31,11 @@ impl Permit {
             loop {
                 permission.mark_unchanged();
                 let cause = withheld(&permission);
-                let why = cause.map(|cause| cause.hazard.to_string().into());
-                proxy.permit(&name, interlock, why);
+                // A pause leaves the unit what it had: work, or none.
+                if cause.is_some() || !paused(&permission) {
+                    let why = cause.map(|cause| cause.hazard.to_string().into());
+                    proxy.permit(&name, interlock, why);
+                }
                 if permission.changed().await.is_err() {
                     proxy.hand_over(&name, ENDED);
                     return;
@@ -56,6 +59,7 @@ impl Drop for Permit {
 /// From now on the proxy gives the unit of `config` work only while an interlock permits it. Bare chips never connect.
 pub(super) fn watch(hub: &Hub, config: &Config) {
     if let Ok(Wires::Network { stratum, api }) = config.wires() {
-        hub.watch(&config.unit.name, &stratum.worker, api.address.ip());
+        let address = stratum.connects_from.unwrap_or(api.address.ip());
+        hub.watch(&config.unit.name, &stratum.worker, address);
     }
 }

@@ -89,9 +89,9 @@ async fn a_tripped_unit_gets_no_job_while_another_at_its_address_mines_on() {
                 "--washout",
                 "5",
                 "--train",
-                "40",
+                "100",
                 "--test",
-                "20",
+                "100",
             ])
             .output()
             .expect("started");

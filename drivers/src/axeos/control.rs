@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use tokio::time::{Instant, timeout};
 
 use super::client::{ApiError, Client, Unit};
 use super::info::{Info, MANUAL_FAN};
@@ -28,6 +29,15 @@ pub struct Control {
 const FAN_LOOKS: u32 = 3;
 const FAN_PAUSE: Duration = Duration::from_secs(1);
 
+/// Wall time for a setting, and then for the fan's automatic to be switched back on if that failed; with the reading
+/// before them less than the interlock's patience.
+const SENDING: Duration = Duration::from_secs(6);
+const RESCUE: Duration = Duration::from_secs(2);
+
+/// Wall time from the first request on after which a fan is not read again: what is left of [`SENDING`] is enough to
+/// switch the automatic on.
+const LOOKING: Duration = Duration::from_secs(3);
+
 impl Control {
     /// The LV06 at `addr`, asked through `client`. `rng` spreads repeated requests.
     pub fn new(client: &Client, addr: SocketAddr, rng: Rng) -> Control {
@@ -50,6 +60,7 @@ impl Control {
     /// Sends `plan`, and returns what the unit then shows. If the fan does not read back, its automatic is on
     /// again when this returns.
     async fn send(&mut self, plan: &Plan, before: &Info) -> Result<Info, ApiError> {
+        let began = Instant::now();
         let mut body = plan.body.clone();
         let Some(fan) = plan.fan.as_ref().filter(|_| !self.fan_refused) else {
             if plan.fan.is_some() {
@@ -85,7 +96,7 @@ impl Control {
             info = self.unit.info().await?;
         }
         for _ in 0..FAN_LOOKS {
-            if fan.turns(&info) {
+            if fan.turns(&info) || began.elapsed() > LOOKING {
                 break;
             }
             tokio::time::sleep(FAN_PAUSE).await;
@@ -143,16 +154,24 @@ impl control::Control for Control {
         let plan = Plan::of(asked, self.limits)?;
         let before = self.unit.info().await?;
         self.check(&before, &plan)?;
-        let info = match self.send(&plan, &before).await {
+        // The interlock gives a setting ten seconds: the automatic must be on again within them.
+        let sent = timeout(SENDING, self.send(&plan, &before)).await;
+        let sent = sent.map_err(|_| {
+            let seconds = SENDING.as_secs();
+            ControlError::Wire(format!("the unit was not set within {seconds} s"))
+        });
+        let info = match sent.and_then(|sent| Ok(sent?)) {
             Ok(info) => info,
             Err(error) => {
                 // Whether the speed arrived is not known, so the firmware is to watch the fan.
                 if plan.fan.is_some()
-                    && let Err(error) = self.automatic_fan_on().await
+                    && !matches!(timeout(RESCUE, self.automatic_fan_on()).await, Ok(Ok(())))
                 {
-                    tracing::warn!(%error, "cannot switch the fan's automatic back on: check that it turns");
+                    tracing::warn!(
+                        "cannot switch the fan's automatic back on: check that it turns"
+                    );
                 }
-                return Err(error.into());
+                return Err(error);
             }
         };
         let mut remarks = plan.remarks.clone();

@@ -17,6 +17,7 @@
 //!   is the last; hence limits well below the firmware's. The same holds if the runtime is shut down before
 //!   the guard has ended: wait for [`Guarded::end`].
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, warn};
 
 use super::hazard::{Cause, Hazard};
+use super::limits::Enforced;
 use super::safe::{Held, NotSafe, PATIENCE};
 use super::state::{Interlock, State};
 use crate::clock::{Clock, Seat};
@@ -81,6 +83,27 @@ pub struct Guard<C> {
     clock: Clock,
     period: Duration,
     dry_run: bool,
+    trip: Trip,
+}
+
+/// Why the last interlock of a unit had tripped when it ended, for the unit's next one; `None` if it had not. Clones are
+/// the same place.
+#[derive(Debug, Clone, Default)]
+pub struct Trip(Arc<Mutex<Option<Cause>>>);
+
+impl Trip {
+    /// The interlock that follows: of a unit that has not been read, or of one that has tripped.
+    pub fn resume(&self, unit: &str, limits: Enforced) -> Interlock {
+        match self.cause().take() {
+            Some(cause) => Interlock::after_trip(unit, limits, cause),
+            None => Interlock::new(unit, limits),
+        }
+    }
+
+    fn cause(&self) -> MutexGuard<'_, Option<Cause>> {
+        // Whole between any two statements that hold the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The experiment's end of a guard. When it is dropped the experiment is over.
@@ -122,7 +145,13 @@ impl<C: Control + 'static> Guard<C> {
             clock,
             period: period.clamp(SHORTEST_PERIOD, LONGEST_PERIOD),
             dry_run: false,
+            trip: Trip::default(),
         }
+    }
+
+    /// Leaves in `trip` whether the unit had tripped when this guard ends.
+    pub fn leaving(self, trip: Trip) -> Guard<C> {
+        Guard { trip, ..self }
     }
 
     /// Judges and logs, but neither withholds work nor makes the unit safe. For tests against simulated
@@ -165,6 +194,7 @@ impl<C: Control + 'static> Guard<C> {
             deferred: Vec::new(),
             is_safe: false,
             tolerated: Vec::new(),
+            trip: self.trip,
         };
         let span = tracing::info_span!("interlock", %unit);
         Guarded {
@@ -254,6 +284,12 @@ pub fn paused(permission: &watch::Receiver<Permission>) -> bool {
     matches!(&*permission.borrow(), Permission::Pause(_))
 }
 
+/// Whether a further interlock may take the unit over: it would not know that this one has tripped, or is reading the
+/// unit again.
+pub fn may_be_lent(permission: &watch::Receiver<Permission>) -> bool {
+    !paused(permission) && !withheld(permission).is_some_and(|cause| cause.hazard.is_trip())
+}
+
 /// Why work is withheld; `None` if it is granted or only [`paused`].
 pub fn withheld(permission: &watch::Receiver<Permission>) -> Option<Cause> {
     let last = match &*permission.borrow() {
@@ -286,6 +322,7 @@ struct Watcher<C: Control + 'static> {
     /// Whether the unit has confirmed its safe operating point since it last tripped.
     is_safe: bool,
     tolerated: Vec<u8>,
+    trip: Trip,
 }
 
 impl<C: Control + 'static> Watcher<C> {
@@ -293,6 +330,10 @@ impl<C: Control + 'static> Watcher<C> {
     async fn run(mut self, shutdown: CancellationToken) -> bool {
         let shutdown = shutdown.run_until_cancelled_owned(self.watch());
         shutdown.await;
+        *self.trip.cause() = match self.interlock.state() {
+            State::Tripped { cause, .. } if cause.hazard.is_trip() => Some(cause.clone()),
+            _ => None,
+        };
         self.finish().await
     }
 

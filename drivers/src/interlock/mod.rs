@@ -22,7 +22,9 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
-pub use guard::{Guard, Guarded, Permission, SetError, Setter, paused, withheld};
+pub use guard::{
+    Guard, Guarded, Permission, SetError, Setter, Trip, may_be_lent, paused, withheld,
+};
 pub use hazard::{Cause, Hazard};
 pub use limits::{Enforced, Tightening, TighteningError};
 pub use state::{Decision, Interlock, State};

@@ -97,6 +97,18 @@ impl Interlock {
         }
     }
 
+    /// As [`new`](Interlock::new), for a unit whose last interlock ended while it had tripped for `cause`: it runs again
+    /// when it is cool enough for a release, and not as soon as it is read.
+    pub fn after_trip(unit: &str, limits: Enforced, cause: Cause) -> Interlock {
+        Interlock {
+            state: State::Tripped {
+                cause,
+                since: Nanos::ZERO,
+            },
+            ..Interlock::new(unit, limits)
+        }
+    }
+
     /// Judges what is known of the unit at `now`. Call it at least every few seconds: what is not judged is
     /// not seen.
     pub fn judge(&mut self, now: Nanos, latest: &Latest) -> Decision {
@@ -133,6 +145,18 @@ impl Interlock {
                     // Warm from its own work, before any of ours: no hysteresis.
                     None => self.run(),
                 }
+            }
+            // What is only unknown gives way to what is known to be wrong: a unit that was silent and is hot has tripped.
+            (State::Tripped { cause, since }, Some(hazard))
+                if !cause.hazard.is_trip() && hazard.is_trip() =>
+            {
+                let since = *since;
+                self.calm_since = None;
+                self.state = State::Tripped {
+                    cause: self.cause(hazard),
+                    since,
+                };
+                true
             }
             (State::Tripped { .. }, None) if cool => {
                 let since = *self.calm_since.get_or_insert(now);

@@ -198,17 +198,18 @@ impl Call {
             ),
             Call::Authorize { user } => ("mining.authorize", json!([user, password])),
             Call::Configure {
-                version_rolling, ..
-            } => (
-                "mining.configure",
-                match version_rolling {
-                    Some(mask) => json!([
-                        ["version-rolling"],
-                        {"version-rolling.mask": format!("{mask:08x}")}
-                    ]),
-                    None => json!([[], {}]),
-                },
-            ),
+                version_rolling,
+                others,
+            } => {
+                let rolling = version_rolling.map(|_| VERSION_ROLLING);
+                let names = rolling.into_iter().chain(others.iter().map(String::as_str));
+                let options = match version_rolling {
+                    Some(mask) => json!({"version-rolling.mask": format!("{mask:08x}")}),
+                    None => json!({}),
+                };
+                let params = json!([names.collect::<Vec<_>>(), options]);
+                ("mining.configure", params)
+            }
             Call::ExtranonceSubscribe => ("mining.extranonce.subscribe", json!([])),
             Call::SuggestDifficulty(difficulty) => {
                 // Firmware writes an integer.

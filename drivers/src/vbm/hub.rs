@@ -507,19 +507,28 @@ impl Hub {
         patience: Duration,
         admit: &Admit,
     ) -> Result<Held, NeverConnected> {
-        let until = Instant::now() + patience;
-        let mut wait = until;
+        // `None`: as long as the caller waits.
+        let mut until = Instant::now().checked_add(patience);
         let mut refused = None;
         loop {
-            let look = tokio::time::timeout_at(wait, self.hold_if(worker, admit)).await;
-            match look {
-                Ok(Ok(Some(held))) => return Ok(held),
-                Ok(Err(why)) if refused.is_none() => {
-                    refused = Some(why);
-                    wait = until.min(Instant::now() + AFTER_REFUSAL);
+            // Looked at here too: a hold that is refused at once never gives the timer its turn.
+            let look = match until {
+                Some(at) if Instant::now() >= at => None,
+                Some(at) => {
+                    let look = tokio::time::timeout_at(at, self.hold_if(worker, admit));
+                    look.await.ok()
                 }
-                Ok(_) => {}
-                Err(_) => {
+                None => Some(self.hold_if(worker, admit).await),
+            };
+            match look {
+                Some(Ok(Some(held))) => return Ok(held),
+                Some(Err(why)) if refused.is_none() => {
+                    refused = Some(why);
+                    let soon = Instant::now() + AFTER_REFUSAL;
+                    until = Some(until.map_or(soon, |at| at.min(soon)));
+                }
+                Some(_) => {}
+                None => {
                     return Err(NeverConnected {
                         worker: worker.to_string(),
                         after: patience,
