@@ -7,7 +7,7 @@ use std::time::Duration;
 use thermine_drivers::clock::{Clock, Nanos};
 use thermine_drivers::control::{Applied, Control, ControlError};
 use thermine_drivers::interlock::{
-    Enforced, Guard, Guarded, Hazard, Interlock, Permission, SetError, withheld,
+    Enforced, Guard, Guarded, Hazard, Permission, SetError, State, Trip, withheld,
 };
 use thermine_drivers::poller::{Poller, Source, SourceError};
 use thermine_drivers::pow::Difficulty;
@@ -157,14 +157,20 @@ struct Bench {
 
 impl Bench {
     async fn start(faults: &[Fault], dry_run: bool) -> Bench {
+        Bench::leaving(faults, dry_run, Trip::default()).await
+    }
+
+    /// Whose guard leaves in `trip` how it ended.
+    async fn leaving(faults: &[Fault], dry_run: bool, trip: Trip) -> Bench {
         let clock = Clock::virtual_time();
         let stop = CancellationToken::new();
         let wire = Wire::new(faults);
         let rng = seed::stream(1, "poller");
         let poller = Poller::new(wire.clone(), clock.clone(), SECOND, rng);
-        let interlock = Interlock::new("LV06", Enforced::of(&LIMITS));
+        let interlock = trip.resume("LV06", Enforced::of(&LIMITS));
         let (_, latest) = poller.spawn(stop.clone());
-        let mut guard = Guard::new(interlock, wire.clone(), latest, clock.clone(), SECOND);
+        let guard = Guard::new(interlock, wire.clone(), latest, clock.clone(), SECOND);
+        let mut guard = guard.leaving(trip);
         if dry_run {
             guard = guard.dry_run();
         }
@@ -209,6 +215,27 @@ async fn eventually(what: impl Fn() -> bool) -> bool {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     false
+}
+
+#[tokio::test]
+async fn a_trip_is_known_to_the_units_next_interlock_and_a_good_end_is_not_one() {
+    let limits = || Enforced::of(&LIMITS);
+    let state = |trip: &Trip| match trip.resume("LV06", limits()).state() {
+        State::Tripped { cause, .. } => cause.hazard.clone(),
+        state => panic!("{state:?}"),
+    };
+    let trip = Trip::default();
+    let bench = Bench::leaving(&[], false, trip.clone()).await;
+    assert!(bench.guarded.end().await);
+    assert_eq!(state(&trip), Hazard::Unread);
+    let bench = Bench::leaving(&[Fault::StuckFan], false, trip.clone()).await;
+    let tripped = bench.run(60.0, |bench| bench.hazard().is_some()).await;
+    assert!(tripped.is_some());
+    let hazard = bench.hazard().expect("it has tripped");
+    bench.guarded.end().await;
+    // Well again at its first reading is not enough: it must be cool, and stay so.
+    assert_eq!(state(&trip), hazard);
+    assert!(hazard.is_trip());
 }
 
 fn hot_point() -> OperatingPoint {
