@@ -90,7 +90,7 @@ mod tests {
         let left_out = LeftOut::looking_back(&[1, 2, 8], 3);
         assert_eq!(left_out.within(10), [1, 2, 3, 4, 8, 9]);
         let split = left_out.split(SPLIT);
-        assert_eq!((split.washout, split.train, split.test), (1, 2, 2));
+        assert_eq!((split.washout, split.train, split.test), (1, 1, 2));
         let values: Vec<f64> = (0..10).map(f64::from).collect();
         assert_eq!(*left_out.values(&values), [0.0, 5.0, 6.0, 7.0]);
         let states = StateMatrix::from_columns(10, vec![(Feature::new("x", "1"), values)]);
