@@ -19,7 +19,7 @@ const LONGEST: usize = 4096;
 /// Begins to log as the environment says.
 ///
 /// # Errors
-/// If [`VARIABLE`] holds no level.
+/// If `VARIABLE` holds no level.
 pub fn start() -> Result<()> {
     let targets = match std::env::var(VARIABLE) {
         Ok(text) => text.parse().with_context(|| {

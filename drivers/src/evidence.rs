@@ -12,12 +12,12 @@
 //!
 //! What contradicts a unit, each with a margin that no sound unit comes near:
 //!
-//! - it claims more than [`FACTOR`] times, or less than a [`FACTOR`]-th of, the hashes that its shares prove, and chance
+//! - it claims more than `FACTOR` times, or less than a `FACTOR`-th of, the hashes that its shares prove, and chance
 //!   explains that once in a million times at most. A unit that is driven at a low duty hashes a third of the time, so the
 //!   factor is above 3;
-//! - its own count of accepted shares stands still while [`COUNTED`] of its shares are accepted: only a reply that nobody
+//! - its own count of accepted shares stands still while `COUNTED` of its shares are accepted: only a reply that nobody
 //!   computes does that;
-//! - neither a temperature nor a fan moves for [`STILL`] while it works: fans alone waver by some revolutions from one
+//! - neither a temperature nor a fan moves for `STILL` while it works: fans alone waver by some revolutions from one
 //!   reading to the next.
 //!
 //! A contradiction stays for as long as the program has the unit.

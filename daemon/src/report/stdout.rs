@@ -48,7 +48,7 @@ pub(crate) fn line(line: impl Display) -> Result<()> {
     text(format_args!("{line}\n"))
 }
 
-/// Writes `line` to standard error, escaped as [`text`] does, and ends it. Nobody may read it, which is no error.
+/// Writes `line` to standard error, escaped as `text` does, and ends it. Nobody may read it, which is no error.
 pub fn complain(line: impl Display) {
     let line = format!("{line}\n");
     let _ = std::io::stderr()

@@ -1,6 +1,6 @@
 //! One session with a unit: the only way in which this program drives one.
 //!
-//! [`with_unit`] takes the unit's lock, attaches the unit, waits until it is ready and hands it to the drive. However the
+//! `with_unit` takes the unit's lock, attaches the unit, waits until it is ready and hands it to the drive. However the
 //! drive ends, the session then awaits the unit's safe end: after success, an error, a panic, and after the
 //! [`Context`] was stopped, which Ctrl-C, SIGTERM and SIGHUP do. A session that is itself dropped hands the safe end to a
 //! task that its context waits for.

@@ -3,7 +3,7 @@
 //! Columns, in any order, named in the first row: `timestamp`, `job_id`, `jitter_ms` (from the sending of the
 //! job to the arrival), `version`, `prevhash`, `coinb1`, `coinb2`, `merkle_branch`, `ntime`, `nbits` as in
 //! `mining.notify`, `extranonce1`, `extranonce2`, `nonce`; and `claimtrie` if they are LBRY's. Others are
-//! ignored. The timestamp is in seconds, or in what its size or the column's name says: see [`super::import_time`].
+//! ignored. The timestamp is in seconds, or in what its size or the column's name says: see `import_time`.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
