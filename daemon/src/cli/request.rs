@@ -49,7 +49,7 @@ pub fn parse(command: &str) -> Result<Request> {
     of_words(words)
 }
 
-/// The same of words that are taken apart already.
+/// As above, for words that are already split.
 ///
 /// # Errors
 /// As [`parse`].

@@ -128,7 +128,7 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    /// A unit of which nothing is known yet, for the tasks that learn of it.
+    /// A unit before its first reading, shared by the tasks that watch it.
     pub(super) fn shared() -> Arc<Mutex<Standing>> {
         Arc::new(Mutex::new(Standing::new(Work::NotAsked, Instant::now())))
     }

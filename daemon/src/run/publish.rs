@@ -25,7 +25,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Tellings between two histograms: their law is tested by bootstrap.
 const HISTOGRAM_EVERY: u64 = 15;
 
-/// A unit of which nothing is known yet, and whose time runs at this speed.
+/// A unit before its first reading, whose time runs at this speed.
 pub(super) fn unknown(config: &Config, speed: Option<f64>) -> Unit {
     Unit {
         name: config.unit.name.clone(),

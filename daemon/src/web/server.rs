@@ -1,4 +1,4 @@
-//! The connections: a bounded number at once, none of which stays silent.
+//! The connections: a bounded number at once; silent ones are closed.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -65,7 +65,7 @@ impl Peer {
     }
 }
 
-/// What can go wrong with a peer's lines. Whoever reports it names the peer and says what to check.
+/// What can go wrong with a peer's lines. The code that reports it names the peer and says what to check.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
     /// The peer closed the connection.

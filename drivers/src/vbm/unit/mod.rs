@@ -153,7 +153,7 @@ pub(super) async fn serve(
             return Ok(());
         };
         lines = returned;
-        // It still hashes the last job of whoever held it.
+        // It still hashes the last job of the experiment that held it.
         if let Some(why) = unit.member.withheld() {
             return Err(End::Withheld(worker, why));
         }
