@@ -49,7 +49,7 @@ impl Response {
 pub(crate) enum Break {
     /// The place under way is asked again from its beginning, as the unit has cooled.
     AskAgain,
-    /// The answer is worth nothing: whoever answers has seen the challenge, and had time to compute.
+    /// The answer is worth nothing: the peer has seen the challenge and had time to compute.
     Fail,
 }
 

@@ -93,7 +93,7 @@ impl Findings {
         }
     }
 
-    /// The same of a value that may be absent.
+    /// As above, for a value that may be absent.
     fn within_if<T: PartialOrd + std::fmt::Display>(
         &mut self,
         name: &str,

@@ -567,7 +567,7 @@ impl SharedDoor {
         door.session(&self.worker, patience).await
     }
 
-    /// The way back to the proxy, of a unit that is held out of it.
+    /// The way to give a held unit back to the proxy.
     async fn release(&self) -> Option<Release> {
         match &mut *self.door.lock().await {
             Door::Proxy(_, _, release) => release.take(),

@@ -239,7 +239,7 @@ impl Keeper {
                         tracing::info!(unit = self.name(), %remark, "not as asked");
                     }
                     if unit.model.is_bare() {
-                        // A chain that is brought up is read anew.
+                        // A chain that was just brought up has a new source of readings.
                         publisher = self.publisher(unit, clock).start();
                     }
                     self.drive(unit, clock).await

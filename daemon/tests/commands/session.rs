@@ -56,7 +56,7 @@ impl Unit {
         };
         std::thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
-                // Not listened to yet, or hung up on: it comes again, as units do.
+                // Nothing listens yet, or the connection was closed: try again, as units do.
                 let _ = mine(pool, agent, &jobs, &broken, &stop);
                 std::thread::sleep(Duration::from_millis(20));
             }

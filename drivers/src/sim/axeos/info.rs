@@ -8,7 +8,7 @@ use crate::units::lv06;
 /// Firmware version that the unit gives, by default.
 pub const VERSION: &str = "2.1.10";
 
-/// The same of the newer build.
+/// As above, of the newer build.
 const VERSION_2_11: &str = "v2.11.0";
 
 /// Voltage of the supply, mV.
