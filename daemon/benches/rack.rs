@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use thermine::config::Config;
-use thermine::experiment::encoder::Encoder;
-use thermine::experiment::encoding::Encoding;
-use thermine::experiment::presets::Preset;
-use thermine::rig::Rig;
+use thermine::lab::attach::Rig;
+use thermine::lab::config::Config;
+use thermine::lab::experiment::encoder::Encoder;
+use thermine::lab::experiment::encoding::Encoding;
+use thermine::lab::experiment::presets::Preset;
 use thermine_drivers::clock::Clock;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::substrate::Substrate;

@@ -18,13 +18,13 @@ use thermine_reservoir::tasks::narma::narma10;
 use thermine_reservoir::verdict::{Control, Verdict};
 
 use crate::cli::{BenchReservoir, Cli, Command};
-use crate::experiment::{Plan, run};
-use crate::report::folder;
-use crate::report::progress::Progress;
-use crate::report::stdout;
-use crate::report::table::{difference, interval, table};
-use crate::session::Context;
-use crate::train::{self, DEFAULT_SPLIT};
+use crate::lab::experiment::{Plan, run};
+use crate::lab::session::Context;
+use crate::lab::train::{self, DEFAULT_SPLIT};
+use crate::render::folder;
+use crate::render::progress::Progress;
+use crate::render::stdout;
+use crate::render::table::{difference, interval, table};
 
 /// What is measured.
 struct Row {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Error, Result};
 
-use crate::session::Interrupted;
+use crate::lab::session::Interrupted;
 
 /// What `error` says, and what caused it. Some errors name their cause themselves: it is not said twice.
 pub fn chain(error: &Error) -> String {

@@ -16,14 +16,14 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::causes::chain;
 use crate::cli;
-use crate::config::{Config, rack};
-use crate::experiment::encoder::Encoder;
-use crate::experiment::encoding::Encoding;
-use crate::report::stdout;
-use crate::report::table::{self, table};
-use crate::rig::{Rig, Unit};
+use crate::lab::attach::{Rig, Unit};
+use crate::lab::config::{Config, rack};
+use crate::lab::experiment::encoder::Encoder;
+use crate::lab::experiment::encoding::Encoding;
+use crate::lab::session::{Context, Interrupted, Log, Session, with_attached};
+use crate::render::stdout;
+use crate::render::table::{self, table};
 use crate::runtime;
-use crate::session::{Context, Interrupted, Log, Session, with_attached};
 
 /// A unit under observation.
 struct Watched {

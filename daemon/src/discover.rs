@@ -8,11 +8,11 @@ use serde::Serialize;
 use thermine_drivers::discover::{Found, Prober, Settings, resolve, scan};
 
 use crate::cli;
-use crate::report::progress::{Bar, Progress};
-use crate::report::stdout;
-use crate::report::table::table;
+use crate::lab::session::Context;
+use crate::render::progress::{Bar, Progress};
+use crate::render::stdout;
+use crate::render::table::table;
 use crate::runtime;
-use crate::session::Context;
 
 /// What a search brought.
 #[derive(Debug, Serialize)]

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use thermine::causes::chain;
 use thermine::cli::{Cli, Command};
+use thermine::lab::session::{Context, Interrupted};
 use thermine::log;
-use thermine::session::{Context, Interrupted};
 use thermine::signals::{Signals, say};
 
 fn main() -> ExitCode {

@@ -8,7 +8,7 @@ use clap::{CommandFactory, ValueHint};
 use clap_complete::Shell;
 
 use crate::cli::Cli;
-use crate::report::stdout;
+use crate::render::stdout;
 
 /// `thermine man`.
 #[derive(Debug, clap::Args)]

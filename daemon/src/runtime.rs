@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::runtime::Builder;
 
-use crate::session::Context;
+use crate::lab::session::Context;
 
 /// Wall time that tasks which hold sockets are given to end.
 const CLOSING: Duration = Duration::from_secs(2);

@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli;
-use crate::config::Config;
-use crate::report::stdout;
-use crate::report::table::table;
-use crate::rig::simulated::{self, Mine};
+use crate::lab::attach::simulated::{self, Mine};
+use crate::lab::config::Config;
+use crate::lab::session::Context;
+use crate::render::stdout;
+use crate::render::table::table;
 use crate::runtime;
-use crate::session::Context;
 
 /// Runs the subcommand until it is interrupted.
 pub(crate) fn run(args: cli::Sim, context: &Context) -> Result<()> {

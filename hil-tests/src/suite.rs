@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use thermine::config::{Config, rack};
-use thermine::rig::{Driven, Rig, Unit};
+use thermine::lab::attach::{Driven, Rig, Unit};
+use thermine::lab::config::{Config, rack};
 use thermine_drivers::clock::Clock;
 use thermine_drivers::record::Recorder;
 use thermine_drivers::substrate::{Discipline, Drive, Pace};

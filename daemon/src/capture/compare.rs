@@ -10,7 +10,7 @@ use thermine_reservoir::describe::{SameLaw, holm};
 
 use super::quantities::{Measured, Quantity, Test, measure};
 use super::stream::{self, Answers};
-use crate::report::table::table;
+use crate::render::table::table;
 
 /// Seed of the resampling. The same for both, so that the same capture gives the same twice.
 const SEED: u64 = 1;

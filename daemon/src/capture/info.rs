@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::report::table::table;
+use crate::render::table::table;
 use crate::store::Capture;
 
 /// All runs of the capture at `file`, each with its streams, counts, span and provenance.

@@ -19,9 +19,9 @@ use thermine_drivers::pow::Difficulty;
 
 use crate::cli;
 use crate::export;
-use crate::report::progress::Progress;
-use crate::report::stdout;
-use crate::session::Context;
+use crate::lab::session::Context;
+use crate::render::progress::Progress;
+use crate::render::stdout;
 use crate::store::{import, merge, verify};
 
 pub(crate) use self::replay::Replay;

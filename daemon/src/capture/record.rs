@@ -15,11 +15,11 @@ use thermine_drivers::unit::OperatingPoint;
 
 use crate::causes::{ending, kept};
 use crate::cli;
-use crate::config::{Config, Simulated};
-use crate::experiment::arms::twin_params;
-use crate::report::progress::{Bar, Progress};
+use crate::lab::config::{Config, Simulated};
+use crate::lab::experiment::arms::twin_params;
+use crate::lab::session::{Session, with_unit};
+use crate::render::progress::{Bar, Progress};
 use crate::runtime;
-use crate::session::{Session, with_unit};
 use crate::store::{Capture, RunMeta, Store};
 
 /// Most shares: a capture of them takes some 4 GB.

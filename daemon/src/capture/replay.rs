@@ -7,10 +7,10 @@ use anyhow::Result;
 use clap::Parser;
 
 use crate::cli::Train;
-use crate::experiment::Plan;
-use crate::experiment::task::Named;
-use crate::session::Context;
-use crate::train;
+use crate::lab::experiment::Plan;
+use crate::lab::experiment::task::Named;
+use crate::lab::session::Context;
+use crate::lab::train;
 
 /// `thermine capture replay`.
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,7 @@ use thermine_drivers::sim::params::Params;
 use thermine_drivers::substrate::Provenance;
 use thermine_drivers::units::Model;
 
-use crate::config::Config;
+use crate::lab::config::Config;
 use crate::store::Capture;
 
 /// Most answers that are analysed: they are held in memory, 100 bytes each.

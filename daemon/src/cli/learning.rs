@@ -6,13 +6,13 @@ use clap::Args;
 use thermine_drivers::pow::Difficulty;
 
 use super::Unit;
-use crate::experiment::Kind;
-use crate::experiment::encoding::{Channel, Mask};
-use crate::experiment::presets::Preset;
-use crate::experiment::quantities::Group;
-use crate::experiment::readouts;
-use crate::experiment::task::{Named, Task};
-use crate::train;
+use crate::lab::experiment::Kind;
+use crate::lab::experiment::encoding::{Channel, Mask};
+use crate::lab::experiment::presets::Preset;
+use crate::lab::experiment::quantities::Group;
+use crate::lab::experiment::readouts;
+use crate::lab::experiment::task::{Named, Task};
+use crate::lab::train;
 
 /// `thermine train`.
 #[derive(Debug, Args)]

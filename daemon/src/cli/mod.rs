@@ -9,11 +9,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use thermine_drivers::units::Model;
 
-use crate::session::Context;
-use crate::{
-    bench, capture, chips, config, devices, discover, export, manual, predict, proxy, puf, queue,
-    run, sim, sweep, switch_profile, top, tpf, train, vbm,
-};
+use crate::lab::session::Context;
+use crate::lab::{chips, config, predict, puf, sweep, switch_profile, tpf, train};
+use crate::{bench, capture, devices, discover, export, manual, proxy, queue, run, sim, top, vbm};
 
 pub use self::learning::{Predict, Train};
 

@@ -10,8 +10,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use thermine_drivers::pow::Difficulty;
 
 use super::{Capture, Cli, Command, Record, Train, Unit};
-use crate::request::{self, Request};
-use crate::{sweep, tpf};
+use crate::lab::request::{self, Request};
+use crate::lab::{sweep, tpf};
 
 /// Longest command, in bytes.
 const LONGEST: usize = 4096;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use rusqlite::types::Value;
 
 use super::{About, Column, Sink};
-use crate::report::cell::cell;
+use crate::render::cell::cell;
 use crate::tabular;
 
 /// A CSV file being written.

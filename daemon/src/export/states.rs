@@ -6,12 +6,12 @@ use rusqlite::types::Value;
 use super::Column;
 use super::source::Table;
 use crate::capture::replay;
-use crate::experiment::{arms, run};
-use crate::report::folder::segment;
-use crate::report::progress::Progress;
+use crate::lab::experiment::{arms, run};
+use crate::lab::train;
+use crate::render::folder::segment;
+use crate::render::progress::Progress;
 use crate::store::Capture;
 use crate::store::tables::Kind;
-use crate::train;
 
 /// States of the stream `stream`, by default the first that was driven with the whole input. Held in memory, 8 bytes
 /// a number.

@@ -17,10 +17,10 @@ use thermine_drivers::vbm::upstream::{self, Policy};
 use thermine_drivers::vbm::vardiff::Goal;
 
 use crate::causes::chain;
-use crate::config::check::Problem;
-use crate::config::overrides::Overrides;
-use crate::config::{ConfigError, keys, read};
 use crate::descriptors;
+use crate::lab::config::check::Problem;
+use crate::lab::config::overrides::Overrides;
+use crate::lab::config::{ConfigError, keys, read};
 
 /// The file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -20,10 +20,10 @@ use tokio_util::task::TaskTracker;
 
 use self::config::Config;
 use crate::cli;
-use crate::config::overrides::Overrides;
-use crate::report::stdout;
+use crate::lab::config::overrides::Overrides;
+use crate::lab::session::Context;
+use crate::render::stdout;
 use crate::runtime;
-use crate::session::Context;
 
 /// Why a proxy has ended that nobody has asked to, if its journal does not say.
 pub(crate) const ENDED: &str = "the proxy has ended by itself: see the log";

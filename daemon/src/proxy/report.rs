@@ -6,7 +6,7 @@ use thermine_drivers::vbm::account::Account;
 use thermine_drivers::vbm::hub::Seen;
 
 use super::config::Config;
-use crate::report::table::{fixed, table};
+use crate::render::table::{fixed, table};
 
 /// Units in the table at most; the rest is in the sum.
 const ROWS: usize = 40;

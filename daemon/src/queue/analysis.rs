@@ -18,13 +18,13 @@ use serde::{Deserialize, Serialize};
 use super::work::{Found, verdict};
 use crate::causes::chain;
 use crate::cli::request::{self as arguments, TrainFiles};
-use crate::config::daemon::Daemon;
-use crate::report::progress::Progress;
-use crate::report::stdout;
-use crate::request::Train;
-use crate::session;
+use crate::lab::config::daemon::Daemon;
+use crate::lab::request::Train;
+use crate::lab::session;
+use crate::lab::train;
+use crate::render::progress::Progress;
+use crate::render::stdout;
 use crate::store::verify;
-use crate::train;
 
 /// Largest answer, in bytes.
 const LARGEST: u64 = 16 << 20;

@@ -16,11 +16,11 @@ use comfy_table::Table;
 
 pub use self::store::{Entry, Queue, QueueError};
 use crate::cli::request;
-use crate::config::overrides::Overrides;
-use crate::config::rack::Rack;
-use crate::report::stdout;
-use crate::report::table::table;
-use crate::request::Request;
+use crate::lab::config::overrides::Overrides;
+use crate::lab::config::rack::Rack;
+use crate::lab::request::Request;
+use crate::render::stdout;
+use crate::render::table::table;
 
 /// Name of the queue's file in the data folder.
 pub const FILE: &str = "queue.sqlite";

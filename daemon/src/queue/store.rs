@@ -10,10 +10,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::FILE;
 use super::work::Found;
 use crate::cli::request::parse;
-use crate::config::keys::nearest;
+use crate::lab::config::keys::nearest;
+use crate::lab::request::{Folders, LONGEST, Request};
 use crate::live::Job;
 use crate::live::snapshot::Progress;
-use crate::request::{Folders, LONGEST, Request};
 
 /// "thmq": tells the file from other SQLite files.
 const APPLICATION_ID: i32 = 0x7468_6d71;

@@ -8,16 +8,17 @@ use thermine_drivers::substrate;
 use thermine_reservoir::bootstrap;
 
 use super::analysis;
+use crate::capture;
 use crate::cli::request::{self as arguments, TrainFiles};
-use crate::config::Config;
-use crate::config::daemon::Daemon;
-use crate::experiment::run::Report;
+use crate::lab::config::Config;
+use crate::lab::config::daemon::Daemon;
+use crate::lab::experiment::run::Report;
+use crate::lab::request::{Request, Train};
+use crate::lab::{sweep, tpf, train};
 use crate::live::snapshot::{Estimate, Filter, Provenance, Row, Verdict};
-use crate::report::folder;
-use crate::report::progress::Progress;
-use crate::report::run::RunReport;
-use crate::request::{Request, Train};
-use crate::{capture, sweep, tpf, train};
+use crate::render::folder;
+use crate::render::progress::Progress;
+use crate::render::run::RunReport;
 
 /// Name of the unit's configuration in a job's folder.
 const CONFIG: &str = "unit.toml";

@@ -25,10 +25,10 @@ use super::lent::Lent;
 use super::permit::Permit;
 use super::publish::{self, Publisher, standing_of};
 use crate::causes::chain;
-use crate::config::Config;
+use crate::lab::attach::machine::comes_from;
+use crate::lab::config::Config;
+use crate::lab::session::{Ending, Lock, label};
 use crate::live::snapshot::{Estimate, Proxy, Shares};
-use crate::rig::machine::comes_from;
-use crate::session::{Ending, Lock, label};
 
 /// Wall time between two looks.
 const EVERY: Duration = Duration::from_secs(1);

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use thermine_drivers::record::{Durable, Recorder};
 use tokio::sync::watch;
 
-use crate::config::Config;
-use crate::config::daemon::{Daemon, Live};
+use crate::lab::config::Config;
+use crate::lab::config::daemon::{Daemon, Live};
 use crate::store::place::Place;
 use crate::store::{RunMeta, Store};
 

@@ -20,18 +20,18 @@ use super::keeper::{House, Keeper};
 use super::lent::{Lent, begun, carry_out, entered};
 use super::{permit, publish, wall};
 use crate::causes::chain;
-use crate::config::Config;
-use crate::config::rack::Rack;
+use crate::lab::attach::Rig;
+use crate::lab::config::Config;
+use crate::lab::config::rack::Rack;
+use crate::lab::request::Folders;
+use crate::lab::session::{Context, SAFE_END};
 use crate::live::Live;
 use crate::live::snapshot::Progress as Standing;
 use crate::proxy::Running;
 use crate::queue::store::{End, Entry};
 use crate::queue::work::Found;
 use crate::queue::{Queue, QueueError};
-use crate::report::progress::Progress;
-use crate::request::Folders;
-use crate::rig::Rig;
-use crate::session::{Context, SAFE_END};
+use crate::render::progress::Progress;
 
 /// Name of the file in the data folder that a daemon holds while it runs.
 const LOCK: &str = "daemon.lock";

@@ -11,7 +11,7 @@ use thermine_drivers::sim::params::Params;
 use thermine_drivers::unit::Telemetry;
 use thermine_drivers::units::Model;
 
-use crate::config::{Config, Wires};
+use crate::lab::config::{Config, Wires};
 
 /// Steps whose jobs are counted: a step is recorded after the first job of the next has left.
 const OPEN: usize = 4;

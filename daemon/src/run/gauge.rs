@@ -13,7 +13,7 @@ use thermine_reservoir::describe::{Evenness, WaitTest, exact};
 
 use super::expected::{Driven, Drives};
 use super::wall;
-use crate::experiment::counts::{layout, places};
+use crate::lab::experiment::counts::{layout, places};
 use crate::live::Share;
 use crate::live::snapshot::{Board, Estimate, Intervals, Shares};
 
@@ -297,7 +297,7 @@ fn push<T>(to: &mut VecDeque<T>, value: T, most: usize) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::lab::config::Config;
     use crate::run::expected;
     use rand::RngExt;
     use thermine_drivers::pow::Work;

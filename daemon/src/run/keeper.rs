@@ -22,13 +22,13 @@ use super::permit::Permit;
 use super::publish::{self, Publisher, standing_of};
 use super::tap;
 use crate::causes::chain;
-use crate::config::daemon::{Daemon, Live as Task};
-use crate::config::{Config, Step};
+use crate::lab::attach::{Driven, Rig, Unit};
+use crate::lab::config::daemon::{Daemon, Live as Task};
+use crate::lab::config::{Config, Step};
+use crate::lab::predict::Readout;
+use crate::lab::session::{Context, Log, Session, with_attached};
 use crate::live::Live;
-use crate::predict::Readout;
 use crate::queue::Queue;
-use crate::rig::{Driven, Rig, Unit};
-use crate::session::{Context, Log, Session, with_attached};
 
 /// Wall time that a unit is given to have its last shares acknowledged.
 const PARTING: Duration = Duration::from_secs(10);

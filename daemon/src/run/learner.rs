@@ -8,14 +8,14 @@ use thermine_drivers::units::Model;
 use thermine_reservoir::bootstrap::Bootstrap;
 use thermine_reservoir::readout::Rls;
 
-use crate::config::Step;
-use crate::experiment::encoder::Encoder;
-use crate::experiment::encoding::Encoding;
-use crate::experiment::features::{FeaturePlan, Features};
-use crate::experiment::presets::Preset;
-use crate::experiment::task::{Named, Problem, Task};
+use crate::lab::config::Step;
+use crate::lab::experiment::encoder::Encoder;
+use crate::lab::experiment::encoding::Encoding;
+use crate::lab::experiment::features::{FeaturePlan, Features};
+use crate::lab::experiment::presets::Preset;
+use crate::lab::experiment::task::{Named, Problem, Task};
+use crate::lab::predict::Readout;
 use crate::live::snapshot::{Estimate, Learning};
-use crate::predict::Readout;
 
 /// Steps of a stretch of the task, which cannot be drawn without end; the unit is driven on from one to the next.
 const STRETCH: usize = 2_000;
@@ -343,7 +343,7 @@ fn push<T>(to: &mut VecDeque<T>, value: T, most: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::lab::config::Config;
     use thermine_drivers::record::Recorder;
     use thermine_drivers::seed;
     use thermine_drivers::sim::device::Device;

@@ -10,16 +10,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::keeper::House;
 use crate::causes::chain;
-use crate::config::Config;
-use crate::config::daemon::{Daemon, JOBS};
+use crate::lab::attach::Rig;
+use crate::lab::config::Config;
+use crate::lab::config::daemon::{Daemon, JOBS};
+use crate::lab::request::Request;
+use crate::lab::session::SAFE_END;
 use crate::live::snapshot::Health;
 use crate::queue::Queue;
 use crate::queue::store::{End, Entry};
 use crate::queue::work::{self, Outcome};
-use crate::report::progress::Progress;
-use crate::request::Request;
-use crate::rig::Rig;
-use crate::session::SAFE_END;
+use crate::render::progress::Progress;
 
 /// Wall time that an experiment is given to end when it is stopped: its unit's safe end, and its capture.
 const ENDING: Duration = SAFE_END.saturating_add(Duration::from_secs(20));

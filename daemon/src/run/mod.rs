@@ -35,12 +35,12 @@ use tokio_util::sync::CancellationToken;
 pub use self::daemon::Daemon;
 use self::seam::Web;
 use crate::causes::chain;
-use crate::config::overrides::Overrides;
-use crate::config::rack::Rack;
+use crate::lab::config::overrides::Overrides;
+use crate::lab::config::rack::Rack;
+use crate::lab::session::Context;
 use crate::proxy::ENDED;
-use crate::report::stdout;
+use crate::render::stdout;
 use crate::runtime;
-use crate::session::Context;
 
 /// Wall time between two looks at the queue.
 const LOOK: Duration = Duration::from_millis(500);

@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::gauge::{Gauge, histogram};
 use super::health::{Reading as Newest, Standing};
 use super::{expected, wall};
-use crate::config::Config;
+use crate::lab::config::Config;
 use crate::live::Live;
 use crate::live::snapshot::{Health, Reading, Shares, Unit};
 use crate::queue::work::provenance;

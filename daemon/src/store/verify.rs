@@ -16,7 +16,7 @@ use thermine_reservoir::describe::{Summary, Uniformity};
 
 use super::reader::{StoredShare, Stream};
 use super::{Capture, StoreError};
-use crate::report::table::table;
+use crate::render::table::table;
 
 /// Invalid shares that are listed one by one.
 const LISTED: usize = 5;

@@ -17,7 +17,7 @@ use thermine_drivers::printable::printable;
 
 use self::view::View;
 use crate::causes::chain;
-use crate::config::daemon::LONGEST_TOKEN;
+use crate::lab::config::daemon::LONGEST_TOKEN;
 use crate::secret_file;
 use crate::web::Present;
 

@@ -1,7 +1,7 @@
 //! Numbers as they stand in a cell, and what several units come to together.
 
 use crate::live::snapshot::{Estimate, Unit};
-use crate::report::table::fixed;
+use crate::render::table::fixed;
 
 /// The name of an algorithm for people.
 pub(super) fn algorithm(name: &str) -> String {

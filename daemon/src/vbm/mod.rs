@@ -12,8 +12,8 @@ use thermine_reservoir::multi_seed::OverSeeds;
 
 use self::cell::{Cell, Route, Seen};
 use crate::cli;
-use crate::report::stdout;
-use crate::report::table::table;
+use crate::render::stdout;
+use crate::render::table::table;
 
 /// What the paper prints: a unit reaches 175 GH/s with its waits, and 220 GH/s without.
 const PAPER: (f64, f64) = (175.0, 220.0);

@@ -15,8 +15,8 @@ use super::error::Problem;
 use super::{Command, Web};
 use crate::causes::chain;
 use crate::cli::request::parse;
+use crate::lab::request::Request;
 use crate::live::snapshot::{Health, Job, Snapshot, Unit};
-use crate::request::Request;
 
 /// The present state as it is served.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

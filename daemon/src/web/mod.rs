@@ -33,8 +33,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::api::Present;
 use self::door::{Door, Guesses};
+use crate::lab::request::Request;
 use crate::live::Live;
-use crate::request::Request;
 
 /// Largest body of a request, in bytes. A job's command is a line.
 const BODY: usize = 16 * 1024;

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
+use thermine::lab::request::Request;
 use thermine::live::{Live, Share};
-use thermine::request::Request;
 use thermine::web::{self, Command, Settings};
 use thermine_drivers::clock::Clock;
 use tokio::net::TcpListener;

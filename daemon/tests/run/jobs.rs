@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use thermine::config::Config;
+use thermine::lab::config::Config;
 use thermine::store::{RunMeta, Store};
 use thermine_drivers::substrate::Provenance;
 use thermine_drivers::units::Model;

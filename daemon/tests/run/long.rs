@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use thermine::config::Config;
-use thermine::config::daemon::Daemon as Settings;
-use thermine::config::rack::Rack;
+use thermine::lab::config::Config;
+use thermine::lab::config::daemon::Daemon as Settings;
+use thermine::lab::config::rack::Rack;
 use thermine::run::Daemon;
 use thermine_drivers::units::Model;
 
@@ -46,9 +46,13 @@ async fn run(steps: u64, patience: Duration) {
         },
         ..Rack::default()
     };
-    let mut daemon = Daemon::start(rack, true, &thermine::session::Context::new("thermine run"))
-        .await
-        .expect("started");
+    let mut daemon = Daemon::start(
+        rack,
+        true,
+        &thermine::lab::session::Context::new("thermine run"),
+    )
+    .await
+    .expect("started");
     let mut shares = daemon.live().shares();
     let (mut streamed, mut missed) = (0u64, 0u64);
     let began = Instant::now();

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use thermine::config::overrides::Overrides;
-use thermine::config::rack::Rack;
+use thermine::lab::config::overrides::Overrides;
+use thermine::lab::config::rack::Rack;
 use thermine::live::snapshot::Health;
 use thermine::store::verify::verify;
 
@@ -107,10 +107,13 @@ async fn a_trained_readout_is_applied_to_a_live_unit_and_refused_on_one_of_anoth
     std::fs::write(dir.join("rack.toml"), text).expect("written");
     let mut rack = Rack::load(&dir.join("rack.toml"), &Overrides::none()).expect("a rack");
     rack.daemon.data = dir.join("data");
-    let daemon =
-        thermine::run::Daemon::start(rack, true, &thermine::session::Context::new("thermine run"))
-            .await
-            .expect("started");
+    let daemon = thermine::run::Daemon::start(
+        rack,
+        true,
+        &thermine::lab::session::Context::new("thermine run"),
+    )
+    .await
+    .expect("started");
     let began = Instant::now();
     let all = loop {
         let all = daemon.live().snapshot();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::daemon::Daemon;
+use crate::lab::config::daemon::Daemon;
 
 fn folders(queue: &Queue) -> Folders {
     let data = queue.path.parent().expect("a folder").to_path_buf();

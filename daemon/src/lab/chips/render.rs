@@ -1,0 +1,320 @@
+//! A unit's measurements as text.
+
+use std::fmt::Write;
+
+use thermine_reservoir::bootstrap::Estimate;
+use thermine_reservoir::describe::Unlike;
+
+use super::map::{self, Grid};
+use super::measure::{Group, Measured, grouped, rounded};
+use crate::render::table::table;
+
+/// Most places of one kind that are listed in the text; all are in the report folder.
+const MOST_LISTED: usize = 30;
+
+/// As text, maps in colour if `colour`.
+pub(super) fn text(of: &Measured, colour: bool) -> String {
+    let mut text = head(of);
+    let _ = writeln!(text, "\n{}\n", quantities(of));
+    if let Some(chips) = &of.chips {
+        let boards = match of.layout.boards {
+            1 => String::new(),
+            boards => format!(", each the sum of {boards} boards, which nonces do not tell apart"),
+        };
+        let _ = writeln!(
+            text,
+            "chips of a board along the chain, {} positions{boards}",
+            of.layout.chips
+        );
+        let grid = Grid::of_board(of.layout.chips, of.layout.rows);
+        let _ = writeln!(text, "{}", map::text(chips, grid, colour));
+        listed(&mut text, chips);
+    }
+    if let Some(cores) = &of.cores {
+        let _ = writeln!(
+            text,
+            "cores, {} of each chip, all chips together",
+            of.layout.cores
+        );
+        let grid = Grid::of_cores(of.layout.cores);
+        let _ = writeln!(text, "{}", map::text(cores, grid, colour));
+        listed(&mut text, cores);
+    }
+    needed(&mut text, of);
+    let _ = writeln!(text, "{}\n", of.verdict());
+    text
+}
+
+fn head(of: &Measured) -> String {
+    let source = &of.source;
+    let mut text = format!(
+        "{}: {}, stream `{}` — {}, {}; n = {} shares in {:.1} s, seed {}, configuration {}\n",
+        source.name,
+        source.capture,
+        source.stream,
+        source.provenance,
+        source.model,
+        grouped(of.shares),
+        of.seconds,
+        source.seed,
+        source.config_hash
+    );
+    let layout = &of.layout;
+    let _ = writeln!(
+        text,
+        "layout {}: {} board(s) × {} chip(s) × {} core(s) told apart; source: {}",
+        layout.name, layout.boards, layout.chips, layout.cores, layout.source
+    );
+    let answers = of.verdicts.iter();
+    let answers: Vec<String> = answers
+        .map(|(verdict, count, _)| format!("{} {}", grouped(*count), verdict.replace('_', " ")))
+        .collect();
+    let _ = writeln!(text, "answers: {}", answers.join(", "));
+    for note in &source.notes {
+        let _ = writeln!(text, "note: {note}");
+    }
+    text
+}
+
+/// Everything that is one number.
+fn quantities(of: &Measured) -> String {
+    let mut rows = table(&["quantity", "value [95 %]", "unit"], &[1]);
+    let mut row =
+        |name: &str, estimate: Option<&Estimate>, (by, digits): (f64, usize), unit: &str| {
+            let value = estimate.map_or_else(
+                || "not told".into(),
+                |e| {
+                    format!(
+                        "{:.digits$} [{:.digits$}, {:.digits$}]",
+                        by * e.value,
+                        by * e.low,
+                        by * e.high
+                    )
+                },
+            );
+            rows.add_row([name.to_string(), value, unit.to_string()]);
+        };
+    let clock = &of.clock;
+    let rate = match clock.is_steady {
+        true => "shares, steady rate",
+        false => "shares, switches of jobs included",
+    };
+    row(rate, clock.share_rate.as_ref(), (1.0, 3), "1/s");
+    let why = |name: &str, missing: Option<&String>| match missing {
+        Some(why) => format!("{name} ({why})"),
+        None => name.to_string(),
+    };
+    let by_work = why("clock by accepted work", clock.by_work_missing.as_ref());
+    row(&by_work, clock.by_work.as_ref(), (1.0, 1), "MHz");
+    let by_counter = why("clock by the counter", clock.by_counter_missing.as_ref());
+    row(&by_counter, clock.by_counter.as_ref(), (1.0, 1), "MHz");
+    row(
+        "hashes not right, by the two clocks",
+        clock.not_right.as_ref(),
+        (100.0, 2),
+        "%",
+    );
+    row(
+        "part of the counter's range used",
+        of.coverage.as_ref(),
+        (1.0, 4),
+        "",
+    );
+    if let Some(switches) = &of.switches {
+        row(
+            "hashing lost to a switch of jobs",
+            Some(&switches.loss_per_switch),
+            (1e3, 1),
+            "ms",
+        );
+    }
+    row(
+        "duplicates",
+        of.duplicates.1.as_ref(),
+        (100.0, 3),
+        "% of answers",
+    );
+    row("invalid", of.invalid.1.as_ref(), (100.0, 3), "% of answers");
+    row(
+        "nonces of no known chip or core",
+        of.strange
+            .1
+            .as_ref()
+            .filter(|_| of.layout.chips + of.layout.cores > 0),
+        (100.0, 3),
+        "% of shares",
+    );
+    row(
+        "hardware errors, by the unit's count",
+        of.hardware_errors.as_ref(),
+        (1.0, 3),
+        "1/s",
+    );
+    let mut plain = |name: String, value: Option<String>, unit: &str| {
+        if let Some(value) = value {
+            rows.add_row([name, value, unit.to_string()]);
+        }
+    };
+    if let Some(switches) = &of.switches {
+        let age = |age: Option<f64>| age.map(|age| format!("{:.1}", 1e3 * age));
+        plain(
+            "first answer to a job, soonest".into(),
+            age(switches.first_new),
+            "ms",
+        );
+        plain(
+            "first answer to a job, 1 in 100 by".into(),
+            age(switches.first_new_percentile),
+            "ms",
+        );
+    }
+    for group in [&of.chips, &of.cores].into_iter().flatten() {
+        let even = group
+            .even
+            .map(|even| format!("{:.1} of {}, {:.3}", even.chi2, even.places - 1, even.p));
+        plain(format!("{}s even: χ², p", group.what), even, "");
+        let few = group
+            .places
+            .places
+            .iter()
+            .filter(|place| place.count > 0)
+            .count();
+        let found = format!("{few} of {}", group.places.places.len());
+        plain(
+            format!("{}s that found something", group.what),
+            Some(found),
+            "",
+        );
+    }
+    plain(
+        "counter uniform: p (KS)".into(),
+        of.counter_uniform.map(|p| format!("{p:.3}")),
+        "",
+    );
+    rows.to_string()
+}
+
+/// The places that differ, with their numbers.
+fn listed(text: &mut String, group: &Group) {
+    let mut rows = table(
+        &[
+            group.what,
+            "is",
+            "shares",
+            "shares/s [95 %]",
+            "GH/s [95 %]",
+            "of the others [95 %]",
+            "p, adjusted (BH)",
+        ],
+        &[0, 2, 3, 4, 5, 6],
+    );
+    let shown = |estimate: Option<&Estimate>, digits: usize| {
+        estimate.map_or_else(
+            || "not told".into(),
+            |e| {
+                format!(
+                    "{:.digits$} [{:.digits$}, {:.digits$}]",
+                    e.value, e.low, e.high
+                )
+            },
+        )
+    };
+    let total = group.unlike().count();
+    for (number, place) in group.unlike().take(MOST_LISTED) {
+        let kind = match place.unlike {
+            Some(Unlike::Dead) => "dead",
+            Some(Unlike::Weak) => "weak",
+            _ => "hot",
+        };
+        let giga = group.hash_rates.as_ref().and_then(|rates| rates[number]);
+        rows.add_row([
+            number.to_string(),
+            kind.into(),
+            place.count.to_string(),
+            shown(group.rates[number].as_ref(), 4),
+            shown(giga.as_ref(), 2),
+            shown(place.ratio.as_ref(), 3),
+            if place.adjusted < 1e-4 {
+                "< 0.0001".into()
+            } else {
+                format!("{:.4}", place.adjusted)
+            },
+        ]);
+    }
+    if total > 0 {
+        let _ = writeln!(text, "{rows}");
+        if total > MOST_LISTED {
+            let _ = writeln!(
+                text,
+                "and {} more, in the report folder",
+                total - MOST_LISTED
+            );
+        }
+        text.push('\n');
+    }
+}
+
+/// How many shares it takes to see a weak one.
+fn needed(text: &mut String, of: &Measured) {
+    let groups: Vec<&Group> = [&of.chips, &of.cores].into_iter().flatten().collect();
+    if groups.is_empty() {
+        return;
+    }
+    let boards = of.layout.boards;
+    let mut headings = vec!["weak by".to_string()];
+    for group in &groups {
+        let where_ = if boards > 1 { " in all boards" } else { "" };
+        headings.push(format!("{}{where_}", group.what));
+        if boards > 1 {
+            headings.push(format!("{} in one of {boards} boards", group.what));
+        }
+    }
+    let numeric: Vec<usize> = (1..headings.len()).collect();
+    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    let mut rows = table(&headings, &numeric);
+    let shares = |needed: Option<u64>| match needed {
+        None => "too many".into(),
+        Some(n) if n <= of.shares => format!("{}, had", rounded(n)),
+        Some(n) => rounded(n),
+    };
+    for (i, first) in groups[0].needed.iter().enumerate() {
+        let mut row = vec![match first.weakness {
+            1.0 => "dead".to_string(),
+            weakness => format!("{:.0} %", 100.0 * weakness),
+        }];
+        for group in &groups {
+            row.push(shares(group.needed[i].shares));
+            if boards > 1 {
+                row.push(shares(group.needed[i].in_one_board));
+            }
+        }
+        rows.add_row(row);
+    }
+    let _ = writeln!(
+        text,
+        "shares needed to see one that is weak, at a level of {:.0} % (BH over all) and {:.0} % power; {} at hand\n{rows}",
+        100.0 * of.demand.level,
+        100.0 * of.demand.power,
+        grouped(of.shares)
+    );
+    for group in groups {
+        let shown = group.shown.map_or_else(
+            || "not even a dead one".into(),
+            |weakness| format!("one {:.0} % weak or more", 100.0 * weakness),
+        );
+        let _ = writeln!(text, "of the {}s, these shares show {shown}", group.what);
+    }
+    if let Some(cells) = &of.cells {
+        let one_board = cells.needed_in_one_board.map_or_else(String::new, |n| {
+            format!(", {} if it is so in one board only", rounded(n))
+        });
+        let needed = cells.needed.map_or_else(|| "too many".into(), rounded);
+        let _ = writeln!(
+            text,
+            "of {} single cores, one that is dead takes {needed}{one_board}; {} found to be short of shares",
+            grouped(cells.cells as u64),
+            cells.few.len()
+        );
+    }
+    text.push('\n');
+}

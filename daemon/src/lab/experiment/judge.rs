@@ -1,0 +1,224 @@
+//! What the states of a run are worth: scores and controls of every arm, for every target.
+
+use anyhow::{Context, Result, bail};
+use thermine_reservoir::controls::{EchoTest, delay_line, echo_test_with_noise};
+use thermine_reservoir::describe::Summary;
+use thermine_reservoir::left_out::LeftOut;
+use thermine_reservoir::state::StateMatrix;
+use thermine_reservoir::verdict::{Trial, Verdict};
+
+use super::Plan;
+use super::arms::Runs;
+use super::readouts;
+use super::task::Problem;
+use super::trace::Trace;
+use crate::render::run::{Account, Arm, Decisions, Echo, Further};
+
+/// An arm's states, and what became of them.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// What is reported.
+    pub(crate) arm: Arm,
+    /// The device's states as the readout gets them, without the host's taps.
+    pub(crate) states: StateMatrix,
+    /// The encoded drive, treated likewise.
+    pub(crate) encoded: StateMatrix,
+    /// Rows that were neither trained nor scored on.
+    pub(crate) left_out: LeftOut,
+}
+
+/// Judges every arm of `runs`.
+///
+/// # Errors
+/// If states are degenerate, or anything cannot be evaluated.
+pub(crate) fn judge(plan: &Plan, problem: &Problem, runs: &Runs) -> Result<Vec<Judged>> {
+    let off = off_states(plan, runs);
+    let echo = echo(plan, runs)?;
+    let mut judged = Vec::new();
+    for (i, trace) in runs.arms.iter().enumerate() {
+        let name = &trace.encoding.name;
+        // The unit was watched and driven twice in the first arm's way.
+        let (off, echo) = if i == 0 {
+            (off.as_ref(), echo.clone())
+        } else {
+            (None, None)
+        };
+        let one = judge_arm(plan, problem, trace, off, echo)
+            .with_context(|| format!("cannot judge the {name}"))?;
+        judged.push(one);
+    }
+    Ok(judged)
+}
+
+fn judge_arm(
+    plan: &Plan,
+    problem: &Problem,
+    trace: &Trace,
+    off: Option<&StateMatrix>,
+    echo: Option<Echo>,
+) -> Result<Judged> {
+    let (states, mut notes) = trace.states(&plan.features)?;
+    let encoded = trace.encoded_states(&plan.features)?;
+    let sequence = &problem.sequence;
+    let off = off.filter(|off| off.features() == states.features());
+    let products = trace.encoding.products(plan.features.history);
+    let left_out = trace.left_out(&plan.features, plan.taps);
+    let split = left_out.split(plan.split);
+    if split.check(split.total()).is_err() && !left_out.is_empty() {
+        bail!(
+            "the unit lost its connection in {} steps, and {} of {} rows had to be left out: too few are left to train \
+             and test on; see to its network, or raise --train and --test",
+            trace.interrupted.len(),
+            left_out.within(plan.split.total()).len(),
+            plan.split.total()
+        );
+    }
+    let trial = |target| Trial {
+        device: &states,
+        encoded: &encoded,
+        taps: plan.taps,
+        products: &products,
+        off,
+        input: &sequence.input,
+        target,
+        split: plan.split,
+        left_out: &left_out,
+        seed: plan.seed,
+    };
+    let verdict = Verdict::of(&trial(&sequence.target))?;
+    let mut further = Vec::new();
+    for target in &sequence.further {
+        further.push(Further {
+            target: target.name.clone(),
+            verdict: Verdict::of(&trial(&target.values))
+                .with_context(|| format!("target {}", target.name))?,
+        });
+    }
+    let all = readout_states(plan.taps, &sequence.input, &states)?;
+    let (all, target) = (
+        left_out.states(&all),
+        left_out.values(&sequence.target[..states.rows()]),
+    );
+    let mut others = Vec::new();
+    for kind in &plan.readouts {
+        let also = (problem.decision, plan.seed);
+        others.push(
+            readouts::fit(*kind, &all, &target, &split, also)
+                .with_context(|| format!("{} readout", kind.name()))?,
+        );
+    }
+    if plan.undriven {
+        notes.push(
+            "the capture was not driven with this input, so its states cannot depend on it: a null"
+                .to_string(),
+        );
+    }
+    if let Some(steps) = plan.features.high_pass {
+        notes.push(format!(
+            "a running mean of {steps} steps is taken from the device's columns and from the encoded drive's"
+        ));
+    }
+    let arm = Arm {
+        name: trace.encoding.name.clone(),
+        encoding: trace.encoding.describe(),
+        provenance: trace.provenance.clone(),
+        published_nrmse: published(plan, trace),
+        sentence: verdict.to_string(),
+        features: states
+            .features()
+            .iter()
+            .map(|f| format!("{} [{}]", f.name, f.unit))
+            .collect(),
+        decisions: decisions(problem, &target[split.test_rows()], &verdict),
+        verdict,
+        others,
+        further,
+        echo,
+        account: account(trace, left_out.within(plan.split.total()).len()),
+        notes,
+    };
+    Ok(Judged {
+        arm,
+        states,
+        encoded,
+        left_out,
+    })
+}
+
+/// The share of wrong decisions, of tasks that are decisions.
+fn decisions(problem: &Problem, test: &[f64], verdict: &Verdict) -> Option<Decisions> {
+    let wrong = |predictions: &[f64]| problem.decision.wrong(predictions, test);
+    Some(Decisions {
+        device: wrong(&verdict.device.predictions)?,
+        controls: verdict
+            .controls
+            .iter()
+            .filter_map(|c| Some((c.control.to_string(), wrong(&c.score.predictions)?)))
+            .collect(),
+    })
+}
+
+fn published(plan: &Plan, trace: &Trace) -> Option<f64> {
+    use super::task::{Named, Task};
+    let narma = plan.task == Task::Named(Named::Narma10);
+    trace.encoding.published().filter(|_| narma)
+}
+
+fn account(trace: &Trace, left_out: usize) -> Account {
+    Account {
+        device_seconds: trace.device_seconds,
+        jobs: trace.jobs,
+        refused: trace.refused,
+        timed_out: trace.timed_out,
+        interrupted: trace.gaps.0,
+        gap_seconds: trace.gaps.1,
+        left_out,
+        mean_reading_age_seconds: trace.reading_age_seconds / trace.encoded.len() as f64,
+        since_job_ms: Summary::of(&trace.waits_ms),
+    }
+}
+
+/// States of the unit without work; `None` if it reports nothing then, as bare chips do.
+fn off_states(plan: &Plan, runs: &Runs) -> Option<StateMatrix> {
+    let (states, _) = runs.off.as_ref()?.states(&plan.features).ok()?;
+    Some(states)
+}
+
+/// Whether the unit forgets how it began, seen from the end of the conditioning on.
+fn echo(plan: &Plan, runs: &Runs) -> Result<Option<Echo>> {
+    let [low, high, again] = runs.echo.as_slice() else {
+        return Ok(None);
+    };
+    // What one of the runs cannot show is compared in none.
+    let interrupted: Vec<usize> = (runs.echo.iter())
+        .flat_map(|trace| trace.interrupted.iter().copied())
+        .map(|row| row.saturating_sub(runs.conditioning))
+        .collect();
+    let left_out = LeftOut::looking_back(&interrupted, plan.features.history);
+    let after = |trace: &Trace| -> Result<StateMatrix> {
+        let (states, _) = trace.states(&plan.features)?;
+        let start = runs.conditioning.min(states.rows());
+        let rows = states.rows() - start;
+        let values = states.values().rows(start, rows).into_owned();
+        let states = StateMatrix::from_matrix(states.features().to_vec(), values)?;
+        Ok(left_out.states(&states).into_owned())
+    };
+    let states = [after(low)?, after(high)?, after(again)?];
+    if states.iter().any(|s| s.features() != states[0].features()) {
+        return Ok(None);
+    }
+    let test: EchoTest = echo_test_with_noise(&states[0], &states[1], &states[2])?;
+    Ok(Some(Echo {
+        conditioning: runs.conditioning,
+        test,
+    }))
+}
+
+/// What a readout is given: the host's declared taps beside the device's states.
+pub(crate) fn readout_states(
+    taps: usize,
+    input: &[f64],
+    states: &StateMatrix,
+) -> Result<StateMatrix> {
+    Ok(delay_line(&input[..states.rows()], taps)?.beside(states)?)
+}

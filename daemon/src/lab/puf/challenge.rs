@@ -1,0 +1,222 @@
+//! What a unit is asked: jobs that nobody could know before, at operating points in an order that nobody could.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+use thermine_drivers::pow::Difficulty;
+use thermine_drivers::quantity::MegaHertz;
+use thermine_drivers::seed;
+use thermine_drivers::sim::Params;
+use thermine_drivers::substrate::{Drive, Pace};
+use thermine_drivers::unit::OperatingPoint;
+use thermine_drivers::units::Model;
+
+/// Clock of the second place over the first: where a chip's own limit decides how much of its work is right. Chips
+/// that are alike at their rated clock differ most there.
+const EDGE: f64 = 1.12;
+
+/// Duty of the second place of a unit whose clock cannot be set.
+const HALF: f64 = 0.5;
+
+/// An operating point of a challenge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// What it is called in features and tables.
+    pub(crate) name: String,
+    /// Chip clock, in MHz; `None` leaves it as it is.
+    pub(crate) frequency_mhz: Option<f64>,
+    /// Part of its time that the unit hashes.
+    pub(crate) duty: f64,
+}
+
+/// What all challenges of a unit have in common: what features are compared over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) model: Model,
+    pub(crate) places: Vec<Place>,
+    /// Seconds at each place before anything counts, for the heat to settle.
+    pub(crate) settle_s: f64,
+    /// Jobs at each place that count.
+    pub(crate) jobs: u32,
+    /// Shares of each job.
+    pub(crate) shares: u32,
+    /// Share difficulty.
+    pub(crate) difficulty: f64,
+    /// Longest time for a job, s.
+    pub(crate) timeout_s: f64,
+}
+
+/// How many jobs and shares a challenge takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) jobs: u32,
+    pub(crate) shares: u32,
+}
+
+impl Plan {
+    /// For a unit of `model` that runs at `params`; `settable` if its clock can be set from outside.
+    pub(crate) fn new(
+        model: Model,
+        params: &Params,
+        settable: bool,
+        size: Size,
+        difficulty: f64,
+    ) -> Plan {
+        let place = |name: &str, frequency_mhz, duty| Place {
+            name: name.into(),
+            frequency_mhz,
+            duty,
+        };
+        let places = if settable {
+            let (low, high) = model.limits().frequency;
+            let rated = params.frequency_mhz;
+            // To a tenth of a MHz, as it stands in files and tables.
+            let edge = ((rated * EDGE * 10.0).round() / 10.0).clamp(low.0, high.0);
+            vec![
+                place("rated", Some(rated), 1.0),
+                place("edge", Some(edge), 1.0),
+            ]
+        } else {
+            vec![place("full", None, 1.0), place("half", None, HALF)]
+        };
+        Plan {
+            model,
+            places,
+            settle_s: 20.0,
+            jobs: size.jobs,
+            shares: size.shares,
+            difficulty,
+            timeout_s: 600.0,
+        }
+    }
+
+    /// Shares of a whole answer.
+    pub(crate) fn shares_at(&self, jobs: u32) -> u64 {
+        self.places.len() as u64 * u64::from(jobs) * u64::from(self.shares)
+    }
+
+    /// Whether it can be asked: a file may hold anything.
+    pub(crate) fn is_sound(&self) -> bool {
+        let place = |place: &Place| {
+            (0.05..=1.0).contains(&place.duty)
+                && place.frequency_mhz.is_none_or(|f| f.is_finite() && f > 0.0)
+        };
+        !self.places.is_empty()
+            && self.places.len() <= 16
+            && self.places.iter().all(place)
+            && (1..=100_000).contains(&self.jobs)
+            && (1..=100_000).contains(&self.shares)
+            && (0.0..=3600.0).contains(&self.settle_s)
+            && (1.0..=86_400.0).contains(&self.timeout_s)
+            && Difficulty::new(self.difficulty).is_ok()
+    }
+}
+
+/// One challenge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Challenge {
+    pub(crate) plan: Plan,
+    /// Everything else follows from it.
+    pub(crate) seed: u64,
+}
+
+/// A step of a challenge.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Asked {
+    /// Number of its place in the plan.
+    pub(crate) place: usize,
+    /// Whether its shares count; a first step of each place only lets the heat settle.
+    pub(crate) counts: bool,
+    pub(crate) drive: Drive,
+}
+
+impl Challenge {
+    pub(crate) fn new(plan: &Plan, seed: u64) -> Challenge {
+        Challenge {
+            plan: plan.clone(),
+            seed,
+        }
+    }
+
+    /// Its steps, in order: places in an order of its own, each job with a word of its own.
+    pub(crate) fn steps(&self) -> Vec<Asked> {
+        let plan = &self.plan;
+        let mut order: Vec<usize> = (0..plan.places.len()).collect();
+        order.shuffle(&mut seed::stream(self.seed, "puf/order"));
+        let mut words = seed::stream(self.seed, "puf/words");
+        let mut asked = Vec::new();
+        for place in order {
+            for job in 0..=plan.jobs {
+                let counts = job > 0;
+                asked.push(Asked {
+                    place,
+                    counts,
+                    drive: plan.drive(place, counts, words.random()),
+                });
+            }
+        }
+        asked
+    }
+}
+
+impl Plan {
+    fn drive(&self, place: usize, counts: bool, word: u32) -> Drive {
+        let at = &self.places[place];
+        Drive {
+            word,
+            later: 0,
+            difficulty: Difficulty::new(self.difficulty).unwrap_or(Difficulty::ONE),
+            duty: at.duty,
+            point: OperatingPoint {
+                frequency: at.frequency_mhz.map(MegaHertz),
+                ..OperatingPoint::UNCHANGED
+            },
+            pace: Pace {
+                shares: if counts { self.shares } else { 1 },
+                hold: match counts {
+                    true => Duration::ZERO,
+                    false => Duration::from_secs_f64(self.settle_s),
+                },
+                timeout: Duration::from_secs_f64(self.timeout_s),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::lab::puf) fn plan(jobs: u32, shares: u32) -> Plan {
+        let size = Size { jobs, shares };
+        Plan::new(Model::AntminerS9, &Params::s9(), true, size, 256.0)
+    }
+
+    #[test]
+    fn no_two_challenges_are_alike_and_each_can_be_repeated() {
+        let steps = |seed| Challenge::new(&plan(5, 10), seed).steps();
+        assert_eq!(steps(1), steps(1));
+        assert_eq!(steps(1).len(), 12);
+        let words = |seed| -> Vec<u32> { steps(seed).iter().map(|s| s.drive.word).collect() };
+        assert!(words(1).iter().all(|word| !words(2).contains(word)));
+        let first = (0..40).filter(|seed| steps(*seed)[0].place == 0).count();
+        assert!((8..=32).contains(&first), "both orders are asked: {first}");
+        assert_eq!(plan(5, 10).shares_at(5), 100);
+    }
+
+    #[test]
+    fn places_are_within_the_models_limits() {
+        let plan = plan(1, 1);
+        assert!(plan.is_sound());
+        let clocks: Vec<f64> = plan.places.iter().filter_map(|p| p.frequency_mhz).collect();
+        assert_eq!(clocks, [600.0, 672.0]);
+        let size = Size { jobs: 1, shares: 1 };
+        let fixed = Plan::new(Model::AntminerS9, &Params::s9(), false, size, 256.0);
+        assert!(fixed.places.iter().all(|p| p.frequency_mhz.is_none()));
+        let mut bad = plan;
+        bad.places.clear();
+        assert!(!bad.is_sound());
+    }
+}

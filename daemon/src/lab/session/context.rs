@@ -1,0 +1,177 @@
+//! Who drives units, and how it is asked to stop.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Result;
+use thermine_drivers::clock::Clock;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::lab::attach::Rig;
+use crate::lab::config::Config;
+
+/// The work was asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// Who drives units: a command, the daemon, or one job of its queue. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// For messages to others: `thermine train`.
+    name: Arc<str>,
+    stop: CancellationToken,
+    /// Units that were attached and have not confirmed that they are safe, each with its address.
+    not_safe: Arc<Mutex<BTreeSet<String>>>,
+    /// Safe ends under way.
+    endings: TaskTracker,
+    /// How much work is under way that ends by itself when it is asked to stop.
+    heeding: Arc<AtomicUsize>,
+    lender: Option<Arc<Rig>>,
+}
+
+impl Context {
+    /// One whose units are driven by `name`.
+    pub fn new(name: &str) -> Context {
+        Context {
+            name: name.into(),
+            stop: CancellationToken::new(),
+            not_safe: Arc::default(),
+            endings: TaskTracker::new(),
+            heeding: Arc::default(),
+            lender: None,
+        }
+    }
+
+    /// One that is stopped by itself, for a job of the daemon on a runtime of its own; the list of units that are not
+    /// safe is shared.
+    pub fn apart(&self) -> Context {
+        Context {
+            endings: TaskTracker::new(),
+            ..self.within()
+        }
+    }
+
+    /// One that is stopped by itself, for a task on the same runtime.
+    pub(crate) fn within(&self) -> Context {
+        Context {
+            stop: CancellationToken::new(),
+            ..self.clone()
+        }
+    }
+
+    /// The same for a unit that is reached behind the Stratum servers or the proxy of `lender`.
+    pub(crate) fn on(self, lender: Arc<Rig>) -> Context {
+        Context {
+            lender: Some(lender),
+            ..self
+        }
+    }
+
+    /// Who drives.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Asks the work to stop.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Whether the work was asked to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Waits until the work is asked to stop.
+    pub async fn stopped(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// What `work` gives, unless it is asked to stop first. For work without a unit: it is dropped where it stands.
+    ///
+    /// # Errors
+    /// What `work` fails with, or [`Interrupted`].
+    pub(crate) async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = self.stopped() => Err(Interrupted.into()),
+        }
+    }
+
+    /// Says that work is under way that ends by itself when it is asked to stop. Without any, a signal ends the program
+    /// at once.
+    pub fn heed(&self) -> Heeding {
+        self.heeding.fetch_add(1, Ordering::SeqCst);
+        Heeding(self.heeding.clone())
+    }
+
+    /// Whether such work is under way.
+    pub fn is_heeded(&self) -> bool {
+        self.heeding.load(Ordering::SeqCst) > 0
+    }
+
+    /// Units that were attached and have not confirmed that they are safe, each with its address.
+    pub fn not_safe(&self) -> Vec<String> {
+        self.units().iter().cloned().collect()
+    }
+
+    /// A rig for the unit of `config`: of its own, or beside the lender's.
+    ///
+    /// # Errors
+    /// As [`Rig::new`].
+    pub(super) fn rig(&self, config: &Config) -> Result<Rig> {
+        match (&config.unit.simulated, &self.lender) {
+            (Some(_), _) => Rig::new(config.clock()),
+            (None, Some(lender)) => Ok(lender.beside()),
+            (None, None) => Rig::new(Clock::real()),
+        }
+    }
+
+    pub(super) fn attached(&self, unit: &str) {
+        self.units().insert(unit.to_string());
+    }
+
+    pub(super) fn safe(&self, unit: &str) {
+        self.units().remove(unit);
+    }
+
+    /// Starts a safe end as a task of `runtime` that [`ended`](Context::ended) waits for.
+    pub(super) fn end(
+        &self,
+        ending: impl Future<Output = bool> + Send + 'static,
+        runtime: &Handle,
+    ) -> JoinHandle<bool> {
+        self.endings.spawn_on(ending, runtime)
+    }
+
+    /// Waits for the safe ends that are under way.
+    pub(crate) async fn ended(&self) {
+        self.endings.close();
+        self.endings.wait().await;
+        self.endings.reopen();
+    }
+
+    fn units(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        // The set is whole between any two statements that hold the lock.
+        self.not_safe.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Work that ends by itself when it is asked to stop, until this is dropped.
+#[derive(Debug)]
+pub struct Heeding(Arc<AtomicUsize>);
+
+impl Drop for Heeding {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
