@@ -19,10 +19,10 @@ use thermine_reservoir::verdict::{Control, Verdict};
 
 use crate::cli::{BenchReservoir, Cli, Command};
 use crate::lab::experiment::{Plan, run};
+use crate::lab::observer::Progress;
 use crate::lab::session::Context;
 use crate::lab::train::{self, DEFAULT_SPLIT};
 use crate::render::folder;
-use crate::render::progress::Progress;
 use crate::render::stdout;
 use crate::render::table::{difference, interval, table};
 
@@ -172,7 +172,7 @@ pub(crate) fn run(args: &BenchReservoir) -> Result<()> {
         bail!("no row has `{}` in its name", args.only);
     }
     let out = folder::make(args.out.as_deref(), "bench-reservoir")?;
-    let progress = Progress::default();
+    let progress = crate::render::progress::shown(&Context::new("thermine"));
     let mut measured = Vec::new();
     for row in rows {
         let plan = plan_of(row)?;

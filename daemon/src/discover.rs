@@ -8,8 +8,8 @@ use serde::Serialize;
 use thermine_drivers::discover::{Found, Prober, Settings, resolve, scan};
 
 use crate::cli;
+use crate::lab::observer::Bar;
 use crate::lab::session::Context;
-use crate::render::progress::{Bar, Progress};
 use crate::render::stdout;
 use crate::render::table::table;
 use crate::runtime;
@@ -100,7 +100,7 @@ async fn search(arguments: &[String], settings: Settings, context: &Context) -> 
 /// On a terminal, if there is anything to wait for.
 fn bar(length: usize) -> Option<Bar> {
     (length > 1 && std::io::stderr().is_terminal())
-        .then(|| Progress::default().bar("searching", length))
+        .then(|| crate::render::progress::shown(&Context::new("thermine")).bar("searching", length))
 }
 
 impl Outcome {

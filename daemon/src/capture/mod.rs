@@ -20,7 +20,6 @@ use thermine_drivers::pow::Difficulty;
 use crate::cli;
 use crate::export;
 use crate::lab::session::Context;
-use crate::render::progress::Progress;
 use crate::render::stdout;
 use crate::store::{import, merge, verify};
 
@@ -63,7 +62,7 @@ pub(crate) fn run(command: cli::Capture, context: &Context) -> Result<()> {
             stdout::line(imported.capture.display())?;
         }
         cli::Capture::Record(args) => {
-            let (file, said) = record::record(&args, &Progress::new(context))?;
+            let (file, said) = record::record(&args, &crate::render::progress::shown(context))?;
             stdout::line(said)?;
             stdout::line(file.display())?;
         }

@@ -17,8 +17,8 @@ use crate::causes::{ending, kept};
 use crate::cli;
 use crate::lab::config::{Config, Simulated};
 use crate::lab::experiment::arms::twin_params;
+use crate::lab::observer::{Bar, Progress};
 use crate::lab::session::{Session, with_unit};
-use crate::render::progress::{Bar, Progress};
 use crate::runtime;
 use crate::store::{Capture, RunMeta, Store};
 

@@ -9,7 +9,6 @@ use crate::capture::replay;
 use crate::lab::experiment::{arms, run};
 use crate::lab::train;
 use crate::render::folder::segment;
-use crate::render::progress::Progress;
 use crate::store::Capture;
 use crate::store::tables::Kind;
 
@@ -25,7 +24,11 @@ pub(super) fn states(capture: &Capture, stream: Option<&str>) -> Result<Table<'s
     let plan = replay::plan(capture.path(), None)?;
     let problem = run::problem(&plan)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let runs = runtime.block_on(arms::replay(&plan, &problem, &Progress::default()))?;
+    let runs = runtime.block_on(arms::replay(
+        &plan,
+        &problem,
+        &crate::render::progress::shown(&crate::lab::session::Context::new("thermine")),
+    ))?;
     let names: Vec<&str> = runs
         .arms
         .iter()

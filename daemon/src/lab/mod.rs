@@ -4,6 +4,7 @@ pub mod attach;
 pub mod chips;
 pub mod config;
 pub mod experiment;
+pub mod observer;
 pub mod request;
 pub mod session;
 

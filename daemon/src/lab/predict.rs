@@ -26,7 +26,6 @@ use crate::lab::experiment::task::Task;
 use crate::lab::experiment::trace::Trace;
 use crate::lab::experiment::{Kind, arms};
 use crate::lab::session::{Context, Session, with_unit};
-use crate::render::progress::Progress;
 use crate::render::stdout;
 use crate::runtime;
 use crate::store::Capture;
@@ -301,7 +300,7 @@ impl Drive<'_> {
             context: self.context,
             config: self.config,
             seed: self.args.seed,
-            notices: &Progress::new(self.context),
+            notices: &crate::render::progress::shown(self.context),
         };
         with_unit(session, async |unit| {
             let discipline = self.encoder.encoding().discipline;

@@ -14,9 +14,9 @@ use crate::lab::experiment::presets::Preset;
 use crate::lab::experiment::recipe::Recipe;
 use crate::lab::experiment::run::{self, Report};
 use crate::lab::experiment::{Kind, Plan, arms};
+use crate::lab::observer::Progress;
 use crate::lab::session::Context;
 use crate::render::folder;
-use crate::render::progress::Progress;
 use crate::render::seeds::SeedsReport;
 use crate::render::stdout;
 use crate::store::Capture;
@@ -37,7 +37,7 @@ pub(crate) const MOST_SEEDS: u64 = 1000;
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &cli::Train, context: &Context) -> Result<()> {
-    let done = carry_out(args, &Progress::new(context))?;
+    let done = carry_out(args, &crate::render::progress::shown(context))?;
     stdout::text(done.said)?;
     stdout::line(done.folder.display())?;
     Ok(())

@@ -19,10 +19,10 @@ use super::work::{Found, verdict};
 use crate::causes::chain;
 use crate::cli::request::{self as arguments, TrainFiles};
 use crate::lab::config::daemon::Daemon;
+use crate::lab::observer::Progress;
 use crate::lab::request::Train;
 use crate::lab::session;
 use crate::lab::train;
-use crate::render::progress::Progress;
 use crate::render::stdout;
 use crate::store::verify;
 

@@ -13,11 +13,11 @@ use crate::cli::request::{self as arguments, TrainFiles};
 use crate::lab::config::Config;
 use crate::lab::config::daemon::Daemon;
 use crate::lab::experiment::run::Report;
+use crate::lab::observer::Progress;
 use crate::lab::request::{Request, Train};
 use crate::lab::{sweep, tpf, train};
 use crate::live::snapshot::{Estimate, Filter, Provenance, Row, Verdict};
 use crate::render::folder;
-use crate::render::progress::Progress;
 use crate::render::run::RunReport;
 
 /// Name of the unit's configuration in a job's folder.

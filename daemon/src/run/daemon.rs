@@ -23,6 +23,7 @@ use crate::causes::chain;
 use crate::lab::attach::Rig;
 use crate::lab::config::Config;
 use crate::lab::config::rack::Rack;
+use crate::lab::observer::Progress;
 use crate::lab::request::Folders;
 use crate::lab::session::{Context, SAFE_END};
 use crate::live::Live;
@@ -31,7 +32,6 @@ use crate::proxy::Running;
 use crate::queue::store::{End, Entry};
 use crate::queue::work::Found;
 use crate::queue::{Queue, QueueError};
-use crate::render::progress::Progress;
 
 /// Name of the file in the data folder that a daemon holds while it runs.
 const LOCK: &str = "daemon.lock";

@@ -25,8 +25,9 @@ use crate::causes::chain;
 use crate::lab::attach::{Driven, Rig, Unit};
 use crate::lab::config::daemon::{Daemon, Live as Task};
 use crate::lab::config::{Config, Step};
+use crate::lab::observer::Log;
 use crate::lab::predict::Readout;
-use crate::lab::session::{Context, Log, Session, with_attached};
+use crate::lab::session::{Context, Session, with_attached};
 use crate::live::Live;
 use crate::queue::Queue;
 

@@ -13,13 +13,13 @@ use crate::causes::chain;
 use crate::lab::attach::Rig;
 use crate::lab::config::Config;
 use crate::lab::config::daemon::{Daemon, JOBS};
+use crate::lab::observer::Progress;
 use crate::lab::request::Request;
 use crate::lab::session::SAFE_END;
 use crate::live::snapshot::Health;
 use crate::queue::Queue;
 use crate::queue::store::{End, Entry};
 use crate::queue::work::{self, Outcome};
-use crate::render::progress::Progress;
 
 /// Wall time that an experiment is given to end when it is stopped: its unit's safe end, and its capture.
 const ENDING: Duration = SAFE_END.saturating_add(Duration::from_secs(20));
@@ -66,7 +66,7 @@ impl Lent {
             unit.expected_ghs = None;
             unit.duty = None;
         });
-        let progress = progress.on(lender);
+        let progress = progress.within(|context| context.on(lender));
         let carried = carry_out(
             request,
             house.daemon.clone(),

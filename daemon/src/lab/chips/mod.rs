@@ -36,7 +36,6 @@ use crate::lab::experiment::arms::twin_of;
 use crate::lab::session;
 use crate::lab::tpf::evidence;
 use crate::render::folder;
-use crate::render::progress::Progress;
 use crate::render::stdout;
 use crate::store::Capture;
 use crate::store::reader::{Run, Stream};
@@ -248,7 +247,8 @@ impl Input {
                     seed: args.seed,
                     on_twin: args.substrate == By::Twin,
                 };
-                let (_, _, provenance) = record::to_file(&plan, &path, &Progress::new(context))?;
+                let (_, _, provenance) =
+                    record::to_file(&plan, &path, &crate::render::progress::shown(context))?;
                 (path, Some(provenance))
             }
         };

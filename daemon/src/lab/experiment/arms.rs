@@ -21,8 +21,8 @@ use super::task::Problem;
 use super::trace::Trace;
 use crate::lab::attach::Unit;
 use crate::lab::config::Config;
+use crate::lab::observer::{Bar, Progress};
 use crate::lab::session::{Session, with_unit};
-use crate::render::progress::{Bar, Progress};
 use crate::store::{Capture, Store};
 
 /// Steps at one end of the input by which an echo run is given its initial state: with the steps of the

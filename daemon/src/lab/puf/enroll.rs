@@ -18,7 +18,6 @@ use super::{Enroll, unit};
 use crate::lab::config::Config;
 use crate::lab::session::Context;
 use crate::render::folder;
-use crate::render::progress::Progress;
 use crate::render::stdout;
 
 /// How often a unit's own soonest answer may miss the time bound.
@@ -92,7 +91,7 @@ fn enrol(
         // The same others for every unit of the same model and plan.
         seed: 1,
     };
-    let bar = Progress::default().bar("others", order.units);
+    let bar = crate::render::progress::shown(&Context::new("thermine")).bar("others", order.units);
     let fleet = fleet::simulate(&order, &bar)?;
 
     let features = Features::of(&plan);

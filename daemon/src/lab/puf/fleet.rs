@@ -18,7 +18,7 @@ use thermine_drivers::units::Model;
 use super::challenge::{Challenge, Plan};
 use super::features::Features;
 use super::response::{self, Response};
-use crate::render::progress::Bar;
+use crate::lab::observer::Bar;
 
 /// What is assumed of the world that the fleet stands in. All figures are assumed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -20,8 +20,8 @@ use super::study::{self, Detail, Evidence, Row, Table, block, enrolled};
 use super::{Report, render};
 use crate::lab::config::Config;
 use crate::lab::experiment::arms::twin_of;
+use crate::lab::observer::{Bar, Progress};
 use crate::render::folder;
-use crate::render::progress::{Bar, Progress};
 use crate::render::stdout;
 use crate::render::svg::Plot;
 
@@ -135,7 +135,7 @@ fn lengths(jobs: usize) -> Vec<usize> {
 type Curves = Vec<(Evidence, Vec<Operating>)>;
 
 fn find(order: &Order, threshold: f64) -> Result<(Found, Curves)> {
-    let progress = Progress::default();
+    let progress = crate::render::progress::shown(&crate::lab::session::Context::new("thermine"));
     let resampling = Resampling {
         resamples: RESAMPLES,
         seed: order.seed,

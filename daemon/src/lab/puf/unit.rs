@@ -17,7 +17,6 @@ use crate::causes::{ending, kept};
 use crate::lab::config::Config;
 use crate::lab::experiment::arms::twin_params;
 use crate::lab::session::{Context, Session, with_unit};
-use crate::render::progress::Progress;
 use crate::runtime;
 use crate::store::{Capture, RunMeta, Store};
 
@@ -151,7 +150,7 @@ async fn drive(
     seed: u64,
     recorder: Recorder,
 ) -> Result<Vec<Response>> {
-    let progress = Progress::new(context);
+    let progress = crate::render::progress::shown(context);
     let steps = plan.places.len() * (plan.jobs as usize + 1) * challenges.len();
     let bar = progress.bar("challenge", steps);
     let model = config.unit.model;

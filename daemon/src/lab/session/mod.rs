@@ -29,26 +29,7 @@ pub(crate) use self::ending::{Ending, SAFE_END};
 pub(crate) use self::lock::Lock;
 use crate::lab::attach::{Rig, Unit};
 use crate::lab::config::{Config, Wires};
-
-/// Takes the notices of a session: what the unit's user has to know while it is driven.
-pub(crate) trait Notices: Sync {
-    /// What is to be known now.
-    fn notice(&self, line: &str);
-
-    /// What of the unit is not as it was asked, which belongs into a report too.
-    fn remark(&self, line: &str) {
-        self.notice(line);
-    }
-}
-
-/// The log as a place for notices.
-pub(crate) struct Log;
-
-impl Notices for Log {
-    fn notice(&self, line: &str) {
-        tracing::warn!("{line}");
-    }
-}
+use crate::lab::observer::Notices;
 
 /// What a session is about.
 #[derive(Clone, Copy)]

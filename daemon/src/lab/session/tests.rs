@@ -143,7 +143,7 @@ async fn a_session_that_is_dropped_leaves_its_unit_safe_before_the_context_has_e
             context: &context,
             config: &config,
             seed: 1,
-            notices: &Log,
+            notices: &crate::lab::observer::Log,
         };
         let rig = context.rig(&config).expect("a rig");
         let driven = with_attached(session, rig, async |unit, _| {

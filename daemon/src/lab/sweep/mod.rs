@@ -22,8 +22,8 @@ use thermine_reservoir::split::Split;
 
 use crate::cli::Unit;
 use crate::lab::config::Config;
+use crate::lab::observer::Progress;
 use crate::lab::session::{Context, Interrupted};
-use crate::render::progress::Progress;
 use crate::render::stdout;
 use grid::{Doublings, Grid, MOST_CELLS, Range};
 use journal::Journal;
@@ -99,9 +99,11 @@ struct Plan {
 
 /// Runs the subcommand.
 pub(crate) fn run(args: Sweep, context: &Context) -> Result<()> {
-    carry_out(args, &Progress::new(context), &mut |text| {
-        stdout::text(text)
-    })
+    carry_out(
+        args,
+        &crate::render::progress::shown(context),
+        &mut |text| stdout::text(text),
+    )
 }
 
 /// Carries out what `args` ask for, and says what there is to be said as it goes.

@@ -20,8 +20,8 @@ use super::cell::{Cell, Probe, Stopped};
 use super::grid::Point;
 use super::journal::Journal;
 use crate::lab::attach::Unit;
+use crate::lab::observer::{Bar, Progress};
 use crate::lab::session::{Context, Interrupted, Session, with_unit};
-use crate::render::progress::{Bar, Progress};
 use crate::runtime;
 
 /// Time that a unit on its wire is given to become as warm as a new point makes it, s.

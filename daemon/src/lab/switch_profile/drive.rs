@@ -15,8 +15,8 @@ use super::{Args, By};
 use crate::causes::{ending, kept};
 use crate::lab::config::Config;
 use crate::lab::experiment::arms::twin_params;
+use crate::lab::observer::Bar;
 use crate::lab::session::{Context, Session, with_unit};
-use crate::render::progress::{Bar, Progress};
 use crate::runtime;
 use crate::store::{Capture, RunMeta, Store};
 
@@ -78,7 +78,7 @@ pub(super) fn record(
 }
 
 async fn drive(context: &Context, args: &Args, config: &Config, recorder: Recorder) -> Result<()> {
-    let progress = Progress::new(context);
+    let progress = crate::render::progress::shown(context);
     let bar = progress.bar("jobs", args.jobs as usize);
     if args.by == By::Twin {
         let mut twin = Twin::new(

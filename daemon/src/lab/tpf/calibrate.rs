@@ -9,7 +9,6 @@ use thermine_reservoir::information::calibration::{Rate, Setting, Test, bits, ra
 
 use super::study::Args;
 use crate::render::folder;
-use crate::render::progress::Progress;
 use crate::render::stdout;
 use crate::render::svg::Plot;
 use crate::render::table::table;
@@ -39,7 +38,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         alpha: 0.05,
         seed: args.seed,
     };
-    let bar = Progress::default().bar("couplings", COUPLINGS.len());
+    let bar = crate::render::progress::shown(&crate::lab::session::Context::new("thermine"))
+        .bar("couplings", COUPLINGS.len());
     let calibration = Calibration {
         version: env!("CARGO_PKG_VERSION"),
         provenance: "simulated",

@@ -12,7 +12,6 @@ use thermine_sha256::{Compression, EXIT_ROUND, ROUNDS};
 use super::header::{self, Header};
 use super::twin::nonces;
 use crate::render::folder;
-use crate::render::progress::Progress;
 use crate::render::stdout;
 use crate::render::svg::Plot;
 use crate::render::table::{interval, table};
@@ -100,7 +99,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
 /// All points, on as many threads as there are cores.
 fn points(header: &Header, setup: &Setup, rounds: Vec<(Compression, usize)>) -> Vec<Point> {
-    let bar = Progress::default().bar("curve", rounds.len());
+    let bar = crate::render::progress::shown(&crate::lab::session::Context::new("thermine"))
+        .bar("curve", rounds.len());
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {

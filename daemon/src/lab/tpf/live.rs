@@ -23,10 +23,11 @@ use crate::causes::{ending, kept};
 use crate::cli::Unit;
 use crate::lab::config::Config;
 use crate::lab::experiment::arms::twin_params;
-use crate::lab::session::{Context, Notices, Session, with_unit};
+use crate::lab::observer::Notices;
+use crate::lab::observer::Progress;
+use crate::lab::session::{Context, Session, with_unit};
 use crate::live::snapshot::Filter;
 use crate::render::folder;
-use crate::render::progress::Progress;
 use crate::render::stdout;
 use crate::runtime;
 use crate::store::{RunMeta, Store};
@@ -161,7 +162,7 @@ pub(super) struct Look {
 
 /// Runs the subcommand.
 pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
-    let done = carry_out(args, &Progress::new(context))?;
+    let done = carry_out(args, &crate::render::progress::shown(context))?;
     stdout::text(done.said)?;
     stdout::line(done.folder.display())?;
     Ok(())

@@ -12,7 +12,7 @@ use thermine_reservoir::tpf::trial::{Block, Evidence, order};
 
 use super::live::{Args, Arm, Look, Power};
 use crate::lab::config::Step;
-use crate::render::progress::Bar;
+use crate::lab::observer::Bar;
 
 /// E-value at which a trial stops: chance reaches it in one of twenty at most.
 const ENOUGH: f64 = 20.0;
