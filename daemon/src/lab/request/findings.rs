@@ -1,0 +1,57 @@
+//! Everything that is wrong with a request.
+
+/// Everything that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct Wrong(pub Vec<String>);
+
+/// What a check has found.
+#[derive(Debug, Default)]
+pub(crate) struct Findings(pub(super) Vec<String>);
+
+impl Findings {
+    /// What was found, as an error if there is anything.
+    pub(crate) fn done(self) -> Result<(), Wrong> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Wrong(self.0))
+        }
+    }
+
+    pub(crate) fn add(&mut self, what: impl Into<String>) {
+        self.0.push(what.into());
+    }
+
+    /// Wants `value` to be a number from `low` to `high`.
+    pub(crate) fn within<T: PartialOrd + std::fmt::Display>(
+        &mut self,
+        name: &str,
+        value: T,
+        low: T,
+        high: T,
+    ) {
+        if !(value >= low && value <= high) {
+            self.add(format!("{name} {value}: must be from {low} to {high}"));
+        }
+    }
+
+    /// As above, for a value that may be absent.
+    pub(crate) fn within_if<T: PartialOrd + std::fmt::Display>(
+        &mut self,
+        name: &str,
+        value: Option<T>,
+        low: T,
+        high: T,
+    ) {
+        if let Some(value) = value {
+            self.within(name, value, low, high);
+        }
+    }
+
+    pub(crate) fn file<T>(&mut self, found: Result<T, String>) {
+        if let Err(what) = found {
+            self.add(what);
+        }
+    }
+}
