@@ -6,7 +6,7 @@ use std::process::Command;
 
 use clap::Parser;
 use thermine::cli::Cli;
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

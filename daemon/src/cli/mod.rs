@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 
 use crate::lab::session::Context;
 use crate::lab::{chips, config, predict, puf, sweep, switch_profile, tpf, train};
