@@ -12,9 +12,9 @@ use thermine_drivers::bm13xx::{
     BringUp, Chain, Command, Controller, Family, Job, Link, Port, Reply, Request, Target,
     controller::Settings,
 };
-use thermine_units::clock::Seat;
 use thermine_stratum::factory::{self, JobFactory};
 use thermine_stratum::session::Share;
+use thermine_units::clock::Seat;
 use thermine_units::clock::{Clock, Nanos};
 use thermine_units::pow::Difficulty;
 use thermine_units::quantity::MegaHertz;
