@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use thermine_drivers::pow::Difficulty;
+use thermine_units::pow::Difficulty;
 
 use super::unit::{Unit, configuration};
 use super::wrong::checked;

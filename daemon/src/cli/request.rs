@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
-use thermine_drivers::pow::Difficulty;
+use thermine_units::pow::Difficulty;
 
 use super::capture::{Capture, Replay};
 use super::{Cli, Command, Train, Unit};

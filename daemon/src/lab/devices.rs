@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use thermine_drivers::clock::{Clock, Nanos};
 use thermine_drivers::poller::Latest;
-use thermine_drivers::record::Recorder;
-use thermine_drivers::substrate::Substrate;
-use thermine_drivers::unit::{Identity, Telemetry};
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::Substrate;
+use thermine_units::clock::{Clock, Nanos};
+use thermine_units::model::Model;
+use thermine_units::record::Recorder;
+use thermine_units::unit::{Identity, Telemetry};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 

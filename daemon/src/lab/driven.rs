@@ -1,13 +1,12 @@
 //! The same work on a unit's wire and on its twin.
 
 use anyhow::{Result, ensure};
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::device::Device;
-use thermine_drivers::substrate::{
-    Discipline, Drive, Observation, Provenance, Substrate, SubstrateError, Twin,
-};
-use thermine_drivers::unit::OperatingPoint;
+use thermine_lab::substrate::{Discipline, Drive, Observation, Substrate, SubstrateError, Twin};
+use thermine_sim::device::Device;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Recorder;
+use thermine_units::seed;
+use thermine_units::unit::OperatingPoint;
 
 use super::attach::Driven;
 use super::backend::Backend;

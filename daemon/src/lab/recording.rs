@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result};
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::substrate::Provenance;
+use thermine_units::pow::Difficulty;
+use thermine_units::provenance::Provenance;
 
 use super::backend::Backend;
 use super::config::Config;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::units::Model;
+use thermine_units::clock::Clock;
+use thermine_units::model::Model;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 

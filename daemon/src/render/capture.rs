@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use thermine_drivers::clock::Nanos;
+use thermine_units::clock::Nanos;
 
 use super::table::table;
 use crate::lab::record::Report;

@@ -1,8 +1,8 @@
 //! The units of a rack in one table.
 
 use comfy_table::Table;
-use thermine_drivers::quantity::Celsius;
-use thermine_drivers::unit::Board;
+use thermine_units::quantity::Celsius;
+use thermine_units::unit::Board;
 
 use super::table::{self, table};
 use crate::lab::devices::Row;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::sim::sources::{documented, value};
-use thermine_drivers::units::Model;
+use thermine_sim::params::Params;
+use thermine_sim::sources::{documented, value};
+use thermine_units::model::Model;
 
 use super::table::table;
 use crate::lab::sim::{Reached, Sim};

@@ -11,7 +11,7 @@ use thermine::lab::observer::Progress;
 use thermine::lab::session::Context;
 use thermine::lab::states;
 use thermine::store::Store;
-use thermine_drivers::record::Record;
+use thermine_units::record::Record;
 
 use super::records::{a_bit_of_everything, durable, job, meta, share};
 

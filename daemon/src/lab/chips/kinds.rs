@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 
 /// Widest field of a chip or a core, in bits: bounds what is counted.
 pub(super) const WIDEST_PLACE: u32 = 8;

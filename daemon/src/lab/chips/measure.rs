@@ -1,10 +1,10 @@
 //! Measures the counted shares of one unit: chips and cores, counter, clock, job switches, errors.
 
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::record::Verdict;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::{Evenness, Places, Search, Uniformity, exact};
 use thermine_reservoir::switching::{Binning, SwitchProfile};
+use thermine_units::pow::Difficulty;
+use thermine_units::record::Verdict;
 
 use super::cells::Cells;
 use super::clock::ChipClock;

@@ -1,11 +1,11 @@
 //! All that is measured of the chips of one unit.
 
 use serde::Serialize;
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::{Evenness, Places};
 use thermine_reservoir::switching::SwitchProfile;
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
 
 use super::cells::Cells;
 use super::clock::{ChipClock, Times};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 
 use crate::lab::backend::Backend;
 use crate::lab::record::request::MOST_SHARES;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Serialize;
-use thermine_drivers::sim::Params;
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
+use thermine_sim::Params;
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
 
 use super::clock::Times;
 use super::counts::Tally;

@@ -1,8 +1,8 @@
 //! What the nonces of a capture tell of the chips, and its work items of their clock.
 
-use thermine_drivers::sim::layout::Layout;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::{Evenness, Uniformity, exact};
+use thermine_units::nonce::Layout;
 
 use super::answers::{Answers, Kind};
 use super::quantity::{List, STEADY_MS, Test, unique};

@@ -1,11 +1,11 @@
 //! What the shares of a capture measure, each quantity with its 95 % interval.
 
-use thermine_drivers::pow::Difficulty;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::{
     Comb, DeadTimeTest, Resampling, ShiftedExponential, Uniformity, WaitTest, autocorrelation,
     exact,
 };
+use thermine_units::pow::Difficulty;
 
 use super::answers::{Answer, Answers, Kind};
 use super::nonces;

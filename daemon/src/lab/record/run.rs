@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::substrate::{
-    Discipline, Drive, Outcome, Pace, Provenance, Refused, Substrate,
-};
-use thermine_drivers::unit::OperatingPoint;
+use thermine_lab::substrate::{Discipline, Drive, Outcome, Pace, Refused, Substrate};
+use thermine_units::pow::Difficulty;
+use thermine_units::provenance::Provenance;
+use thermine_units::unit::OperatingPoint;
 
 use super::request::Record;
 use crate::lab::backend::Backend;

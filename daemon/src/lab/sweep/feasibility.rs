@@ -1,8 +1,8 @@
 //! How many shares a window can hold, before anything is driven.
 
 use serde::Serialize;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::sim::params::Params;
+use thermine_sim::params::Params;
+use thermine_units::pow::Difficulty;
 
 use super::grid::{Grid, Point};
 

@@ -3,8 +3,8 @@
 use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use thermine_drivers::sim::params::Params;
 use thermine_reservoir::split::Split;
+use thermine_sim::params::Params;
 
 use super::feasibility::Feasibility;
 use super::grid::{Grid, MOST_CELLS, Range};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::describe::{benjamini_hochberg, holm};
+use thermine_units::provenance::Provenance;
 
 use super::cell::Cell;
 use super::grid::Grid;

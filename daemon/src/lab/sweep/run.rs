@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 use thermine_drivers::interlock::Enforced;
-use thermine_drivers::quantity::{MegaHertz, Volts};
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::device::Device;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::substrate::{Discipline, Drive, Pace, Substrate, SubstrateError, Twin};
-use thermine_drivers::unit::OperatingPoint;
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::{Discipline, Drive, Pace, Substrate, SubstrateError, Twin};
+use thermine_sim::device::Device;
+use thermine_sim::params::Params;
+use thermine_units::model::Model;
+use thermine_units::quantity::{MegaHertz, Volts};
+use thermine_units::record::Recorder;
+use thermine_units::seed;
+use thermine_units::unit::OperatingPoint;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 

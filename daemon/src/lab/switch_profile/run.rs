@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use thermine_drivers::stratum::swh::Pace;
-use thermine_drivers::substrate::{Discipline, Drive, Provenance, Substrate};
-use thermine_drivers::unit::OperatingPoint;
+use thermine_lab::substrate::{Discipline, Drive, Substrate};
 use thermine_reservoir::switching::{self, Binning};
+use thermine_stratum::swh::Pace;
+use thermine_units::provenance::Provenance;
+use thermine_units::unit::OperatingPoint;
 
 use super::request::SwitchProfile;
 use crate::lab::computation::compute;
