@@ -19,13 +19,9 @@ pub mod queue;
 pub mod render;
 pub mod run;
 pub mod signals;
-pub mod store;
 
 mod bench;
-mod input_file;
 mod manual;
 mod runtime;
-mod secret_file;
-mod tabular;
 mod top;
 pub mod web;

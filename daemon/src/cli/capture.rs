@@ -16,7 +16,7 @@ use crate::lab::record::request;
 use crate::lab::session::Context;
 use crate::lab::{compare, record, states};
 use crate::render::{self, progress, stdout};
-use crate::store::{self, import, merge, verify};
+use thermine_capture::{import, merge, verify};
 
 /// `thermine capture`.
 #[derive(Debug, Subcommand)]
@@ -212,7 +212,7 @@ pub(crate) async fn run(command: Capture, context: &Context) -> Result<()> {
             if json {
                 stdout::line(serde_json::to_string_pretty(&report)?)?;
             } else {
-                stdout::text(report.render())?;
+                stdout::text(render::verify::text(&report))?;
             }
             if report.contradictions > 0 {
                 bail!(
@@ -301,7 +301,7 @@ async fn recorded(args: &Record, context: &Context) -> Result<()> {
 }
 
 fn info(file: &Path) -> Result<String> {
-    let capture = store::Capture::open(file)?;
+    let capture = thermine_capture::Capture::open(file)?;
     capture.freeze()?;
     let (runs, streams) = (capture.runs()?, capture.streams()?);
     render::capture::info(file, &runs, &streams, &capture.spans()?)

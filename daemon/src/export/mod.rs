@@ -18,9 +18,9 @@ use anyhow::{Context, Result, bail};
 use rusqlite::types::Value;
 use serde::Serialize;
 
-use crate::store::Capture;
-use crate::store::reader::Run;
-use crate::store::tables::Kind;
+use thermine_capture::Capture;
+use thermine_capture::reader::Run;
+use thermine_capture::tables::Kind;
 
 pub use self::source::{Pages, Table};
 

@@ -21,7 +21,7 @@ use super::experiment::encoding::Encoding;
 use super::observer::Log;
 use super::request::findings::{Findings, Wrong};
 use super::session::{Context, Interrupted, Session, with_attached};
-use crate::causes::chain;
+use thermine_capture::error_chain::chain;
 
 /// A unit under observation.
 struct Watched {

@@ -9,8 +9,8 @@ use thermine_units::provenance::Provenance;
 use super::backend::Backend;
 use super::config::Config;
 use super::session::Interrupted;
-use crate::causes::chain;
-use crate::store::{Capture, RunMeta, Store, import};
+use thermine_capture::error_chain::chain;
+use thermine_capture::{Capture, RunMeta, Store, import};
 
 /// Name of the capture in a report folder.
 pub const CAPTURE: &str = "capture.sqlite";

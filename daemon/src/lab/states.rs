@@ -10,7 +10,7 @@ use super::observer::Progress;
 use super::segment::segment;
 use super::{replay, train};
 use crate::export::{Column, Exported, Format, Table, export_table};
-use crate::store::Capture;
+use thermine_capture::Capture;
 
 /// Rows at a time.
 const PAGE: usize = 1024;

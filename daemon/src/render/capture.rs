@@ -9,7 +9,7 @@ use thermine_units::clock::Nanos;
 
 use super::table::table;
 use crate::lab::record::Report;
-use crate::store::reader::{Run, Stream};
+use thermine_capture::reader::{Run, Stream};
 
 /// What was recorded, in one sentence.
 pub(crate) fn recorded(of: &Report) -> String {

@@ -19,3 +19,4 @@ pub mod svg;
 pub(crate) mod sweep;
 pub(crate) mod switch_profile;
 pub mod table;
+pub(crate) mod verify;

@@ -14,7 +14,7 @@ use super::table::{interval, table};
 use crate::lab::sweep::Cell;
 use crate::lab::sweep::feasibility::{Feasibility, PUBLISHED_SHARES};
 use crate::lab::sweep::report::{LEVEL, Report, Row};
-use crate::tabular;
+use thermine_capture::tabular;
 
 /// Cells that are listed.
 const LISTED: usize = 12;

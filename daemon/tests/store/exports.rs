@@ -10,7 +10,7 @@ use thermine::export::{Format, What, export};
 use thermine::lab::observer::Progress;
 use thermine::lab::session::Context;
 use thermine::lab::states;
-use thermine::store::Store;
+use thermine_capture::Store;
 use thermine_units::record::Record;
 
 use super::records::{a_bit_of_everything, durable, job, meta, share};

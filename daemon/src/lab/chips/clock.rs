@@ -13,7 +13,7 @@ use super::counts::Tally;
 use super::layout::Layout;
 use crate::lab::compare::work_rate::work_rate;
 use crate::lab::estimate::scaled;
-use crate::store::answers::TimedAnswer;
+use thermine_capture::answers::TimedAnswer;
 
 /// Shares that the work counter is fitted to: its rate is then known to half a per cent.
 const MOST_POINTS: usize = 2_000;

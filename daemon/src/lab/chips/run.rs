@@ -22,8 +22,8 @@ use crate::lab::observer::Progress;
 use crate::lab::record;
 use crate::lab::record::request::Record;
 use crate::lab::recording::{CAPTURE, capture_of};
-use crate::store::Capture;
-use crate::store::reader::{Run, Stream};
+use thermine_capture::Capture;
+use thermine_capture::reader::{Run, Stream};
 
 /// Shares whose times are looked at; all are counted.
 const MOST_TIMED: u32 = 20_000;

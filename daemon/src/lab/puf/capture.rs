@@ -17,7 +17,7 @@ use crate::lab::tpf::evidence::{self, Evidence};
 use crate::render::folder;
 use crate::render::stdout;
 use crate::render::table::table;
-use crate::store::Capture;
+use thermine_capture::Capture;
 
 /// Level of the four tests together, of evenness and of halves, for chips and for cores (Bonferroni).
 const LEVEL: f64 = 0.05;

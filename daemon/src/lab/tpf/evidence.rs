@@ -11,7 +11,7 @@ use thermine_units::provenance::Provenance;
 use thermine_units::record::Verdict;
 
 use crate::lab::config::Config;
-use crate::store::{Capture, import, verify};
+use thermine_capture::{Capture, import, verify};
 
 /// Most shares that are held.
 const MOST_SHARES: u64 = 1 << 20;

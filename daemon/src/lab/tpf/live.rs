@@ -31,7 +31,7 @@ use crate::live::snapshot::Filter;
 use crate::render::folder;
 use crate::render::stdout;
 use crate::runtime;
-use crate::store::{RunMeta, Store};
+use thermine_capture::{RunMeta, Store};
 
 /// Name of the capture in the report folder, and of its stream.
 const CAPTURE: &str = "capture.sqlite";

@@ -19,7 +19,7 @@ use crate::render::folder;
 use crate::render::stdout;
 use crate::render::svg::Plot;
 use crate::render::table::table;
-use crate::store::verify::VerifyReport;
+use thermine_capture::verify::VerifyReport;
 
 /// Fewest shares of known difficulty that a study is made of: eight classes a side, five a cell.
 const FEWEST_SHARES: usize = 320;
@@ -217,7 +217,7 @@ fn verdict(verified: &VerifyReport, tests: &[Row]) -> String {
 
 impl Study {
     fn render(&self) -> String {
-        let mut text = self.verified.render();
+        let mut text = crate::render::verify::text(&self.verified);
         let _ = writeln!(
             text,
             "\nstream `{}`, {}: {} shares studied, {} of them of a job that had been replaced",
