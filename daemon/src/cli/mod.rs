@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod backend;
 mod learning;
 pub mod request;
 

@@ -1,6 +1,7 @@
 //! Experiments on units: a request in, a report out.
 
 pub mod attach;
+pub mod backend;
 pub mod chips;
 pub mod config;
 pub mod experiment;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Findings;
+use super::findings::Findings;
 use crate::capture::record::MOST_SHARES;
 use crate::lab::sweep::grid::{Doublings, Range};
 use crate::lab::tpf::live::On;
