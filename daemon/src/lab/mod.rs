@@ -13,5 +13,6 @@ pub(crate) mod predict;
 pub(crate) mod puf;
 pub(crate) mod sweep;
 pub(crate) mod switch_profile;
-pub(crate) mod tpf;
+mod threads;
+pub mod tpf;
 pub(crate) mod train;

@@ -10,3 +10,4 @@ pub mod seeds;
 pub mod stdout;
 pub mod svg;
 pub mod table;
+pub(crate) mod tpf;

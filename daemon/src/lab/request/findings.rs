@@ -42,6 +42,15 @@ impl Findings {
         }
     }
 
+    /// Wants `value` to be a number above 0 and at most `most`.
+    pub(crate) fn positive(&mut self, name: &str, value: f64, most: f64) {
+        if !(value > 0.0 && value <= most) {
+            self.add(format!(
+                "{name} {value}: must be above 0 and at most {most}"
+            ));
+        }
+    }
+
     pub(super) fn file<T>(&mut self, found: Result<T, String>) {
         if let Err(what) = found {
             self.add(what);

@@ -50,7 +50,7 @@ impl Request {
             Request::Train(train) => train.check(folders, &mut found),
             Request::Sweep(sweep) => sweep.check(&mut found),
             Request::Record(record) => record.check(&mut found),
-            Request::FilterTrial(trial) => trial.check(&mut found),
+            Request::FilterTrial(trial) => trial.find(&mut found),
             Request::Verify(verify) => found.file(folders.capture(&verify.capture)),
         }
         found.all()

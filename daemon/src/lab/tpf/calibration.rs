@@ -1,0 +1,91 @@
+//! Whether the tests of a study keep their stated rates, on simulated captures.
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use thermine_reservoir::information::calibration::{Rate, Setting, bits, rates};
+
+use crate::lab::observer::Progress;
+use crate::lab::request::findings::{Findings, Wrong};
+use crate::lab::threads::computed;
+
+/// Permutations of a test: 5 % is one of the levels that they can reach exactly.
+const PERMUTATIONS: usize = 199;
+
+/// Couplings λ, the null first.
+const COUPLINGS: [f64; 7] = [0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3];
+
+/// A calibration of the tests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CalibrationRequest {
+    /// Simulated captures of each coupling.
+    pub captures: usize,
+    /// Shares of each simulated capture.
+    pub shares: usize,
+    /// Seed of the captures and permutations.
+    pub seed: u64,
+}
+
+impl Default for CalibrationRequest {
+    fn default() -> CalibrationRequest {
+        CalibrationRequest {
+            captures: 1_000,
+            shares: 1_500,
+            seed: 1,
+        }
+    }
+}
+
+impl CalibrationRequest {
+    /// Looks for everything that is out of bounds.
+    ///
+    /// # Errors
+    /// With all of it.
+    pub fn check(&self) -> Result<(), Wrong> {
+        let mut found = Findings::default();
+        found.within("captures", self.captures, 20, 100_000);
+        found.within("shares", self.shares, 320, 100_000);
+        found.all()
+    }
+}
+
+/// Rates of all tests at all couplings.
+#[derive(Debug, Serialize)]
+pub struct CalibrationReport {
+    version: &'static str,
+    provenance: &'static str,
+    /// What all couplings have in common.
+    pub setting: Setting,
+    /// Rates of all tests at each coupling, with the information that the coupling makes, in bits.
+    pub curves: Vec<(f64, Vec<Rate>)>,
+}
+
+/// Counts how often each test rejects at each coupling.
+///
+/// # Errors
+/// If the request is wrong, or the work was interrupted.
+pub async fn run(request: &CalibrationRequest, progress: &Progress) -> Result<CalibrationReport> {
+    request.check()?;
+    let setting = Setting {
+        captures: request.captures,
+        shares: request.shares,
+        permutations: PERMUTATIONS,
+        alpha: 0.05,
+        seed: request.seed,
+    };
+    let bar = progress.bar("couplings", COUPLINGS.len());
+    let compute = move || {
+        let curve = |coupling| {
+            let rates = rates(&setting, coupling);
+            bar.step();
+            (bits(coupling), rates)
+        };
+        Ok(CalibrationReport {
+            version: env!("CARGO_PKG_VERSION"),
+            provenance: "simulated",
+            setting,
+            curves: COUPLINGS.into_iter().map(curve).collect(),
+        })
+    };
+    computed(progress.context(), compute).await
+}

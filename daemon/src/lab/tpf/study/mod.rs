@@ -1,0 +1,11 @@
+//! Whether anything that can be seen of a share tells its difficulty.
+
+mod family;
+mod report;
+mod request;
+mod run;
+
+pub use self::family::{Dropped, TestRow};
+pub use self::report::{LEVEL, StudyReport};
+pub use self::request::StudyRequest;
+pub use self::run::run;
