@@ -29,14 +29,14 @@ impl From<Backend> for lab::backend::Backend {
 }
 
 /// Parses `--backend` of a command that replays nothing.
-pub fn wire_or_twin() -> impl TypedValueParser<Value = lab::backend::Backend> {
+pub(super) fn wire_or_twin() -> impl TypedValueParser<Value = lab::backend::Backend> {
     let values = [Backend::Wire, Backend::Twin].map(|value| value.to_possible_value());
     PossibleValuesParser::new(values.into_iter().flatten())
         .try_map(|name| Backend::from_str(&name, false).map(Into::into))
 }
 
 /// The backend: that of `--backend`, unless the command line names it by `flag`, as in earlier versions.
-pub fn chosen(
+pub(super) fn chosen(
     backend: lab::backend::Backend,
     flag: &str,
     old: Option<lab::backend::Backend>,

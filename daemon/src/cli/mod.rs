@@ -2,6 +2,7 @@
 
 pub mod backend;
 mod learning;
+mod puf;
 pub mod request;
 mod tpf;
 mod unit;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::lab::session::Context;
-use crate::lab::{chips, config, predict, puf, sweep, switch_profile, train};
+use crate::lab::{chips, config, predict, sweep, switch_profile, train};
 use crate::{
     bench, capture, devices, discover, export, manual, proxy, queue, run, runtime, sim, top, vbm,
 };
@@ -63,7 +64,7 @@ pub enum Command {
     Chips(chips::Args),
     /// Put a rack of units on one connection to a pool, with work queued for each so that none ever waits.
     Proxy(Proxy),
-    /// Tell units of one model apart by how they answer: enrol a unit, verify it, and measure what that is worth.
+    /// Tell units of one model apart by their responses: enrol a unit, verify it, and measure the error rates.
     #[command(subcommand)]
     Puf(puf::Puf),
     /// Measure what the proxy's queued work is worth.
@@ -377,7 +378,7 @@ pub fn run(cli: Cli, context: &Context) -> anyhow::Result<()> {
         Command::SwitchProfile(args) => switch_profile::run(args, context),
         Command::Chips(args) => chips::run(&args, context),
         Command::Proxy(args) => proxy::run(args, context),
-        Command::Puf(command) => puf::run(command, context),
+        Command::Puf(command) => runtime::run(context, puf::run(command, context))?,
         Command::Vbm(Vbm::Bench(args)) => vbm::run(args),
         Command::Man(args) => manual::pages(&args),
         Command::Completions(args) => manual::completions(&args),

@@ -10,7 +10,7 @@ pub mod request;
 pub mod session;
 
 pub(crate) mod predict;
-pub(crate) mod puf;
+pub mod puf;
 pub(crate) mod sweep;
 pub(crate) mod switch_profile;
 mod threads;

@@ -5,6 +5,7 @@ pub(crate) mod cell;
 pub mod folder;
 pub mod heatmap;
 pub mod progress;
+pub(crate) mod puf;
 pub mod run;
 pub mod seeds;
 pub mod stdout;

@@ -188,9 +188,7 @@ impl FilterTrial {
     }
 
     pub(super) fn find(&self, found: &mut Findings) {
-        if self.backend == Backend::Replay {
-            found.add("backend replay: a trial drives a unit: wire or twin");
-        }
+        found.drives(self.backend);
         if let Some(watts) = self.watts {
             found.positive("watts", watts, 1e5);
         }

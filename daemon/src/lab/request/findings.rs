@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use crate::lab::backend::Backend;
+
 /// Everything that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("; "))]
@@ -48,6 +50,20 @@ impl Findings {
             self.add(format!(
                 "{name} {value}: must be above 0 and at most {most}"
             ));
+        }
+    }
+
+    /// Wants `value` to be a probability other than 0 and 1.
+    pub(crate) fn probability(&mut self, name: &str, value: f64) {
+        if !(value > 0.0 && value < 1.0) {
+            self.add(format!("{name} {value}: must be above 0 and below 1"));
+        }
+    }
+
+    /// Wants `backend` to be one that is driven.
+    pub(crate) fn drives(&mut self, backend: Backend) {
+        if backend == Backend::Replay {
+            self.add("backend replay: this drives a unit, so it must be wire or twin");
         }
     }
 
