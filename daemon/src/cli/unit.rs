@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 
 use crate::lab::config::Config;
 

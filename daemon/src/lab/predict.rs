@@ -5,14 +5,15 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::de::DeserializeOwned;
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::device::Device;
-use thermine_drivers::substrate::{Provenance, Replay, Substrate, Twin};
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::{Replay, Substrate, Twin};
 use thermine_reservoir::metrics;
 use thermine_reservoir::readout::SavedReadout;
 use thermine_reservoir::state::{Feature, StateMatrix};
+use thermine_sim::device::Device;
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Recorder;
+use thermine_units::seed;
 
 use crate::cli;
 use crate::input_file;

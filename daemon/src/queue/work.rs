@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use thermine_drivers::substrate;
 use thermine_reservoir::bootstrap;
+use thermine_units::provenance;
 
 use super::analysis;
 use crate::capture;
@@ -233,11 +233,11 @@ fn of_report(report: &RunReport) -> Verdict {
 }
 
 /// As it is served.
-pub(crate) fn provenance(of: &substrate::Provenance) -> Provenance {
+pub fn provenance(of: &provenance::Provenance) -> Provenance {
     match of {
-        substrate::Provenance::Device => Provenance::Device,
-        substrate::Provenance::UnverifiedDevice => Provenance::UnverifiedDevice,
-        substrate::Provenance::Simulated => Provenance::Simulated,
-        substrate::Provenance::Replayed(_) => Provenance::Replayed,
+        provenance::Provenance::Device => Provenance::Device,
+        provenance::Provenance::UnverifiedDevice => Provenance::UnverifiedDevice,
+        provenance::Provenance::Simulated => Provenance::Simulated,
+        provenance::Provenance::Replayed(_) => Provenance::Replayed,
     }
 }

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use rand::RngExt;
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::{Device, Params, Spread};
-use thermine_drivers::substrate::{Discipline, Provenance, Substrate, Twin};
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::{Discipline, Substrate, Twin};
+use thermine_sim::{Device, Params, Spread};
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Recorder;
+use thermine_units::seed;
 
 use super::challenge::{Challenge, Plan};
 use super::response::{self, Break, Response};

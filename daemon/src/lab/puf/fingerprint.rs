@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
 use thermine_reservoir::identity::fingerprint::Fingerprint;
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
 
 use crate::lab::experiment::counts;
 use crate::lab::observer::Progress;

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
 use thermine_reservoir::identity::trials::{Operating, Resampling};
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
 
 use super::attacks::Replayed;
 use super::attempts::{self, Attack, Cases, VICTIMS};
@@ -244,7 +244,7 @@ mod tests {
     use super::super::challenge::tests::plan;
     use super::*;
     use crate::lab::session::Context;
-    use thermine_drivers::sim::Params;
+    use thermine_sim::Params;
 
     #[test]
     fn lengths_halve_down_to_one_job() {

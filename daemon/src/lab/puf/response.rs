@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{self, Poll, Waker};
 
 use anyhow::{Context as _, Result, bail};
-use thermine_drivers::substrate::{Observation, Outcome, Substrate};
+use thermine_lab::substrate::{Observation, Outcome, Substrate};
 use thermine_reservoir::identity::promptness::latest;
 
 use super::challenge::{Challenge, Plan, Step};

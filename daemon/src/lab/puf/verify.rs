@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
-use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::identity::Answer;
+use thermine_units::provenance::Provenance;
 
 use super::driven::{self, Purpose, Questions};
 use super::features::Features;

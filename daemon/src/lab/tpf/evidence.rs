@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::{Algorithm, Difficulty};
-use thermine_drivers::record::Verdict;
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
 use thermine_reservoir::switching::SharePoint;
+use thermine_units::clock::Nanos;
+use thermine_units::model::Model;
+use thermine_units::pow::{Algorithm, Difficulty};
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Verdict;
 
 use crate::lab::config::Config;
 use crate::store::reader::{Run, Stream};

@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use thermine_drivers::sim::Spread;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::identity::trials::Rate;
+use thermine_sim::Spread;
 
 use crate::lab::puf::HASHES_PER_SHARE;
 use crate::lab::puf::attempts::Cases;

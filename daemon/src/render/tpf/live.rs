@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use comfy_table::Table;
-use thermine_drivers::pow::Difficulty;
 use thermine_reservoir::tpf::exact::Proportion;
+use thermine_units::pow::Difficulty;
 
 use crate::lab::tpf::live::{Arm, Look, Power, TrialReport};
 use crate::live::snapshot::{Estimate, Filter};

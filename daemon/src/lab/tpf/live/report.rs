@@ -1,10 +1,11 @@
 //! What a trial has found.
 
 use serde::{Serialize, Serializer};
-use thermine_drivers::pow::Algorithm;
-use thermine_drivers::substrate::{Provenance, Refused};
+use thermine_lab::substrate::Refused;
 use thermine_reservoir::tpf::account::Account;
 use thermine_reservoir::tpf::trial::{Block, RateRatio};
+use thermine_units::pow::Algorithm;
+use thermine_units::provenance::Provenance;
 
 use crate::lab::backend::Backend;
 

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
-use thermine_drivers::seed;
-use thermine_drivers::sim::device::Device;
-use thermine_drivers::substrate::{Discipline, Provenance, Substrate, Twin};
+use thermine_lab::substrate::{Discipline, Substrate, Twin};
 use thermine_reservoir::tpf::trial::RateRatio;
+use thermine_sim::device::Device;
+use thermine_units::provenance::Provenance;
+use thermine_units::seed;
 
 use super::report::{TrialReport, verdict};
 use super::trial::{Outcome, Trial};

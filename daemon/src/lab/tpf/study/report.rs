@@ -1,8 +1,8 @@
 //! What a study has found.
 
 use serde::Serialize;
-use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::information::power::Design;
+use thermine_units::provenance::Provenance;
 
 use super::family::{Dropped, TestRow};
 use crate::store::verify::VerifyReport;
