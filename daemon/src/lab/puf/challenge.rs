@@ -56,13 +56,12 @@ pub(super) struct Size {
     pub(super) shares: u32,
 }
 
-impl Default for Size {
-    fn default() -> Size {
-        Size {
-            jobs: 48,
-            shares: 25,
-        }
-    }
+impl Size {
+    /// Size of a challenge unless the user says another.
+    pub(super) const USUAL: Size = Size {
+        jobs: 48,
+        shares: 25,
+    };
 }
 
 impl Plan {

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use thermine_reservoir::identity::{Kind, Population, Profile};
 
 use super::challenge::{Plan, Size};
-use super::claims::block;
+use super::claims::{FeatureSet, block, columns};
 use super::driven::{self, Purpose, Questions};
 use super::features::Features;
 use super::fleet::{self, FleetSpec, Session, World};
@@ -17,60 +17,28 @@ use super::response::time_bound;
 use crate::lab::backend::Backend;
 use crate::lab::config::Config;
 use crate::lab::observer::Progress;
-use crate::lab::request::findings::{Findings, Wrong};
+use crate::lab::request::declare::request;
 use crate::lab::threads::computed;
 
-/// An enrolment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EnrollRequest {
-    /// What is challenged: `wire` or `twin`.
-    pub backend: Backend,
-    /// Number of a simulated unit among those of its model; absent for the configuration's.
-    pub serial: Option<u64>,
-    /// Seed of the challenges and of a simulated unit; absent for an unpredictable one.
-    pub seed: Option<u64>,
-    /// Challenges that the profile is measured from.
-    pub blocks: u32,
-    /// Jobs at each operating point of a challenge.
-    pub jobs: u32,
-    /// Shares of each job.
-    pub shares: u32,
-    /// Simulated units of the model that the profile is relative to.
-    pub others: u32,
-    /// Sessions of each of these units.
-    pub other_sessions: u32,
-}
-
-impl Default for EnrollRequest {
-    fn default() -> EnrollRequest {
-        EnrollRequest {
-            backend: Backend::Wire,
-            serial: None,
-            seed: None,
-            blocks: 6,
-            jobs: Size::default().jobs,
-            shares: Size::default().shares,
-            others: 24,
-            other_sessions: 4,
-        }
-    }
-}
-
-impl EnrollRequest {
-    /// Looks for everything that is wrong.
-    ///
-    /// # Errors
-    /// With all of it.
-    pub fn check(&self) -> Result<(), Wrong> {
-        let mut found = Findings::default();
-        found.drives(self.backend);
-        found.within("blocks", self.blocks, 2, 1000);
-        found.within("jobs", self.jobs, 2, 100_000);
-        found.within("shares", self.shares, 2, 100_000);
-        found.within("others", self.others, 4, 10_000);
-        found.within("other-sessions", self.other_sessions, 2, 1000);
-        found.all()
+request! {
+    /// An enrolment.
+    pub struct EnrollRequest {
+        /// What is challenged: `wire` or `twin`.
+        backend: Backend = Backend::Wire => drives();
+        /// Number of a simulated unit among those of its model; absent for the configuration's.
+        serial: Option<u64> = None;
+        /// Seed of the challenges and of a simulated unit; absent for an unpredictable one.
+        seed: Option<u64> = None;
+        /// Challenges that the profile is measured from.
+        blocks: u32 = 6 => within(2, 1000);
+        /// Jobs at each operating point of a challenge.
+        jobs: u32 = Size::USUAL.jobs => within(2, 100_000);
+        /// Shares of each job.
+        shares: u32 = Size::USUAL.shares => within(2, 100_000);
+        /// Simulated units of the model that the profile is relative to.
+        others: u32 = 24 => within(4, 10_000);
+        /// Sessions of each of these units.
+        other_sessions: u32 = 4 => within(2, 1000);
     }
 }
 
@@ -181,10 +149,8 @@ fn population(
     own: &[Vec<Option<f64>>],
 ) -> Result<(Vec<usize>, Population)> {
     let sessions = fleet.iter().flatten().map(|session| &session.values[0]);
-    let all: Vec<&Vec<Option<f64>>> = sessions.chain(own).collect();
-    let columns: Vec<usize> = (0..features.list.len())
-        .filter(|i| all.iter().all(|values| values[*i].is_some()))
-        .collect();
+    let all: Vec<&[Option<f64>]> = sessions.chain(own).map(Vec::as_slice).collect();
+    let columns = columns(&features.list, FeatureSet::Both, &all);
     let units: Option<Vec<Vec<Vec<f64>>>> = fleet
         .iter()
         .map(|sessions| {

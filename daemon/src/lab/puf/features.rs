@@ -60,8 +60,6 @@ pub(super) struct Features {
     pub(super) list: Vec<Feature>,
     chips: usize,
     cores: usize,
-    /// Core as written in a nonce to its number without gaps.
-    core_index: Vec<Option<usize>>,
     boards: usize,
 }
 
@@ -88,14 +86,7 @@ const OF_UNIT: [OfUnit; 2] = [
 impl Features {
     pub(super) fn of(plan: &Plan) -> Features {
         let (chips, cores) = counts::places(plan.model);
-        let params = Params::of(plan.model);
-        let mut core_index = vec![None; 256];
-        if let Some(params) = &params {
-            for index in 0..cores {
-                core_index[usize::from(params.layout.core(index))] = Some(usize::from(index));
-            }
-        }
-        let boards = params.map_or(1, |params| params.boards);
+        let boards = Params::of(plan.model).map_or(1, |params| params.boards);
         let (chips, cores) = (usize::from(chips), usize::from(cores));
         let mut list = Vec::new();
         let mut groups = 0;
@@ -115,8 +106,8 @@ impl Features {
             }
             add(Source::Shares, vec![at("ln shares/s")]);
             add(Source::Shares, vec![at("CV of waits")]);
-            let errors = [("wrong answers/s", ())].map(|(name, ())| name);
-            for what in OF_BOARD.iter().map(|(name, _)| *name).chain(errors) {
+            let readings = OF_BOARD.iter().map(|(name, _)| *name);
+            for what in readings.chain(["wrong answers/s"]) {
                 let names = (0..boards).map(|board| at(&format!("board {board} {what}")));
                 add(Source::Telemetry, names.collect());
             }
@@ -132,7 +123,6 @@ impl Features {
             list,
             chips,
             cores,
-            core_index,
             boards,
         }
     }
@@ -169,16 +159,16 @@ impl Features {
     }
 
     fn count(&self, plan: &Plan, steps: &[Observation], chips: &mut [f64], cores: &mut [f64]) {
-        let Some(params) = Params::of(plan.model) else {
+        let Some(layout) = counts::layout(plan.model) else {
             return;
         };
         for share in steps.iter().flat_map(|step| &step.shares) {
-            let origin = params.layout.decode(share.nonce);
+            let origin = layout.decode(share.nonce);
             if let Some(chip) = chips.get_mut(usize::from(origin.chip)) {
                 *chip += 1.0;
             }
-            let core = self.core_index[usize::from(origin.core)];
-            if let Some(core) = core.and_then(|core| cores.get_mut(core)) {
+            let core = layout.core_index(origin.core);
+            if let Some(core) = core.and_then(|core| cores.get_mut(usize::from(core))) {
                 *core += 1.0;
             }
         }

@@ -3,25 +3,26 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use thermine_reservoir::identity::fingerprint::Fingerprint;
 use thermine_units::model::Model;
 use thermine_units::provenance::Provenance;
 
 use crate::lab::experiment::counts;
 use crate::lab::observer::Progress;
+use crate::lab::request::declare::request;
 use crate::lab::threads::computed;
 use crate::lab::tpf::evidence::Evidence;
 
 /// Level of the four tests together: of uniformity and of halves, for chips and for cores (Bonferroni).
 const LEVEL: f64 = 0.05;
 
-/// A search for a fingerprint in a capture.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FingerprintRequest {
-    /// Stream of the capture; absent for the one with most shares.
-    pub stream: Option<String>,
+request! {
+    /// A search for a fingerprint in a capture.
+    pub struct FingerprintRequest {
+        /// Stream of the capture; absent for the one with most shares.
+        stream: Option<String> = None;
+    }
 }
 
 /// How uniformly the shares of a capture are distributed over chips and cores.
@@ -80,21 +81,17 @@ fn find(evidence: &Evidence) -> Result<FingerprintReport> {
     let layout = counts::layout(model).with_context(|| {
         format!("nobody has published how nonces of a {model} tell chips and cores")
     })?;
-    let mut places = vec![None; 256];
-    for index in 0..cores {
-        places[usize::from(layout.core(index))] = Some(usize::from(index));
-    }
     let (mut by_chip, mut by_core) = (Vec::new(), Vec::new());
     let (mut shares, mut strange) = (0, 0);
     for share in evidence.unique() {
         let origin = layout.decode(share.nonce);
         shares += 1;
-        match places[usize::from(origin.core)].filter(|_| origin.chip < chips) {
-            Some(core) => {
+        match layout.core_index(origin.core) {
+            Some(core) if origin.chip < chips => {
                 by_chip.push(usize::from(origin.chip));
-                by_core.push(core);
+                by_core.push(usize::from(core));
             }
-            None => strange += 1,
+            _ => strange += 1,
         }
     }
     Ok(FingerprintReport {

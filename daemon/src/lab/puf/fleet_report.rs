@@ -1,7 +1,7 @@
 //! Error rates, distances, drift, control and attacks of a simulated fleet.
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use thermine_reservoir::identity::trials::{Operating, Resampling};
 use thermine_units::model::Model;
 use thermine_units::provenance::Provenance;
@@ -16,7 +16,8 @@ use super::verify::FALSE_ACCEPT;
 use crate::lab::config::Config;
 use crate::lab::experiment::arms::twin_of;
 use crate::lab::observer::Progress;
-use crate::lab::request::findings::{Findings, Wrong};
+use crate::lab::request::declare::request;
+use crate::lab::request::findings::Findings;
 use crate::lab::threads::computed;
 
 /// Resamples of an interval.
@@ -25,59 +26,34 @@ const RESAMPLES: usize = 1000;
 /// Factor from one length of a challenge to the next.
 const LENGTHS: usize = 2;
 
-/// A simulated fleet to be challenged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FleetRequest {
-    /// Model of all units: one with a controller.
-    pub model: Model,
-    /// Number of units.
-    pub fleet: usize,
-    /// Sessions of each unit; the first half enrols it.
-    pub sessions: usize,
-    /// Jobs at each operating point of a challenge.
-    pub jobs: u32,
-    /// Shares of each job.
-    pub shares: u32,
-    /// Whether the second operating point is half duty instead of a higher clock, as with a unit that cannot be set.
-    pub fixed_clock: bool,
-    /// Part of other units that are accepted at the most, if the model holds.
-    pub false_accept: f64,
-    /// Seed of everything.
-    pub seed: u64,
-}
-
-impl Default for FleetRequest {
-    fn default() -> FleetRequest {
-        FleetRequest {
-            model: Model::AntminerS9,
-            fleet: 100,
-            sessions: 20,
-            jobs: Size::default().jobs,
-            shares: Size::default().shares,
-            fixed_clock: false,
-            false_accept: FALSE_ACCEPT,
-            seed: 1,
-        }
+request! {
+    /// A simulated fleet to be challenged.
+    pub struct FleetRequest {
+        /// Model of all units: one with a controller.
+        model: Model = Model::AntminerS9;
+        /// Number of units.
+        fleet: usize = 100 => within(8, 10_000);
+        /// Sessions of each unit; the first half enrols it.
+        sessions: usize = 20 => within(4, 1000);
+        /// Jobs at each operating point of a challenge.
+        jobs: u32 = Size::USUAL.jobs => within(2, 10_000);
+        /// Shares of each job.
+        shares: u32 = Size::USUAL.shares => within(2, 10_000);
+        /// Whether the second operating point is half duty instead of a higher clock, as with a unit that cannot be set.
+        fixed_clock: bool = false;
+        /// Part of other units that are accepted at the most, if the model holds.
+        false_accept: f64 = FALSE_ACCEPT => probability();
+        /// Seed of everything.
+        seed: u64 = 1;
     }
+    also FleetRequest::check_model;
 }
 
 impl FleetRequest {
-    /// Looks for everything that is wrong.
-    ///
-    /// # Errors
-    /// With all of it.
-    pub fn check(&self) -> Result<(), Wrong> {
-        let mut found = Findings::default();
+    fn check_model(&self, found: &mut Findings) {
         if let Err(error) = twin_of(self.model) {
             found.add(error.to_string());
         }
-        found.within("fleet", self.fleet, 8, 10_000);
-        found.within("sessions", self.sessions, 4, 1000);
-        found.within("jobs", self.jobs, 2, 10_000);
-        found.within("shares", self.shares, 2, 10_000);
-        found.probability("false-accept", self.false_accept);
-        found.all()
     }
 
     fn spec(&self) -> Result<FleetSpec> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use thermine_reservoir::identity::Answer;
 use thermine_units::provenance::Provenance;
 
@@ -14,46 +14,22 @@ use super::response::Response;
 use crate::lab::backend::Backend;
 use crate::lab::config::Config;
 use crate::lab::observer::Progress;
-use crate::lab::request::findings::{Findings, Wrong};
+use crate::lab::request::declare::request;
 
 /// Part of other units that are accepted at the most, unless the user says another, if the model holds.
 pub(super) const FALSE_ACCEPT: f64 = 0.001;
 
-/// A verification.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct VerifyRequest {
-    /// What is challenged: `wire` or `twin`.
-    pub backend: Backend,
-    /// Number of a simulated unit among those of its model; absent for the configuration's.
-    pub serial: Option<u64>,
-    /// Seed of the challenge and of a simulated unit; absent for an unpredictable one.
-    pub seed: Option<u64>,
-    /// Part of other units that are accepted at the most, if the model holds.
-    pub false_accept: f64,
-}
-
-impl Default for VerifyRequest {
-    fn default() -> VerifyRequest {
-        VerifyRequest {
-            backend: Backend::Wire,
-            serial: None,
-            seed: None,
-            false_accept: FALSE_ACCEPT,
-        }
-    }
-}
-
-impl VerifyRequest {
-    /// Looks for everything that is wrong.
-    ///
-    /// # Errors
-    /// With all of it.
-    pub fn check(&self) -> Result<(), Wrong> {
-        let mut found = Findings::default();
-        found.drives(self.backend);
-        found.probability("false-accept", self.false_accept);
-        found.all()
+request! {
+    /// A verification.
+    pub struct VerifyRequest {
+        /// What is challenged: `wire` or `twin`.
+        backend: Backend = Backend::Wire => drives();
+        /// Number of a simulated unit among those of its model; absent for the configuration's.
+        serial: Option<u64> = None;
+        /// Seed of the challenge and of a simulated unit; absent for an unpredictable one.
+        seed: Option<u64> = None;
+        /// Part of other units that are accepted at the most, if the model holds.
+        false_accept: f64 = FALSE_ACCEPT => probability();
     }
 }
 

@@ -188,7 +188,7 @@ impl FilterTrial {
     }
 
     pub(super) fn find(&self, found: &mut Findings) {
-        found.drives(self.backend);
+        found.drives("backend", self.backend);
         if let Some(watts) = self.watts {
             found.positive("watts", watts, 1e5);
         }

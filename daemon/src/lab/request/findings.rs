@@ -61,9 +61,9 @@ impl Findings {
     }
 
     /// Wants `backend` to be one that is driven.
-    pub(crate) fn drives(&mut self, backend: Backend) {
+    pub(crate) fn drives(&mut self, name: &str, backend: Backend) {
         if backend == Backend::Replay {
-            self.add("backend replay: this drives a unit, so it must be wire or twin");
+            self.add(format!("{name} replay: must be wire or twin"));
         }
     }
 

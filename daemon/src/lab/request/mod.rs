@@ -4,6 +4,7 @@
 //! database, and a file only by its name below a configured folder ([`folders`]). [`Request::check`] says all that is
 //! wrong with it. It is called when a request is queued, and again when it is taken out of the queue.
 
+pub(crate) mod declare;
 mod drive;
 pub(crate) mod findings;
 pub mod folders;

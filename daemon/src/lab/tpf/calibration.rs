@@ -1,11 +1,11 @@
 //! Whether the tests of a study keep their stated rates, on simulated captures.
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use thermine_reservoir::information::calibration::{Rate, Setting, bits, rates};
 
 use crate::lab::observer::Progress;
-use crate::lab::request::findings::{Findings, Wrong};
+use crate::lab::request::declare::request;
 use crate::lab::threads::computed;
 
 /// Permutations of a test: 5 % is one of the levels that they can reach exactly.
@@ -14,38 +14,15 @@ const PERMUTATIONS: usize = 199;
 /// Couplings λ, the null first.
 const COUPLINGS: [f64; 7] = [0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3];
 
-/// A calibration of the tests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CalibrationRequest {
-    /// Simulated captures of each coupling.
-    pub captures: usize,
-    /// Shares of each simulated capture.
-    pub shares: usize,
-    /// Seed of the captures and permutations.
-    pub seed: u64,
-}
-
-impl Default for CalibrationRequest {
-    fn default() -> CalibrationRequest {
-        CalibrationRequest {
-            captures: 1_000,
-            shares: 1_500,
-            seed: 1,
-        }
-    }
-}
-
-impl CalibrationRequest {
-    /// Looks for everything that is out of bounds.
-    ///
-    /// # Errors
-    /// With all of it.
-    pub fn check(&self) -> Result<(), Wrong> {
-        let mut found = Findings::default();
-        found.within("captures", self.captures, 20, 100_000);
-        found.within("shares", self.shares, 320, 100_000);
-        found.all()
+request! {
+    /// A calibration of the tests.
+    pub struct CalibrationRequest {
+        /// Simulated captures of each coupling.
+        captures: usize = 1_000 => within(20, 100_000);
+        /// Shares of each simulated capture.
+        shares: usize = 1_500 => within(320, 100_000);
+        /// Seed of the captures and permutations.
+        seed: u64 = 1;
     }
 }
 

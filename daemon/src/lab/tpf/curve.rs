@@ -1,13 +1,13 @@
 //! From which round on success can be told from the state.
 
 use anyhow::{Result, bail};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use thermine_reservoir::tpf::curve::{Point, Setup, point};
 use thermine_sha256::{Compression, EXIT_ROUND, ROUNDS};
 
 use super::header::Header;
 use crate::lab::observer::Progress;
-use crate::lab::request::findings::{Findings, Wrong};
+use crate::lab::request::declare::request;
 use crate::lab::threads::{computed, on_all_cores};
 
 /// Passes of the network over its nonces.
@@ -16,47 +16,23 @@ const EPOCHS: usize = 2;
 /// First round of the second compression that is always computed.
 const LAST_ROUNDS: usize = 56;
 
-/// A search for the first round whose state tells success.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CurveRequest {
-    /// Block header whose nonces are hashed.
-    pub header: Header,
-    /// Nonces: half of them to fit, a fifth to choose among models, the rest to judge.
-    pub nonces: usize,
-    /// Zero bits that a success begins with: one hash in 2^bits.
-    pub bits: u32,
-    /// Rounds from one point to the next. Rounds 56 to 64 of the second compression are always computed.
-    pub every: usize,
-    /// Seed of nonces and networks.
-    pub seed: u64,
-}
-
-impl Default for CurveRequest {
-    fn default() -> CurveRequest {
-        CurveRequest {
-            header: Header::default(),
-            nonces: 20_000,
-            bits: 4,
-            every: 1,
-            seed: 42,
-        }
+request! {
+    /// A search for the first round whose state tells success.
+    pub struct CurveRequest {
+        /// Block header whose nonces are hashed.
+        header: Header = Header::default();
+        /// Nonces: half of them to fit, a fifth to choose among models, the rest to judge.
+        nonces: usize = 20_000 => within(500, 1 << 18);
+        /// Zero bits that a success begins with: one hash in 2^bits.
+        bits: u32 = 4 => within(1, 32);
+        /// Rounds from one point to the next. Rounds 56 to 64 of the second compression are always computed.
+        every: usize = 1 => within(1, 64);
+        /// Seed of nonces and networks.
+        seed: u64 = 42;
     }
 }
 
 impl CurveRequest {
-    /// Looks for everything that is out of bounds.
-    ///
-    /// # Errors
-    /// With all of it.
-    pub fn check(&self) -> Result<(), Wrong> {
-        let mut found = Findings::default();
-        found.within("nonces", self.nonces, 500, 1 << 18);
-        found.within("bits", self.bits, 1, 32);
-        found.within("every", self.every, 1, 64);
-        found.all()
-    }
-
     /// The rounds of both compressions that are computed, in order.
     fn rounds(&self) -> Vec<(Compression, usize)> {
         let of = |compression, first: bool| {

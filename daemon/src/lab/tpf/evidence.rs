@@ -28,42 +28,42 @@ const CAPTURE: &str = "capture.sqlite";
 #[derive(Debug, Clone)]
 pub(crate) struct Share {
     /// When it arrived, in seconds of the capture's clock.
-    pub arrived: f64,
+    pub(crate) arrived: f64,
     /// From the sending of its job, in seconds, as recorded.
-    pub waited: f64,
+    pub(crate) waited: f64,
     /// When its job was sent, in seconds.
-    pub job_sent: f64,
+    pub(crate) job_sent: f64,
     /// The nonce, as the unit sent it.
-    pub nonce: u32,
+    pub(crate) nonce: u32,
     /// Extranonce2 as a number, least byte first, as miners count it up; `None` if not recorded.
-    pub extranonce2: Option<u64>,
+    pub(crate) extranonce2: Option<u64>,
     /// Version bits that the unit rolled; `None` if it rolled none.
-    pub version_bits: Option<u32>,
+    pub(crate) version_bits: Option<u32>,
     /// Difficulty asked for; `None` if its job is not in the capture.
-    pub asked: Option<f64>,
+    pub(crate) asked: Option<f64>,
     /// Difficulty found; `None` if its job is not known.
-    pub found: Option<f64>,
+    pub(crate) found: Option<f64>,
     /// Whether it is work: accepted or stale, and not a duplicate.
-    pub work: bool,
+    pub(crate) work: bool,
 }
 
 /// A stream of a capture.
 #[derive(Debug)]
 pub(crate) struct Evidence {
     /// The file that was read.
-    pub capture: PathBuf,
+    pub(crate) capture: PathBuf,
     /// Where its numbers come from.
-    pub provenance: Provenance,
+    pub(crate) provenance: Provenance,
     /// The unit's model, by the run's configuration; a log of another program names none.
-    pub model: Option<Model>,
+    pub(crate) model: Option<Model>,
     /// Name of the stream.
-    pub stream: String,
+    pub(crate) stream: String,
     /// When its jobs were sent, in seconds.
-    pub sent: Vec<f64>,
+    pub(crate) sent: Vec<f64>,
     /// Its shares, in order of arrival.
-    pub shares: Vec<Share>,
+    pub(crate) shares: Vec<Share>,
     /// Every share of the capture, hashed again.
-    pub verified: verify::VerifyReport,
+    pub(crate) verified: verify::VerifyReport,
 }
 
 /// The capture to read: `file` itself or, if that is a CSV file of shares, a capture that is imported from it into the folder

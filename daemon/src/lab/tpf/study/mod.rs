@@ -2,10 +2,8 @@
 
 mod family;
 mod report;
-mod request;
 mod run;
 
 pub use self::family::{Dropped, TestRow};
-pub use self::report::{LEVEL, StudyReport};
-pub use self::request::StudyRequest;
+pub use self::report::{LEVEL, StudyReport, StudyRequest};
 pub use self::run::run;

@@ -1,11 +1,27 @@
-//! What a study has found.
+//! What a capture is tested for, and what was found.
 
 use serde::Serialize;
+use thermine_reservoir::information::permutation::PERMUTATIONS;
 use thermine_reservoir::information::power::Design;
 use thermine_units::provenance::Provenance;
 
 use super::family::{Dropped, TestRow};
+use crate::lab::request::declare::request;
 use crate::store::verify::VerifyReport;
+
+request! {
+    /// Tests of a capture.
+    pub struct StudyRequest {
+        /// Stream of the capture; absent for the one with most shares.
+        stream: Option<String> = None;
+        /// The one quantity that difficulty is tested against; absent for all.
+        only: Option<String> = None;
+        /// Permutations of a test.
+        permutations: usize = PERMUTATIONS => within(99, 1_000_000);
+        /// Seed of the permutations.
+        seed: u64 = 1;
+    }
+}
 
 /// Level of the verdict.
 pub const LEVEL: f64 = 0.05;

@@ -6,8 +6,7 @@ use anyhow::{Result, bail};
 use thermine_units::pow::Difficulty;
 
 use super::family::Columns;
-use super::report::{StudyReport, verdict};
-use super::request::StudyRequest;
+use super::report::{StudyReport, StudyRequest, verdict};
 use crate::lab::observer::Progress;
 use crate::lab::threads::computed;
 use crate::lab::tpf::evidence::Evidence;

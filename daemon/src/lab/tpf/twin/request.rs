@@ -1,69 +1,34 @@
 //! What is computed.
 
-use serde::{Deserialize, Serialize};
 use thermine_reservoir::tpf::published;
 
-use crate::lab::request::findings::{Findings, Wrong};
+use crate::lab::request::declare::request;
 use crate::lab::tpf::Header;
 
 /// Most nonces of training and of test: all their observations are held at once.
 const MOST_NONCES: usize = 1 << 22;
 
-/// Filters on simulated observations of real SHA-256d rounds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TwinRequest {
-    /// Block header whose nonces are hashed.
-    pub header: Header,
-    /// Seed of nonces, noise and networks.
-    pub seed: u64,
-    /// Strength λ of what is observed, in standard deviations of the noise. The physical null always has 0.
-    pub lambda: f64,
-    /// Zero bits that a success begins with: one hash in 2^bits.
-    pub bits: u32,
-    /// Round of the header's compression after which the filter decides.
-    pub round: u32,
-    /// Cost of a decision, in rounds.
-    pub price: f64,
-    /// Nonces to train on.
-    pub train: usize,
-    /// Nonces to test on.
-    pub test: usize,
-    /// Nonces on which the early exit is compared with all rounds.
-    pub exit_nonces: usize,
-}
-
-impl Default for TwinRequest {
-    fn default() -> TwinRequest {
-        TwinRequest {
-            header: Header::default(),
-            seed: 42,
-            lambda: 1.0,
-            bits: 8,
-            round: published::ROUND,
-            price: 0.0,
-            train: published::NONCES.0,
-            test: published::NONCES.1,
-            exit_nonces: 1 << 22,
-        }
-    }
-}
-
-impl TwinRequest {
-    /// Looks for everything that is out of bounds.
-    ///
-    /// # Errors
-    /// With all of it.
-    pub fn check(&self) -> Result<(), Wrong> {
-        let mut found = Findings::default();
-        found.positive("lambda", self.lambda, 1000.0);
-        found.within("bits", self.bits, 1, 32);
-        found.within("round", self.round, 3, 64);
-        found.within("price", self.price, 0.0, f64::from(u32::MAX));
-        found.within("train", self.train, 100, MOST_NONCES);
-        found.within("test", self.test, 100, MOST_NONCES);
-        found.within("exit-nonces", self.exit_nonces, 1 << 16, 1 << 31);
-        found.all()
+request! {
+    /// Filters on simulated observations of real SHA-256d rounds.
+    pub struct TwinRequest {
+        /// Block header whose nonces are hashed.
+        header: Header = Header::default();
+        /// Seed of nonces, noise and networks.
+        seed: u64 = 42;
+        /// Strength λ of what is observed, in standard deviations of the noise. The physical null always has 0.
+        lambda: f64 = 1.0 => positive(1000.0);
+        /// Zero bits that a success begins with: one hash in 2^bits.
+        bits: u32 = 8 => within(1, 32);
+        /// Round of the header's compression after which the filter decides.
+        round: u32 = published::ROUND => within(3, 64);
+        /// Cost of a decision, in rounds.
+        price: f64 = 0.0 => within(0.0, f64::MAX);
+        /// Nonces to train on.
+        train: usize = published::NONCES.0 => within(100, MOST_NONCES);
+        /// Nonces to test on.
+        test: usize = published::NONCES.1 => within(100, MOST_NONCES);
+        /// Nonces on which the early exit is compared with all rounds.
+        exit_nonces: usize = 1 << 22 => within(1 << 16, 1 << 31);
     }
 }
 
