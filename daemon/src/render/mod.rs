@@ -12,3 +12,4 @@ pub mod stdout;
 pub mod svg;
 pub mod table;
 pub(crate) mod tpf;
+pub(crate) mod verify;

@@ -19,7 +19,7 @@ use crate::lab::config::Config;
 use crate::lab::experiment::arms::twin_params;
 use crate::lab::observer::Progress;
 use crate::lab::session::{Session, with_unit};
-use crate::store::{Capture, RunMeta, Store};
+use thermine_capture::{Capture, RunMeta, Store};
 
 /// Name of the capture in the report folder.
 const CAPTURE: &str = "capture.sqlite";

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::secret_file;
+use thermine_capture::secret_file;
 
 /// Environment variable that holds the key where no file is named.
 pub(super) const VARIABLE: &str = "THERMINE_PUF_KEY";

@@ -12,8 +12,8 @@ use thermine_units::provenance::Provenance;
 use thermine_units::record::Verdict;
 
 use crate::lab::config::Config;
-use crate::store::reader::{Run, Stream};
-use crate::store::{Capture, import, verify};
+use thermine_capture::reader::{Run, Stream};
+use thermine_capture::{Capture, import, verify};
 
 /// Most shares of a stream: all are held at once.
 const MOST_SHARES: u64 = 1 << 20;

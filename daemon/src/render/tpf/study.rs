@@ -8,9 +8,9 @@ use comfy_table::Table;
 use thermine_reservoir::information::leakage::LeakageBounds;
 
 use crate::lab::tpf::study::{LEVEL, StudyReport, TestRow};
-use crate::render::folder;
 use crate::render::svg::Plot;
 use crate::render::table::table;
+use crate::render::{folder, verify};
 
 /// Nonce bits that are shown one by one; all are in the report's JSON.
 const SHOWN_BITS: usize = 2;
@@ -24,7 +24,7 @@ pub(crate) fn write(folder: &Path, report: &StudyReport) -> Result<()> {
 
 /// The tables and the verdict.
 pub(crate) fn text(report: &StudyReport) -> String {
-    let mut text = report.verified.render();
+    let mut text = verify::text(&report.verified);
     let _ = writeln!(
         text,
         "\nstream `{}`, {}: {} shares studied, {} of them of a job that had been replaced",

@@ -19,7 +19,7 @@ use crate::lab::experiment::arms::twin_params;
 use crate::lab::observer::{Notices, Progress};
 use crate::lab::request::FilterTrial;
 use crate::lab::session::{Session, with_unit};
-use crate::store::{RunMeta, Store};
+use thermine_capture::{RunMeta, Store};
 
 /// Name of the stream in the capture.
 const STREAM: &str = "tpf-live";

@@ -7,7 +7,7 @@ use thermine_units::provenance::Provenance;
 
 use super::family::{Dropped, TestRow};
 use crate::lab::request::declare::request;
-use crate::store::verify::VerifyReport;
+use thermine_capture::verify::VerifyReport;
 
 request! {
     /// Tests of a capture.

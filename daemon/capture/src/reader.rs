@@ -17,7 +17,7 @@ use super::server::Server;
 use super::{StoreError, database, sqlite};
 
 /// Rows fetched at a time: bounds memory, and keeps no statement open between calls.
-pub(crate) const PAGE: i64 = 4096;
+pub const PAGE: i64 = 4096;
 
 /// A capture, opened for reading: one run or several.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ impl Capture {
     ///
     /// # Errors
     /// If the database refuses.
-    pub(crate) fn freeze(&self) -> Result<(), StoreError> {
+    pub fn freeze(&self) -> Result<(), StoreError> {
         self.database.freeze().map_err(self.fail())
     }
 
@@ -312,7 +312,8 @@ impl Capture {
         })
     }
 
-    pub(crate) fn rows<T>(
+    /// The rows that `sql` selects, each read by `read`.
+    pub fn rows<T>(
         &self,
         query: &str,
         params: &[Value],

@@ -15,9 +15,9 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
-use crate::causes::chain;
+use crate::error_chain::chain;
 use crate::secret_file;
-use crate::store::{StoreError, database};
+use crate::{StoreError, database};
 
 /// Time for a server to answer, unless its URL says otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);

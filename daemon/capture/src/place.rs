@@ -9,9 +9,10 @@ use super::StoreError;
 /// - `capture.sqlite`: a file; `capture.sqlite#2`: its second run, where several were merged into it;
 /// - `postgres://user@host/db`: a database; `postgres://user@host/db#7`: its run 7.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// A file.
     File {
+        /// Path of the file.
         path: PathBuf,
         /// Number of the run that is meant; `None` for all.
         run: Option<i64>,
@@ -30,7 +31,7 @@ impl Place {
     ///
     /// # Errors
     /// If it is the URL of a database and cannot be understood, or holds a password.
-    pub(crate) fn of(name: &Path) -> Result<Place, StoreError> {
+    pub fn of(name: &Path) -> Result<Place, StoreError> {
         let text = name.to_string_lossy();
         if !is_url(&text) {
             // A file may have such a name itself.
@@ -81,7 +82,7 @@ impl Place {
 }
 
 /// Whether it is the URL of a database.
-pub(crate) fn is_url(text: &str) -> bool {
+pub fn is_url(text: &str) -> bool {
     text.starts_with("postgres://") || text.starts_with("postgresql://")
 }
 

@@ -28,7 +28,7 @@ fn regular(is_file: bool) -> Result<()> {
 ///
 /// # Errors
 /// As [`open`]; if it is longer, or not UTF-8.
-pub(crate) fn read(path: &Path, most: u64) -> Result<String> {
+pub fn read(path: &Path, most: u64) -> Result<String> {
     let mut text = String::new();
     let read = open(path)?.take(most + 1).read_to_string(&mut text);
     if text.len() as u64 > most || (read.is_err() && std::fs::metadata(path)?.len() > most) {

@@ -35,9 +35,10 @@ pub(crate) enum Database {
 
 /// A row of a result.
 #[derive(Debug, Clone)]
-pub(crate) struct Row {
+pub struct Row {
     columns: Arc<[String]>,
-    pub(crate) values: Vec<Value>,
+    /// Values of the row, in the order of the columns.
+    pub values: Vec<Value>,
 }
 
 impl Database {
@@ -135,7 +136,8 @@ impl Row {
             .ok_or_else(|| DatabaseError::Content(format!("there is no column `{column}`")))
     }
 
-    pub(crate) fn integer(&self, column: &str) -> Result<i64, DatabaseError> {
+    /// The whole number in `column`.
+    pub fn integer(&self, column: &str) -> Result<i64, DatabaseError> {
         self.optional_integer(column)?
             .ok_or_else(|| missing(column))
     }
@@ -174,7 +176,8 @@ impl Row {
         }
     }
 
-    pub(crate) fn text(&self, column: &str) -> Result<String, DatabaseError> {
+    /// The text in `column`.
+    pub fn text(&self, column: &str) -> Result<String, DatabaseError> {
         self.optional_text(column)?.ok_or_else(|| missing(column))
     }
 
@@ -210,10 +213,8 @@ impl Row {
             .transpose()
     }
 
-    pub(crate) fn json<T: serde::de::DeserializeOwned>(
-        &self,
-        column: &str,
-    ) -> Result<T, DatabaseError> {
+    /// What the JSON text in `column` says.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T, DatabaseError> {
         self.optional_json(column)?.ok_or_else(|| missing(column))
     }
 

@@ -9,16 +9,20 @@
 //!   captures in one.
 
 pub mod answers;
-pub(crate) mod database;
+pub mod database;
+pub mod error_chain;
 pub mod import;
 mod import_time;
+pub mod input_file;
 pub mod merge;
-pub(crate) mod place;
+pub mod place;
 pub mod reader;
+pub mod secret_file;
 mod server;
 mod sqlite;
 mod steps;
-pub(crate) mod tables;
+pub mod tables;
+pub mod tabular;
 pub mod verify;
 pub mod writer;
 
@@ -26,6 +30,7 @@ use std::path::{Path, PathBuf};
 
 pub use database::DatabaseError;
 pub use reader::Capture;
+pub use steps::StoredStep;
 pub use writer::{RunMeta, Store};
 
 /// A capture that cannot be made, written or read.

@@ -17,17 +17,17 @@ const SEPARATORS: [u8; 4] = *b",;\t|";
 
 /// A number as text that every reader takes for a float: always with a decimal point or an exponent. A column whose
 /// first values happen to be whole would otherwise be taken for one of integers.
-pub(crate) fn float(value: f64) -> String {
+pub fn float(value: f64) -> String {
     format!("{value:?}")
 }
 
 /// A table with a header.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Table {
+pub struct Table {
     /// First line of names.
-    pub(crate) header: Vec<String>,
+    pub header: Vec<String>,
     /// SHA-256 of the file as it is, in hex.
-    pub(crate) digest: String,
+    pub digest: String,
     text: String,
     /// Byte at which the rows begin, and their line.
     rows: (usize, u64),
@@ -35,9 +35,11 @@ pub(crate) struct Table {
 }
 
 /// A row, and the line of the file that it begins on.
-pub(crate) struct Row {
-    pub(crate) line: u64,
-    pub(crate) cells: StringRecord,
+pub struct Row {
+    /// Line of the file that the row begins on, from 1.
+    pub line: u64,
+    /// Its cells, as text.
+    pub cells: StringRecord,
 }
 
 impl Table {
@@ -45,7 +47,7 @@ impl Table {
     ///
     /// # Errors
     /// If it cannot be read, is no text or has no header.
-    pub(crate) fn read(path: &Path) -> Result<Table> {
+    pub fn read(path: &Path) -> Result<Table> {
         let cannot = || format!("cannot read {}", path.display());
         let file = std::fs::File::open(path).with_context(cannot)?;
         let kind = file.metadata().with_context(cannot)?.file_type();
@@ -109,7 +111,7 @@ impl Table {
     ///
     /// # Errors
     /// If there is none or more than one.
-    pub(crate) fn column(&self, name: &str) -> Result<usize> {
+    pub fn column(&self, name: &str) -> Result<usize> {
         let places: Vec<usize> = (0..self.header.len())
             .filter(|i| self.header[*i] == name)
             .collect();
@@ -129,7 +131,7 @@ impl Table {
     }
 
     /// The rows. Blank lines and lines that begin with `#` are passed over, and so are rows of empty cells at the end.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = Result<Row>> {
+    pub fn rows(&self) -> impl Iterator<Item = Result<Row>> {
         let (begin, first) = self.rows;
         let rest = &self.text[begin..];
         let mut reader = csv::ReaderBuilder::new()
@@ -180,7 +182,7 @@ impl Table {
     ///
     /// # Errors
     /// If there is none.
-    pub(crate) fn number(&self, row: &Row, column: usize) -> Result<f64, String> {
+    pub fn number(&self, row: &Row, column: usize) -> Result<f64, String> {
         let text = row.cells.get(column).unwrap_or_default();
         number(text, self.separator != b',').ok_or_else(|| match text {
             "" => "an empty cell is not a number".into(),

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 /// # Errors
 /// If it cannot be read, is no file or too long, or others than its owner can read or change it. No error shows any of
 /// it.
-pub(crate) fn read(file: &Path, longest: u64) -> Result<String> {
+pub fn read(file: &Path, longest: u64) -> Result<String> {
     let cannot = || format!("cannot read {}", file.display());
     // Before it is opened, since opening a pipe waits for its writer.
     check(
