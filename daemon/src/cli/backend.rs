@@ -1,50 +1,50 @@
-//! `--backend`: what a command drives.
+//! `--backend`, the one name for what every command drives, and the names that it had before.
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::error::ErrorKind;
+use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::lab::backend::Backend;
+use crate::lab;
 use crate::render::stdout::complain;
 
-/// What the help says of a backend.
-fn help(backend: Backend) -> &'static str {
-    match backend {
-        Backend::Wire => "The unit, real or simulated, over its own wire",
-        Backend::Twin => "The simulator's physics in process: the same in a tenth of the time",
-        Backend::Replay => "A capture, as it was recorded",
+/// What is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// The unit on its wires.
+    #[value(aliases = ["wires", "handshake"])]
+    Wire,
+    /// The simulator's physics in this process: no wires, virtual time.
+    Twin,
+    /// A capture, read again.
+    Replay,
+}
+
+impl From<Backend> for lab::backend::Backend {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Wire => Self::Wire,
+            Backend::Twin => Self::Twin,
+            Backend::Replay => Self::Replay,
+        }
     }
 }
 
-/// A parser of `--backend` for a command that supports `backends`.
-pub(crate) fn one_of(
-    backends: &'static [Backend],
-) -> impl TypedValueParser<Value = Backend> + Clone {
-    let value = |backend: &Backend| PossibleValue::new(backend.name()).help(help(*backend));
-    PossibleValuesParser::new(backends.iter().map(value)).try_map(|name| {
-        let found = backends.iter().find(|backend| backend.name() == name);
-        found.copied().ok_or(ErrorKind::InvalidValue.to_string())
-    })
+/// Parses `--backend` of a command that replays nothing.
+pub(super) fn wire_or_twin() -> impl TypedValueParser<Value = lab::backend::Backend> {
+    let values = [Backend::Wire, Backend::Twin].map(|value| value.to_possible_value());
+    PossibleValuesParser::new(values.into_iter().flatten())
+        .try_map(|name| Backend::from_str(&name, false).map(Into::into))
 }
 
-/// Parses the value of a flag that `--backend` replaces, in which `handshake` is the wire.
-pub(crate) fn former(text: &str) -> Result<Backend, String> {
-    match text {
-        "handshake" | "wire" => Ok(Backend::Wire),
-        "twin" => Ok(Backend::Twin),
-        _ => Err("must be `wire` or `twin`; the flag is now --backend".into()),
-    }
-}
-
-/// The backend that was asked for, by `--backend` or by the `former` flag that it replaces.
-pub(crate) fn chosen(
-    backend: Option<Backend>,
-    (former, asked): (&str, Option<Backend>),
-) -> Option<Backend> {
-    if let Some(asked) = asked {
-        complain(format_args!(
-            "{former} is now --backend: write `--backend {}`",
-            asked.name()
-        ));
-    }
-    backend.or(asked)
+/// The backend: that of `--backend`, unless the command line names it by `flag`, as in earlier versions.
+pub(super) fn chosen(
+    backend: lab::backend::Backend,
+    flag: &str,
+    old: Option<lab::backend::Backend>,
+) -> lab::backend::Backend {
+    let Some(old) = old else { return backend };
+    complain(format!(
+        "--{flag} is now called --backend: write --backend {}",
+        old.name()
+    ));
+    old
 }

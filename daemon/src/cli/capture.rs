@@ -6,14 +6,15 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use thermine_units::pow::Difficulty;
 
-use super::unit::{Unit, configuration};
+use super::unit::{Unit, configured};
 use super::wrong::checked;
 use crate::export::{self, Exported};
 use crate::lab::backend::Backend;
-use crate::lab::computation::compute;
 use crate::lab::experiment::task::Named;
 use crate::lab::record::request;
 use crate::lab::session::Context;
+use crate::lab::threads::computed;
+use crate::lab::tpf::evidence::DIFFICULTY_OF_CSV;
 use crate::lab::{compare, record, states};
 use crate::render::{self, progress, stdout};
 use thermine_capture::{import, merge, verify};
@@ -43,7 +44,7 @@ pub enum Capture {
         #[arg(short, long, value_name = "FILE")]
         out: Option<PathBuf>,
         /// Share difficulty that the unit was asked for, which such a file does not say.
-        #[arg(long, default_value_t = 256.0)]
+        #[arg(long, default_value_t = DIFFICULTY_OF_CSV)]
         difficulty: f64,
     },
     /// Record a unit's shares at a constant drive, with one new job after every share: how the published log of a real
@@ -100,8 +101,8 @@ pub struct Record {
     /// Simulated unit, if no configuration is named.
     #[arg(short, long, value_enum, default_value = "s9")]
     unit: Unit,
-    /// Shares to record.
-    #[arg(short = 'n', long, default_value_t = 2_000)]
+    /// Shares to record, 1 to 10000000.
+    #[arg(short = 'n', long, default_value_t = request::Record::default().shares)]
     shares: u64,
     /// Share difficulty [default: as configured].
     #[arg(long)]
@@ -208,7 +209,7 @@ pub struct Replay {
 pub(crate) async fn run(command: Capture, context: &Context) -> Result<()> {
     match command {
         Capture::Verify { file, json } => {
-            let report = compute(context, move || Ok(verify::verify(&file)?)).await?;
+            let report = computed(context, move || Ok(verify::verify(&file)?)).await?;
             if json {
                 stdout::line(serde_json::to_string_pretty(&report)?)?;
             } else {
@@ -243,7 +244,7 @@ pub(crate) async fn run(command: Capture, context: &Context) -> Result<()> {
         }
         Capture::Record(args) => recorded(&args, context).await?,
         Capture::Compare { a, b, json } => {
-            let comparison = compute(context, move || compare::compare(&a, &b)).await?;
+            let comparison = computed(context, move || compare::compare(&a, &b)).await?;
             if json {
                 stdout::line(serde_json::to_string_pretty(&comparison)?)?;
             } else {
@@ -253,7 +254,7 @@ pub(crate) async fn run(command: Capture, context: &Context) -> Result<()> {
         Capture::Info { file } => stdout::text(info(&file)?)?,
         Capture::Merge { files, out } => {
             let place = out.clone();
-            let merged = compute(context, move || Ok(merge::merge(&files, &place)?)).await?;
+            let merged = computed(context, move || Ok(merge::merge(&files, &place)?)).await?;
             for run in merged {
                 stdout::line(format_args!(
                     "run {} of {}: {} records, now run {}",
@@ -281,7 +282,7 @@ pub(crate) async fn run(command: Capture, context: &Context) -> Result<()> {
 async fn recorded(args: &Record, context: &Context) -> Result<()> {
     let request = args.request();
     checked(request.check())?;
-    let config = configuration(args.config.as_deref(), args.unit)?;
+    let config = configured(args.config.as_deref(), args.unit)?;
     let named = args.out.as_ref().or(args.store.as_ref());
     let out = named.cloned().unwrap_or_else(|| {
         let name = format!("{}-shares-seed{}.sqlite", config.unit.name, args.seed);
@@ -327,7 +328,7 @@ async fn exported(args: Export, context: &Context) -> Result<Exported> {
     if args.stream.is_some() {
         bail!("--stream is for --what states: the other tables name the stream of every row");
     }
-    compute(context, move || {
+    computed(context, move || {
         export::export(&args.file, what, format, args.out.as_deref())
     })
     .await

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use super::backend::{chosen, former, one_of};
+use super::backend::{chosen, wire_or_twin};
 use super::unit::Unit;
 use super::wrong::checked;
 use crate::lab::backend::Backend;
@@ -14,6 +14,7 @@ use crate::lab::chips::request;
 use crate::lab::chips::table::Table;
 use crate::lab::chips::{inputs, run as measure};
 use crate::lab::session::Context;
+use crate::lab::tpf::evidence::DIFFICULTY_OF_CSV;
 use crate::render::chips::{text, write};
 use crate::render::{folder, progress, stdout};
 
@@ -30,19 +31,19 @@ pub struct Chips {
     /// Simulated unit, if nothing is named, or the unit of a capture that does not name it [default: s9].
     #[arg(short, long, value_enum)]
     unit: Option<Unit>,
-    /// Shares that a driven unit finds.
-    #[arg(short = 'n', long, default_value_t = 5_000)]
+    /// Shares that a driven unit finds, 1 to 10000000.
+    #[arg(short = 'n', long, default_value_t = request::Chips::default().shares)]
     shares: u64,
-    /// What is driven [default: wire].
-    #[arg(long, value_parser = one_of(&[Backend::Wire, Backend::Twin]))]
-    backend: Option<Backend>,
-    #[arg(long, hide = true, value_parser = former, conflicts_with = "backend")]
+    /// What is driven.
+    #[arg(long, default_value = "wire", value_parser = wire_or_twin())]
+    backend: Backend,
+    #[arg(long, hide = true, conflicts_with = "backend", value_parser = wire_or_twin())]
     substrate: Option<Backend>,
-    /// Expected part of false findings among the chips, and among the cores, that are reported to differ.
-    #[arg(long, default_value_t = 0.05, value_parser = probability)]
+    /// Expected part of false findings among the chips, and among the cores, that are reported to differ, 0 to 1.
+    #[arg(long, default_value_t = request::Chips::default().level)]
     level: f64,
-    /// Power of the tests at which the shares needed are counted.
-    #[arg(long, default_value_t = 0.95, value_parser = probability)]
+    /// Power of the tests at which the shares needed are counted, 0 to 1.
+    #[arg(long, default_value_t = request::Chips::default().power)]
     power: f64,
     /// File of nonce layouts that is added to the program's own.
     #[arg(long, value_name = "FILE")]
@@ -54,7 +55,7 @@ pub struct Chips {
     #[arg(long, value_name = "NAME")]
     stream: Option<String>,
     /// Share difficulty that was asked for, which a CSV file does not say.
-    #[arg(long, default_value_t = 256.0)]
+    #[arg(long, default_value_t = DIFFICULTY_OF_CSV)]
     difficulty: f64,
     /// Seed of a simulated unit and of resampled intervals.
     #[arg(long, default_value_t = 1)]
@@ -64,21 +65,13 @@ pub struct Chips {
     out: Option<PathBuf>,
 }
 
-fn probability(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number > 0.0 && number < 1.0 => Ok(number),
-        _ => Err("must be a number between 0 and 1".into()),
-    }
-}
-
 impl Chips {
     fn request(&self) -> request::Chips {
-        let backend = chosen(self.backend, ("--substrate", self.substrate));
         request::Chips {
             inputs: self.inputs.clone(),
             model: self.unit.map(Unit::model),
             shares: self.shares,
-            backend: backend.unwrap_or_default(),
+            backend: chosen(self.backend, "substrate", self.substrate),
             level: self.level,
             power: self.power,
             layouts: self.layouts.clone(),

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use super::positive;
 use super::wrong::checked;
 use crate::lab::devices::{self, run as watch};
 use crate::lab::session::Context;
@@ -21,11 +20,11 @@ pub struct Devices {
     /// Configuration of a unit or of a rack [default: one simulated unit of each model].
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Time that units are given to answer, in seconds. Bare chips need half a minute to start.
-    #[arg(long, value_name = "SECONDS", default_value_t = 40.0, value_parser = positive)]
+    /// Time that units are given to answer, up to 1000 seconds. Bare chips need half a minute to start.
+    #[arg(long, value_name = "SECONDS", default_value_t = devices::Devices::default().wait)]
     wait: f64,
-    /// Show the table again every so many seconds, until interrupted.
-    #[arg(long, value_name = "SECONDS", value_parser = positive)]
+    /// Show the table again every so many seconds, up to 1000, until interrupted.
+    #[arg(long, value_name = "SECONDS")]
     watch: Option<f64>,
     /// Print JSON instead of a table, one line for each unit.
     #[arg(long)]

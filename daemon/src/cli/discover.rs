@@ -4,7 +4,6 @@ use std::io::IsTerminal;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use thermine_drivers::discover::scan::MOST_PARALLEL as MOST;
 
 use super::wrong::checked;
 use crate::lab::discover::{self, run as search};
@@ -12,9 +11,6 @@ use crate::lab::observer::Progress;
 use crate::lab::session::Context;
 use crate::render::discover::{addresses, text};
 use crate::render::{progress, stdout};
-
-/// Most addresses at once, as the parser wants it.
-const MOST_PARALLEL: i64 = MOST as i64;
 
 /// `thermine discover`.
 #[derive(Debug, Args)]
@@ -27,16 +23,16 @@ pub struct Discover {
     #[arg(required = true, value_name = "TARGET")]
     targets: Vec<String>,
     /// Port of the cgminer API.
-    #[arg(long, value_name = "PORT", default_value_t = 4028, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "PORT", default_value_t = discover::Discover::default().cgminer_port)]
     cgminer_port: u16,
     /// Port of the web page.
-    #[arg(long, value_name = "PORT", default_value_t = 80, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "PORT", default_value_t = discover::Discover::default().http_port)]
     http_port: u16,
     /// Time for each address, 0.05 to 60 seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = discover::Discover::default().timeout)]
     timeout: f64,
     /// Addresses that are contacted at once.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=MOST_PARALLEL))]
+    #[arg(long, value_name = "N", default_value_t = discover::Discover::default().parallel)]
     parallel: u16,
     /// Print JSON instead of a table.
     #[arg(long)]

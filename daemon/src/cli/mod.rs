@@ -1,15 +1,17 @@
 //! The command line.
 
-pub(crate) mod backend;
+pub mod backend;
 pub mod capture;
 pub mod chips;
 pub mod devices;
 pub mod discover;
 mod learning;
+mod puf;
 pub mod request;
 pub mod sim;
 pub mod sweep;
 pub mod switch_profile;
+mod tpf;
 pub mod unit;
 pub mod vbm;
 mod wrong;
@@ -19,7 +21,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::lab::session::Context;
-use crate::lab::{config, predict, puf, tpf, train};
+use crate::lab::{config, predict, train};
 use crate::{bench, manual, proxy, queue, run, runtime, top};
 
 pub use self::learning::{Predict, Train};
@@ -58,8 +60,7 @@ pub enum Command {
     Capture(capture::Capture),
     /// Find the mining units on a network and their models. The command sets nothing and logs in nowhere.
     Discover(discover::Discover),
-    /// Give hashes up early by a predictor, and count what that is worth: the Thermodynamic Probability
-    /// Filter.
+    /// Measure what it is worth to abort hashes early by a prediction: the Thermodynamic Probability Filter.
     #[command(subcommand)]
     Tpf(tpf::Tpf),
     /// Measure the hashing that is lost to each change of jobs, in a capture or on a unit.
@@ -68,7 +69,7 @@ pub enum Command {
     Chips(chips::Chips),
     /// Put a rack of units on one connection to a pool, with work queued for each so that none ever waits.
     Proxy(Proxy),
-    /// Tell units of one model apart by how they answer: enrol a unit, verify it, and measure what that is worth.
+    /// Tell units of one model apart by their responses: enrol a unit, verify it, and measure the error rates.
     #[command(subcommand)]
     Puf(puf::Puf),
     /// Measure what the proxy's queued work is worth.
@@ -140,13 +141,6 @@ pub struct BenchReservoir {
     pub out: Option<PathBuf>,
 }
 
-pub(crate) fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number > 0.0 && number <= 1000.0 => Ok(number),
-        _ => Err("must be a number above 0 and at most 1000".into()),
-    }
-}
-
 /// Runs a parsed command line.
 ///
 /// # Errors
@@ -165,11 +159,11 @@ pub fn run(cli: Cli, context: &Context) -> anyhow::Result<()> {
         }
         Command::Capture(command) => runtime::run(context, capture::run(command, context))?,
         Command::Discover(args) => runtime::run(context, discover::run(args, context))?,
-        Command::Tpf(command) => tpf::run(command, context),
+        Command::Tpf(command) => runtime::run(context, tpf::run(command, context))?,
         Command::SwitchProfile(args) => runtime::run(context, switch_profile::run(args, context))?,
         Command::Chips(args) => runtime::run(context, chips::run(args, context))?,
         Command::Proxy(args) => proxy::run(args, context),
-        Command::Puf(command) => puf::run(command, context),
+        Command::Puf(command) => runtime::run(context, puf::run(command, context))?,
         Command::Vbm(command) => runtime::run(context, vbm::run(command, context))?,
         Command::Man(args) => manual::pages(&args),
         Command::Completions(args) => manual::completions(&args),

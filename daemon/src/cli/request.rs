@@ -10,10 +10,10 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use thermine_units::pow::Difficulty;
 
 use super::capture::{Capture, Replay};
+use super::tpf::Tpf;
 use super::{Cli, Command, Train, Unit};
 use crate::lab::experiment::Kind;
 use crate::lab::request::{self, Request};
-use crate::lab::tpf;
 
 /// Longest command, in bytes.
 const LONGEST: usize = 4096;
@@ -83,7 +83,7 @@ pub fn of_words(words: impl IntoIterator<Item = String>) -> Result<Request> {
         Command::Capture(Capture::Verify { file, .. }) => Request::Verify(request::Verify {
             capture: text(&file),
         }),
-        Command::Tpf(tpf::Tpf::Live(args)) => Request::FilterTrial(of_trial(&args)),
+        Command::Tpf(Tpf::Live(args)) => Request::FilterTrial(args.request()),
         _ => bail!(
             "only `train`, `sweep`, `tpf live`, `capture record` and `capture verify` can be queued"
         ),
@@ -222,38 +222,4 @@ pub(crate) fn replay(args: &Replay) -> Result<Train> {
         out: args.out.clone(),
         ..train(&request, files)?
     })
-}
-
-fn of_trial(args: &tpf::live::Args) -> request::FilterTrial {
-    request::FilterTrial {
-        on: args.on,
-        watts: args.watts,
-        train: args.train,
-        pairs: args.pairs,
-        block: args.block,
-        settle: args.settle,
-        to_the_end: args.to_the_end,
-        seed: args.seed,
-    }
-}
-
-/// The arguments that carry `asked` out on the unit of the file `config`, into `out`.
-pub(crate) fn trial(
-    asked: &request::FilterTrial,
-    config: PathBuf,
-    out: PathBuf,
-) -> tpf::live::Args {
-    tpf::live::Args {
-        config: Some(config),
-        unit: Unit::Lv06,
-        on: asked.on,
-        watts: asked.watts,
-        train: asked.train,
-        pairs: asked.pairs,
-        block: asked.block,
-        settle: asked.settle,
-        to_the_end: asked.to_the_end,
-        seed: asked.seed,
-        out: Some(out),
-    }
 }

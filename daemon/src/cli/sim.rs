@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use super::positive;
 use super::unit::Unit;
 use super::wrong::checked;
 use crate::lab::session::Context;
@@ -39,16 +38,16 @@ pub struct Sim {
     worker: String,
     /// Factor on the difficulty at which shares are really hashed; a processor cannot keep up with 1
     /// [default: as in `configs/`].
-    #[arg(long, value_name = "FACTOR", value_parser = positive)]
+    #[arg(long, value_name = "FACTOR")]
     difficulty_scale: Option<f64>,
-    /// Chips of a bare chain.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=63))]
+    /// Chips of a bare chain, 1 to 63.
+    #[arg(long, default_value_t = sim::Sim::default().chips)]
     chips: u8,
     /// Seed of its physics and of its nonces.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Seconds of the unit's time in a second.
-    #[arg(long, default_value_t = 1.0, value_parser = positive)]
+    /// Seconds of the unit's time in a second, up to 1000.
+    #[arg(long, default_value_t = sim::Sim::default().speed)]
     speed: f64,
 }
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use super::backend::one_of;
-use super::unit::{Unit, configuration};
+use super::backend::wire_or_twin;
+use super::unit::{Unit, configured};
 use super::wrong::checked;
 use crate::lab::backend::Backend;
 use crate::lab::observer::Progress;
@@ -30,7 +30,7 @@ pub struct Sweep {
     #[arg(short, long, value_enum, default_value = "s9")]
     unit: Unit,
     /// What is driven [default: wire with --config, else twin].
-    #[arg(long, value_parser = one_of(&[Backend::Wire, Backend::Twin]))]
+    #[arg(long, value_parser = wire_or_twin())]
     backend: Option<Backend>,
     /// Voltages in V, LOW:HIGH:STEP or one; of an S9 those of a board [default: 7.0:8.4:0.2 for an S9].
     #[arg(long, value_name = "RANGE")]
@@ -41,17 +41,17 @@ pub struct Sweep {
     /// Share difficulties, LOW:HIGH by factors of two, or one [default: 1024:65536 for an S9].
     #[arg(long, value_name = "RANGE")]
     difficulty: Option<Doublings>,
-    /// Window in which the shares of a cell are timed, s.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300.0)]
+    /// Window in which the shares of a cell are timed, 1 to 1000000 s.
+    #[arg(long, value_name = "SECONDS", default_value_t = request::Sweep::default().window)]
     window: f64,
     /// Shares that a cell should hold; the command first says how many cells cannot.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = request::Sweep::default().shares)]
     shares: u64,
-    /// Length of a step of the reservoir, s.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    /// Length of a step of the reservoir, 1 to 1000000 s.
+    #[arg(long, value_name = "SECONDS", default_value_t = request::Sweep::default().hold)]
     hold: f64,
-    /// Training steps of the memory capacity; the test has half as many.
-    #[arg(long, value_name = "STEPS", default_value_t = 400)]
+    /// Training steps of the memory capacity, 100 to 100000; the test has half as many.
+    #[arg(long, value_name = "STEPS", default_value_t = request::Sweep::default().train)]
     train: usize,
     /// Score NARMA-10 in each cell too, which takes four times the work.
     #[arg(long)]
@@ -94,7 +94,7 @@ pub(crate) async fn run(args: Sweep, context: &Context) -> Result<()> {
         Some(_) => Backend::Wire,
         None => Backend::Twin,
     };
-    let config = configuration(args.config.as_deref(), args.unit)?;
+    let config = configured(args.config.as_deref(), args.unit)?;
     let plan = Plan::new(&request, config, args.backend.unwrap_or(usual))?;
     let place = (request.feasibility, args.out.as_deref());
     carry_out(plan, place, &progress::shown(context), &mut |text| {

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use clap::Args;
 
-use super::backend::{chosen, former, one_of};
-use super::unit::{Unit, configuration};
+use super::backend::{chosen, wire_or_twin};
+use super::unit::{Unit, configured};
 use super::wrong::checked;
 use crate::lab::backend::Backend;
 use crate::lab::driven;
 use crate::lab::session::Context;
 use crate::lab::switch_profile::{request, run as profile};
+use crate::lab::tpf::evidence::DIFFICULTY_OF_CSV;
 use crate::render::{folder, progress, stdout, switch_profile as render};
 
 /// `thermine switch-profile`.
@@ -29,22 +30,22 @@ pub struct SwitchProfile {
     /// Simulated unit, if no configuration is named.
     #[arg(short, long, value_enum, default_value = "s9")]
     unit: Unit,
-    /// What is driven [default: wire].
-    #[arg(long, value_parser = one_of(&[Backend::Wire, Backend::Twin]))]
-    backend: Option<Backend>,
-    #[arg(long, hide = true, value_parser = former, conflicts_with = "backend")]
+    /// What is driven.
+    #[arg(long, default_value = "wire", value_parser = wire_or_twin())]
+    backend: Backend,
+    #[arg(long, hide = true, conflicts_with = "backend", value_parser = wire_or_twin())]
     by: Option<Backend>,
-    /// Jobs that the unit is given, each after the first share of the one before.
-    #[arg(long, default_value_t = 3_000, value_name = "N", value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
+    /// Jobs that the unit is given, each after the first share of the one before: 50 to 1000000.
+    #[arg(long, default_value_t = request::SwitchProfile::default().jobs, value_name = "N")]
     jobs: u32,
     /// Stream of the capture [default: the one with most shares].
     #[arg(long, value_name = "NAME")]
     stream: Option<String>,
     /// Share difficulty that was asked for, which a CSV file does not say.
-    #[arg(long, default_value_t = 256.0)]
+    #[arg(long, default_value_t = DIFFICULTY_OF_CSV)]
     difficulty: f64,
-    /// Milliseconds after a change of jobs from which the unit counts as hashing steadily.
-    #[arg(long, default_value_t = 60.0, value_name = "MS", value_parser = milliseconds)]
+    /// Milliseconds after a change of jobs from which the unit counts as hashing steadily, up to 60000.
+    #[arg(long, default_value_t = request::SwitchProfile::default().steady_after, value_name = "MS")]
     steady_after: f64,
     /// Seed of the simulated unit and of the intervals.
     #[arg(long, default_value_t = 1)]
@@ -54,16 +55,9 @@ pub struct SwitchProfile {
     out: Option<PathBuf>,
 }
 
-fn milliseconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number > 0.0 && number <= 60_000.0 => Ok(number),
-        _ => Err("must be a number of milliseconds above 0 and at most 60000".into()),
-    }
-}
-
 /// Runs the subcommand.
 pub(crate) async fn run(args: SwitchProfile, context: &Context) -> Result<()> {
-    let backend = chosen(args.backend, ("--by", args.by)).unwrap_or_default();
+    let backend = chosen(args.backend, "by", args.by);
     let config = match &args.capture {
         Some(file) => {
             ensure!(
@@ -74,7 +68,7 @@ pub(crate) async fn run(args: SwitchProfile, context: &Context) -> Result<()> {
             None
         }
         None => {
-            let config = configuration(args.config.as_deref(), args.unit)?;
+            let config = configured(args.config.as_deref(), args.unit)?;
             driven::check(&config, backend)?;
             Some(config)
         }

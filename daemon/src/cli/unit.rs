@@ -1,4 +1,4 @@
-//! `--unit` and `--config`: the unit that a command drives.
+//! `--config` and `--unit`: the unit that a command drives.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// The model of the unit.
+    /// Its model.
     pub fn model(self) -> Model {
         match self {
             Unit::S9 => Model::AntminerS9,
@@ -36,13 +36,13 @@ impl Unit {
     }
 }
 
-/// The configuration in `file`, or that of a simulated `unit`.
+/// The unit of the file `config`, or a simulated `unit` without one.
 ///
 /// # Errors
-/// If the file is no configuration.
-pub(crate) fn configuration(file: Option<&Path>, unit: Unit) -> Result<Config> {
-    Ok(match file {
-        Some(file) => Config::load(file)?,
+/// If the file cannot be read, or is no configuration of a unit.
+pub(super) fn configured(config: Option<&Path>, unit: Unit) -> Result<Config> {
+    Ok(match config {
+        Some(path) => Config::load(path)?,
         None => Config::simulated(unit.model())?,
     })
 }

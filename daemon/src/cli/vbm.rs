@@ -3,7 +3,6 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use super::positive;
 use super::wrong::checked;
 use crate::lab::proxy_bench::{request, run as measure};
 use crate::lab::session::Context;
@@ -24,20 +23,20 @@ pub enum Vbm {
   thermine vbm bench
   thermine vbm bench --repeats 2 --seconds 30 --ranges 1")]
 pub struct VbmBench {
-    /// Seconds of the units' time that each run is measured for.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120.0, value_parser = positive)]
+    /// Seconds of the units' time that each run is measured for, up to 1000.
+    #[arg(long, value_name = "SECONDS", default_value_t = request::ProxyBench::default().seconds)]
     seconds: f64,
-    /// Runs of each cell, each with its own seed.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    /// Runs of each cell, each with its own seed: 2 to 1000.
+    #[arg(long, value_name = "N", default_value_t = request::ProxyBench::default().repeats)]
     repeats: u16,
-    /// Hash rate of a unit in GH/s; the paper's unit reaches 175 of 220.
-    #[arg(long, value_name = "GH/S", default_value_t = 220.0, value_parser = positive)]
+    /// Hash rate of a unit in GH/s, up to 1000; the paper's unit reaches 175 of 220.
+    #[arg(long, value_name = "GH/S", default_value_t = request::ProxyBench::default().rate)]
     rate: f64,
-    /// Work of a job, in ranges of 2^32 nonces.
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Work of a job, in ranges of 2^32 nonces: 1 to 100000.
+    #[arg(long, value_name = "N", default_value_t = request::ProxyBench::default().ranges)]
     ranges: u32,
-    /// Units on the link.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=100))]
+    /// Units on the link, 1 to 100.
+    #[arg(long, value_name = "N", default_value_t = request::ProxyBench::default().units)]
     units: u16,
     /// Seed of the first run; each further run has the next.
     #[arg(long, default_value_t = 1)]

@@ -1,22 +1,24 @@
-//! What an experiment drives.
+//! Where a command's observations come from: a unit on its wires, the simulator, or a capture.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-/// What an experiment drives: a unit on its wire, the unit's twin, or a capture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What answers a drive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
-    /// The unit, real or simulated, over its own wire.
+    /// A unit on its wires, real or simulated.
     #[default]
+    #[serde(alias = "wires", alias = "handshake")]
     Wire,
-    /// The simulator's physics, called in process and in virtual time.
+    /// The simulator's physics in this process, without wires and in virtual time.
     Twin,
-    /// A capture, as it was recorded.
+    /// The observations that a capture holds.
     Replay,
 }
 
 impl Backend {
-    /// The name on the command line and in JSON.
+    /// The value of `--backend`.
     pub fn name(self) -> &'static str {
         match self {
             Backend::Wire => "wire",

@@ -80,9 +80,9 @@ impl Devices {
     /// With all of it.
     pub fn check(&self) -> Result<(), Wrong> {
         let mut found = Findings::default();
-        found.within("wait", self.wait, f64::MIN_POSITIVE, 1000.0);
-        found.within_if("watch", self.watch, f64::MIN_POSITIVE, 1000.0);
-        found.done()
+        found.positive("wait", self.wait, 1000.0);
+        found.positive("watch", self.watch.unwrap_or(1.0), 1000.0);
+        found.all()
     }
 }
 

@@ -52,7 +52,7 @@ impl Discover {
         found.within("http_port", self.http_port, 1, u16::MAX);
         found.within("timeout", self.timeout, 0.05, 60.0);
         found.within("parallel", usize::from(self.parallel), 1, MOST_PARALLEL);
-        found.done()
+        found.all()
     }
 }
 

@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result};
-use thermine_units::pow::Difficulty;
+use anyhow::{Error, Result};
 use thermine_units::provenance::Provenance;
 
 use super::backend::Backend;
 use super::config::Config;
 use super::session::Interrupted;
 use thermine_capture::error_chain::chain;
-use thermine_capture::{Capture, RunMeta, Store, import};
+use thermine_capture::{Capture, RunMeta, Store};
 
 /// Name of the capture in a report folder.
 pub const CAPTURE: &str = "capture.sqlite";
@@ -69,20 +68,6 @@ pub async fn with_capture<T>(
         place,
         provenance,
     })
-}
-
-/// The capture `file`. A CSV file of shares that were asked for at `difficulty` becomes a capture in `folder`.
-///
-/// # Errors
-/// If the CSV file cannot be imported.
-pub async fn capture_of(file: &Path, difficulty: f64, folder: &Path) -> Result<PathBuf> {
-    let is_csv = (file.extension()).is_some_and(|e| e.eq_ignore_ascii_case("csv"));
-    if !is_csv {
-        return Ok(file.to_path_buf());
-    }
-    let difficulty = Difficulty::new(difficulty).context("--difficulty")?;
-    let imported = import::import(file, &folder.join(CAPTURE), difficulty).await?;
-    Ok(imported.capture)
 }
 
 /// How a run ended, in the words that its capture keeps.

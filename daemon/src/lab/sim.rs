@@ -62,11 +62,14 @@ impl Sim {
     /// With all of it.
     pub fn check(&self) -> Result<(), Wrong> {
         let mut found = Findings::default();
-        let least = f64::MIN_POSITIVE;
-        found.within_if("difficulty_scale", self.difficulty_scale, least, 1000.0);
+        found.positive(
+            "difficulty_scale",
+            self.difficulty_scale.unwrap_or(1.0),
+            1000.0,
+        );
         found.within("chips", self.chips, 1, 63);
-        found.within("speed", self.speed, least, 1000.0);
-        found.done()
+        found.positive("speed", self.speed, 1000.0);
+        found.all()
     }
 }
 

@@ -159,9 +159,13 @@ fn driven(
             *said = render::capture::recorded(&report);
         }
         Request::FilterTrial(trial) => {
-            let done = tpf::live::carry_out(&arguments::trial(trial, file, out), progress)?;
-            *said = done.said;
-            found.filter = done.filter;
+            folder::make(Some(&out), "")?;
+            let capture = out.join(CAPTURE);
+            let trial = tpf::live::run(trial, config, &capture, progress);
+            let report = runtime::run(progress.context(), trial)??;
+            render::tpf::live::write(&out, &report)?;
+            *said = render::tpf::live::text(&report);
+            found.filter = render::tpf::live::account(&report);
         }
         Request::Verify(_) => anyhow::bail!("{} drives no unit", request.words()),
     }

@@ -27,6 +27,23 @@ pub(crate) fn text(of: &Report) -> String {
         p.old_shares,
         p.seed
     );
+    let _ = writeln!(
+        text,
+        "{}\nat the same loss to each change, hashing lost if jobs change every",
+        quantities(of)
+    );
+    let typical: Vec<String> = of
+        .typical
+        .iter()
+        .map(|(every, lost)| format!("{every} s: {:.2} %", 100.0 * lost))
+        .collect();
+    let _ = writeln!(text, "{}\n\n{}", typical.join(", "), verdict(of));
+    text
+}
+
+/// Everything that is one number.
+fn quantities(of: &Report) -> String {
+    let p = &of.profile;
     let mut rows = table(&["quantity", "value [95 %]", "unit"], &[1]);
     let scaled = |e: &Estimate, by: f64, digits: usize| {
         format!(
@@ -84,17 +101,7 @@ pub(crate) fn text(of: &Report) -> String {
     ] {
         rows.add_row([name, value, unit.to_string()]);
     }
-    let _ = writeln!(
-        text,
-        "{rows}\nat the same loss to each change, hashing lost if jobs change every"
-    );
-    let typical: Vec<String> = of
-        .typical
-        .iter()
-        .map(|(every, lost)| format!("{every} s: {:.2} %", 100.0 * lost))
-        .collect();
-    let _ = writeln!(text, "{}\n\n{}", typical.join(", "), verdict(of));
-    text
+    rows.to_string()
 }
 
 /// The loss in one sentence.

@@ -64,14 +64,9 @@ impl Chips {
     pub fn check(&self) -> Result<(), Wrong> {
         let mut found = Findings::default();
         found.within("shares", self.shares, 1, MOST_SHARES);
-        for (name, value) in [("level", self.level), ("power", self.power)] {
-            if !(value > 0.0 && value < 1.0) {
-                found.add(format!("{name} {value}: must be a number between 0 and 1"));
-            }
-        }
-        if self.backend == Backend::Replay {
-            found.add("backend replay: a capture is read without it");
-        }
-        found.done()
+        found.probability("level", self.level);
+        found.probability("power", self.power);
+        found.drives("backend", self.backend);
+        found.all()
     }
 }

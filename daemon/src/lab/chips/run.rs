@@ -15,13 +15,14 @@ use super::measure::measure;
 use super::measured::{Measured, Source, StreamFacts};
 use super::request::Chips;
 use super::table::Table;
-use crate::lab::computation::compute;
 use crate::lab::config::{Config, rack};
 use crate::lab::driven;
 use crate::lab::observer::Progress;
 use crate::lab::record;
 use crate::lab::record::request::Record;
-use crate::lab::recording::{CAPTURE, capture_of};
+use crate::lab::recording::CAPTURE;
+use crate::lab::threads::computed;
+use crate::lab::tpf::evidence::imported;
 use thermine_capture::Capture;
 use thermine_capture::reader::{Run, Stream};
 
@@ -112,7 +113,7 @@ pub async fn run(
             .with_context(|| format!("cannot make the folder {}", own.display()))?;
         let (path, driven) = input.capture(request, &own, progress).await?;
         let (request, table) = (request.clone(), table.clone());
-        let measured = compute(progress.context(), move || {
+        let measured = computed(progress.context(), move || {
             of_capture(&path, &request, &table, driven).with_context(|| path.display().to_string())
         })
         .await?;
@@ -150,7 +151,9 @@ impl Input {
     ) -> Result<(PathBuf, Option<Provenance>)> {
         let config = match self {
             Input::Capture(file) => {
-                return Ok((capture_of(file, request.difficulty, folder).await?, None));
+                let make = || Ok(folder.to_path_buf());
+                let (capture, _) = imported(file, request.difficulty, make).await?;
+                return Ok((capture, None));
             }
             Input::Unit(config) => config.as_ref().clone(),
         };

@@ -132,27 +132,7 @@ impl Cell {
                 entry
             }
         };
-        let tallies: Vec<Shared> = (0..self.units).map(|_| Shared::default()).collect();
-        for (number, tally) in tallies.iter().enumerate() {
-            let unit = blocking::Settings {
-                pool: entry,
-                worker: format!("range{number}"),
-                rate: self.rate,
-                range: self.range,
-                difficulty_scale: EASY,
-            };
-            let unit = blocking::run(unit, clock.clone(), Arc::clone(tally), shutdown.clone());
-            let (ended, proxied) = (shutdown.clone(), proxy.0.clone());
-            tokio::spawn(async move {
-                // When a run is over its network goes, and the units lose their pool.
-                if let Err(error) = unit.await
-                    && !ended.is_cancelled()
-                    && !proxied.is_cancelled()
-                {
-                    tracing::error!(%error, "a unit of the bench has ended");
-                }
-            });
-        }
+        let tallies = self.units(entry, &clock, shutdown, &proxy.0);
         let begin = clock.now() + Duration::from_secs_f64(BEFORE);
         let end = begin + Duration::from_secs_f64(self.seconds);
         wait(&drive, begin).await?;
@@ -169,6 +149,38 @@ impl Cell {
             idle_per_job: idle / jobs.max(1) as f64,
             refused: after.refused,
         })
+    }
+
+    /// Starts the units at `entry`, and returns what each counts.
+    fn units(
+        &self,
+        entry: SocketAddr,
+        clock: &Clock,
+        shutdown: &CancellationToken,
+        proxy: &CancellationToken,
+    ) -> Vec<Shared> {
+        let tallies: Vec<Shared> = (0..self.units).map(|_| Shared::default()).collect();
+        for (number, tally) in tallies.iter().enumerate() {
+            let unit = blocking::Settings {
+                pool: entry,
+                worker: format!("range{number}"),
+                rate: self.rate,
+                range: self.range,
+                difficulty_scale: EASY,
+            };
+            let unit = blocking::run(unit, clock.clone(), Arc::clone(tally), shutdown.clone());
+            let (ended, proxied) = (shutdown.clone(), proxy.clone());
+            tokio::spawn(async move {
+                // When a run is over its network goes, and the units lose their pool.
+                if let Err(error) = unit.await
+                    && !ended.is_cancelled()
+                    && !proxied.is_cancelled()
+                {
+                    tracing::error!(%error, "a unit of the bench has ended");
+                }
+            });
+        }
+        tallies
     }
 
     /// A stretch of network before `far`; its near end.

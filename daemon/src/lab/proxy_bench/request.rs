@@ -42,11 +42,11 @@ impl ProxyBench {
     /// With all of it.
     pub fn check(&self) -> Result<(), Wrong> {
         let mut found = Findings::default();
-        found.within("seconds", self.seconds, f64::MIN_POSITIVE, 1000.0);
+        found.positive("seconds", self.seconds, 1000.0);
         found.within("repeats", self.repeats, 2, 1000);
-        found.within("rate", self.rate, f64::MIN_POSITIVE, 1000.0);
+        found.positive("rate", self.rate, 1000.0);
         found.within("ranges", self.ranges, 1, 100_000);
         found.within("units", self.units, 1, 100);
-        found.done()
+        found.all()
     }
 }

@@ -47,7 +47,7 @@ impl Record {
     pub fn check(&self) -> Result<(), Wrong> {
         let mut found = Findings::default();
         found.within("shares", self.shares, 1, MOST_SHARES);
-        found.done()
+        found.all()
     }
 
     /// Looks for what a queued recording may not ask for.

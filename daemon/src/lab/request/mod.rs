@@ -4,6 +4,7 @@
 //! database, and a file only by its name below a configured folder ([`folders`]). [`Request::check`] says all that is
 //! wrong with it. It is called when a request is queued, and again when it is taken out of the queue.
 
+pub(crate) mod declare;
 mod drive;
 pub(crate) mod findings;
 pub mod folders;
@@ -52,10 +53,10 @@ impl Request {
             Request::Train(train) => train.check(folders, &mut found),
             Request::Sweep(sweep) => sweep.check_queued(&mut found),
             Request::Record(record) => record.check_queued(&mut found),
-            Request::FilterTrial(trial) => trial.check(&mut found),
+            Request::FilterTrial(trial) => trial.find(&mut found),
             Request::Verify(verify) => found.file(folders.capture(&verify.capture)),
         }
-        found.done()
+        found.all()
     }
 
     /// Whether it only computes on a capture. It then needs no unit and runs in a process of its own.

@@ -78,7 +78,7 @@ impl Sweep {
         if let Some(Err(what)) = self.difficulty.map(Doublings::check) {
             found.add(format!("difficulty {what}"));
         }
-        found.done()
+        found.all()
     }
 
     /// Looks for what a queued sweep may not ask for: its bounds are narrower, as nobody watches it.

@@ -49,15 +49,8 @@ impl SwitchProfile {
     pub fn check(&self) -> Result<(), Wrong> {
         let mut found = Findings::default();
         found.within("jobs", self.jobs, 50, 1_000_000);
-        found.within(
-            "steady_after",
-            self.steady_after,
-            f64::MIN_POSITIVE,
-            60_000.0,
-        );
-        if self.backend == Backend::Replay {
-            found.add("backend replay: a capture is read without it");
-        }
-        found.done()
+        found.positive("steady_after", self.steady_after, 60_000.0);
+        found.drives("backend", self.backend);
+        found.all()
     }
 }

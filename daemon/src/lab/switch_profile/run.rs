@@ -12,13 +12,13 @@ use thermine_units::provenance::Provenance;
 use thermine_units::unit::OperatingPoint;
 
 use super::request::SwitchProfile;
-use crate::lab::computation::compute;
 use crate::lab::config::Config;
 use crate::lab::driven::with_driven;
 use crate::lab::observer::{Bar, Progress};
-use crate::lab::recording::{CAPTURE, Captured, capture_of, run_meta, with_capture};
+use crate::lab::recording::{CAPTURE, Captured, run_meta, with_capture};
 use crate::lab::session::Session;
-use crate::lab::tpf::evidence::Evidence;
+use crate::lab::threads::computed;
+use crate::lab::tpf::evidence::{Evidence, imported};
 
 /// Name of the stream of a driven unit.
 const STREAM: &str = "switch-profile";
@@ -62,11 +62,12 @@ pub async fn run(
         }
         (file, _) => {
             let file = file.as_deref().context("neither a capture nor a unit")?;
-            (capture_of(file, request.difficulty, folder).await?, None)
+            let make = || Ok(folder.to_path_buf());
+            (imported(file, request.difficulty, make).await?.0, None)
         }
     };
     let request = request.clone();
-    compute(progress.context(), move || {
+    computed(progress.context(), move || {
         profiled(&request, &capture, driven)
     })
     .await

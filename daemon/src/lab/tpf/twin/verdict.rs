@@ -1,20 +1,19 @@
-//! The sentence under the tables of `thermine tpf twin`.
+//! The result in one sentence.
 
 use thermine_reservoir::tpf::account::PerShare;
 use thermine_reservoir::tpf::twin::Observable;
 
-use super::twin::{Exit, Row};
-use super::twin_report::{percent, rho};
+use super::report::{EarlyExitReport, FilterRow};
 
 /// One sentence. Intervals are corrected for the number of filters, so that all hold at once.
-pub(super) fn verdict(rows: &[Row], exit: &Exit) -> String {
-    let honest: Vec<&Row> = rows
+pub(super) fn verdict(rows: &[FilterRow], exit: &EarlyExitReport) -> String {
+    let honest: Vec<&FilterRow> = rows
         .iter()
         .filter(|row| row.observable != Observable::FinalHash)
         .collect();
     let alpha = 0.05 / honest.len().max(1) as f64;
     // At n = 128, the real unit of account.
-    let corrected = |row: &Row| -> Option<PerShare> {
+    let corrected = |row: &FilterRow| -> Option<PerShare> {
         let (account, bill) = row.accounts.get(1)?;
         account.per_share(bill.cost, alpha)
     };
@@ -54,13 +53,36 @@ pub(super) fn verdict(rows: &[Row], exit: &Exit) -> String {
     }
 }
 
+/// A part in per cent, with two digits.
+pub fn percent(value: f64) -> String {
+    format!("{:.2} %", 100.0 * value)
+}
+
+/// ρ with its interval, or why there is none.
+pub fn rho(per_share: Option<&PerShare>) -> String {
+    match per_share {
+        None => "no success in test: not printed".to_string(),
+        Some(PerShare {
+            value: None, low, ..
+        }) => format!("nothing found: above {low:.2}"),
+        Some(PerShare {
+            value: Some(value),
+            low,
+            high,
+        }) => match high {
+            Some(high) => format!("{value:.3} [{low:.3}, {high:.3}]"),
+            None => format!("{value:.3} [{low:.3}, no bound]"),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use thermine_reservoir::tpf::account::{Account, UnitOfAccount};
     use thermine_reservoir::tpf::filter::{Cut, Kind};
 
-    fn row(observable: Observable, kept: u64, found: u64) -> Row {
+    fn row(observable: Observable, kept: u64, found: u64) -> FilterRow {
         let account = Account {
             candidates: 20_000,
             kept,
@@ -71,7 +93,7 @@ mod tests {
             let bill = account.bill(unit.cost(5, 0.0)).expect("candidates");
             (account, bill)
         };
-        Row {
+        FilterRow {
             observable,
             filter: Kind::Logistic,
             cut: Cut::Cheapest,
@@ -80,14 +102,14 @@ mod tests {
         }
     }
 
-    fn exit() -> Exit {
+    fn exit() -> EarlyExitReport {
         let account = Account {
             candidates: 1_000,
             kept: 9,
             successes: 9,
             found: 9,
         };
-        Exit {
+        EarlyExitReport {
             nonces: 1_000,
             account,
             rounds: 122,
@@ -95,6 +117,11 @@ mod tests {
             speed_up: 1.05,
             headers_per_second: 1e7,
         }
+    }
+
+    #[test]
+    fn without_a_success_rho_is_not_printed() {
+        assert_eq!(rho(None), "no success in test: not printed");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! What a fleet's sessions are worth: claims of every unit to be every other, judged by units that are neither.
+//! Error rates of claims among the units of a fleet.
 //!
-//! The fleet is halved by odd and even. Each half is judged by the population of the other, so that no unit is
-//! measured by what it has itself taught. Each unit is enrolled from the first half of its sessions; each of its
+//! Units with even and with odd numbers form two halves. Each half is judged by the population of the other, so that no unit
+//! is part of the population that it is judged by. Each unit is enrolled from the first half of its sessions; each of its
 //! later sessions then claims to be each unit of its half.
 
 use anyhow::{Context, Result, bail};
@@ -14,42 +14,44 @@ use thermine_reservoir::identity::{Answer, Kind, Population, Profile, Score, Tri
 use super::features::{Feature, Source};
 use super::fleet::Session;
 
-/// Which features a decision is taken by.
+/// The features that a decision is based on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Evidence {
+pub enum FeatureSet {
     /// Nonces and times alone.
     Shares,
     /// What the unit reports of itself alone.
     Telemetry,
-    /// Both.
+    /// Shares and telemetry.
     Both,
 }
 
-impl Evidence {
-    pub(crate) const ALL: [Evidence; 3] = [Evidence::Shares, Evidence::Telemetry, Evidence::Both];
+impl FeatureSet {
+    /// All of them, as in the report.
+    pub const ALL: [FeatureSet; 3] = [FeatureSet::Shares, FeatureSet::Telemetry, FeatureSet::Both];
 
-    pub(crate) fn name(self) -> &'static str {
+    /// The name in tables and plots.
+    pub fn name(self) -> &'static str {
         match self {
-            Evidence::Shares => "shares",
-            Evidence::Telemetry => "telemetry",
-            Evidence::Both => "both",
+            FeatureSet::Shares => "shares",
+            FeatureSet::Telemetry => "telemetry",
+            FeatureSet::Both => "both",
         }
     }
 
-    pub(crate) fn takes(self, feature: &Feature) -> bool {
+    pub(super) fn takes(self, feature: &Feature) -> bool {
         match self {
-            Evidence::Shares => feature.source == Source::Shares,
-            Evidence::Telemetry => feature.source == Source::Telemetry,
-            Evidence::Both => true,
+            FeatureSet::Shares => feature.source == Source::Shares,
+            FeatureSet::Telemetry => feature.source == Source::Telemetry,
+            FeatureSet::Both => true,
         }
     }
 }
 
-/// The columns of a fleet's features that every session has and `evidence` takes.
-pub(crate) fn columns(
+/// The columns of `evidence` that no session lacks.
+pub(super) fn columns(
     features: &[Feature],
-    evidence: Evidence,
+    evidence: FeatureSet,
     values: &[&[Option<f64>]],
 ) -> Vec<usize> {
     (0..features.len())
@@ -58,25 +60,25 @@ pub(crate) fn columns(
 }
 
 /// The chosen columns of one session; `None` if one is missing.
-pub(crate) fn block(values: &[Option<f64>], columns: &[usize]) -> Option<Vec<f64>> {
+pub(super) fn block(values: &[Option<f64>], columns: &[usize]) -> Option<Vec<f64>> {
     columns.iter().map(|i| values[*i]).collect()
 }
 
-/// A fleet's features at one length, by one kind of evidence.
-pub(crate) struct Table {
-    pub(crate) columns: Vec<usize>,
+/// A fleet's features of one set, at one length.
+pub(super) struct Table {
+    pub(super) columns: Vec<usize>,
     kinds: Vec<Kind>,
     /// Unit by unit, session by session.
-    pub(crate) units: Vec<Vec<Vec<f64>>>,
+    pub(super) units: Vec<Vec<Vec<f64>>>,
 }
 
 impl Table {
     /// Of `fleet` at its `length`-th length.
-    pub(crate) fn of(
+    pub(super) fn of(
         features: &[Feature],
         fleet: &[Vec<Session>],
         length: usize,
-        evidence: Evidence,
+        evidence: FeatureSet,
     ) -> Table {
         let all: Vec<&[Option<f64>]> = fleet
             .iter()
@@ -101,25 +103,25 @@ impl Table {
     }
 
     /// The population of the units that `is_in` takes.
-    pub(crate) fn population(&self, is_in: impl Fn(usize) -> bool) -> Result<Population> {
+    pub(super) fn population(&self, is_in: impl Fn(usize) -> bool) -> Result<Population> {
         let chosen = self.units.iter().enumerate().filter(|(i, _)| is_in(*i));
         let units: Vec<Vec<Vec<f64>>> = chosen.map(|(_, blocks)| blocks.clone()).collect();
         Ok(Population::fit(&units, &self.kinds)?)
     }
 }
 
-/// All claims at one length by one kind of evidence.
+/// All claims at one length, based on one set of features.
 #[derive(Debug)]
-pub(crate) struct Judged {
-    pub(crate) trials: Trials,
+pub(super) struct Judged {
+    pub(super) trials: Trials,
     /// Genuine claims: unit, its session, score.
-    pub(crate) genuine: Vec<(usize, usize, f64)>,
-    pub(crate) features: usize,
-    pub(crate) components: usize,
+    pub(super) genuine: Vec<(usize, usize, f64)>,
+    pub(super) features: usize,
+    pub(super) components: usize,
 }
 
 /// Sessions of each unit that it is enrolled from.
-pub(crate) fn enrolled(sessions: usize) -> usize {
+pub(super) fn enrolled(sessions: usize) -> usize {
     sessions / 2
 }
 
@@ -127,7 +129,7 @@ pub(crate) fn enrolled(sessions: usize) -> usize {
 ///
 /// # Errors
 /// If there are too few units or sessions to fit a population.
-pub(crate) fn judge(table: &Table) -> Result<Judged> {
+pub(super) fn judge(table: &Table) -> Result<Judged> {
     let mut scores = Vec::new();
     let mut genuine = Vec::new();
     let mut components = 0;
@@ -166,7 +168,7 @@ pub(crate) fn judge(table: &Table) -> Result<Judged> {
         }
     }
     let Some(trials) = Trials::new(scores) else {
-        bail!("no unit could be held against another: simulate at least 8 units and 4 sessions");
+        bail!("no unit could be compared with another: simulate at least 8 units and 4 sessions");
     };
     Ok(Judged {
         trials,
@@ -176,50 +178,65 @@ pub(crate) fn judge(table: &Table) -> Result<Judged> {
     })
 }
 
-/// The rates of one way to decide.
+/// The error rate of decisions at one length, based on one set of features.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Row {
-    pub(crate) evidence: Evidence,
+pub struct ClaimRow {
+    /// What decisions are based on.
+    pub evidence: FeatureSet,
     /// Jobs at each place.
-    pub(crate) jobs: usize,
+    pub(super) jobs: usize,
     /// Shares of one decision.
-    pub(crate) shares: u64,
-    pub(crate) features: usize,
-    pub(crate) components: usize,
-    pub(crate) equal_error: Estimate,
-    pub(crate) area: Estimate,
+    pub shares: u64,
+    /// Features that no session lacks.
+    pub features: usize,
+    /// Components in which units differ.
+    pub components: usize,
+    /// Equal error rate, 0 to 1.
+    pub equal_error: Estimate,
+    /// Area under the ROC curve.
+    pub area: Estimate,
 }
 
-/// All that is said of the longest challenge by one kind of evidence.
+/// The claims of the longest challenge, based on one set of features. Scores are logarithms of likelihood ratios.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Detail {
-    pub(crate) evidence: Evidence,
-    pub(crate) shares: u64,
-    pub(crate) genuine: usize,
-    pub(crate) false_claims: usize,
-    pub(crate) equal_error: Estimate,
-    pub(crate) equal_threshold: f64,
-    /// Threshold that is used: logarithm of the least likelihood ratio.
-    pub(crate) threshold: f64,
-    pub(crate) false_accept: Rate,
-    pub(crate) false_reject: Rate,
-    /// Distance of a later session from its own unit's profile, and from others'.
-    pub(crate) intra: Estimate,
-    pub(crate) inter: Estimate,
-    /// Change of a genuine claim's score per K that the room is off the enrolment's mean.
-    pub(crate) per_kelvin: Option<Estimate>,
-    /// The same per week since the enrolment.
-    pub(crate) per_week: Option<Estimate>,
-    pub(crate) genuine_score: Estimate,
+pub struct ClaimDetail {
+    /// What decisions are based on.
+    pub evidence: FeatureSet,
+    /// Shares of one decision.
+    pub shares: u64,
+    /// Claims of a unit to be itself.
+    pub genuine: usize,
+    /// Claims of a unit to be another.
+    pub false_claims: usize,
+    /// Equal error rate, 0 to 1.
+    pub equal_error: Estimate,
+    /// Score at which false accepts and false rejects are equally frequent.
+    pub equal_threshold: f64,
+    /// Score from which on a claim is accepted.
+    pub threshold: f64,
+    /// Accepted claims to be another unit.
+    pub false_accept: Rate,
+    /// Rejected claims of a unit to be itself.
+    pub false_reject: Rate,
+    /// Distance of a later session from its own unit's profile, in standard deviations within a unit.
+    pub intra: Estimate,
+    /// Distance of a later session from another unit's profile.
+    pub inter: Estimate,
+    /// Change of a genuine claim's score per K of difference from the enrolment's mean ambient temperature.
+    pub per_kelvin: Option<Estimate>,
+    /// Change of a genuine claim's score per week since the enrolment.
+    pub per_week: Option<Estimate>,
+    /// Score of genuine claims.
+    pub genuine_score: Estimate,
 }
 
-pub(crate) fn row(
+pub(super) fn row(
     judged: &Judged,
-    evidence: Evidence,
+    evidence: FeatureSet,
     (jobs, shares): (usize, u64),
     resampling: Resampling,
-) -> Row {
-    Row {
+) -> ClaimRow {
+    ClaimRow {
         evidence,
         jobs,
         shares,
@@ -230,14 +247,14 @@ pub(crate) fn row(
     }
 }
 
-pub(crate) fn detail(
+pub(super) fn detail(
     judged: &Judged,
-    evidence: Evidence,
+    evidence: FeatureSet,
     shares: u64,
     threshold: f64,
     fleet: &[Vec<Session>],
     resampling: Resampling,
-) -> Detail {
+) -> ClaimDetail {
     let trials = &judged.trials;
     let (genuine, false_claims) = trials.counts();
     let (false_accept, false_reject) = trials.rates(threshold, resampling);
@@ -257,7 +274,7 @@ pub(crate) fn detail(
         let first = &sessions[..enrolled(sessions.len())];
         first.iter().map(|s| s.ambient_c).sum::<f64>() / first.len() as f64
     };
-    Detail {
+    ClaimDetail {
         evidence,
         shares,
         genuine,

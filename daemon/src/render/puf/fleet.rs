@@ -1,15 +1,30 @@
-//! The report on a fleet, as text.
+//! Tables and plots of a simulated fleet.
 
 use std::fmt::Write;
+use std::path::Path;
 
+use anyhow::Result;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::identity::trials::Rate;
 use thermine_sim::Spread;
 
-use super::attacks::HASHES_PER_SHARE;
-use super::report::{Found, GOAL, Proportion};
-use super::study::Row;
+use crate::lab::puf::HASHES_PER_SHARE;
+use crate::lab::puf::attempts::Cases;
+use crate::lab::puf::claims::{ClaimRow, FeatureSet};
+use crate::lab::puf::fleet_report::FleetReport;
+use crate::render::folder;
+use crate::render::svg::Plot;
 use crate::render::table::table;
+
+/// Equal error rate that the verdict counts shares for.
+const GOAL: f64 = 0.01;
+
+/// Writes JSON and plots.
+pub(crate) fn write(folder: &Path, found: &FleetReport) -> Result<()> {
+    folder::write_json(folder, "report.json", found)?;
+    plot_characteristic(folder, found)?;
+    plot_shares(folder, found)
+}
 
 fn percent(e: &Estimate) -> String {
     format!(
@@ -28,14 +43,15 @@ fn optional(e: Option<&Estimate>) -> String {
     e.map_or_else(|| "does not vary".into(), plain)
 }
 
-fn cases(p: &Proportion) -> String {
+fn cases(p: &Cases) -> String {
     match &p.exact {
         Some(exact) => format!("{}/{}: {}", p.cases, p.of, percent(exact)),
         None => "none".into(),
     }
 }
 
-pub(super) fn render(found: &Found) -> String {
+/// The tables and the verdict.
+pub(crate) fn text(found: &FleetReport) -> String {
     let mut text = String::new();
     opening(&mut text, found);
     decisions(&mut text, found);
@@ -45,7 +61,7 @@ pub(super) fn render(found: &Found) -> String {
     text
 }
 
-fn opening(text: &mut String, found: &Found) {
+fn opening(text: &mut String, found: &FleetReport) {
     let (plan, world) = (&found.plan, &found.world);
     let _ = writeln!(
         text,
@@ -91,7 +107,7 @@ fn opening(text: &mut String, found: &Found) {
     }
 }
 
-fn decisions(text: &mut String, found: &Found) {
+fn decisions(text: &mut String, found: &FleetReport) {
     let mut rows = table(
         &[
             "decided by",
@@ -103,7 +119,7 @@ fn decisions(text: &mut String, found: &Found) {
         ],
         &[1, 2, 3, 4, 5],
     );
-    let mut add = |name: String, row: &Row| {
+    let mut add = |name: String, row: &ClaimRow| {
         let area = row.area;
         rows.add_row([
             name,
@@ -133,7 +149,7 @@ fn rate(rate: &Rate) -> String {
     )
 }
 
-fn details(text: &mut String, found: &Found) {
+fn details(text: &mut String, found: &FleetReport) {
     for detail in &found.details {
         let _ = writeln!(
             text,
@@ -181,7 +197,7 @@ fn details(text: &mut String, found: &Found) {
     }
 }
 
-fn attacks(text: &mut String, found: &Found) {
+fn attacks(text: &mut String, found: &FleetReport) {
     let mut rows = table(
         &["attack", "likely enough, %", "in time, %", "accepted, %"],
         &[1, 2, 3],
@@ -226,7 +242,11 @@ fn attacks(text: &mut String, found: &Found) {
 }
 
 /// The fewest shares at which all longer decisions of this kind keep to the goal too.
-fn enough<'a>(rows: &'a [Row], name: &str, by: impl Fn(&Row) -> f64) -> Option<&'a Row> {
+fn enough<'a>(
+    rows: &'a [ClaimRow],
+    name: &str,
+    by: impl Fn(&ClaimRow) -> f64,
+) -> Option<&'a ClaimRow> {
     let own = || rows.iter().filter(|row| row.evidence.name() == name);
     own().find(|row| {
         own()
@@ -235,7 +255,7 @@ fn enough<'a>(rows: &'a [Row], name: &str, by: impl Fn(&Row) -> f64) -> Option<&
     })
 }
 
-fn verdict(found: &Found) -> String {
+fn verdict(found: &FleetReport) -> String {
     let mut said = Vec::new();
     for detail in &found.details {
         let name = detail.evidence.name();
@@ -293,6 +313,54 @@ fn by_chance(off: usize, rows: usize) -> f64 {
         ways *= (rows - k) as f64 / (k + 1) as f64;
     }
     1.0 - below
+}
+
+fn plot_characteristic(folder: &Path, found: &FleetReport) -> Result<()> {
+    let shares = found.details.first().map_or(0, |detail| detail.shares);
+    // On a logarithmic axis: what matters lies at few false accepts.
+    let mut plot = Plot::new(
+        &format!(
+            "ROC ({}): {} units, {} sessions, {shares} shares a decision",
+            found.provenance, found.fleet, found.sessions
+        ),
+        "false accepts, log10",
+        "genuine claims accepted",
+        (-5.0, 0.0),
+        (0.0, 1.0),
+    );
+    for (evidence, curve) in &found.curves {
+        let points = curve.iter().rev();
+        plot.line(
+            evidence.name(),
+            points.map(|point| {
+                (
+                    point.false_accept.max(1e-5).log10(),
+                    1.0 - point.false_reject,
+                )
+            }),
+        );
+    }
+    folder::write_plot(folder, "roc.svg", &plot)
+}
+
+fn plot_shares(folder: &Path, found: &FleetReport) -> Result<()> {
+    let most = found.rows.iter().map(|row| row.shares).max().unwrap_or(1) as f64;
+    let least = found.rows.iter().map(|row| row.shares).min().unwrap_or(1) as f64;
+    let mut plot = Plot::new(
+        &format!("equal error rate ({})", found.provenance),
+        "shares of a decision, log10",
+        "equal error rate",
+        (least.log10(), most.log10()),
+        (0.0, 0.5),
+    );
+    for evidence in FeatureSet::ALL {
+        let rows = found.rows.iter().filter(|row| row.evidence == evidence);
+        plot.line(
+            evidence.name(),
+            rows.map(|row| ((row.shares as f64).log10(), row.equal_error.value)),
+        );
+    }
+    folder::write_plot(folder, "shares.svg", &plot)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A trial under way: blocks of either arm, and what the filter has learnt.
+//! A trial under way: blocks with the filter and without, and the filter itself.
 
 use std::time::Duration;
 
@@ -10,9 +10,10 @@ use thermine_reservoir::tpf::account::Account;
 use thermine_reservoir::tpf::trial::{Block, Evidence, order};
 use thermine_units::unit::OperatingPoint;
 
-use super::live::{Args, Arm, Look, Power};
+use super::report::{Arm, Look, Power};
 use crate::lab::config::Step;
-use crate::lab::observer::Bar;
+use crate::lab::observer::{Bar, Progress};
+use crate::lab::request::FilterTrial;
 
 /// E-value at which a trial stops: chance reaches it in one of twenty at most.
 const ENOUGH: f64 = 20.0;
@@ -25,17 +26,17 @@ const ALPHA: f64 = 1.0;
 
 /// A trial under way.
 pub(super) struct Trial<'a> {
-    pub(super) args: &'a Args,
-    pub(super) step: &'a Step,
-    pub(super) bar: Bar,
-    /// Features of the last step.
-    pub(super) last: Option<[f64; 3]>,
+    pub(super) request: &'a FilterTrial,
+    step: &'a Step,
+    bar: Bar,
+    /// Features of the last step, if it was at full duty.
+    last: Option<[f64; 3]>,
     pub(super) power: Power,
-    /// Steps in which the unit's connection broke, which were repeated, and how long it was away in all.
+    /// Steps that were repeated because the unit's connection broke, and how long it was away in all.
     pub(super) interrupted: (u64, Duration),
 }
 
-/// What a trial leaves.
+/// What was counted in a trial.
 pub(super) struct Outcome {
     pub(super) filter: Arm,
     pub(super) pass: Arm,
@@ -44,16 +45,28 @@ pub(super) struct Outcome {
     pub(super) counterfactual: Account,
 }
 
-/// What the filter has learnt.
+/// The trained filter.
 struct Predictor {
     model: Option<Logistic>,
-    /// Share of rich steps in training: above it the likelihood ratio is above 1.
+    /// Part of the training steps that were rich. At a higher predicted probability the likelihood ratio is above 1.
     base: f64,
-    /// Shares of the median step in training; a step with more is rich.
+    /// Shares of the median training step. A step with more is rich.
     median: u64,
 }
 
-impl Trial<'_> {
+impl<'a> Trial<'a> {
+    pub(super) fn new(request: &'a FilterTrial, step: &'a Step, progress: &Progress) -> Trial<'a> {
+        let steps = request.train + request.pairs * 2 * (request.block + request.settle);
+        Trial {
+            request,
+            step,
+            bar: progress.bar("trial", steps as usize),
+            last: None,
+            power: Power::Measured,
+            interrupted: (0, Duration::ZERO),
+        }
+    }
+
     pub(super) async fn run<S: Substrate>(&mut self, unit: &mut S) -> Result<Outcome> {
         let predictor = self.learn(unit).await?;
         let mut outcome = Outcome {
@@ -63,8 +76,8 @@ impl Trial<'_> {
             course: Vec::new(),
             counterfactual: Account::default(),
         };
-        let mut foretold = Vec::new();
-        for filter_first in order(self.args.pairs as usize, self.args.seed) {
+        let mut predicted = Vec::new();
+        for filter_first in order(self.request.pairs as usize, self.request.seed) {
             let mut blocks = [Vec::new(), Vec::new()];
             for filters in [filter_first, !filter_first] {
                 let arm = if filters {
@@ -72,14 +85,14 @@ impl Trial<'_> {
                 } else {
                     &mut outcome.pass
                 };
-                for i in 0..self.args.settle + self.args.block {
+                for i in 0..self.request.settle + self.request.block {
                     let keep = predictor.keeps(self.last);
                     let aborted = filters && !keep;
                     let (counts, seen) = self.step(unit, aborted).await?;
                     arm.refused.stale += seen.stale;
                     arm.refused.duplicate += seen.duplicate;
                     arm.refused.invalid += seen.invalid;
-                    if i < self.args.settle {
+                    if i < self.request.settle {
                         arm.settling.add(counts);
                         continue;
                     }
@@ -88,7 +101,7 @@ impl Trial<'_> {
                     arm.aborted += u64::from(aborted);
                     blocks[usize::from(filters)].push(counts);
                     if !filters {
-                        foretold.push((keep, counts.shares > predictor.median));
+                        predicted.push((keep, counts.shares > predictor.median));
                     }
                 }
             }
@@ -100,18 +113,18 @@ impl Trial<'_> {
             let (low, high) = outcome.evidence.interval();
             let e_value = outcome.evidence.e_value();
             outcome.course.push(Look { e_value, low, high });
-            if e_value >= ENOUGH && !self.args.to_the_end {
+            if e_value >= ENOUGH && !self.request.to_the_end {
                 break;
             }
         }
-        outcome.counterfactual = Account::of(foretold);
+        outcome.counterfactual = Account::of(predicted);
         Ok(outcome)
     }
 
-    /// Steps at full duty, from which the filter learns whether a step will be richer than the median.
+    /// Trains the filter, on steps at full duty, to predict whether the next step will be richer than the median.
     async fn learn<S: Substrate>(&mut self, unit: &mut S) -> Result<Predictor> {
         let (mut features, mut counts) = (Vec::new(), Vec::new());
-        for _ in 0..self.args.train {
+        for _ in 0..self.request.train {
             let before = self.last;
             let (block, _) = self.step(unit, false).await?;
             if let Some(before) = before {
@@ -125,7 +138,7 @@ impl Trial<'_> {
         let rich: Vec<bool> = counts.iter().map(|count| *count > median).collect();
         let base = rich.iter().filter(|rich| **rich).count() as f64 / rich.len().max(1) as f64;
         let matrix = matrix(&features)?;
-        // Labels that are all the same teach nothing: everything is then kept.
+        // Labels that are all the same train nothing: every step is then kept.
         let model = Logistic::fit(&matrix, &rich, 0..matrix.rows(), ALPHA).ok();
         Ok(Predictor {
             model,
@@ -134,7 +147,7 @@ impl Trial<'_> {
         })
     }
 
-    /// Steps of one length, whether a share has come or not: their joules must not depend on their shares.
+    /// The pace of a step whose length does not depend on its shares, as its joules must not either.
     fn pace(&self) -> Pace {
         let pace = self.step.pace();
         let length = if pace.hold.is_zero() {
@@ -149,7 +162,7 @@ impl Trial<'_> {
         }
     }
 
-    /// One step; at its least duty if it is `aborted`.
+    /// Drives one step, at the least duty if it is `aborted`.
     async fn step<S: Substrate>(
         &mut self,
         unit: &mut S,
@@ -180,13 +193,13 @@ impl Trial<'_> {
             }
         };
         self.bar.step();
-        // A step that was held back tells nothing of a full one: the next is kept.
+        // A step at the least duty says nothing about one at full duty: the next step is kept.
         self.last = (!aborted).then(|| features(&seen));
         let measured = seen
             .telemetry
             .as_ref()
             .and_then(|telemetry| telemetry.power);
-        let watts = match (measured, self.args.watts) {
+        let watts = match (measured, self.request.watts) {
             (_, Some(watts)) => {
                 self.power = Power::Assumed;
                 watts
@@ -206,8 +219,8 @@ impl Trial<'_> {
 }
 
 impl Predictor {
-    /// Whether the step after one with these features is worth its energy: likelihood ratio of a rich step at
-    /// 1 at least.
+    /// Whether the next step is worth its energy, by the features of the last: the likelihood ratio of a rich step is at
+    /// least 1.
     fn keeps(&self, last: Option<[f64; 3]>) -> bool {
         let score = || {
             let matrix = matrix(&[last?]).ok()?;
@@ -218,8 +231,8 @@ impl Predictor {
     }
 }
 
-/// Count, mean time since the step's beginning and standard deviation of it. Without shares the last two are
-/// those of a uniform law.
+/// Count of shares, and mean and standard deviation of their times since the step's beginning. Without shares the last two
+/// are those of a uniform distribution.
 fn features(seen: &Observation) -> [f64; 3] {
     let length = seen.ended.since(seen.started).as_secs_f64();
     let since = |share: &Sample| share.arrived.since(seen.started).as_secs_f64();

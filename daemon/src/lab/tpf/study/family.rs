@@ -1,4 +1,4 @@
-//! The family of tests that a study puts to a capture: all at once, so that all are corrected together.
+//! The tests of a study, all made at once so that all are corrected together.
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
@@ -12,69 +12,69 @@ use thermine_reservoir::information::sequential::RateProcess;
 use thermine_reservoir::information::table::quantile_labels;
 use thermine_units::seed;
 
-use super::evidence::Share;
+use crate::lab::tpf::evidence::Share;
 
 /// Classes of a quantity.
 const CLASSES: usize = 8;
 
-/// Share of the shares that counts as of high difficulty: U < ¼, four times the difficulty asked.
-pub(crate) const HIGH: f64 = 0.25;
+/// U below which a share counts as one of high difficulty: four times the difficulty asked.
+pub(super) const HIGH: f64 = 0.25;
 
-/// Shares before one that it is compared with as they come.
+/// Shares before each one that its Δt is compared with.
 const WINDOW: usize = 100;
 
 /// Neighbours of the estimate for continuous quantities.
 const NEIGHBOURS: usize = 3;
 
-/// Most shares that it is made of: they are taken evenly if there are more.
+/// Most shares of that estimate: of more, every so many are taken.
 const MOST_NEIGHBOURED: usize = 20_000;
 
-/// Permutations of that estimate, each of which costs as much as itself.
+/// Permutations of that estimate. Each costs as much as the estimate itself.
 const NEIGHBOUR_PERMUTATIONS: usize = 199;
 
 /// One test of a study.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Row {
-    /// What difficulty is put beside.
+pub struct TestRow {
+    /// The quantity that difficulty is tested against.
     pub beside: String,
-    /// The kind of test.
+    /// Name of the statistical test.
     pub kind: &'static str,
-    /// Shares.
+    /// Shares that it is made of.
     pub n: usize,
     /// The statistic, in words.
     pub statistic: String,
     /// Information above the null's mean, in bits, where it is an estimate of that.
     pub bits: Option<f64>,
-    /// p-value.
+    /// p-value, uncorrected.
     pub p: f64,
     /// Adjusted for the whole family (Holm).
     pub adjusted: f64,
-    /// What the test is of; `None` where its reach is not known.
+    /// Size of the test, by which its reach is computed; `None` where that is not known.
     pub design: Option<Design>,
-    /// What would have been detected with a power of 80 % at 5 %, and at the strictest level of Holm's procedure.
+    /// Effect that is detected with a power of 80 % at a level of 5 %, and at the strictest level of Holm's procedure.
     pub detectable: Option<(f64, f64)>,
-    /// What there is to be said against it.
+    /// Reasons to doubt the result.
     pub cautions: Vec<String>,
     /// The whole measurement, where the test is of classes.
     pub measurement: Option<Measurement>,
 }
 
-/// What is lost by dropping the shares that took longest.
+/// The loss of a filter that drops the shares with the longest Δt.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Dropped {
+pub struct Dropped {
     /// Part of the shares that is dropped.
     pub dropped: f64,
-    /// Part of those of high difficulty that is dropped with them.
+    /// Part of the shares of high difficulty that is dropped with them.
     pub lost: f64,
-    /// Its exact 95 % interval.
+    /// Exact 95 % interval of `lost`.
     pub interval: (f64, f64),
 }
 
 /// The shares, column by column.
-pub(crate) struct Columns {
+pub(super) struct Columns {
     /// asked/found, uniform for honest shares.
-    pub uniform: Vec<f64>,
-    pub waited: Vec<f64>,
+    uniform: Vec<f64>,
+    waited: Vec<f64>,
     high: Vec<bool>,
     arrived: Vec<f64>,
     counter: Option<Vec<f64>>,
@@ -84,7 +84,7 @@ pub(crate) struct Columns {
 
 impl Columns {
     /// Of the shares whose difficulty and that asked are known.
-    pub(crate) fn of<'a>(shares: impl Iterator<Item = &'a Share>) -> Columns {
+    pub(super) fn of<'a>(shares: impl Iterator<Item = &'a Share>) -> Columns {
         let known: Vec<(&Share, f64)> = shares
             .filter_map(|share| {
                 let uniform = share.asked? / share.found?;
@@ -105,13 +105,22 @@ impl Columns {
         }
     }
 
-    /// Shares.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.uniform.len()
     }
 
-    /// What is lost of the high difficulties by dropping each of these parts of the shares, the slowest first.
-    pub(crate) fn dropping(&self, parts: &[f64]) -> Vec<Dropped> {
+    /// The density of U in `bins` of equal width.
+    pub(super) fn density(&self, bins: usize) -> Vec<f64> {
+        let mut counts = vec![0u64; bins];
+        for u in &self.uniform {
+            counts[((u * bins as f64) as usize).min(bins - 1)] += 1;
+        }
+        let density = |count| count as f64 * bins as f64 / self.len() as f64;
+        counts.into_iter().map(density).collect()
+    }
+
+    /// The loss of shares of high difficulty for each part of the shares that is dropped, the slowest first.
+    pub(super) fn dropping(&self, parts: &[f64]) -> Vec<Dropped> {
         let mut order: Vec<usize> = (0..self.len()).collect();
         order.sort_by(|a, b| self.waited[*b].total_cmp(&self.waited[*a]));
         let all = self.high.iter().filter(|high| **high).count();
@@ -130,16 +139,16 @@ impl Columns {
         parts.iter().map(|part| lost(*part)).collect()
     }
 
-    /// Puts all tests to the shares, or the one that puts difficulty beside `only`.
+    /// Makes all tests of the shares, or only the one against the quantity `only`.
     ///
     /// # Errors
-    /// If there is no such test; the message names those that there are.
-    pub(crate) fn tests(
+    /// If there is no such test; the message names all tests.
+    pub(super) fn tests(
         &self,
         permutations: usize,
         seed: u64,
         only: Option<&str>,
-    ) -> Result<Vec<Row>> {
+    ) -> Result<Vec<TestRow>> {
         let mut rows = vec![self.law()?];
         let mut classes = |beside: &str, x: &[f64], y: &[f64], bins: usize| -> Result<()> {
             let row = in_classes(beside, x, y, bins, permutations, seed)?;
@@ -200,12 +209,12 @@ impl Columns {
         Ok(rows)
     }
 
-    fn law(&self) -> Result<Row> {
+    fn law(&self) -> Result<TestRow> {
         let law = Uniformity::of(self.uniform.clone()).context("no share to test")?;
-        Ok(Row {
+        Ok(TestRow {
             statistic: format!("distance {:.4}", law.distance),
             design: Some(Design::Distribution { n: self.len() }),
-            ..Row::new(
+            ..TestRow::new(
                 "its own law, U uniform",
                 "Kolmogorov–Smirnov",
                 self.len(),
@@ -215,7 +224,7 @@ impl Columns {
     }
 
     /// Area under the ROC curve and Welch's t of Δt for high difficulty.
-    fn high_and_slow(&self) -> Vec<Row> {
+    fn high_and_slow(&self) -> Vec<TestRow> {
         let group = |wanted: bool| -> Vec<f64> {
             let both = self.waited.iter().zip(&self.high);
             both.filter(|(_, high)| **high == wanted)
@@ -223,15 +232,15 @@ impl Columns {
                 .collect()
         };
         let (high, others) = (group(true), group(false));
-        let auc = Auc::of(&self.waited, &self.high).map(|auc| Row {
+        let auc = Auc::of(&self.waited, &self.high).map(|auc| TestRow {
             statistic: format!("area {:.4} [{:.4}, {:.4}]", auc.value, auc.low, auc.high),
             design: Some(Design::Area {
                 positives: auc.positives,
                 negatives: auc.negatives,
             }),
-            ..Row::new("Δt, for U < ¼", "ROC area, DeLong", self.len(), auc.p)
+            ..TestRow::new("Δt, for U < ¼", "ROC area, DeLong", self.len(), auc.p)
         });
-        let welch = Tvla::of(&high, &others).map(|t| Row {
+        let welch = Tvla::of(&high, &others).map(|t| TestRow {
             design: Some(Design::Means {
                 first: high.len(),
                 second: others.len(),
@@ -241,7 +250,7 @@ impl Columns {
                 t.t,
                 if t.leaks() { "is" } else { "not" }
             ),
-            ..Row::new(
+            ..TestRow::new(
                 "Δt, between U < ¼ and others",
                 "TVLA, Welch's t",
                 self.len(),
@@ -252,7 +261,7 @@ impl Columns {
     }
 
     /// The nearest-neighbour estimate on ln D and Δt, beside permutations of itself.
-    fn neighbours(&self, seed: u64) -> Option<Row> {
+    fn neighbours(&self, seed: u64) -> Option<TestRow> {
         let every = self.len().div_ceil(MOST_NEIGHBOURED).max(1);
         let x: Vec<f64> = self
             .uniform
@@ -265,19 +274,19 @@ impl Columns {
         let permutations = NEIGHBOUR_PERMUTATIONS;
         // Times that coincide are not continuous: then there is no such estimate.
         let test = ksg_test(&x, &y, NEIGHBOURS, permutations, &mut rng).ok()?;
-        Some(Row {
+        Some(TestRow {
             statistic: format!("I {:.4} bit, k {NEIGHBOURS}", test.bits),
             bits: Some(test.bits - test.null_mean),
             design: Some(Design::Estimate {
                 standard_error: test.null_sd,
             }),
-            ..Row::new("Δt, continuous", "KSG, permutation", x.len(), test.p)
+            ..TestRow::new("Δt, continuous", "KSG, permutation", x.len(), test.p)
         })
     }
 
     /// The e-process of high difficulties among the shares that come sooner than half of the hundred before them:
     /// under independence the law says ¼, whatever the times are.
-    fn one_after_the_other(&self) -> Option<Row> {
+    fn one_after_the_other(&self) -> Option<TestRow> {
         if self.len() <= WINDOW {
             return None;
         }
@@ -290,9 +299,9 @@ impl Columns {
         }
         let (high, other) = process.counts();
         let (low, up) = process.interval(0.05);
-        Some(Row {
+        Some(TestRow {
             statistic: format!("e {:.2}, rate [{low:.3}, {up:.3}]", process.log_e().exp()),
-            ..Row::new(
+            ..TestRow::new(
                 "U < ¼, for Δt below its running median",
                 "e-process, anytime",
                 (high + other) as usize,
@@ -302,9 +311,9 @@ impl Columns {
     }
 }
 
-impl Row {
-    fn new(beside: &str, kind: &'static str, n: usize, p: f64) -> Row {
-        Row {
+impl TestRow {
+    fn new(beside: &str, kind: &'static str, n: usize, p: f64) -> TestRow {
+        TestRow {
             beside: beside.to_string(),
             kind,
             n,
@@ -328,7 +337,7 @@ fn in_classes(
     bins: usize,
     permutations: usize,
     seed: u64,
-) -> Result<Option<Row>> {
+) -> Result<Option<TestRow>> {
     if y.iter().all(|value| *value == y[0]) {
         return Ok(None);
     }
@@ -344,7 +353,7 @@ fn in_classes(
     };
     let mut rng = seed::stream(seed, beside);
     let measured = Measurement::of((&x, CLASSES), (&y, bins), &protocol, &mut rng)?;
-    Ok(measured.map(|m| Row {
+    Ok(measured.map(|m| TestRow {
         statistic: format!("G {:.1}, df {}", m.test.g, m.test.freedom),
         bits: Some(m.above_null()),
         design: Some(Design::Table {
@@ -353,6 +362,6 @@ fn in_classes(
         }),
         cautions: m.cautions.iter().map(ToString::to_string).collect(),
         measurement: Some(m.clone()),
-        ..Row::new(beside, "G, permutation", m.n as usize, m.test.null.p_g)
+        ..TestRow::new(beside, "G, permutation", m.n as usize, m.test.null.p_g)
     }))
 }

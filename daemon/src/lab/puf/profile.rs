@@ -1,4 +1,4 @@
-//! Profiles as files: versioned, signed, and refused unless all of it is as it was written.
+//! Profiles as files: versioned, signed, and refused unless they are exactly as written.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use thermine_units::provenance::Provenance;
 use super::challenge::Plan;
 use super::key::Key;
 
-/// What the file says that it is.
+/// Value of the field `format`.
 const FORMAT: &str = "thermine puf profile";
 
 /// Version of the format that is written, and the only one that is read.
@@ -22,27 +22,28 @@ const MOST_BYTES: u64 = 64 << 20;
 
 /// An enrolled unit, with all that a decision about it needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Enrolled {
-    /// Its name in the configuration: a profile of one unit is not one of another.
-    pub(crate) unit: String,
+pub struct Enrolled {
+    /// Name of the unit in its configuration.
+    pub unit: String,
     /// Where the profile's numbers come from.
-    pub(crate) provenance: Provenance,
+    pub provenance: Provenance,
     /// Version of the program that made it.
-    pub(crate) program: String,
+    pub(super) program: String,
     /// Seed of the enrolment.
-    pub(crate) seed: u64,
+    pub seed: u64,
     /// First 16 hex digits of the SHA-256 of the configuration.
-    pub(crate) config_hash: String,
-    /// Challenges of this kind.
-    pub(crate) plan: Plan,
-    /// Names of the features that count, in their order.
-    pub(crate) features: Vec<String>,
-    pub(crate) population: Population,
+    pub(super) config_hash: String,
+    pub(super) plan: Plan,
+    /// Names of the features that count, in the order of their values.
+    pub features: Vec<String>,
+    /// How units of the model differ in these features.
+    pub population: Population,
     /// Where the population comes from, in words.
-    pub(crate) population_of: String,
-    pub(crate) profile: Profile,
-    /// The latest that a challenge's soonest answer may come, s after its job; `None` if nothing came at full duty.
-    pub(crate) bound_s: Option<f64>,
+    pub population_of: String,
+    /// How this unit differs from the population.
+    pub profile: Profile,
+    /// Time from a job to its first share that a response must keep once, s; `None` if no share came at full duty.
+    pub bound_s: Option<f64>,
 }
 
 /// The file.
@@ -58,7 +59,7 @@ struct Signed {
     body: Box<RawValue>,
 }
 
-/// What is signed: the body, and what it is to be taken for.
+/// What is signed: the body, and the format and version that it is in.
 fn message(body: &str) -> Vec<u8> {
     format!("{FORMAT} {VERSION}\n{body}").into_bytes()
 }
@@ -67,7 +68,7 @@ fn message(body: &str) -> Vec<u8> {
 ///
 /// # Errors
 /// If the file exists or cannot be written.
-pub(crate) fn write(path: &Path, enrolled: &Enrolled, key: &Key) -> Result<()> {
+pub(super) fn write(path: &Path, enrolled: &Enrolled, key: &Key) -> Result<()> {
     let body = serde_json::value::to_raw_value(enrolled)?;
     let signed = Signed {
         format: FORMAT.into(),
@@ -91,8 +92,8 @@ pub(crate) fn write(path: &Path, enrolled: &Enrolled, key: &Key) -> Result<()> {
 /// Reads the profile at `path` if it is signed with `key`.
 ///
 /// # Errors
-/// Says which it is: no profile, another version, unsigned, another key's, tampered with.
-pub(crate) fn read(path: &Path, key: &Key) -> Result<Enrolled> {
+/// If the file is no profile, of another version, unsigned, signed with another key or changed; the message says which.
+pub fn read(path: &Path, key: &Key) -> Result<Enrolled> {
     let size = std::fs::metadata(path)
         .with_context(|| format!("cannot read the profile {}", path.display()))?
         .len();
@@ -105,7 +106,7 @@ pub(crate) fn read(path: &Path, key: &Key) -> Result<Enrolled> {
 }
 
 fn parse(text: &str, key: &Key) -> Result<Enrolled> {
-    /// What is looked at before the whole is.
+    /// What is checked first.
     #[derive(Deserialize)]
     struct Head {
         format: Option<String>,
@@ -129,7 +130,7 @@ fn parse(text: &str, key: &Key) -> Result<Enrolled> {
     }
     let (of, yours) = (head.key.unwrap_or_default(), key.id());
     if of != yours {
-        // Shown as far as a name of a key goes: the file may hold anything.
+        // No more than a key's name has: the file may hold anything.
         let shown: String = of
             .chars()
             .filter(char::is_ascii_hexdigit)
@@ -207,7 +208,7 @@ mod tests {
         assert!(refused(&unsigned.to_string(), &key(1)).contains("not signed"));
         assert!(refused("{}", &key(1)).contains("not a profile"));
         assert!(refused("nonsense", &key(1)).contains("not a profile"));
-        // Whoever has the key can still not make it hold what does not fit.
+        // A valid signature does not make parts fit that do not.
         let mut bad = enrolled();
         bad.profile.mean.push(1.0);
         let other = dir.path().join("b.json");

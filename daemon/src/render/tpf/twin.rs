@@ -1,4 +1,4 @@
-//! What `thermine tpf twin` prints and writes.
+//! Tables and plots of `thermine tpf twin`.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,23 +6,23 @@ use std::path::Path;
 use anyhow::Result;
 use comfy_table::Table;
 use thermine_reservoir::information::discrimination::Auc;
-use thermine_reservoir::tpf::account::{PerShare, UnitOfAccount};
+use thermine_reservoir::tpf::account::UnitOfAccount;
 use thermine_reservoir::tpf::exact::Proportion;
 use thermine_reservoir::tpf::published::{FIGURES, ROUND};
 use thermine_reservoir::tpf::theorems::{ACCOUNT, EARLY_EXIT, Proved};
 use thermine_reservoir::tpf::twin::Observable;
 
-use super::twin::Report;
+use crate::lab::tpf::twin::{TwinReport, percent, rho};
 use crate::render::folder;
 use crate::render::svg::Plot;
 use crate::render::table::{interval, table};
 
 /// Writes JSON and plots.
-pub(super) fn write(folder: &Path, report: &Report) -> Result<()> {
+pub(crate) fn write(folder: &Path, report: &TwinReport) -> Result<()> {
     folder::write_json(folder, "report.json", report)?;
     let title = format!(
         "Switching of the registers, mean of {} nonces (computed, seed {})",
-        report.activity.n, report.seed
+        report.activity.n, report.request.seed
     );
     let rounds = report.activity.distance.len() as f64;
     let mut plot = Plot::new(&title, "round", "bits", (1.0, rounds), (0.0, 256.0));
@@ -37,13 +37,13 @@ pub(super) fn write(folder: &Path, report: &Report) -> Result<()> {
 }
 
 /// Recall against keep share of every filter, with the diagonal of no information and the line of break-even.
-fn filters_plot(report: &Report) -> Plot {
+fn filters_plot(report: &TwinReport) -> Plot {
     let title = format!(
         "Filters after round {} on {} nonces (seed {}): recall by keep share",
-        report.round, report.test, report.seed
+        report.request.round, report.request.test, report.request.seed
     );
     let mut plot = Plot::new(&title, "keep share c", "recall r", (0.0, 1.0), (0.0, 1.0));
-    let cost = UnitOfAccount::Single.cost(report.round, report.price);
+    let cost = UnitOfAccount::Single.cost(report.request.round, report.request.price);
     plot.line(
         "break-even, n = 64",
         [0.0, 1.0].map(|c| (c, cost.break_even_recall(c))),
@@ -62,7 +62,7 @@ fn filters_plot(report: &Report) -> Plot {
 }
 
 /// The tables and the verdict.
-pub(super) fn render(report: &Report, demonstrate_leak: bool) -> String {
+pub(crate) fn text(report: &TwinReport, demonstrate_leak: bool) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -70,13 +70,13 @@ pub(super) fn render(report: &Report, demonstrate_leak: bool) -> String {
          Observations O = λ f(state) + noise: λ = 0 is the physical null, what a host sees; the final-hash oracle \
          is what the published simulation looks at. λ = {} else.\n",
         report.provenance,
-        &report.header[..16],
-        report.seed,
-        report.round,
-        report.bits,
-        report.train,
-        report.test,
-        report.lambda
+        &report.request.header.to_string()[..16],
+        report.request.seed,
+        report.request.round,
+        report.request.bits,
+        report.request.train,
+        report.request.test,
+        report.request.lambda
     );
     let _ = writeln!(text, "{}\n", figures(report));
     let _ = writeln!(text, "{}\n", filters(report));
@@ -84,13 +84,9 @@ pub(super) fn render(report: &Report, demonstrate_leak: bool) -> String {
     if demonstrate_leak {
         let _ = writeln!(text, "{}\n", leak(report));
     }
-    let _ = writeln!(text, "{}\n", proofs(report));
+    let _ = writeln!(text, "{}\n", proofs());
     let _ = writeln!(text, "{}", report.verdict);
     text
-}
-
-pub(super) fn percent(value: f64) -> String {
-    format!("{:.2} %", 100.0 * value)
 }
 
 fn percent_in((value, low, high): (f64, f64, f64)) -> String {
@@ -109,26 +105,8 @@ fn area(auc: &Auc) -> String {
     interval(auc.value, (auc.low, auc.high))
 }
 
-/// ρ with its interval; why there is none else.
-pub(super) fn rho(per_share: Option<&PerShare>) -> String {
-    match per_share {
-        None => "no success in test: not printed".to_string(),
-        Some(PerShare {
-            value: None, low, ..
-        }) => format!("nothing found: above {low:.2}"),
-        Some(PerShare {
-            value: Some(value),
-            low,
-            high,
-        }) => match high {
-            Some(high) => format!("{value:.3} [{low:.3}, {high:.3}]"),
-            None => format!("{value:.3} [{low:.3}, no bound]"),
-        },
-    }
-}
-
 /// Each figure of the paper, recomputed, and beside what it leaves out.
-fn figures(report: &Report) -> Table {
+fn figures(report: &TwinReport) -> Table {
     let mut table = table(
         &[
             "figure",
@@ -211,7 +189,7 @@ fn figures(report: &Report) -> Table {
 }
 
 /// Every filter on every observable.
-fn filters(report: &Report) -> Table {
+fn filters(report: &TwinReport) -> Table {
     let mut headings = vec![
         "observed",
         "filter",
@@ -252,7 +230,7 @@ fn filters(report: &Report) -> Table {
 }
 
 /// The exact early exit and the switching activity.
-fn exit(report: &Report) -> Table {
+fn exit(report: &TwinReport) -> Table {
     let exit = &report.early_exit;
     let mut table = table(
         &["the exact early exit, and the energy model", "value"],
@@ -284,8 +262,8 @@ fn exit(report: &Report) -> Table {
             "share of a header's switching before the decision",
             format!(
                 "{} in {} of 128 rounds",
-                percent(report.activity.share(report.round as usize)),
-                report.round
+                percent(report.activity.share(report.request.round as usize)),
+                report.request.round
             ),
         ),
         (
@@ -312,7 +290,7 @@ fn exit(report: &Report) -> Table {
 }
 
 /// How 100 % comes about.
-fn leak(report: &Report) -> Table {
+fn leak(report: &TwinReport) -> Table {
     let mut table = table(
         &[
             "label of a two-second window",
@@ -342,7 +320,7 @@ fn leak(report: &Report) -> Table {
 }
 
 /// The theorems behind the formulae.
-fn proofs(_: &Report) -> Table {
+fn proofs() -> Table {
     let mut table = table(&["formula", "theorem (lean/)"], &[]);
     for Proved { claim, theorem, .. } in ACCOUNT.iter().chain(EARLY_EXIT) {
         table.add_row([*claim, *theorem]);
@@ -355,8 +333,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_success_rho_is_not_printed() {
-        assert_eq!(rho(None), "no success in test: not printed");
+    fn without_a_success_there_is_no_share() {
         assert_eq!(share(None), "unidentified");
     }
 }
