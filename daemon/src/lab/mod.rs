@@ -1,25 +1,25 @@
 //! Experiments on units: a request in, a report out.
 
 pub mod attach;
-pub mod backend;
+pub(crate) mod backend;
 pub mod chips;
-pub mod compare;
+pub(crate) mod compare;
 pub mod config;
-pub mod devices;
-pub mod discover;
-pub mod driven;
+pub(crate) mod devices;
+pub(crate) mod discover;
+pub(crate) mod driven;
 pub(crate) mod estimate;
 pub mod experiment;
 pub mod observer;
-pub mod proxy_bench;
+pub(crate) mod proxy_bench;
 pub mod record;
 pub mod recording;
 pub mod request;
 pub mod session;
-pub mod sim;
+pub(crate) mod sim;
 pub mod states;
 pub mod sweep;
-pub mod switch_profile;
+pub(crate) mod switch_profile;
 
 pub(crate) mod predict;
 pub mod puf;
