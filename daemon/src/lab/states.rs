@@ -19,7 +19,7 @@ const PAGE: usize = 1024;
 ///
 /// # Errors
 /// If the capture is not of an experiment, or holds no such stream; as [`export`](crate::export::export).
-pub(crate) async fn export(
+pub async fn export(
     path: &Path,
     stream: Option<&str>,
     (format, out): (Format, Option<&Path>),
