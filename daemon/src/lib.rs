@@ -9,7 +9,6 @@ pub mod causes;
 extern crate self as thermine;
 
 pub mod cli;
-pub mod descriptors;
 pub mod export;
 pub mod lab;
 pub mod live;
@@ -21,12 +20,10 @@ pub mod run;
 pub mod signals;
 pub mod store;
 
-mod bench;
 mod capture;
 mod devices;
 mod discover;
 mod input_file;
-mod manual;
 mod runtime;
 mod secret_file;
 mod sim;

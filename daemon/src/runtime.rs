@@ -1,30 +1,20 @@
-//! The one place where a tokio runtime is made for work that can be asked to stop.
+//! Blocking work of commands that are not yet asynchronous, on the program's one runtime.
 
 use std::io;
-use std::time::Duration;
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
+use tokio::task::block_in_place;
 
 use crate::lab::session::Context;
-
-/// Wall time that tasks which hold sockets are given to end.
-const CLOSING: Duration = Duration::from_secs(2);
 
 /// Runs `work`, which ends by itself soon after `context` is stopped. Returns when every unit's safe end is over too.
 ///
 /// # Errors
-/// If the system gives no threads.
+/// None.
 pub(crate) fn run<T>(context: &Context, work: impl Future<Output = T>) -> io::Result<T> {
-    let runtime = Builder::new_multi_thread().enable_all().build()?;
-    let _heeding = context.heed();
-    let done = runtime.block_on(async {
-        let done = work.await;
-        // Those of sessions that were dropped.
-        context.ended().await;
-        done
-    });
-    runtime.shutdown_timeout(CLOSING);
-    Ok(done)
+    Ok(block_in_place(|| {
+        Handle::current().block_on(context.on_notice(work))
+    }))
 }
 
 /// Runs `work`, which drives nothing and ends by itself.

@@ -1,6 +1,6 @@
 //! `thermine capture`: verify, import, info, record, compare, merge, export, replay.
 //!
-//! - [`info`]: what a capture holds; [`replay`]: its experiment judged again;
+//! - [`info`]: what a capture holds;
 //! - [`mod@record`]: a share log at a constant drive;
 //! - [`stream`]: the answers of a capture, each as new, late or a copy; [`quantities`] and [`layout`]: what they
 //!   measure;
@@ -11,7 +11,6 @@ mod info;
 pub(crate) mod layout;
 mod quantities;
 pub(crate) mod record;
-pub(crate) mod replay;
 mod stream;
 
 use anyhow::{Context as _, Result, bail};
@@ -22,8 +21,6 @@ use crate::export;
 use crate::lab::session::Context;
 use crate::render::stdout;
 use crate::store::{import, merge, verify};
-
-pub(crate) use self::replay::Replay;
 
 /// Runs the subcommand.
 pub(crate) fn run(command: cli::Capture, context: &Context) -> Result<()> {
@@ -101,7 +98,8 @@ pub(crate) fn run(command: cli::Capture, context: &Context) -> Result<()> {
             ))?;
             stdout::line(exported.file.display())?;
         }
-        cli::Capture::Replay(args) => replay::run(&args, context)?,
+        // Carried out by the command line itself.
+        cli::Capture::Replay(_) => {}
     }
     Ok(())
 }

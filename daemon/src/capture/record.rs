@@ -13,17 +13,15 @@ use thermine_drivers::substrate::{
 };
 use thermine_drivers::unit::OperatingPoint;
 
-use crate::causes::{ending, kept};
 use crate::cli;
 use crate::lab::config::{Config, Simulated};
 use crate::lab::experiment::arms::twin_params;
 use crate::lab::observer::{Bar, Progress};
+use crate::lab::request::MOST_SHARES;
+use crate::lab::session::recorded::{ending, kept};
 use crate::lab::session::{Session, with_unit};
 use crate::runtime;
 use crate::store::{Capture, RunMeta, Store};
-
-/// Most shares: a capture of them takes some 4 GB.
-pub(crate) const MOST_SHARES: u64 = 10_000_000;
 
 /// What is to be recorded.
 #[derive(Debug, Clone, Copy)]

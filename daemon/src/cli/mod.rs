@@ -1,19 +1,38 @@
 //! The command line.
 
-mod learning;
+mod backend;
+mod bench;
+mod config;
+mod manual;
+pub mod old_names;
+mod predict;
+mod queue;
+mod record;
+mod replay;
 pub mod request;
+mod train;
+mod unit;
+mod words;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use thermine_drivers::units::Model;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use tokio::task::block_in_place;
 
 use crate::lab::session::Context;
-use crate::lab::{chips, config, predict, puf, sweep, switch_profile, tpf, train};
-use crate::{bench, capture, devices, discover, export, manual, proxy, queue, run, sim, top, vbm};
+use crate::lab::{chips, puf, sweep, switch_profile, tpf};
+use crate::queue::analysis;
+use crate::run::serve;
+use crate::{capture, devices, discover, export, proxy, sim, top, vbm};
 
-pub use self::learning::{Predict, Train};
+use self::bench::Bench;
+use self::predict::Predict;
+pub use self::record::Record;
+use self::replay::Replay;
+use self::train::Train;
+pub use self::unit::Unit;
+pub(crate) use self::unit::positive;
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
@@ -70,12 +89,12 @@ pub enum Command {
     /// Print what a shell needs to complete this program's arguments.
     Completions(manual::Completions),
     /// Keep all units of a rack for as long as they are wanted: a live task, a web page, experiments that wait.
-    Run(run::Run),
+    Run(Run),
     /// Queue experiments for the units of a rack, which `run` carries out.
-    Queue(queue::Queued),
+    Queue(queue::Queue),
     /// Explain every key of every configuration file, and find what is wrong with a file.
     #[command(subcommand)]
-    Config(config::command::Command),
+    Config(config::Command),
     /// Carry out an analysis for the daemon, which writes what is asked for to standard input.
     #[command(hide = true)]
     Analyse,
@@ -141,25 +160,12 @@ pub struct Proxy {
     pub seed: u64,
 }
 
-/// `thermine bench`.
-#[derive(Debug, Subcommand)]
-pub enum Bench {
-    /// NARMA-10 on the twins, over several seeds: every encoding's score, its goal, and its hardest controls.
-    Reservoir(BenchReservoir),
-}
-
-/// `thermine bench reservoir`.
+/// `thermine run`.
 #[derive(Debug, Args)]
-pub struct BenchReservoir {
-    /// Seeds, from 1 on.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=train::MOST_SEEDS))]
-    pub seeds: u64,
-    /// Only the rows whose name holds this.
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    pub only: String,
-    /// Folder for the report; made if it is not there, and must be empty [default: a new one in `runs`].
-    #[arg(short, long, value_name = "FOLDER")]
-    pub out: Option<PathBuf>,
+pub struct Run {
+    /// A rack's configuration, as `configs/rack.toml`, or a unit's; without it, one simulated S9.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// `thermine sim`.
@@ -198,13 +204,6 @@ pub struct Sim {
     pub speed: f64,
 }
 
-pub(crate) fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number > 0.0 && number <= 1000.0 => Ok(number),
-        _ => Err("must be a number above 0 and at most 1000".into()),
-    }
-}
-
 /// `thermine devices`.
 #[derive(Debug, Args)]
 pub struct Devices {
@@ -220,34 +219,6 @@ pub struct Devices {
     /// Print JSON instead of a table, one line a unit.
     #[arg(long)]
     pub json: bool,
-}
-
-/// Units that can be simulated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Unit {
-    /// Antminer S9.
-    S9,
-    /// Lucky Miner LV06.
-    Lv06,
-    /// Goldshell LB-Box.
-    LbBox,
-    /// A chain of bare BM1387 on a serial line.
-    Bm1387,
-    /// A bare BM1366 on a serial line.
-    Bm1366,
-}
-
-impl Unit {
-    /// Its model.
-    pub fn model(self) -> Model {
-        match self {
-            Unit::S9 => Model::AntminerS9,
-            Unit::Lv06 => Model::LuckyMinerLv06,
-            Unit::LbBox => Model::GoldshellLbBox,
-            Unit::Bm1387 => Model::Bm1387,
-            Unit::Bm1366 => Model::Bm1366,
-        }
-    }
 }
 
 /// `thermine capture`.
@@ -317,42 +288,7 @@ pub enum Capture {
         out: Option<PathBuf>,
     },
     /// Judge the experiment of a capture again, from what was recorded.
-    Replay(capture::Replay),
-}
-
-/// `thermine capture record`.
-#[derive(Debug, Args)]
-pub struct Record {
-    /// Configuration of the unit; without it, a simulated one is started.
-    #[arg(short, long, value_name = "FILE", conflicts_with = "unit")]
-    pub config: Option<PathBuf>,
-    /// Which simulated unit, if no configuration is named.
-    #[arg(short, long, value_enum, default_value = "s9")]
-    pub unit: Unit,
-    /// Answers to record.
-    #[arg(short = 'n', long, default_value_t = 2_000)]
-    pub shares: u64,
-    /// Share difficulty [default: as configured].
-    #[arg(long)]
-    pub difficulty: Option<f64>,
-    /// Chip clock of a simulated unit, MHz [default: the model's].
-    #[arg(long, value_name = "MHZ")]
-    pub frequency: Option<f64>,
-    /// Core voltage of a simulated unit, V; of an S9, that of one of its 21 domains [default: the model's].
-    #[arg(long, value_name = "V")]
-    pub voltage: Option<f64>,
-    /// Fan speed of a simulated unit, 0 to 1 [default: the model's].
-    #[arg(long)]
-    pub fan: Option<f64>,
-    /// Seed of the simulated unit and of the jobs.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// The capture to write [default: one in `runs`].
-    #[arg(short, long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Database to record to, as postgres://USER@HOST/DATABASE, unless a file is named.
-    #[arg(long, value_name = "URL", env = "THERMINE_STORE")]
-    pub store: Option<PathBuf>,
+    Replay(Replay),
 }
 
 /// Most addresses at once, as the parser wants it.
@@ -386,28 +322,29 @@ pub struct Discover {
 ///
 /// # Errors
 /// Whatever went wrong, with what was being done.
-pub fn run(cli: Cli, context: &Context) -> anyhow::Result<()> {
+pub async fn run(cli: Cli, context: &Context) -> anyhow::Result<()> {
     match cli.command {
-        Command::Train(args) => train::run(&args, context),
-        Command::Predict(args) => predict::run(&args, context),
-        Command::Bench(Bench::Reservoir(args)) => bench::run(&args),
-        Command::Sim(args) => sim::run(args, context),
-        Command::Sweep(args) => sweep::run(args, context),
-        Command::Devices(args) => devices::run(args, context),
-        Command::Top(args) => top::run(&args),
-        Command::Capture(command) => capture::run(command, context),
-        Command::Discover(args) => discover::run(args, context),
-        Command::Tpf(command) => tpf::run(command, context),
-        Command::SwitchProfile(args) => switch_profile::run(args, context),
-        Command::Chips(args) => chips::run(&args, context),
-        Command::Proxy(args) => proxy::run(args, context),
-        Command::Puf(command) => puf::run(command, context),
-        Command::Vbm(Vbm::Bench(args)) => vbm::run(args),
-        Command::Man(args) => manual::pages(&args),
-        Command::Completions(args) => manual::completions(&args),
-        Command::Run(args) => run::run(&args, context),
+        Command::Train(args) => train::run(*args, context).await,
+        Command::Predict(args) => predict::run(args, context).await,
+        Command::Bench(Bench::Reservoir(args)) => bench::run(args, context).await,
+        Command::Sim(args) => block_in_place(|| sim::run(args, context)),
+        Command::Sweep(args) => block_in_place(|| sweep::run(args, context)),
+        Command::Devices(args) => block_in_place(|| devices::run(args, context)),
+        Command::Top(args) => block_in_place(|| top::run(&args)),
+        Command::Capture(Capture::Replay(args)) => replay::run(args, context).await,
+        Command::Capture(command) => block_in_place(|| capture::run(command, context)),
+        Command::Discover(args) => block_in_place(|| discover::run(args, context)),
+        Command::Tpf(command) => block_in_place(|| tpf::run(command, context)),
+        Command::SwitchProfile(args) => block_in_place(|| switch_profile::run(args, context)),
+        Command::Chips(args) => block_in_place(|| chips::run(&args, context)),
+        Command::Proxy(args) => proxy::run(&args.config, args.seed, context).await,
+        Command::Puf(command) => block_in_place(|| puf::run(command, context)),
+        Command::Vbm(Vbm::Bench(args)) => block_in_place(|| vbm::run(args)),
+        Command::Man(args) => manual::pages(&args, Cli::command()),
+        Command::Completions(args) => manual::completions(&args, Cli::command()),
+        Command::Run(args) => serve::serve(args.config.as_deref(), request::parse, context).await,
         Command::Queue(args) => queue::run(args),
-        Command::Config(command) => config::command::run(command),
-        Command::Analyse => queue::analysis::serve(),
+        Command::Config(command) => config::run(command),
+        Command::Analyse => analysis::serve().await,
     }
 }

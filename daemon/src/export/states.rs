@@ -5,10 +5,11 @@ use rusqlite::types::Value;
 
 use super::Column;
 use super::source::Table;
-use crate::capture::replay;
+use crate::lab::backend::Backend;
+use crate::lab::experiment::states_file::segment;
 use crate::lab::experiment::{arms, run};
+use crate::lab::request::{Setup, Train};
 use crate::lab::train;
-use crate::render::folder::segment;
 use crate::store::Capture;
 use crate::store::tables::Kind;
 
@@ -21,7 +22,15 @@ pub(super) fn states(capture: &Capture, stream: Option<&str>) -> Result<Table<'s
             capture.path().display()
         );
     }
-    let plan = replay::plan(capture.path(), None)?;
+    let request = Train {
+        backend: Backend::Replay,
+        ..Train::default()
+    };
+    let setup = Setup {
+        capture: Some(capture.path().to_path_buf()),
+        ..Setup::default()
+    };
+    let plan = train::plan(&request, setup)?;
     let problem = run::problem(&plan)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let runs = runtime.block_on(arms::replay(

@@ -1,9 +1,13 @@
 //! Experiments on units: a request in, a report out.
 
 pub mod attach;
+pub mod backend;
+pub(crate) mod bench;
 pub mod chips;
 pub mod config;
+pub mod descriptors;
 pub mod experiment;
+pub(crate) mod folder;
 pub mod observer;
 pub mod request;
 pub mod session;

@@ -5,7 +5,7 @@ use thermine_drivers::vbm::Hub;
 use thermine_drivers::vbm::account::Account;
 use thermine_drivers::vbm::hub::Seen;
 
-use super::config::Config;
+use crate::lab::config::proxy::Config;
 use crate::render::table::{fixed, table};
 
 /// Units in the table at most; the rest is in the sum.

@@ -1,5 +1,6 @@
 //! What a run says: a table for the eye, a folder for everything else.
 
+pub(crate) mod bench;
 pub mod capacity;
 pub(crate) mod cell;
 pub mod folder;
@@ -10,3 +11,4 @@ pub mod seeds;
 pub mod stdout;
 pub mod svg;
 pub mod table;
+pub(crate) mod train;

@@ -1,14 +1,13 @@
 //! The web server, and what its clients ask for.
 
 use anyhow::Result;
-use thermine_drivers::clock::Clock;
-use thermine_drivers::secret::Secret;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Daemon, wall};
+use super::daemon::Daemon;
+use super::wall;
 use crate::causes::chain;
 use crate::live::Live;
 use crate::web;
@@ -29,15 +28,10 @@ impl Web {
     pub(super) fn serve(
         listener: TcpListener,
         live: Live,
-        (token, hosts): (Option<Secret>, Vec<String>),
+        settings: web::Settings,
         shutdown: CancellationToken,
     ) -> Web {
         let (sender, commands) = mpsc::channel(COMMANDS);
-        let settings = web::Settings {
-            token,
-            hosts,
-            clock: Clock::real(),
-        };
         let task = tokio::spawn(web::serve(listener, live, settings, sender, shutdown));
         Web { commands, task }
     }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use thermine_drivers::substrate::{Observation, Outcome, Provenance, Refused, Substrate};
 use thermine_drivers::units::Model;
+use thermine_reservoir::controls::delay_line;
 use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::state::{Feature, StateMatrix};
 
@@ -154,4 +155,13 @@ impl Trace {
         let encoded = StateMatrix::from_columns(self.encoded.len(), columns)?;
         plan.treated(encoded)
     }
+}
+
+/// What a readout is given: the host's declared taps beside the device's states.
+pub(crate) fn readout_states(
+    taps: usize,
+    input: &[f64],
+    states: &StateMatrix,
+) -> Result<StateMatrix> {
+    Ok(delay_line(&input[..states.rows()], taps)?.beside(states)?)
 }

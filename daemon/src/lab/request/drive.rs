@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Findings;
-use crate::capture::record::MOST_SHARES;
+use super::findings::Findings;
 use crate::lab::sweep::grid::{Doublings, Range};
 use crate::lab::tpf::live::On;
+
+/// Most shares of a recording: a capture of them takes some 4 GB.
+pub(crate) const MOST_SHARES: u64 = 10_000_000;
 
 /// Longest window of a cell, and longest step, s.
 const LONGEST_WINDOW: f64 = 86_400.0;

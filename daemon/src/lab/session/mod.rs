@@ -14,6 +14,7 @@
 pub mod context;
 mod ending;
 mod lock;
+pub(crate) mod recorded;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -43,7 +43,7 @@ pub(super) fn cells(
     let bar = progress.bar("cells", left.len());
     let context = progress.context();
     if plan.on_twin {
-        let _heeding = context.heed();
+        let _heeding = context.heeding();
         return on_twins(plan, points, &left, journal, &bar, context);
     }
     let driven = on_unit(plan, points, &left, journal, (&bar, progress));

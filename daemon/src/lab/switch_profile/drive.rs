@@ -12,10 +12,10 @@ use thermine_drivers::substrate::{Discipline, Drive, Provenance, Substrate, Twin
 use thermine_drivers::unit::OperatingPoint;
 
 use super::{Args, By};
-use crate::causes::{ending, kept};
 use crate::lab::config::Config;
 use crate::lab::experiment::arms::twin_params;
 use crate::lab::observer::Bar;
+use crate::lab::session::recorded::{ending, kept};
 use crate::lab::session::{Context, Session, with_unit};
 use crate::runtime;
 use crate::store::{Capture, RunMeta, Store};

@@ -19,12 +19,12 @@ use utoipa::ToSchema;
 
 use super::live_report;
 use super::live_trial::Trial;
-use crate::causes::{ending, kept};
 use crate::cli::Unit;
 use crate::lab::config::Config;
 use crate::lab::experiment::arms::twin_params;
 use crate::lab::observer::Notices;
 use crate::lab::observer::Progress;
+use crate::lab::session::recorded::{ending, kept};
 use crate::lab::session::{Context, Session, with_unit};
 use crate::live::snapshot::Filter;
 use crate::render::folder;
