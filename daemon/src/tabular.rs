@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use csv::StringRecord;
 use sha2::{Digest, Sha256};
-use thermine_drivers::printable::printable_to;
+use thermine_units::printable::printable_to;
 
 /// Largest file: all of it is held in memory.
 const MOST_BYTES: u64 = 1 << 30;

@@ -14,7 +14,7 @@ pub(crate) mod record;
 mod stream;
 
 use anyhow::{Context as _, Result, bail};
-use thermine_drivers::pow::Difficulty;
+use thermine_units::pow::Difficulty;
 
 use crate::cli;
 use crate::export;

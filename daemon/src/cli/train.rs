@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use thermine_drivers::pow::Difficulty;
+use thermine_units::pow::Difficulty;
 
 use super::backend::Backend;
 use super::unit::Unit;

@@ -1,7 +1,7 @@
 //! Values that several subcommands take.
 
 use clap::ValueEnum;
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 
 /// Units that can be simulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

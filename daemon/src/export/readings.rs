@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use rusqlite::types::Value;
-use thermine_drivers::stratum::swh::Outcome;
-use thermine_drivers::substrate::{Drive, Observation};
-use thermine_drivers::unit::{Board, Telemetry};
+use thermine_lab::substrate::{Drive, Observation};
+use thermine_stratum::swh::Outcome;
+use thermine_units::unit::{Board, Telemetry};
 
 use super::Column;
 use super::source::{Table, names, of, origin, pages};

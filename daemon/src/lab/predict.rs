@@ -4,11 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::device::Device;
-use thermine_drivers::substrate::{Provenance, Replay, Substrate, Twin};
+use thermine_lab::substrate::{Replay, Substrate, Twin};
 use thermine_reservoir::metrics;
+use thermine_sim::device::Device;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Recorder;
+use thermine_units::seed;
 
 use crate::lab::backend::Backend;
 use crate::lab::config::Config;

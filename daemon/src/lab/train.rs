@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::units::Model;
 use thermine_reservoir::split::Split;
+use thermine_units::model::Model;
+use thermine_units::pow::Difficulty;
 
 use crate::lab::backend::Backend;
 use crate::lab::config::Config;

@@ -1,9 +1,9 @@
 //! What an experiment has found, as it is shown beside its unit.
 
 use serde::{Deserialize, Serialize};
-use thermine_drivers::substrate;
 use thermine_reservoir::bootstrap;
 use thermine_reservoir::evaluate::Score;
+use thermine_units::provenance;
 
 use crate::lab::experiment::report::Report;
 use crate::lab::experiment::report_scores::RunReport;
@@ -69,11 +69,11 @@ fn of_report(report: &RunReport) -> Verdict {
 }
 
 /// As it is served.
-pub(crate) fn provenance(of: &substrate::Provenance) -> Provenance {
+pub(crate) fn provenance(of: &provenance::Provenance) -> Provenance {
     match of {
-        substrate::Provenance::Device => Provenance::Device,
-        substrate::Provenance::UnverifiedDevice => Provenance::UnverifiedDevice,
-        substrate::Provenance::Simulated => Provenance::Simulated,
-        substrate::Provenance::Replayed(_) => Provenance::Replayed,
+        provenance::Provenance::Device => Provenance::Device,
+        provenance::Provenance::UnverifiedDevice => Provenance::UnverifiedDevice,
+        provenance::Provenance::Simulated => Provenance::Simulated,
+        provenance::Provenance::Replayed(_) => Provenance::Replayed,
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use thermine_drivers::record::{Durable, Recorder};
+use thermine_units::record::{Durable, Recorder};
 use tokio::sync::watch;
 
 use crate::lab::config::Config;

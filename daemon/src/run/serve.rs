@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::listen::listen;
+use thermine_units::clock::Clock;
+use thermine_units::listen::listen;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::record::Verdict;
-use thermine_drivers::unit::Telemetry;
+use thermine_units::clock::Nanos;
+use thermine_units::record::Verdict;
+use thermine_units::unit::Telemetry;
 
 use super::StoreError;
 use super::database::{DatabaseError, Row};

@@ -9,13 +9,13 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::pow::Work;
-use thermine_drivers::pow::work::swap_words;
-use thermine_drivers::printable::printable;
-use thermine_drivers::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
-use thermine_drivers::substrate::Provenance;
+use thermine_units::clock::Nanos;
+use thermine_units::pow::Difficulty;
+use thermine_units::pow::Work;
+use thermine_units::pow::work::swap_words;
+use thermine_units::printable::printable;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
 
 use super::import_time::{self, Stamp};
 use super::place::Place;

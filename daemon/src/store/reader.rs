@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::Value;
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::Work;
-use thermine_drivers::record::{JobRecord, Proof, ShareRecord, Verdict};
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::unit::Identity;
+use thermine_units::clock::Nanos;
+use thermine_units::pow::Work;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::{JobRecord, Proof, ShareRecord, Verdict};
+use thermine_units::unit::Identity;
 
 use super::database::{Database, DatabaseError, Row};
 use super::place::Place;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::record::{ShareRecord, Verdict};
-use thermine_drivers::stratum::swh::Outcome;
-use thermine_drivers::substrate::{Drive, Observation, Recorded, Refused, Sample};
-use thermine_drivers::unit::Telemetry;
+use thermine_lab::substrate::{Drive, Observation, Recorded, Refused, Sample};
+use thermine_stratum::swh::Outcome;
+use thermine_units::clock::Nanos;
+use thermine_units::record::{ShareRecord, Verdict};
+use thermine_units::unit::Telemetry;
 
 use super::StoreError;
 use super::reader::{Capture, Stream, share};

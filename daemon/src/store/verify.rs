@@ -9,10 +9,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use serde::Serialize;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::pow::work::rolled_version;
-use thermine_drivers::record::Verdict;
 use thermine_reservoir::describe::{Summary, Uniformity};
+use thermine_units::pow::Difficulty;
+use thermine_units::pow::work::rolled_version;
+use thermine_units::record::Verdict;
 
 use super::reader::{StoredShare, Stream};
 use super::{Capture, StoreError};

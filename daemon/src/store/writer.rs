@@ -7,11 +7,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::types::Value;
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::record::{
+use thermine_units::clock::Nanos;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::{
     Durable, Entry, JobRecord, Record, Recorder, ShareRecord, StepRecord,
 };
-use thermine_drivers::substrate::Provenance;
 use tokio::sync::{mpsc, watch};
 
 use super::database::{Database, DatabaseError};

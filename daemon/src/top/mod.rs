@@ -13,7 +13,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
-use thermine_drivers::printable::printable;
+use thermine_units::printable::printable;
 
 use self::view::View;
 use crate::causes::chain;

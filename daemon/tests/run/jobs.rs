@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use thermine::lab::config::Config;
 use thermine::store::{RunMeta, Store};
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
 
 use crate::example::example;
 use crate::support::{Daemon, thermine, unit, until};

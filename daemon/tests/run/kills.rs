@@ -12,8 +12,8 @@ use thermine::live::snapshot::Progress;
 use thermine::queue::store::MOST_ATTEMPTS;
 use thermine::queue::{Entry, Queue};
 use thermine::store::verify::verify;
-use thermine_drivers::seed;
-use thermine_drivers::sim::pool::Act;
+use thermine_sim::pool::Act;
+use thermine_units::seed;
 
 use crate::example::example;
 use crate::ledger;

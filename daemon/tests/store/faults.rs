@@ -10,9 +10,9 @@ use rand::RngExt;
 use rusqlite::Connection;
 use thermine::store::Store;
 use thermine::store::verify::verify;
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::record::Record;
-use thermine_drivers::seed;
+use thermine_units::clock::Nanos;
+use thermine_units::record::Record;
+use thermine_units::seed;
 
 use super::postgres::Postgres;
 use super::records::{WRITER, Writing, durable, job, meta, share, tickets, write, writing};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use thermine::store::verify::{VerifyReport, verify};
 use thermine::store::{import, merge};
-use thermine_drivers::pow::Difficulty;
+use thermine_units::pow::Difficulty;
 
 use crate::real::real_shares;
 

@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 use thermine::store::reader::Run;
 use thermine::store::verify::{VerifyReport, verify};
 use thermine::store::{Capture, Store, merge};
-use thermine_drivers::record::{Record, Verdict};
-use thermine_drivers::substrate::Recorded;
+use thermine_lab::substrate::Recorded;
+use thermine_units::record::{Record, Verdict};
 
 use super::postgres::Postgres;
 use super::records::{Writing, a_bit_of_everything, durable, job, meta, share, tickets, writing};

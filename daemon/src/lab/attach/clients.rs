@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use thermine_drivers::axeos;
+use thermine_drivers::goldshell;
 use thermine_drivers::interlock::Trip;
-use thermine_drivers::{axeos, goldshell};
 
 /// Wall time for a Box to take a connection.
 const CONNECT: Duration = Duration::from_secs(3);

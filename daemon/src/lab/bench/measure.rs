@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
-use thermine_drivers::units::Model;
 use thermine_reservoir::bootstrap::Bootstrap;
 use thermine_reservoir::esn::{Esn, EsnConfig};
 use thermine_reservoir::evaluate::evaluate;
 use thermine_reservoir::multi_seed::OverSeeds;
 use thermine_reservoir::tasks::narma::narma10;
 use thermine_reservoir::verdict::{Control, Verdict};
+use thermine_units::model::Model;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 

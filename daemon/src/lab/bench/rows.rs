@@ -1,6 +1,6 @@
 //! The rows of the benchmark: what is trained on which twin, and what is asked of it.
 
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 
 use crate::lab::backend::Backend;
 use crate::lab::experiment::encoding::{Actuator, Channel};

@@ -21,9 +21,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args as Arguments, ValueEnum};
 use serde::Serialize;
-use thermine_drivers::sim::Params;
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
+use thermine_sim::Params;
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
 
 use self::clock::Times;
 use self::counts::Tally;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use thermine_drivers::secret::Secret;
+use thermine_units::secret::Secret;
 
 use super::check::Problem;
 use super::error::ConfigError;

@@ -6,12 +6,12 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::device::Device;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::substrate::{Discipline, Replay, Substrate, Twin};
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::{Discipline, Replay, Substrate, Twin};
+use thermine_sim::device::Device;
+use thermine_sim::params::Params;
+use thermine_units::model::Model;
+use thermine_units::record::Recorder;
+use thermine_units::seed;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 

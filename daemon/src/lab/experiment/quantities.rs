@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumMessage, IntoStaticStr, VariantArray};
-use thermine_drivers::unit::Telemetry;
-use thermine_drivers::units::{Model, s9};
+use thermine_units::model::{Model, s9};
+use thermine_units::unit::Telemetry;
 use utoipa::ToSchema;
 
 use super::counts::{TIMESCALES, ZONES, places};

@@ -1,11 +1,12 @@
 //! The report of a run in a task: its scores and those of its controls.
 
 use serde::Serialize;
-use thermine_drivers::substrate::{Provenance, Refused};
+use thermine_lab::substrate::Refused;
 use thermine_reservoir::controls::EchoTest;
 use thermine_reservoir::describe::Summary;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::verdict::{Control, Verdict};
+use thermine_units::provenance::Provenance;
 
 use super::readouts::Other;
 use super::report_head::Head;

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::de::DeserializeOwned;
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
 use thermine_reservoir::readout::SavedReadout;
 use thermine_reservoir::state::{Feature, StateMatrix};
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
 
 use super::arms;
 use super::encoding::Encoding;

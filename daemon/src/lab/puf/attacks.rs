@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::quantity::{Celsius, HashRate, Volts, Watts};
-use thermine_drivers::record::Verdict;
-use thermine_drivers::seed::{self, Rng};
-use thermine_drivers::sim::Params;
-use thermine_drivers::sim::layout::Origin;
-use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::stratum::request::Submit;
-use thermine_drivers::stratum::verifier::{Verifier, job_id};
-use thermine_drivers::substrate::{
-    Drive, Observation, Outcome, Provenance, Refused, Sample, Substrate, SubstrateError,
+use thermine_lab::substrate::{
+    Drive, Observation, Outcome, Refused, Sample, Substrate, SubstrateError,
 };
-use thermine_drivers::unit::{Board, Telemetry};
+use thermine_sim::Params;
+use thermine_stratum::factory::JobFactory;
+use thermine_stratum::request::Submit;
+use thermine_stratum::verifier::{Verifier, job_id};
+use thermine_units::clock::Nanos;
+use thermine_units::nonce::Origin;
+use thermine_units::pow::Difficulty;
+use thermine_units::provenance::Provenance;
+use thermine_units::quantity::{Celsius, HashRate, Volts, Watts};
+use thermine_units::record::Verdict;
+use thermine_units::seed::{self, Rng};
+use thermine_units::unit::{Board, Telemetry};
 
 use super::challenge::{Challenge, Plan};
 use super::features::Features;
@@ -271,10 +272,10 @@ mod tests {
     use super::super::challenge::tests::plan;
     use super::super::response;
     use super::*;
-    use thermine_drivers::record::Recorder;
-    use thermine_drivers::sim::Device;
-    use thermine_drivers::substrate::{Discipline, Replay, Twin};
-    use thermine_drivers::units::Model;
+    use thermine_lab::substrate::{Discipline, Replay, Twin};
+    use thermine_sim::Device;
+    use thermine_units::model::Model;
+    use thermine_units::record::Recorder;
 
     fn twin(seed: u64) -> Twin {
         let model = Model::AntminerS9;

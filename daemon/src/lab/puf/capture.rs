@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
 use thermine_reservoir::identity::fingerprint::{Correlation, Fingerprint, STANDS_OUT};
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
 
 use super::Report;
 use crate::lab::config::Config;

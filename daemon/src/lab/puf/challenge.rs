@@ -5,13 +5,13 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::quantity::MegaHertz;
-use thermine_drivers::seed;
-use thermine_drivers::sim::Params;
-use thermine_drivers::substrate::{Drive, Pace};
-use thermine_drivers::unit::OperatingPoint;
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::{Drive, Pace};
+use thermine_sim::Params;
+use thermine_units::model::Model;
+use thermine_units::pow::Difficulty;
+use thermine_units::quantity::MegaHertz;
+use thermine_units::seed;
+use thermine_units::unit::OperatingPoint;
 
 /// Clock of the second place over the first: where a chip's own limit decides how much of its work is right. Chips
 /// that are alike at their rated clock differ most there.

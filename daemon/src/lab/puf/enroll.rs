@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use thermine_drivers::pow::Difficulty;
 use thermine_reservoir::identity::promptness::latest;
 use thermine_reservoir::identity::{Kind, Population, Profile};
+use thermine_units::pow::Difficulty;
 
 use super::challenge::{Plan, Size};
 use super::features::Features;

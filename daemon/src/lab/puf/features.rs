@@ -12,10 +12,10 @@
 //! Rates of chips and cores are linear in the counts: for small differences between units that is what a
 //! likelihood ratio of counts depends on. A reading that a unit does not give is a feature that is not there.
 
-use thermine_drivers::sim::Params;
-use thermine_drivers::substrate::Observation;
-use thermine_drivers::unit::{Board, Telemetry};
+use thermine_lab::substrate::Observation;
 use thermine_reservoir::identity::Kind;
+use thermine_sim::Params;
+use thermine_units::unit::{Board, Telemetry};
 
 use super::challenge::Plan;
 use super::response::Response;
@@ -241,11 +241,11 @@ mod tests {
 
     use super::super::challenge::tests::plan;
     use super::*;
-    use thermine_drivers::clock::Nanos;
-    use thermine_drivers::quantity::Celsius;
-    use thermine_drivers::sim::Layout;
-    use thermine_drivers::sim::layout::Origin;
-    use thermine_drivers::substrate::{Outcome, Refused, Sample};
+    use thermine_lab::substrate::{Outcome, Refused, Sample};
+    use thermine_units::clock::Nanos;
+    use thermine_units::nonce::Layout;
+    use thermine_units::nonce::Origin;
+    use thermine_units::quantity::Celsius;
 
     fn step(at: u64, chips: &[u8], reading: Option<f64>) -> Observation {
         let share = |(i, chip): (usize, &u8)| {

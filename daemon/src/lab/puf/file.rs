@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::identity::{Population, Profile};
+use thermine_units::provenance::Provenance;
 
 use super::challenge::Plan;
 use super::key::Key;

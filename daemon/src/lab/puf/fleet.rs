@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result, anyhow};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::{Device, Params, Spread};
-use thermine_drivers::substrate::{Discipline, Twin};
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::{Discipline, Twin};
+use thermine_sim::{Device, Params, Spread};
+use thermine_units::model::Model;
+use thermine_units::record::Recorder;
+use thermine_units::seed;
 
 use super::challenge::{Challenge, Plan};
 use super::features::Features;

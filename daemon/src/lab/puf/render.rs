@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use thermine_drivers::sim::Spread;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::identity::trials::Rate;
+use thermine_sim::Spread;
 
 use super::attacks::HASHES_PER_SHARE;
 use super::report::{Found, GOAL, Proportion};

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::exact;
 use thermine_reservoir::identity::trials::{Operating, Resampling};
 use thermine_reservoir::identity::{Answer, Profile};
+use thermine_units::provenance::Provenance;
 
 use super::attacks::{self, Emulator, Relayed, Replayed};
 use super::challenge::{Challenge, Plan, Size};
@@ -402,7 +402,7 @@ fn plot_shares(folder: &Path, found: &Found) -> Result<()> {
 mod tests {
     use super::super::challenge::tests::plan;
     use super::*;
-    use thermine_drivers::sim::Params;
+    use thermine_sim::Params;
 
     #[test]
     fn lengths_halve_down_to_one_job() {

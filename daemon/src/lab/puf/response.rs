@@ -1,7 +1,7 @@
 //! A unit's answer to a challenge: what came of each step that counts.
 
 use anyhow::{Context, Result, bail};
-use thermine_drivers::substrate::{Observation, Outcome, Substrate};
+use thermine_lab::substrate::{Observation, Outcome, Substrate};
 
 use super::challenge::{Asked, Challenge, Plan};
 

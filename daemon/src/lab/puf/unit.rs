@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use rand::RngExt;
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::{Device, Params, Spread};
-use thermine_drivers::substrate::{Discipline, Provenance, Twin};
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::{Discipline, Twin};
+use thermine_sim::{Device, Params, Spread};
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Recorder;
+use thermine_units::seed;
 
 use super::challenge::{Challenge, Plan};
 use super::response::{self, Break, Response};
@@ -183,7 +184,7 @@ async fn drive(
     .await
 }
 
-async fn all<S: thermine_drivers::substrate::Substrate>(
+async fn all<S: thermine_lab::substrate::Substrate>(
     unit: &mut S,
     plan: &Plan,
     challenges: &[u64],

@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
-use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::identity::Answer;
+use thermine_units::provenance::Provenance;
 
 use super::features::Features;
 use super::file::{self, Enrolled};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 
 use crate::lab::config::{Config, ConfigError};
 

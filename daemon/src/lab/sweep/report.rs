@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::describe::{benjamini_hochberg, holm};
+use thermine_units::provenance::Provenance;
 
 use super::Plan;
 use super::cell::{Cell, Shares};

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::{Algorithm, Difficulty};
-use thermine_drivers::record::Verdict;
-use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::switching::SharePoint;
+use thermine_units::clock::Nanos;
+use thermine_units::pow::{Algorithm, Difficulty};
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Verdict;
 
 use crate::lab::config::Config;
 use crate::store::{Capture, import, verify};

@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use thermine_drivers::seed;
 use thermine_reservoir::describe::exact::clopper_pearson;
 use thermine_reservoir::describe::{Uniformity, holm};
 use thermine_reservoir::information::discrimination::{Auc, Tvla};
@@ -11,6 +10,7 @@ use thermine_reservoir::information::power::{Demand, Design};
 use thermine_reservoir::information::protocol::{Measurement, Protocol};
 use thermine_reservoir::information::sequential::RateProcess;
 use thermine_reservoir::information::table::quantile_labels;
+use thermine_units::seed;
 
 use super::evidence::Share;
 

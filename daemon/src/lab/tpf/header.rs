@@ -1,6 +1,6 @@
 //! The block header whose nonces are hashed.
 
-use thermine_drivers::pow::sha256d::HEADER_LEN;
+use thermine_units::pow::sha256d::HEADER_LEN;
 
 /// Header of Bitcoin's block 125,552.
 pub(super) const DEFAULT: &str = "0100000081cd02ab7e569e8bcd9317e2fe99f2de44d49ab2b8851ba4a308000000000000e320b6c2fffc8d750423db8b1eb942ae710e951ed797f7affc8892b0f1fc122bc7f5d74df2b9441a42a14695";

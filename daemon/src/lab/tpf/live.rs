@@ -9,12 +9,13 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
-use thermine_drivers::pow::Algorithm;
-use thermine_drivers::seed;
-use thermine_drivers::sim::device::Device;
-use thermine_drivers::substrate::{Discipline, Provenance, Refused, Substrate, Twin};
+use thermine_lab::substrate::{Discipline, Refused, Substrate, Twin};
 use thermine_reservoir::tpf::account::Account;
 use thermine_reservoir::tpf::trial::{Block, RateRatio};
+use thermine_sim::device::Device;
+use thermine_units::pow::Algorithm;
+use thermine_units::provenance::Provenance;
+use thermine_units::seed;
 use utoipa::ToSchema;
 
 use super::live_report;

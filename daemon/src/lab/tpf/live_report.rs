@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use thermine_drivers::pow::Difficulty;
+use thermine_units::pow::Difficulty;
 
 use super::live::{Arm, Power, Report};
 use crate::live::snapshot::{Estimate, Filter};

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use thermine_drivers::substrate::{self, Drive, Observation, Pace, Refused, Sample, Substrate};
-use thermine_drivers::unit::OperatingPoint;
+use thermine_lab::substrate::{self, Drive, Observation, Pace, Refused, Sample, Substrate};
 use thermine_reservoir::readout::Logistic;
 use thermine_reservoir::state::{Feature, StateMatrix};
 use thermine_reservoir::tpf::account::Account;
 use thermine_reservoir::tpf::trial::{Block, Evidence, order};
+use thermine_units::unit::OperatingPoint;
 
 use super::live::{Args, Arm, Look, Power};
 use crate::lab::config::Step;

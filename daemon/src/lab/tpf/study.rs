@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Args as Arguments;
 use serde::Serialize;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::information::leakage::LeakageBounds;
 use thermine_reservoir::information::permutation::PERMUTATIONS;
 use thermine_reservoir::information::power::Design;
+use thermine_units::pow::Difficulty;
+use thermine_units::provenance::Provenance;
 
 use super::calibrate;
 use super::evidence::{self, Evidence};
