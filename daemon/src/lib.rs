@@ -3,7 +3,6 @@
 //! `config` and `experiment` bring a task and a unit together, `store` keeps what happened, `report` says
 //! it; one file per subcommand calls them.
 
-pub mod causes;
 // What tests fill a rack with is shared with the tests outside, which know this crate by its name.
 #[cfg(test)]
 extern crate self as thermine;
@@ -18,16 +17,6 @@ pub mod queue;
 pub mod render;
 pub mod run;
 pub mod signals;
-pub mod store;
 
-mod capture;
-mod devices;
-mod discover;
-mod input_file;
-mod runtime;
-mod secret_file;
-mod sim;
-mod tabular;
 mod top;
-pub mod vbm;
 pub mod web;

@@ -1,28 +1,50 @@
-//! `--backend`: what an experiment drives.
+//! `--backend`, the one name for what every command drives, and the names that it had before.
 
 use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::lab;
+use crate::render::stdout::complain;
 
-/// The backends by their names on the command line.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+/// What is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
-    /// A unit on its wires, by the Single-Word Handshake.
-    #[default]
-    #[value(alias = "handshake")]
+    /// The unit on its wires.
+    #[value(aliases = ["wires", "handshake"])]
     Wire,
-    /// The simulator's physics, in process and without wires: the same numbers in a tenth of the time.
+    /// The simulator's physics in this process: no wires, virtual time.
     Twin,
-    /// A capture, as recorded.
+    /// A capture, read again.
     Replay,
 }
 
 impl From<Backend> for lab::backend::Backend {
-    fn from(backend: Backend) -> lab::backend::Backend {
+    fn from(backend: Backend) -> Self {
         match backend {
-            Backend::Wire => lab::backend::Backend::Wire,
-            Backend::Twin => lab::backend::Backend::Twin,
-            Backend::Replay => lab::backend::Backend::Replay,
+            Backend::Wire => Self::Wire,
+            Backend::Twin => Self::Twin,
+            Backend::Replay => Self::Replay,
         }
     }
+}
+
+/// Parses `--backend` of a command that replays nothing.
+pub(super) fn wire_or_twin() -> impl TypedValueParser<Value = lab::backend::Backend> {
+    let values = [Backend::Wire, Backend::Twin].map(|value| value.to_possible_value());
+    PossibleValuesParser::new(values.into_iter().flatten())
+        .try_map(|name| Backend::from_str(&name, false).map(Into::into))
+}
+
+/// The backend: that of `--backend`, unless the command line names it by `flag`, as in earlier versions.
+pub(super) fn chosen(
+    backend: lab::backend::Backend,
+    flag: &str,
+    old: Option<lab::backend::Backend>,
+) -> lab::backend::Backend {
+    let Some(old) = old else { return backend };
+    complain(format!(
+        "--{flag} is now called --backend: write --backend {}",
+        old.name()
+    ));
+    old
 }

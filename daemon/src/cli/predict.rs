@@ -15,7 +15,7 @@ use crate::lab::request;
 use crate::lab::session::Context;
 use crate::render::progress::shown;
 use crate::render::stdout::complain;
-use crate::tabular::float;
+use thermine_capture::tabular::float;
 
 /// `thermine predict`.
 #[derive(Debug, Args)]

@@ -13,10 +13,13 @@ use crate::lab::session::Context;
 
 /// `thermine capture replay`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  thermine capture replay runs/demo/capture.sqlite
+  thermine capture replay shares.sqlite narma10 -o runs/again")]
 pub struct Replay {
     /// The capture: a file, or the URL of a database with the number of a run.
     pub file: PathBuf,
-    /// Another task than that which was recorded; needed for the shares of another program.
+    /// Another task than the recorded one; needed for the shares of another program.
     #[arg(value_parser = words::<Named>())]
     pub task: Option<Named>,
     /// Folder for the report; made if it is not there, and must be empty [default: a new one in `runs`].

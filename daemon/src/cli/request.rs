@@ -5,10 +5,11 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::record::Record;
+use super::capture::Record;
+use super::sweep::Sweep;
+use super::tpf;
 use super::train::Train;
 use crate::lab::request::{self, Request};
-use crate::lab::{sweep, tpf};
 
 /// Longest command, in bytes.
 const LONGEST: usize = 4096;
@@ -18,7 +19,7 @@ const LONGEST: usize = 4096;
 #[command(name = "thermine")]
 enum Queueable {
     Train(Box<Train>),
-    Sweep(sweep::Sweep),
+    Sweep(Sweep),
     #[command(subcommand)]
     Capture(Capture),
     #[command(subcommand)]
@@ -37,7 +38,7 @@ enum Capture {
 
 #[derive(Debug, Subcommand)]
 enum Tpf {
-    Live(tpf::live::Args),
+    Live(tpf::Live),
 }
 
 /// Flags that no job may have, and why.
@@ -85,12 +86,12 @@ pub fn of_words(words: impl IntoIterator<Item = String>) -> Result<Request> {
     let queueable = Queueable::from_arg_matches(&matches).map_err(|error| why(&error))?;
     let request = match queueable {
         Queueable::Train(args) => Request::Train(Box::new(args.request())),
-        Queueable::Sweep(args) => Request::Sweep(of_sweep(&args)),
-        Queueable::Capture(Capture::Record(args)) => Request::Record(of_record(&args)),
+        Queueable::Sweep(args) => Request::Sweep(args.request()),
+        Queueable::Capture(Capture::Record(args)) => Request::Record(args.request()),
         Queueable::Capture(Capture::Verify { file, .. }) => {
             Request::Verify(request::Verify { capture: file })
         }
-        Queueable::Tpf(Tpf::Live(args)) => Request::FilterTrial(of_trial(&args)),
+        Queueable::Tpf(Tpf::Live(args)) => Request::FilterTrial(args.request()),
     };
     refuse_flags(&matches)?;
     Ok(request)
@@ -130,45 +131,6 @@ fn refuse_flags(matches: &ArgMatches) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn of_sweep(args: &sweep::Sweep) -> request::Sweep {
-    request::Sweep {
-        voltage: args.voltage,
-        frequency: args.frequency,
-        difficulty: args.difficulty,
-        window: args.window,
-        shares: args.shares,
-        hold: args.hold,
-        train: args.train,
-        narma: args.narma,
-        feasibility: args.feasibility,
-        seed: args.seed,
-    }
-}
-
-fn of_record(args: &Record) -> request::Record {
-    request::Record {
-        shares: args.shares,
-        difficulty: args.difficulty,
-        frequency: args.frequency,
-        voltage: args.voltage,
-        fan: args.fan,
-        seed: args.seed,
-    }
-}
-
-fn of_trial(args: &tpf::live::Args) -> request::FilterTrial {
-    request::FilterTrial {
-        on: args.on,
-        watts: args.watts,
-        train: args.train,
-        pairs: args.pairs,
-        block: args.block,
-        settle: args.settle,
-        to_the_end: args.to_the_end,
-        seed: args.seed,
-    }
 }
 
 #[cfg(test)]

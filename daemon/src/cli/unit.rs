@@ -1,7 +1,12 @@
-//! Values that several subcommands take.
+//! `--config` and `--unit`: the unit that a command drives.
 
+use std::path::Path;
+
+use anyhow::Result;
 use clap::ValueEnum;
 use thermine_units::model::Model;
+
+use crate::lab::config::Config;
 
 /// Units that can be simulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,10 +36,13 @@ impl Unit {
     }
 }
 
-/// A number above 0 and at most 1000.
-pub(crate) fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number > 0.0 && number <= 1000.0 => Ok(number),
-        _ => Err("must be a number above 0 and at most 1000".into()),
-    }
+/// The unit of the file `config`, or a simulated `unit` without one.
+///
+/// # Errors
+/// If the file cannot be read, or is no configuration of a unit.
+pub(super) fn configured(config: Option<&Path>, unit: Unit) -> Result<Config> {
+    Ok(match config {
+        Some(path) => Config::load(path)?,
+        None => Config::simulated(unit.model())?,
+    })
 }

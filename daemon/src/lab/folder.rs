@@ -22,6 +22,23 @@ pub(crate) fn make(asked: Option<&Path>, name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Makes a folder as [`make`] does, has `work` fill it, and removes it again if `work` fails and has left nothing in it.
+///
+/// # Errors
+/// As [`make`]; what `work` fails with.
+pub(crate) async fn filled<T>(
+    asked: Option<&Path>,
+    name: &str,
+    work: impl AsyncFnOnce(&Path) -> Result<T>,
+) -> Result<(PathBuf, T)> {
+    let folder = make(asked, name)?;
+    let done = work(&folder).await.inspect_err(|_| {
+        // A folder that holds something stays.
+        let _ = std::fs::remove_dir(&folder);
+    })?;
+    Ok((folder, done))
+}
+
 /// A name below `runs` that no folder has.
 fn unused(name: &str) -> PathBuf {
     let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");

@@ -21,7 +21,7 @@ use crate::lab::experiment::trained::Readout;
 use crate::lab::observer::Progress;
 use crate::lab::request::Predict;
 use crate::lab::session::{Session, with_unit};
-use crate::store::Capture;
+use thermine_capture::Capture;
 
 /// One step's prediction.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -204,7 +204,7 @@ impl Drive<'_> {
             .find(|stream| stream.name == *name)
             .with_context(|| format!("{} holds no stream `{name}`", path.display()))?;
         let steps = Capture::open(path)?.steps(stream)?;
-        self.drive(&mut Replay::new(steps, provenance), predicted)
+        self.drive(&mut Replay::stored(steps, provenance), predicted)
             .await
     }
 

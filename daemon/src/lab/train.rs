@@ -23,7 +23,7 @@ use crate::lab::experiment::task::Task;
 use crate::lab::folder;
 use crate::lab::observer::Progress;
 use crate::lab::request::{Setup, Train};
-use crate::store::Capture;
+use thermine_capture::Capture;
 
 /// Steps of the echo runs and without work, where a unit is simulated or real.
 const ECHO_STEPS: usize = 200;

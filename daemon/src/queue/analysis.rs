@@ -16,14 +16,14 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::found::{Found, verdict};
-use crate::causes::chain;
 use crate::lab::config::daemon::Daemon;
 use crate::lab::observer::Progress;
 use crate::lab::request::{Setup, Train};
 use crate::lab::session;
 use crate::lab::train;
 use crate::render::{stdout, train as render};
-use crate::store::verify;
+use thermine_capture::error_chain::chain;
+use thermine_capture::verify;
 
 /// Largest answer, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -213,7 +213,7 @@ async fn analyse(task: Task) -> Result<Answer> {
                 )
             });
             Ok(Answer {
-                said: report.render(),
+                said: crate::render::verify::text(&report),
                 error,
                 ..Answer::default()
             })

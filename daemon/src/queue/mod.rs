@@ -5,7 +5,6 @@
 //! - `analysis`: in a process of its own, where no unit is driven.
 
 pub(crate) mod analysis;
-mod arguments;
 pub mod found;
 pub mod store;
 pub mod work;

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::analysis;
-use super::arguments;
 use super::found::{Found, verdict};
-use crate::capture;
+use crate::lab::backend::Backend;
 use crate::lab::config::Config;
 use crate::lab::config::daemon::Daemon;
 use crate::lab::observer::Progress;
+use crate::lab::recording::CAPTURE;
 use crate::lab::request::{Request, Setup, Train};
-use crate::lab::{folder, sweep, tpf, train};
-use crate::render::train as render;
+use crate::lab::sweep::plan::Plan;
+use crate::lab::{folder, record, tpf, train};
+use crate::render;
 
 /// Name of the unit's configuration in a job's folder.
 const CONFIG: &str = "unit.toml";
@@ -109,7 +110,7 @@ async fn driven(
 ) -> Result<Found> {
     let config = config.context("the unit of this job is no longer configured")?;
     folder::write(folder, CONFIG, config.fingerprint()?.0)?;
-    let (file, out) = (folder.join(CONFIG), folder.join(REPORT));
+    let out = folder.join(REPORT);
     let mut found = Found::default();
     match request {
         Request::Train(train) => {
@@ -120,24 +121,34 @@ async fn driven(
                 out: Some(out),
                 ..Setup::default()
             };
-            let report = train::run(train, setup, progress, &mut render::plots).await?;
-            *said = render::training(&report);
+            let report = train::run(train, setup, progress, &mut render::train::plots).await?;
+            *said = render::train::training(&report);
             found.verdict = verdict(report.first.as_ref());
         }
         Request::Sweep(sweep) => {
-            sweep::carry_out(arguments::sweep(sweep, file, out), progress, &mut |text| {
+            let plan = Plan::new(sweep, config.clone(), Backend::Wire)?;
+            let place = (sweep.feasibility, Some(out.as_path()));
+            let mut say = |text: &str| {
                 said.push_str(text);
                 Ok(())
-            })?;
+            };
+            let swept = render::sweep::carry_out(plan, place, progress, &mut say);
+            progress.context().on_notice(swept).await?;
         }
         Request::Record(record) => {
-            let args = arguments::record(record, file, folder.join("capture.sqlite"));
-            *said = capture::record::record(&args, progress)?.1;
+            let place = folder.join(CAPTURE);
+            let recorded = record::run(record, config.clone(), Backend::Wire, &place, progress);
+            let report = progress.context().on_notice(recorded).await?;
+            *said = render::capture::recorded(&report);
         }
         Request::FilterTrial(trial) => {
-            let done = tpf::live::carry_out(&arguments::trial(trial, file, out), progress)?;
-            *said = done.said;
-            found.filter = done.filter;
+            folder::make(Some(&out), "")?;
+            let capture = out.join(CAPTURE);
+            let trial = tpf::live::run(trial, config, &capture, progress);
+            let report = progress.context().on_notice(trial).await?;
+            render::tpf::live::write(&out, &report)?;
+            *said = render::tpf::live::text(&report);
+            found.filter = render::tpf::live::account(&report);
         }
         Request::Verify(_) => anyhow::bail!("{} drives no unit", request.words()),
     }

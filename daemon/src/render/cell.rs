@@ -1,3 +1,3 @@
 //! Text in a cell of a CSV file.
 
-pub(crate) use crate::tabular::cell;
+pub(crate) use thermine_capture::tabular::cell;

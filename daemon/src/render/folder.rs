@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::svg::Plot;
-pub(crate) use crate::lab::folder::{make, write, write_json};
+pub(crate) use crate::lab::folder::{filled, make, write, write_json};
 
 /// Writes a plot to the file `name`.
 ///

@@ -19,7 +19,6 @@ use super::health;
 use super::keeper::{House, Keeper};
 use super::lent::{Lent, begun, carry_out, entered};
 use super::{permit, publish, wall};
-use crate::causes::chain;
 use crate::lab::attach::Rig;
 use crate::lab::config::Config;
 use crate::lab::config::folders::Folders;
@@ -33,6 +32,7 @@ use crate::proxy::Running;
 use crate::queue::found::Found;
 use crate::queue::store::{End, Entry};
 use crate::queue::{Queue, QueueError};
+use thermine_capture::error_chain::chain;
 
 /// Name of the file in the data folder that a daemon holds while it runs.
 const LOCK: &str = "daemon.lock";

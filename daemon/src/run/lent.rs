@@ -9,7 +9,6 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::keeper::House;
-use crate::causes::chain;
 use crate::lab::attach::Rig;
 use crate::lab::config::Config;
 use crate::lab::config::daemon::{Daemon, JOBS};
@@ -20,6 +19,7 @@ use crate::live::snapshot::Health;
 use crate::queue::Queue;
 use crate::queue::store::{End, Entry};
 use crate::queue::work::{self, Outcome};
+use thermine_capture::error_chain::chain;
 
 /// Wall time that an experiment is given to end when it is stopped: its unit's safe end, and its capture.
 const ENDING: Duration = SAFE_END.saturating_add(Duration::from_secs(20));

@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::daemon::Daemon;
 use super::wall;
-use crate::causes::chain;
 use crate::live::Live;
 use crate::web;
 use crate::web::Command;
+use thermine_capture::error_chain::chain;
 
 /// Requests that may wait.
 const COMMANDS: usize = 32;

@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::daemon::Daemon;
 use super::seam::Web;
-use crate::causes::chain;
 use crate::lab::config::overrides::Overrides;
 use crate::lab::config::rack::Rack;
 use crate::lab::request::ReadCommand;
@@ -19,6 +18,7 @@ use crate::lab::session::Context;
 use crate::proxy::ENDED;
 use crate::render::stdout;
 use crate::web;
+use thermine_capture::error_chain::chain;
 
 /// Wall time between two looks at the queue.
 const LOOK: Duration = Duration::from_millis(500);

@@ -13,9 +13,9 @@ use utoipa::ToSchema;
 use super::asked::{InBody, InPath};
 use super::error::Problem;
 use super::{Command, Web};
-use crate::causes::chain;
 use crate::lab::request::{ReadCommand, Request};
 use crate::live::snapshot::{Health, Job, Snapshot, Unit};
+use thermine_capture::error_chain::chain;
 
 /// The present state as it is served.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

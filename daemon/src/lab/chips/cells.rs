@@ -4,37 +4,37 @@ use serde::Serialize;
 use thermine_reservoir::describe::{Search, benjamini_hochberg, tails};
 
 use super::counts::Tally;
-use super::measure::Demand;
+use super::demand::Demand;
 
-/// Most that are listed.
+/// Most cores that are listed.
 const MOST_CELLS: usize = 1_000;
 
 /// Cores of single chips, each against its chip and its core's others.
 #[derive(Debug, Clone, Serialize)]
-pub struct Cells {
-    /// How many there are.
-    pub cells: usize,
-    /// Those that find too little.
-    pub few: Vec<Cell>,
-    /// Shares needed to see one that is dead in all boards.
-    pub needed: Option<u64>,
-    /// The same in one board.
-    pub needed_in_one_board: Option<u64>,
+pub(crate) struct Cells {
+    /// Number of cores of all chips.
+    pub(crate) cells: usize,
+    /// Cores that find too little.
+    pub(crate) few: Vec<Cell>,
+    /// Shares that show a core which is dead in all boards.
+    pub(crate) needed: Option<u64>,
+    /// Shares that show a core which is dead in one board.
+    pub(crate) needed_in_one_board: Option<u64>,
 }
 
 /// A core of a chip.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Cell {
+pub(crate) struct Cell {
     /// Position of the chip.
-    pub chip: usize,
+    pub(crate) chip: usize,
     /// Number of the core.
-    pub core: usize,
-    /// Its shares.
-    pub count: u64,
-    /// Those expected of it.
-    pub expected: f64,
+    pub(crate) core: usize,
+    /// Shares that the core found.
+    pub(crate) count: u64,
+    /// Shares expected of the core.
+    pub(crate) expected: f64,
     /// p-value, adjusted over all cells.
-    pub adjusted: f64,
+    pub(crate) adjusted: f64,
 }
 
 impl Cells {

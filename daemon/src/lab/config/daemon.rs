@@ -12,8 +12,8 @@ use super::error::ConfigError;
 use super::folders::Folders;
 use super::key::File;
 use super::overrides::{Overrides, TOKEN};
-use crate::secret_file;
-use crate::store::place::is_url;
+use thermine_capture::place::is_url;
+use thermine_capture::secret_file;
 
 /// Name of the folder in the data folder in which each attempt at a job has its own.
 pub(crate) const JOBS: &str = "jobs";

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::input_file;
+use thermine_capture::input_file;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -16,8 +16,8 @@ use super::overrides::Overrides;
 use super::rack::{self, Rack};
 use super::unit::simulated;
 use super::{Config, ConfigError, proxy};
-use crate::causes::chain;
 use crate::lab::experiment::trained::Readout;
+use thermine_capture::error_chain::chain;
 
 /// What stands in where a proxy's file lacks something.
 const PROXY: &str = "[proxy]\nlisten = \"127.0.0.1:0\"\njournal = \"journal\"\n[[pool]]\n\

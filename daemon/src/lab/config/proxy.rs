@@ -21,8 +21,8 @@ use super::check::Problem;
 use super::error::read;
 use super::key;
 use super::overrides::Overrides;
-use crate::causes::chain;
 use crate::lab::descriptors;
+use thermine_capture::error_chain::chain;
 
 /// The file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

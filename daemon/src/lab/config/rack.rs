@@ -15,7 +15,7 @@ use super::nearest::nearest;
 use super::overrides::Overrides;
 use super::proxy::Config as Proxy;
 use super::{Config, ConfigError};
-use crate::causes::chain;
+use thermine_capture::error_chain::chain;
 
 /// Seconds of its time a second, of the unit that is there without a file: some three steps of the live task in two
 /// seconds.

@@ -19,11 +19,7 @@ use crate::lab::backend::Backend;
 use crate::lab::config::Simulated;
 use crate::lab::folder;
 use crate::lab::observer::Progress;
-use crate::lab::session::recorded::with_capture;
-use crate::store::{RunMeta, Store};
-
-/// Name of the capture in the report folder.
-const CAPTURE: &str = "capture.sqlite";
+use crate::lab::recording::{CAPTURE, Captured, run_meta, with_capture};
 
 /// Carries `plan` out and writes its data into `folder`, which is empty: capture, states, readouts and report.
 ///
@@ -83,35 +79,26 @@ async fn record(
         Some(store) => store.clone(),
         None => folder.join(CAPTURE),
     };
-    let store = Store::create(&place, &meta(plan)?)?;
-    if plan.store.is_some() {
-        progress.say(&format!("recorded to {}", store.path().display()));
-    }
-    with_capture(store, async |store| match plan.backend {
-        Backend::Twin => {
-            let twins = arms::twins(plan, problem, Some(store), progress);
-            progress.context().unless_stopped(twins).await
-        }
-        _ => arms::on_wires(plan, problem, store, progress).await,
-    })
-    .await
-    .map(|(runs, _)| runs)
-}
-
-/// What the capture says of the run.
-fn meta(plan: &Plan) -> Result<RunMeta> {
-    let (config, config_hash) = plan.config.fingerprint()?;
     let recipe = Recipe {
         task: plan.task.pinned()?,
         ..Recipe::of(plan)
     };
-    Ok(RunMeta {
-        seed: plan.seed,
-        config,
-        config_hash,
-        task: serde_json::to_value(recipe)?,
-        provenance: plan.config.provenance(plan.backend == Backend::Twin),
+    let task = serde_json::to_value(recipe)?;
+    let meta = run_meta(&plan.config, plan.backend, plan.seed, task)?;
+    let Captured { found, .. } = with_capture(&meta, &place, async |store| {
+        if plan.store.is_some() {
+            progress.say(&format!("recorded to {}", store.path().display()));
+        }
+        match plan.backend {
+            Backend::Twin => {
+                let twins = arms::twins(plan, problem, Some(store), progress);
+                progress.context().unless_stopped(twins).await
+            }
+            _ => arms::on_wires(plan, problem, store, progress).await,
+        }
     })
+    .await?;
+    Ok(found)
 }
 
 fn head(plan: &Plan, wall_seconds: f64) -> Result<Head> {

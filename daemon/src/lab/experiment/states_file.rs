@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::Result;
-use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::split::Split;
 
 use super::judge::Judged;
 use super::task::Problem;
 use crate::lab::folder;
-use crate::tabular::{self, cell};
+use crate::lab::segment::segment;
+use thermine_capture::tabular::{self, cell};
 
 /// Writes the states of `judged` into `folder`, a row per step: input, target, the encoded drive, the features, and
 /// the prediction where the readout was tested. A row that was neither trained nor tested on is of the segment `left
@@ -48,17 +48,4 @@ pub(crate) fn write(folder: &Path, problem: &Problem, split: Split, judged: &Jud
     }
     let text = String::from_utf8(csv.into_inner()?)?;
     folder::write(folder, &format!("states-{}.csv", judged.arm.name), text)
-}
-
-/// What the step of `row` is for.
-pub(crate) fn segment(split: Split, left_out: &LeftOut, row: usize) -> &'static str {
-    if left_out.contains(row) {
-        "left out"
-    } else if row < split.washout {
-        "washout"
-    } else if row < split.test_rows().start {
-        "train"
-    } else {
-        "test"
-    }
 }

@@ -14,8 +14,8 @@ use super::encoding::Encoding;
 use super::features::Features;
 use super::recipe::Recipe;
 use super::saved::{ENCODING, MODEL, PROVENANCE, RANGE, RECIPE, STEP};
-use crate::input_file;
 use crate::lab::config::{Config, Step};
+use thermine_capture::input_file;
 
 /// Longest file of a readout, in bytes: a million features.
 const LONGEST_FILE: u64 = 256 << 20;

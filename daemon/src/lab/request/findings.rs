@@ -1,21 +1,25 @@
-//! What the check of a request finds.
+//! What is wrong with a request: all of it.
+
+use std::fmt::Display;
+
+use crate::lab::backend::Backend;
 
 /// Everything that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("; "))]
 pub struct Wrong(pub Vec<String>);
 
-/// What a check has found.
+/// What a check has found so far.
 #[derive(Debug, Default)]
-pub(super) struct Findings(pub(super) Vec<String>);
+pub(crate) struct Findings(pub(super) Vec<String>);
 
 impl Findings {
-    pub(super) fn add(&mut self, what: impl Into<String>) {
+    pub(crate) fn add(&mut self, what: impl Into<String>) {
         self.0.push(what.into());
     }
 
     /// Wants `value` to be a number from `low` to `high`.
-    pub(super) fn within<T: PartialOrd + std::fmt::Display>(
+    pub(crate) fn within<T: PartialOrd + Display>(
         &mut self,
         name: &str,
         value: T,
@@ -28,7 +32,7 @@ impl Findings {
     }
 
     /// As above, for a value that may be absent.
-    pub(super) fn within_if<T: PartialOrd + std::fmt::Display>(
+    pub(crate) fn within_if<T: PartialOrd + Display>(
         &mut self,
         name: &str,
         value: Option<T>,
@@ -40,9 +44,41 @@ impl Findings {
         }
     }
 
+    /// Wants `value` to be a number above 0 and at most `most`.
+    pub(crate) fn positive(&mut self, name: &str, value: f64, most: f64) {
+        if !(value > 0.0 && value <= most) {
+            self.add(format!(
+                "{name} {value}: must be above 0 and at most {most}"
+            ));
+        }
+    }
+
+    /// Wants `value` to be a probability other than 0 and 1.
+    pub(crate) fn probability(&mut self, name: &str, value: f64) {
+        if !(value > 0.0 && value < 1.0) {
+            self.add(format!("{name} {value}: must be between 0 and 1"));
+        }
+    }
+
+    /// Wants `backend` to be one that is driven.
+    pub(crate) fn drives(&mut self, name: &str, backend: Backend) {
+        if backend == Backend::Replay {
+            self.add(format!("{name} replay: must be wire or twin"));
+        }
+    }
+
     pub(super) fn file<T>(&mut self, found: Result<T, String>) {
         if let Err(what) = found {
             self.add(what);
+        }
+    }
+
+    /// Nothing, or all that was found.
+    pub(crate) fn all(self) -> Result<(), Wrong> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Wrong(self.0))
         }
     }
 }

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::drive::{FilterTrial, Record, Sweep, Verify};
+use super::drive::{FilterTrial, Verify};
 use super::findings::{Findings, Wrong};
 use super::train::Train;
 use crate::lab::config::folders::Folders;
+use crate::lab::record::request::Record;
+use crate::lab::sweep::request::Sweep;
 
 /// Longest request as JSON, in bytes.
 pub const LONGEST: usize = 32 * 1024;
@@ -37,16 +39,12 @@ impl Request {
         let mut found = Findings::default();
         match self {
             Request::Train(train) => train.check(folders, &mut found),
-            Request::Sweep(sweep) => sweep.check(&mut found),
-            Request::Record(record) => record.check(&mut found),
-            Request::FilterTrial(trial) => trial.check(&mut found),
+            Request::Sweep(sweep) => sweep.check_queued(&mut found),
+            Request::Record(record) => record.check_queued(&mut found),
+            Request::FilterTrial(trial) => trial.find(&mut found),
             Request::Verify(verify) => found.file(folders.capture(&verify.capture)),
         }
-        if found.0.is_empty() {
-            Ok(())
-        } else {
-            Err(Wrong(found.0))
-        }
+        found.all()
     }
 
     /// Whether it only computes on a capture. It then needs no unit and runs in a process of its own.

@@ -4,16 +4,16 @@
 //! folder and no database, and a file only by name: what it is carried out with is a [`Setup`]. [`Request::check`] says
 //! all that is wrong with it, when it is queued and again when it is taken out of the queue.
 
+pub(crate) mod declare;
 mod drive;
-mod findings;
+pub(crate) mod findings;
 mod kinds;
 mod predict;
 mod setup;
 mod train;
 mod words;
 
-pub(crate) use self::drive::MOST_SHARES;
-pub use self::drive::{FilterTrial, Record, Sweep, Verify};
+pub use self::drive::{FilterTrial, Verify};
 pub use self::findings::Wrong;
 pub use self::kinds::{LONGEST, ReadCommand, Request};
 pub(crate) use self::predict::Predict;

@@ -48,6 +48,7 @@ fn every_length_and_count_is_bounded_and_all_that_is_wrong_is_said() {
         r#"{"record": {"fan": -1}}"#,
         r#"{"filter_trial": {"pairs": 10000, "block": 10000}}"#,
         r#"{"filter_trial": {"watts": 0}}"#,
+        r#"{"filter_trial": {"backend": "replay"}}"#,
         r#"{"verify": {"capture": "/etc/passwd"}}"#,
         r#"{"verify": {"capture": "postgres://u@h/d"}}"#,
     ] {

@@ -14,7 +14,6 @@
 pub mod context;
 mod ending;
 mod lock;
-pub(crate) mod recorded;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
