@@ -1,15 +1,18 @@
 //! Experiments on units: a request in, a report out.
 
 pub mod attach;
-pub(crate) mod backend;
+pub mod backend;
+pub(crate) mod bench;
 pub mod chips;
 pub(crate) mod compare;
 pub mod config;
+pub mod descriptors;
 pub(crate) mod devices;
 pub(crate) mod discover;
 pub(crate) mod driven;
 pub(crate) mod estimate;
 pub mod experiment;
+pub(crate) mod folder;
 pub mod observer;
 pub(crate) mod proxy_bench;
 pub mod record;
@@ -23,7 +26,6 @@ pub(crate) mod switch_profile;
 
 pub(crate) mod predict;
 pub mod puf;
-pub(crate) mod replay;
 pub(crate) mod segment;
 pub mod threads;
 pub mod tpf;

@@ -49,6 +49,7 @@ async fn run(steps: u64, patience: Duration) {
     let mut daemon = Daemon::start(
         rack,
         true,
+        thermine::cli::request::parse,
         &thermine::lab::session::Context::new("thermine run"),
     )
     .await
