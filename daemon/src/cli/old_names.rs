@@ -4,23 +4,34 @@ use std::ffi::OsString;
 
 use crate::render::stdout::complain;
 
-/// What a flag was called, and what it is called now.
-const FLAGS: [(&str, &str); 1] = [("--substrate", "--backend")];
+/// Former and present names.
+const FLAGS: [(&str, &str); 3] = [
+    ("--by", "--backend"),
+    ("--on", "--backend"),
+    ("--substrate", "--backend"),
+];
 
 /// Says the new name of each flag in `arguments` that has one, once.
 pub fn say(arguments: impl IntoIterator<Item = OsString>) {
-    let mut said = Vec::new();
-    for argument in arguments {
-        let argument = argument.to_string_lossy();
-        let flag = argument
-            .split_once('=')
-            .map_or(&*argument, |(flag, _)| flag);
-        let known = FLAGS.iter().find(|(old, _)| *old == flag);
-        if let Some((old, new)) = known
-            && !said.contains(old)
-        {
-            complain(format_args!("{old} is now called {new}"));
-            said.push(old);
+    let words: Vec<String> = arguments
+        .into_iter()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    for (old, new) in FLAGS {
+        let value = words.iter().enumerate().find_map(|(i, word)| {
+            let rest = word.strip_prefix(old)?;
+            match rest.strip_prefix('=') {
+                Some(value) => Some(value),
+                None if rest.is_empty() => Some(words.get(i + 1).map_or("", String::as_str)),
+                None => None,
+            }
+        });
+        if let Some(value) = value {
+            let value = match value {
+                "handshake" | "wires" => "wire",
+                value => value,
+            };
+            complain(format_args!("{old} is now called {new}: write {new} {value}"));
         }
     }
 }

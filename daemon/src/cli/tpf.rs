@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use super::backend::{chosen, wire_or_twin};
+use super::backend::wire_or_twin;
 use super::unit::{Unit, configured};
 use crate::lab::backend::Backend;
 use crate::lab::request::FilterTrial;
@@ -156,10 +156,8 @@ pub struct Live {
     #[arg(short, long, value_enum, default_value = "lv06")]
     unit: Unit,
     /// What is driven.
-    #[arg(long, default_value = "wire", value_parser = wire_or_twin())]
+    #[arg(long, alias = "on", default_value = "wire", value_parser = wire_or_twin())]
     backend: Backend,
-    #[arg(long, hide = true, conflicts_with = "backend", value_parser = wire_or_twin())]
-    on: Option<Backend>,
     /// Power in watts, for a unit that reports none: as a meter at the wall shows it, at most 100000. It is taken as
     /// constant, which is wrong as soon as the unit idles, and the report says so.
     #[arg(long, value_name = "WATTS")]
@@ -190,7 +188,7 @@ pub struct Live {
 impl Live {
     pub(super) fn request(&self) -> FilterTrial {
         FilterTrial {
-            backend: chosen(self.backend, "on", self.on),
+            backend: self.backend,
             watts: self.watts,
             train: self.train,
             pairs: self.pairs,

@@ -311,7 +311,7 @@ fn what_cannot_be_read_is_said() {
     assert!(bare.contains("no twin of bare chips"), "{bare}");
     let former = refused(&["--unit", "bm1387", "--substrate", "twin"]);
     assert!(
-        former.contains("write `--backend twin`") && former.contains("no twin of bare chips"),
+        former.contains("write --backend twin") && former.contains("no twin of bare chips"),
         "{former}"
     );
     let layout = refused(&[
