@@ -19,15 +19,16 @@ use thermine_drivers::seed;
 use thermine_drivers::stratum::factory::JobFactory;
 use thermine_drivers::substrate::Provenance;
 
+#[expect(dead_code, reason = "the tests wait for more")]
+#[path = "../../drivers/tests/shared/patience.rs"]
+mod patience;
 #[path = "../tests/shared/port.rs"]
 mod port;
-#[expect(
-    dead_code,
-    clippy::print_stdout,
-    reason = "the tests crash and question their servers too; where none is installed it says so"
-)]
+#[expect(dead_code, reason = "the tests crash and question their servers too")]
 #[path = "../tests/shared/postgres.rs"]
 mod postgres;
+#[path = "../tests/shared/tools.rs"]
+mod tools;
 
 /// Units at once, and shares that each has under way.
 const UNITS: u64 = 32;

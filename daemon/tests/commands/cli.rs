@@ -4,10 +4,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::patience::{found, until};
 use crate::port::port;
 use crate::real::real_shares;
 use crate::support::{failure, report, run, text, thermine};
@@ -310,12 +310,7 @@ const READING: &[u8] = br#"{"STATUS":[{"STATUS":"S","When":1,"Code":70,"Msg":"ok
 /// Connects as worker `s9`, answers the first job with garbage if told to, and hangs up.
 fn unit(stratum: String, garbage: bool) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
-        let mut stream = loop {
-            match TcpStream::connect(&stratum) {
-                Ok(stream) => break stream,
-                Err(_) => std::thread::sleep(Duration::from_millis(20)),
-            }
-        };
+        let mut stream = found("the program listens", || TcpStream::connect(&stratum));
         let mut lines = BufReader::new(stream.try_clone().expect("cloned")).lines();
         for line in [
             r#"{"id":0,"method":"mining.subscribe","params":["bmminer/2.0.0"]}"#,
@@ -396,11 +391,7 @@ fn an_interrupted_run_leaves_a_whole_capture() {
         let report = serde_json::from_slice::<Value>(&verified.stdout).unwrap_or_default();
         report["valid"].as_u64().unwrap_or(0)
     };
-    let began = std::time::Instant::now();
-    while !capture.exists() || valid() == 0 {
-        assert!(began.elapsed() < Duration::from_secs(120), "no share");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    until("a share is kept", || capture.exists() && valid() > 0);
     let interrupt = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();

@@ -10,6 +10,7 @@ use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
 use crate::api::{SOON, get, open, problem};
+use crate::patience::found_async;
 use crate::rack::{Dice, unit};
 use crate::serve::{Served, now_ms, share};
 
@@ -60,9 +61,19 @@ impl Events {
     }
 }
 
+impl Events {
+    /// The next frame with a row in it.
+    async fn rows(&mut self) -> Value {
+        self.find("frame", |data| {
+            !data["units"].as_array().expect("rows").is_empty()
+        })
+        .await
+    }
+}
+
 #[tokio::test]
-async fn the_stream_says_everything_once_and_then_what_changes() {
-    let (live, served) = open(3).await;
+async fn the_first_event_is_the_whole_state_with_details_of_the_unit_asked_for() {
+    let (_, served) = open(3).await;
     let mut events = Events::of(&served, "?rate=30&detail=s9-01").await;
     let (name, first) = events.next().await.expect("an event");
     assert_eq!(name, "snapshot");
@@ -77,33 +88,26 @@ async fn the_stream_says_everything_once_and_then_what_changes() {
         "not looked at"
     );
     assert_eq!(first["proxy"]["waiting_without"], 0.221);
-    let columns: Vec<&str> = first["columns"]
-        .as_array()
-        .expect("columns")
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
+}
 
-    let rows = events
-        .find("frame", |data| {
-            !data["units"].as_array().expect("rows").is_empty()
-        })
-        .await;
+#[tokio::test]
+async fn frames_bring_every_unit_once_and_then_those_that_have_changed() {
+    let (live, served) = open(3).await;
+    let mut events = Events::of(&served, "?rate=30").await;
+    let (_, first) = events.next().await.expect("an event");
+    let columns = first["columns"].as_array().expect("columns");
+    let accepted = 1 + columns
+        .iter()
+        .position(|name| name == "accepted")
+        .expect("a column");
+    let rows = events.rows().await;
     assert_eq!(
         rows["units"].as_array().map(Vec::len),
         Some(3),
         "all, the first time"
     );
-    let accepted = 1 + columns
-        .iter()
-        .position(|name| *name == "accepted")
-        .expect("a column");
     live.change("lv06-02", |unit| unit.shares.accepted = 5_000);
-    let rows = events
-        .find("frame", |data| {
-            !data["units"].as_array().expect("rows").is_empty()
-        })
-        .await;
+    let rows = events.rows().await;
     assert_eq!(
         rows["units"].as_array().map(Vec::len),
         Some(1),
@@ -114,7 +118,13 @@ async fn the_stream_says_everything_once_and_then_what_changes() {
         (&json!(1), &json!(5000))
     );
     assert_eq!(rows["revision"], first["revision"]);
+}
 
+#[tokio::test]
+async fn a_snapshot_comes_again_when_health_or_the_rack_changes() {
+    let (live, served) = open(3).await;
+    let mut events = Events::of(&served, "?rate=30").await;
+    let (_, first) = events.next().await.expect("an event");
     live.change("lv06-02", |unit| unit.health = Health::Stale);
     let changed = events.find("snapshot", |_| true).await;
     assert_eq!(changed["units"].as_array().map(Vec::len), Some(1));
@@ -123,20 +133,31 @@ async fn the_stream_says_everything_once_and_then_what_changes() {
     let changed = events.find("snapshot", |_| true).await;
     assert_eq!(changed["order"], json!(["lv06-02", "lb-box-03"]));
     assert_ne!(changed["revision"], first["revision"]);
+}
 
+#[tokio::test]
+async fn a_share_is_told_at_once_and_none_is_missed() {
+    let (live, served) = open(3).await;
+    let mut events = Events::of(&served, "?rate=30").await;
+    events.next().await.expect("an event");
     live.share(share(1, &mut Dice::new(1), 1.0));
     let shares = events.find("shares", |_| true).await;
     assert_eq!(
         (&shares["shares"][0]["unit"], &shares["missed"]),
         (&json!("lv06-02"), &json!(0))
     );
-    // Nothing changes, and yet it is heard that the daemon lives.
+}
+
+#[tokio::test]
+async fn frames_come_while_nothing_changes_and_the_stream_ends_with_the_server() {
+    let (_, served) = open(3).await;
+    let mut events = Events::of(&served, "?rate=30").await;
+    events.rows().await;
     events
         .find("frame", |data| {
             data["units"].as_array().is_some_and(Vec::is_empty)
         })
         .await;
-
     served.shutdown.cancel();
     while events.next().await.is_some() {}
     timeout(SOON, served.task)
@@ -165,12 +186,15 @@ async fn a_stream_is_refused_at_a_false_rate_and_when_there_are_too_many() {
     )
     .await;
     drop(streams);
-    let again = async {
-        while get(&served, "/api/v1/stream").await.status() != StatusCode::OK {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+    found_async("places are given back", async || {
+        let status = get(&served, "/api/v1/stream").await.status();
+        if status == StatusCode::OK {
+            Ok(())
+        } else {
+            Err(status)
         }
-    };
-    timeout(SOON, again).await.expect("places are given back");
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -184,9 +208,11 @@ async fn a_slow_client_misses_frames_and_shares_and_is_told_how_many() {
         served.address
     );
     slow.write_all(request.as_bytes()).await.expect("sent");
-    // It does not read, while everything changes all the time.
+    // It does not read, while everything changes as often as a frame is sent.
     let mut dice = Dice::new(5);
+    let mut frames = tokio::time::interval(Duration::from_millis(16));
     for step in 0..120 {
+        frames.tick().await;
         for i in 0..200 {
             let new = unit(i, step, now_ms());
             live.unit(new);
@@ -194,7 +220,6 @@ async fn a_slow_client_misses_frames_and_shares_and_is_told_how_many() {
         for _ in 0..100 {
             live.share(share(0, &mut dice, 0.0));
         }
-        tokio::time::sleep(Duration::from_millis(16)).await;
     }
     // A daemon that it slows would not answer others.
     assert_eq!(

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::patience::LIMIT;
 use crate::port::port;
-use crate::support::{Daemon, PATIENCE, thermine, unit};
+use crate::support::{Daemon, thermine, unit};
 use crate::unit::{EASY, Manner, Unit};
 
 const JOB: [&str; 15] = [
@@ -48,8 +49,9 @@ async fn a_proxied_unit_is_held_for_an_experiment_and_goes_back_to_mining() {
     // States that do not vary are refused: this one's heat wanders.
     let state = lent.state.clone();
     let wandering = tokio::spawn(async move {
+        let mut turns = tokio::time::interval(Duration::from_millis(50));
         for turn in 0u32.. {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            turns.tick().await;
             state.send_modify(|state| {
                 for (board, number) in state.boards.iter_mut().zip(3u32..) {
                     board.chip_temp = 60 + i16::try_from(turn * number % 17).expect("small");
@@ -100,7 +102,7 @@ async fn a_proxied_unit_is_held_for_an_experiment_and_goes_back_to_mining() {
         daemon.signal("TERM");
         assert_eq!(daemon.ends().code(), Some(0));
     });
-    tokio::time::timeout(PATIENCE * 3, test)
+    tokio::time::timeout(LIMIT * 3, test)
         .await
         .expect("in time")
         .expect("the test");

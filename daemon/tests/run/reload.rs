@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::ledger;
 use crate::miner::{Miner, pool, proxied};
-use crate::support::{Daemon, unit, until};
+use crate::patience::until;
+use crate::support::{Daemon, unit};
 use crate::unit::{Manner, Unit};
 
 /// Reloads that are waited for one by one, and those that come all at once.
@@ -108,7 +109,7 @@ async fn many_reloads_under_load_drop_no_unit_that_they_do_not_concern_and_lose_
         let partings = comes.connections() + 2;
         let (sent, heard) = comes.shares();
         assert!(sent - heard <= partings, "{sent} {heard}, {partings} partings");
-        ledger::settle(dir, &pool);
+        ledger::settle(dir);
         let found = ledger::check(dir, &pool, &miners);
         println!(
             "injected: {RELOADS} reloads one by one and {AT_ONCE} at once, which added, changed and removed other units or were \
