@@ -136,14 +136,13 @@ fn several_files_in_one_keep_their_runs() {
 }
 
 #[test]
-fn a_server_holds_what_files_hold_and_takes_many_writers_at_once() {
+fn many_writers_at_once_find_an_empty_database_and_lose_nothing() {
     let Some(server) = Postgres::start() else {
         return;
     };
     let url = server.url("thermine");
     assert!(said(&thermine(&["capture", "info"], &url)).contains("is not a thermine capture"));
-
-    // Several processes find the database empty, and all make its tables and write at once.
+    // All make its tables and write.
     let mut writers: Vec<Writing> = (0..4).map(|_| writing(&url, Some(400), "")).collect();
     let runs: Vec<String> = writers
         .iter_mut()
@@ -161,14 +160,21 @@ fn a_server_holds_what_files_hold_and_takes_many_writers_at_once() {
         (report.shares, report.valid, report.contradictions),
         (1600, 1600, 0)
     );
+}
 
-    // The same run in a file and in the database, written from within a runtime, as the program does.
+#[test]
+fn a_run_is_the_same_in_a_file_and_in_a_database() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let url = server.url("thermine");
+    // Written from within a runtime, as the program does.
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("c.sqlite");
     runtime.block_on(a_bit_of_everything(&file, 9));
     let run = runtime.block_on(a_bit_of_everything(&url, 9));
-    assert!(run.to_string_lossy().ends_with("/thermine#5"), "{run:?}");
+    assert!(run.to_string_lossy().ends_with("/thermine#1"), "{run:?}");
     assert_eq!(content(&run), content(&file));
     let strip = |report: VerifyReport| VerifyReport {
         capture: String::new(),
@@ -178,19 +184,40 @@ fn a_server_holds_what_files_hold_and_takes_many_writers_at_once() {
         strip(verify(&run).expect("verified")),
         strip(verify(&file).expect("verified"))
     );
+}
 
-    // Into the database and out again.
+#[test]
+fn a_run_is_merged_into_a_database_and_out_again() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let url = server.url("thermine");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("c.sqlite");
+    runtime.block_on(a_bit_of_everything(&file, 9));
+    runtime.block_on(a_bit_of_everything(&url, 8));
     let merged = merge::merge(std::slice::from_ref(&file), &url).expect("merged");
     let there = PathBuf::from(format!("{}#{}", url.display(), merged[0].is));
     assert_eq!(content(&there), content(&file));
     let back = dir.path().join("back.sqlite");
     merge::merge(std::slice::from_ref(&there), &back).expect("merged");
     assert_eq!(content(&back), content(&file));
+}
 
-    // The program's subcommands.
+#[test]
+fn the_commands_of_a_capture_work_on_a_database() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let url = server.url("thermine");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let dir = tempfile::tempdir().expect("a folder");
+    runtime.block_on(a_bit_of_everything(&url, 8));
+    let run = runtime.block_on(a_bit_of_everything(&url, 9));
     let info = said(&thermine(&["capture", "info"], &url));
     assert!(
-        info.contains("6 runs") && info.contains("run 6: device, finished"),
+        info.contains("2 runs") && info.contains("run 2: device, finished"),
         "{info}"
     );
     let verified = thermine(&["capture", "verify"], &run);
@@ -203,11 +230,20 @@ fn a_server_holds_what_files_hold_and_takes_many_writers_at_once() {
     assert_eq!(lines, 181);
     server.sql(
         "thermine",
-        "UPDATE thermine.share SET difficulty = 0.5 WHERE run = 5 AND difficulty IS NULL AND job IS NOT NULL",
+        "UPDATE thermine.share SET difficulty = 0.5 WHERE run = 2 AND difficulty IS NULL AND job IS NOT NULL",
     );
     let verified = thermine(&["capture", "verify"], &run);
     assert!(!verified.status.success(), "{}", said(&verified));
+}
 
+#[test]
+fn a_database_of_a_newer_version_is_left_alone() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let url = server.url("thermine");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(a_bit_of_everything(&url, 9));
     server.sql("thermine", "UPDATE thermine.version SET number = 99");
     for error in [
         Capture::open(&url).map(drop).expect_err("newer"),

@@ -197,15 +197,7 @@ async fn without_a_pool_it_still_takes_settings_and_restarts() {
         .await
         .expect("patched");
     unit.restart().await.expect("restarted");
-    let back = async {
-        loop {
-            match unit.info().await {
-                Ok(info) => break info,
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        }
-    };
-    let info = timeout(PATIENCE, back).await.expect("it is back");
+    let info = found_async("it is back", async || unit.info().await).await;
     assert_eq!(info.point.frequency.map(|f| f.0), Some(400.0));
     stop.cancel();
     tasks.close();
