@@ -4,6 +4,8 @@ pub mod attach;
 pub mod chips;
 pub mod config;
 pub mod experiment;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod observer;
 pub mod request;
 pub mod session;

@@ -1,6 +1,7 @@
 //! `thermine chips` as a user meets it: simulated units on their wires, a real capture, and what is none.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -44,12 +45,21 @@ fn numbers(unit: &Value, group: &str, kind: &str) -> Vec<usize> {
     found.map(|(number, _)| number).collect()
 }
 
+/// A simulated S9 decoded over its wire once, which several tests look at: what was printed, the report, its folder.
+fn shared_s9() -> &'static (String, Value, PathBuf) {
+    static S9: OnceLock<(String, Value, PathBuf)> = OnceLock::new();
+    S9.get_or_init(|| {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("commands-chips");
+        // That of an earlier execution of these tests.
+        let _ = std::fs::remove_dir_all(&dir);
+        let (said, report) = decoded(&["--unit", "s9", "-n", "400", "--seed", "3"], &dir);
+        (said, report, dir)
+    })
+}
+
 #[test]
-fn a_simulated_s9_is_decoded_over_its_wire() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let out = dir.path().join("out");
-    let (said, report) = decoded(&["--unit", "s9", "-n", "400", "--seed", "3"], &out);
-    let unit = &report["units"][0];
+fn the_chips_and_the_clock_of_a_simulated_s9_are_measured_over_its_wire() {
+    let unit = &shared_s9().1["units"][0];
     assert_eq!(unit["source"]["provenance"], "simulated");
     assert_eq!(unit["layout"]["name"], "bm1387");
     assert_eq!(unit["strange"][0], 0);
@@ -68,6 +78,11 @@ fn a_simulated_s9_is_decoded_over_its_wire() {
         (clock / 600.0 - 1.0).abs() < 0.05,
         "{clock} MHz, set to 600"
     );
+}
+
+#[test]
+fn a_decoded_unit_is_printed_and_drawn() {
+    let (said, _, out) = shared_s9();
     assert!(
         said.contains("a chip 10 % weak would need 153,000"),
         "{said}"
@@ -85,12 +100,16 @@ fn a_simulated_s9_is_decoded_over_its_wire() {
     }
     let rows = std::fs::read_to_string(out.join("cores.csv")).expect("cores.csv");
     assert_eq!(rows.lines().count(), 115);
+}
 
-    // The capture, read again, says the same and where it is from.
+#[test]
+fn the_capture_of_a_decoded_unit_says_the_same_and_where_it_is_from() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_, report, out) = shared_s9();
     let capture = out.join("capture.sqlite");
     let (_, again) = decoded(&[utf8(&capture)], &dir.path().join("again"));
     let again = &again["units"][0];
-    assert_eq!(again["chips"], unit["chips"]);
+    assert_eq!(again["chips"], report["units"][0]["chips"]);
     assert_eq!(
         again["source"]["provenance"],
         json!({"replayed": "simulated"})

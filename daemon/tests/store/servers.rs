@@ -75,30 +75,47 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-#[test]
-fn several_files_in_one_keep_their_runs() {
+/// Three files in `dir` with a run each, and one with all of them, merged.
+fn three_in_one(dir: &Path) -> (Vec<PathBuf>, PathBuf) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let dir = tempfile::tempdir().expect("a folder");
     let files: Vec<PathBuf> = (1..=3)
-        .map(|seed| dir.path().join(format!("{seed}.sqlite")))
+        .map(|seed| dir.join(format!("{seed}.sqlite")))
         .collect();
     for (seed, file) in (1..).zip(&files) {
         runtime.block_on(a_bit_of_everything(file, seed));
     }
-    let all = dir.path().join("all.sqlite");
+    let all = dir.join("all.sqlite");
     let merged = merge::merge(&files, &all).expect("merged");
     assert_eq!(merged.len(), 3);
-    let of = |run: i64| PathBuf::from(format!("{}#{run}", all.display()));
-    for (run, file) in (1..).zip(&files) {
-        assert_eq!(content(&of(run)), content(file));
-        let is = Capture::open(&of(run))
-            .expect("opens")
-            .run()
-            .expect("a run");
-        let was = Capture::open(file).expect("opens").run().expect("a run");
-        assert_eq!(is.created_unix_s, was.created_unix_s);
-        assert_eq!(is.origin.as_deref(), file.to_str());
+    (files, all)
+}
+
+/// The place of one run of a file.
+fn run_of(all: &Path, run: i64) -> PathBuf {
+    PathBuf::from(format!("{}#{run}", all.display()))
+}
+
+#[test]
+fn several_files_in_one_keep_their_runs() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (files, all) = three_in_one(dir.path());
+    let run = |path: &Path| Capture::open(path).expect("opens").run().expect("a run");
+    for (number, file) in (1..).zip(&files) {
+        let is = run_of(&all, number);
+        assert_eq!(content(&is), content(file));
+        assert_eq!(run(&is).created_unix_s, run(file).created_unix_s);
+        assert_eq!(run(&is).origin.as_deref(), file.to_str());
     }
+    // Merged again, they still say where they came from.
+    let again = dir.path().join("again.sqlite");
+    merge::merge(&[run_of(&all, 2)], &again).expect("merged");
+    assert_eq!(run(&again).origin.as_deref(), files[1].to_str());
+}
+
+#[test]
+fn several_runs_in_one_are_named_and_told_apart() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_, all) = three_in_one(dir.path());
     let whole = Capture::open(&all).expect("opens");
     let error = whole.run().expect_err("several").to_string();
     assert!(error.contains("holds 3 runs: name one, as in"), "{error}");
@@ -111,13 +128,15 @@ fn several_files_in_one_keep_their_runs() {
         info.contains("seed 2, configuration 0000000000000002"),
         "{info}"
     );
-    let error = Capture::open(&of(4)).expect_err("no such run").to_string();
+    let error = Capture::open(&run_of(&all, 4)).expect_err("no such run");
+    let error = error.to_string();
     assert!(error.contains("holds no run 4"), "{error}");
-    // Merged again, they still say where they came from.
-    let again = dir.path().join("again.sqlite");
-    merge::merge(&[of(2)], &again).expect("merged");
-    let run = Capture::open(&again).expect("opens").run().expect("a run");
-    assert_eq!(run.origin.as_deref(), files[1].to_str());
+}
+
+#[test]
+fn a_merge_that_is_refused_leaves_nothing_and_overwrites_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (files, all) = three_in_one(dir.path());
     for (sources, expected) in [
         (vec![files[0].clone(), files[0].clone()], "is named twice"),
         (vec![dir.path().join("none")], "cannot open"),
@@ -131,7 +150,7 @@ fn several_files_in_one_keep_their_runs() {
                 .all(|file| { !file.file_name().to_string_lossy().starts_with("out.sqlite") })
         );
     }
-    let error = merge::merge(&files, &again).expect_err("never overwritten");
+    let error = merge::merge(&files, &all).expect_err("never overwritten");
     assert!(error.to_string().contains("exists already"), "{error}");
 }
 

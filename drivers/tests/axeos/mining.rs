@@ -1,7 +1,5 @@
 //! The simulated unit at a pool: its opening, its rolled versions, its restart to another pool.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use thermine_drivers::axeos::Client;
 use thermine_drivers::clock::Clock;
@@ -18,6 +16,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::patience::found_async;
 use crate::support::{Bench, PATIENCE, SCALE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

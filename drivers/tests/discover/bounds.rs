@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use thermine_drivers::discover::{Probed, Settings, Target, resolve, scan};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
+use crate::patience::LIMIT;
 use crate::support::{Act, PATIENCE, data, local, loopback, page, prober, serve, settings};
 
 async fn all(settings: Settings, targets: Vec<Target>) -> Vec<Probed> {

@@ -1,7 +1,5 @@
 //! More than one pool: failover, return, and being sent elsewhere.
 
-use std::time::Duration;
-
 use thermine_drivers::clock::Clock;
 use thermine_drivers::sim::pool::Act;
 use tokio::net::TcpListener;

@@ -24,6 +24,9 @@ mod study;
 mod unit;
 mod verify;
 
+#[cfg(any(test, fuzzing))]
+pub use file::fuzz_profile;
+
 use std::path::PathBuf;
 
 use anyhow::Result;
