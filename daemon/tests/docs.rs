@@ -6,7 +6,7 @@ use std::process::Command;
 
 use clap::Parser;
 use thermine::cli::Cli;
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -153,12 +153,7 @@ fn sources(folder: &Path, text: &mut String) {
 fn every_test_that_a_promise_of_safety_or_security_names_is_there() {
     let mut text = String::new();
     for top in ["daemon", "drivers", "reservoir", "hil-tests"] {
-        for folder in ["src", "tests"] {
-            let folder = root().join(top).join(folder);
-            if folder.exists() {
-                sources(&folder, &mut text);
-            }
-        }
+        sources(&root().join(top), &mut text);
     }
     let mut seen = 0;
     for page in ["SECURITY.md", "docs/safety.md"] {
@@ -189,7 +184,7 @@ fn the_page_on_adding_a_unit_names_the_files_in_which_each_model_stands() {
         fs::read_to_string(root().join(name)).expect("the file")
     };
     let (models, examples, layouts) = (
-        read("units/mod.rs"),
+        read("model/mod.rs"),
         read("config/mod.rs"),
         read("layouts.toml"),
     );

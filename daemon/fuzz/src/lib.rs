@@ -6,10 +6,10 @@ use thermine::lab::config::Config;
 use thermine::lab::config::overrides::Overrides;
 use thermine::lab::config::rack::Rack;
 use thermine::proxy;
-use thermine::store::import::import;
-use thermine::store::verify::verify;
-use thermine_drivers::pow::Difficulty;
+use thermine_capture::import::import;
+use thermine_capture::verify::verify;
 use thermine_reservoir::readout::SavedReadout;
+use thermine_units::pow::Difficulty;
 
 /// A file of these bytes in a folder of its own.
 fn file(name: &str, data: &[u8]) -> (tempfile::TempDir, PathBuf) {

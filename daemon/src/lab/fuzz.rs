@@ -4,7 +4,7 @@
 #[path = "../../../drivers/tests/shared/mutated.rs"]
 mod mutated;
 
-pub use super::puf::fuzz_profile as puf_profile;
+pub use super::puf::profile::fuzz_profile as puf_profile;
 
 use super::predict::Readout;
 

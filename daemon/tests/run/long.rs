@@ -10,7 +10,7 @@ use thermine::lab::config::daemon::Daemon as Settings;
 use thermine::lab::config::rack::Rack;
 use thermine::live::Share;
 use thermine::run::Daemon;
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::timeout;

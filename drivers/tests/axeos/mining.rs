@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 use thermine_drivers::axeos::Client;
-use thermine_drivers::clock::Clock;
-use thermine_drivers::record::Verdict;
-use thermine_drivers::seed;
-use thermine_drivers::sim::lv06;
-use thermine_drivers::sim::miner::PoolSettings;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::stratum::session::Settings;
+use thermine_sim::lv06;
+use thermine_sim::miner::PoolSettings;
+use thermine_sim::params::Params;
+use thermine_stratum::session::Settings;
+use thermine_units::clock::Clock;
+use thermine_units::record::Verdict;
+use thermine_units::seed;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use rand::RngExt;
-use thermine_drivers::seed;
+use thermine_units::seed;
 
 /// The files of a folder.
 ///
