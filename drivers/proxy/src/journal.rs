@@ -9,39 +9,13 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::mailbox::Mailbox;
+use crate::mailbox::Mailbox;
+pub use crate::subscription::Subscription;
 use thermine_stratum::request::Submit;
 use thermine_units::clock::{Clock, Errand};
 
 /// Entries that may wait for the store. Beyond that the units wait too.
 const QUEUE: usize = 4096;
-
-/// A subscription to a pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscription {
-    /// Number within the store.
-    pub number: u64,
-    /// The pool, as configured.
-    pub pool: String,
-    /// User there.
-    pub user: String,
-    /// What the pool calls it, to resume it with; `None` if it does not say.
-    pub session: Option<String>,
-    /// Extranonce1.
-    pub extranonce1: Vec<u8>,
-    /// Bytes of extranonce2.
-    pub extranonce2_len: usize,
-}
-
-impl Subscription {
-    /// Whether a share of `other` is one of this too.
-    pub fn same_space(&self, other: &Subscription) -> bool {
-        self.pool == other.pool
-            && self.user == other.user
-            && self.extranonce1 == other.extranonce1
-            && self.extranonce2_len == other.extranonce2_len
-    }
-}
 
 /// A share that is worth the pool's while.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,7 +85,7 @@ pub struct Receipt {
 
 impl Receipt {
     /// A receipt for the request `id` of the unit that `mailbox` belongs to.
-    pub(super) fn new(mailbox: Arc<Mailbox>, id: Value, clock: &Clock) -> Receipt {
+    pub(crate) fn new(mailbox: Arc<Mailbox>, id: Value, clock: &Clock) -> Receipt {
         Receipt {
             owed: Some((mailbox, id)),
             _errand: clock.errand(),
@@ -151,7 +125,7 @@ impl Journal {
     }
 
     /// Waits until the store has stopped.
-    pub(super) async fn stopped(&self) {
+    pub(crate) async fn stopped(&self) {
         self.0.closed().await;
     }
 

@@ -16,18 +16,24 @@
 
 pub mod account;
 pub mod ban;
+mod held;
 pub mod hub;
 pub mod journal;
-pub mod ledger;
-pub mod mailbox;
-pub mod permits;
-pub mod proxy;
-pub mod queue;
+mod ledger;
+mod lock;
+mod mailbox;
+mod member;
+mod order;
+mod permits;
+mod proxy;
+mod queue;
 pub mod space;
+mod subscription;
 pub mod template;
-pub mod unit;
+mod unit;
 pub mod upstream;
 pub mod vardiff;
 
-pub use hub::{Held, Hub};
+pub use held::{Held, Release};
+pub use hub::Hub;
 pub use proxy::{Proxy, Settings};

@@ -11,14 +11,22 @@
 //! Byte orders and the habits of real firmware stand in `QUIRKS.md` beside this file.
 
 pub mod arrivals;
+pub mod client_connection;
+pub mod client_protocol;
+mod configure;
 pub mod factory;
 pub mod line;
 pub mod loose;
 pub mod notice;
+pub mod refusal;
 pub mod request;
 pub mod server;
+pub mod server_connection;
+pub mod server_protocol;
 pub mod session;
+mod session_error;
 pub mod strikes;
+pub mod subscribed;
 pub mod swh;
 pub mod verifier;
 

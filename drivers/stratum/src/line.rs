@@ -143,13 +143,13 @@ impl Decoder for LineCodec {
     }
 }
 
-/// A way to cut a connection without whoever holds it.
+/// Cuts a connection that another task holds.
 #[derive(Debug)]
-pub struct Plug(socket2::Socket);
+pub struct ConnectionKiller(socket2::Socket);
 
-impl Plug {
+impl ConnectionKiller {
     /// Cuts the connection, both ways and at once.
-    pub fn pull(&self) {
+    pub fn kill(&self) {
         // An error means that it is cut already.
         let _ = self.0.shutdown(Shutdown::Both);
     }
@@ -181,13 +181,13 @@ impl LineStream {
         LineStream::over(reader, writer, peer, clock)
     }
 
-    /// A plug of this connection.
+    /// A way for another task to cut this connection.
     ///
     /// # Errors
     /// If the process has no file descriptor left for it.
-    pub fn plug(&self) -> io::Result<Plug> {
+    pub fn killer(&self) -> io::Result<ConnectionKiller> {
         let socket: &TcpStream = self.writer.as_ref();
-        Ok(Plug(SockRef::from(socket).try_clone()?))
+        Ok(ConnectionKiller(SockRef::from(socket).try_clone()?))
     }
 
     /// Whether the peer has hung up and nothing that it has sent is left to be read. Does not wait.

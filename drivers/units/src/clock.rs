@@ -177,6 +177,15 @@ impl Clock {
         }
     }
 
+    /// Device time that passes in `span` of wall time; `span` itself in virtual time. For limits on how long a peer may
+    /// take: a real peer is no faster where device time is, and a simulated one has its limits in virtual time.
+    pub fn device(&self, span: Duration) -> Duration {
+        match self.time {
+            Time::Wall { speed, .. } => span.mul_f64(speed),
+            Time::Virtual(_) => span,
+        }
+    }
+
     /// A seat for whoever the run is for. Virtual time moves only while there is one: a unit that nobody
     /// drives does not age.
     pub fn drive(&self) -> Seat {
@@ -275,6 +284,17 @@ impl Seat {
                     tokio::task::yield_now().await;
                 }
             }
+        }
+    }
+}
+
+impl Seat {
+    /// Waits for `what`, but not beyond `t`; `None` if that comes first.
+    pub async fn timeout<T>(&self, t: Nanos, what: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            outcome = what => Some(outcome),
+            () = self.wait_until(t) => None,
         }
     }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::journal::Stopped;
 use thermine_stratum::line::LineError;
+use thermine_stratum::server_connection::Lost;
 
 /// Why a unit's connection ended.
 #[derive(Debug, thiserror::Error)]
-pub enum End {
+pub(crate) enum End {
     /// The wire broke or carried what no miner sends.
     #[error("{worker}: {source}; check its power and network")]
     Line {
@@ -64,4 +65,20 @@ pub enum End {
     /// The store is gone.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+impl End {
+    /// The end of the connection of `worker` that is lost.
+    pub(super) fn lost(worker: &str, lost: Lost) -> End {
+        let worker = worker.to_owned();
+        match lost {
+            Lost::Line(source) => End::Line { worker, source },
+            Lost::Garbage { count, last } => End::Garbage {
+                worker,
+                count,
+                last,
+            },
+            Lost::Idle(_) => End::Idle(worker),
+        }
+    }
 }

@@ -18,7 +18,7 @@ const LONGEST: usize = 200;
 
 /// Remarks on pools; clones are the same ones.
 #[derive(Debug, Clone)]
-pub struct Remarks {
+pub(super) struct Remarks {
     clock: Clock,
     logged: Arc<Mutex<Logged>>,
 }
@@ -31,7 +31,7 @@ struct Logged {
 
 impl Remarks {
     /// No remarks yet.
-    pub fn new(clock: Clock) -> Remarks {
+    pub(super) fn new(clock: Clock) -> Remarks {
         let logged = Logged {
             since: clock.now(),
             remarks: HashSet::new(),
@@ -43,7 +43,7 @@ impl Remarks {
     }
 
     /// Logs that `pool` did `what`, with its own `text`, unless that has been logged.
-    pub fn log(&self, pool: &Endpoint, what: &str, text: &str) {
+    pub(super) fn log(&self, pool: &Endpoint, what: &str, text: &str) {
         if self.is_new(format!("{pool} {what}: {}", short(text))) {
             // Quoted: what a pool sends may hold control characters.
             tracing::warn!(%pool, text = ?short(text), "the pool {what}");

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::line::LineError;
+use crate::server_connection::Lost;
 use thermine_units::record::RecorderClosed;
 
 /// Why a session ended, or never began.
@@ -63,6 +64,21 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// The error of a session with `unit` at `peer` whose connection is `lost`.
+    pub(crate) fn new(unit: &str, peer: SocketAddr, lost: Lost) -> SessionError {
+        let unit = unit.to_owned();
+        match lost {
+            Lost::Line(source) => SessionError::Line { unit, peer, source },
+            Lost::Garbage { count, last } => SessionError::Garbage {
+                unit,
+                peer,
+                count,
+                last,
+            },
+            Lost::Idle(after) => SessionError::Idle { unit, peer, after },
+        }
+    }
+
     /// Whether the connection broke or fell silent, so that the unit may open another.
     pub fn is_lost(&self) -> bool {
         match self {
