@@ -10,12 +10,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::account::Account;
 use crate::ban::{Ban, Bans, Conduct, Conducts, Rules};
-use crate::journal::{Entry, Journal, Outcome, Receipt, Restored, Share, Stopped};
+use crate::journal::{Entry, Journal, Order, Outcome, Receipt, Restored, Settled, Share, Stopped};
 use crate::lock::lock;
 use crate::mailbox::Mailbox;
-use crate::member::Member;
-pub use crate::member::Seen;
-use crate::order::{Order, Settled};
 use crate::permits::Permits;
 use crate::space::Prefixes;
 use crate::template::Template;
@@ -51,6 +48,39 @@ pub struct UnitSettings {
     pub handshake_timeout: Duration,
     /// Time without a line from a unit after which it is given up.
     pub idle_timeout: Duration,
+}
+
+/// A unit as the hub sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) account: Arc<Mutex<Account>>,
+    pub(crate) worker: Arc<str>,
+    pub(crate) peer: SocketAddr,
+    /// What its firmware calls itself.
+    pub(crate) agent: Option<Arc<str>>,
+    /// Why it gets no work; `None` if it may have some.
+    pub(crate) withheld: Arc<Mutex<Option<Arc<str>>>>,
+}
+
+impl Member {
+    /// Why it gets no work; `None` if it may have some.
+    pub(crate) fn withheld(&self) -> Option<Arc<str>> {
+        lock(&self.withheld).clone()
+    }
+}
+
+/// A unit as a report sees it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Worker name.
+    pub worker: String,
+    /// Where it connects from.
+    pub peer: SocketAddr,
+    /// The program that it named in `mining.subscribe`.
+    pub agent: Option<Arc<str>>,
+    /// Its account up to now.
+    pub account: Account,
 }
 
 /// Shared by all tasks of the proxy; clones are the same one.

@@ -5,6 +5,7 @@
 //! over the same subscription resumed, where the pool itself knows a second copy for one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -12,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::mailbox::Mailbox;
 pub use crate::subscription::Subscription;
 use thermine_stratum::request::Submit;
-use thermine_units::clock::{Clock, Errand};
+use thermine_units::clock::{Clock, Errand, Nanos};
 
 /// Entries that may wait for the store. Beyond that the units wait too.
 const QUEUE: usize = 4096;
@@ -73,6 +74,35 @@ pub enum Entry {
         /// For how long, in seconds.
         seconds: f64,
     },
+}
+
+/// A share for the upstream task.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// The share.
+    pub(crate) share: Box<Share>,
+    /// Number of the unit that found it.
+    pub(crate) unit: u64,
+    /// Serial of its template.
+    pub(crate) template: u64,
+    /// Version bits that the pool allowed to be rolled when it sent that template.
+    pub(crate) mask: u32,
+    /// When it came.
+    pub(crate) arrived: Nanos,
+    pub(crate) errand: Option<Errand>,
+}
+
+/// What was decided about a share: by whom it was found, its ticket, and what became of it.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    /// Number of the unit; `None` if the share is from before a restart.
+    pub(crate) unit: Option<u64>,
+    /// Ticket.
+    pub(crate) ticket: u64,
+    /// What became of it.
+    pub(crate) outcome: Outcome,
+    /// Since its arrival.
+    pub(crate) span: Duration,
 }
 
 /// Owed to the unit whose share it is: *accepted*, once the share is durable. Dropped without that, the unit

@@ -22,8 +22,6 @@ pub mod journal;
 mod ledger;
 mod lock;
 mod mailbox;
-mod member;
-mod order;
 mod permits;
 mod proxy;
 mod queue;

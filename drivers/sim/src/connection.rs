@@ -8,7 +8,8 @@ use tokio::net::TcpStream;
 use super::command::{Spoken, Tap};
 use super::find::Find;
 use super::firmware::{Firmware, Opening};
-use thermine_stratum::client_connection::{ClientConnection, ClientError, Listener, Way};
+use thermine_stratum::client_connection::{ClientConnection, Way};
+use thermine_stratum::client_protocol::ClientError;
 use thermine_stratum::line::{LineStream, Peer};
 use thermine_stratum::request::{Call, Submit};
 use thermine_units::clock::{Clock, Nanos, Seat};
@@ -66,17 +67,16 @@ impl Connection {
         let lines = LineStream::with(stream, Peer::Pool, clock.clone());
         let opening = firmware.requests(user);
         let next_id = firmware.first_id + opening.len() as u64;
-        let deadline = clock.now() + clock.device(PATIENCE);
-        let listener = Listener::new(move |way, line| {
-            tap.tell(|| match way {
-                Way::Out => Spoken::Said(line.to_string()),
-                Way::In => Spoken::Heard(line.to_string()),
-            });
-        });
+        let limit = clock.device(PATIENCE);
         let password = Secret::new("x");
         let mut wire = ClientConnection::new(lines, opening, firmware.keys(), password, clock)
-            .with_listener(listener);
-        wire.open(waiter, deadline).await?;
+            .with_listener(move |way, line| {
+                tap.tell(|| match way {
+                    Way::Out => Spoken::Said(line.to_string()),
+                    Way::In => Spoken::Heard(line.to_string()),
+                });
+            });
+        wire.open(waiter, limit).await?;
         let given = wire.protocol().subscribed().cloned().unwrap_or_default();
         let (least, most) = firmware.extranonce2;
         if !(least..=most).contains(&given.extranonce2_len) {
@@ -135,7 +135,7 @@ mod tests {
             let waiter = clock.follow();
             let opened = Connection::open(stream, &waiter, clock, BMMINER, tap, "w".into());
             let mut opened = opened.await?;
-            opened.wire.flush().await.map_err(ClientError::Line)?;
+            opened.wire.flush().await?;
             let early = opened.wire.early().count();
             Ok::<_, MinerError>((opened.extranonce1, opened.version_mask, early))
         });

@@ -20,8 +20,7 @@ use super::connection::{Connection, MinerError, REMEMBERED_JOBS, REMEMBERED_SUBM
 use super::device::Device;
 use super::find::Find;
 use super::firmware::{BMMINER, Firmware};
-use thermine_stratum::client_connection::ClientError;
-use thermine_stratum::client_protocol::Told;
+use thermine_stratum::client_protocol::{ClientError, Told};
 use thermine_stratum::line::LineError;
 use thermine_stratum::notice::{Notice, Notify};
 use thermine_stratum::refusal::Refusal;
@@ -175,7 +174,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         let mut token = 0;
         let mut found = Vec::new();
         loop {
-            connection.wire.flush().await.map_err(ClientError::Line)?;
+            connection.wire.flush().await?;
             let next = self.device.next_event();
             tokio::select! {
                 biased;

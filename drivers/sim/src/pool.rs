@@ -7,7 +7,6 @@
 //! jobs and sessions. It [keeps](Pool::keep_shares) the shares themselves only for tests.
 
 mod book;
-mod settings;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,11 +20,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::book::{Book, Miner};
-pub use self::settings::{Counts, Settings};
+pub use self::book::{Counts, Settings};
 use thermine_stratum::notice::Notice;
 use thermine_stratum::request::Submit;
-use thermine_stratum::server_connection::{Lost, ServerConnection};
-use thermine_stratum::server_protocol::Asked;
+use thermine_stratum::server_connection::ServerConnection;
+use thermine_stratum::server_protocol::{Asked, Lost};
 use thermine_units::clock::{Clock, Errand, Nanos};
 use thermine_units::pow::Difficulty;
 use thermine_units::pow::work::BIP320_MASK;

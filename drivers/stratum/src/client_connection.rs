@@ -1,37 +1,22 @@
 //! A connection to a pool: [`ClientProtocol`] over lines, its limits on the run's clock.
 
 use std::collections::VecDeque;
-use std::fmt;
-use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use crate::client_protocol::{Ask, ClientProtocol, Failure, Told};
-use crate::line::{LineError, LineStream};
+use crate::client_protocol::{Ask, ClientError, ClientProtocol, Told};
+use crate::line::LineStream;
 use crate::notice::Notice;
 use crate::refusal::Refusal;
 use crate::request::{Call, Request};
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::clock::{Clock, Seat};
 use thermine_units::secret::Secret;
 
 /// Announcements that are kept of a pool that has not answered the opening yet.
 const EARLY: usize = 32;
-
-/// Why a pool is lost, or was never reached.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The wire broke.
-    #[error(transparent)]
-    Line(#[from] LineError),
-    /// The pool refuses the opening or sends what no pool sends.
-    #[error("{0:?}")]
-    Failure(Failure),
-    /// It did not answer this request in time.
-    #[error("it did not answer {0} in time")]
-    Silent(&'static str),
-}
 
 /// The order of the keys in a request, by which firmwares differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +27,6 @@ pub enum Keys {
     IdFirst,
 }
 
-/// Who is told each line, as it goes out or comes in.
-#[derive(Clone)]
-pub struct Listener(Arc<dyn Fn(Way, &str) + Send + Sync>);
-
 /// Which way a line goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
@@ -55,21 +36,10 @@ pub enum Way {
     In,
 }
 
-impl Listener {
-    /// Calls `listen` with each line, without its line end.
-    pub fn new(listen: impl Fn(Way, &str) + Send + Sync + 'static) -> Listener {
-        Listener(Arc::new(listen))
-    }
-}
-
-impl fmt::Debug for Listener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Listener")
-    }
-}
+/// What is called with each line, without its line end.
+type Listener = Box<dyn Fn(Way, &str) + Send + Sync>;
 
 /// A connection to a pool. What is said on it leaves with the next [`flush`](ClientConnection::flush).
-#[derive(Debug)]
 pub struct ClientConnection<R = OwnedReadHalf, W = OwnedWriteHalf> {
     lines: LineStream<R, W>,
     protocol: ClientProtocol,
@@ -101,21 +71,22 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> ClientConnection<R, W> {
         }
     }
 
-    /// Tells `listener` each line from now on.
-    pub fn with_listener(self, listener: Listener) -> ClientConnection<R, W> {
+    /// Calls `listen` with each line from now on, without its line end.
+    pub fn with_listener(self, listen: impl Fn(Way, &str) + Send + Sync + 'static) -> Self {
         ClientConnection {
-            listener: Some(listener),
+            listener: Some(Box::new(listen)),
             ..self
         }
     }
 
-    /// Asks for the opening until everything is answered that mining waits for, but not beyond `deadline`. What the
+    /// Asks for the opening until everything is answered that mining waits for, but not for longer than `limit` of device time. What the
     /// pool announces meanwhile is kept for [`next`](ClientConnection::next), and for
     /// [`early`](ClientConnection::early) if the opening fails.
     ///
     /// # Errors
     /// [`ClientError`], whatever the pool lacks.
-    pub async fn open(&mut self, waiter: &Seat, deadline: Nanos) -> Result<(), ClientError> {
+    pub async fn open(&mut self, waiter: &Seat, limit: Duration) -> Result<(), ClientError> {
+        let deadline = self.clock.now() + limit;
         loop {
             while let Some(request) = self.protocol.next_request(self.clock.now()) {
                 self.send(&request);
@@ -133,7 +104,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> ClientConnection<R, W> {
                 }
             } else if self.clock.now() >= deadline {
                 let what = self.protocol.missing().unwrap_or_default();
-                return Err(ClientError::Silent(what));
+                return Err(ClientError::Silent(what, limit));
             }
         }
     }
@@ -142,11 +113,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> ClientConnection<R, W> {
     async fn hear(&mut self) -> Result<Vec<Told>, ClientError> {
         self.lines.flush().await?;
         let line = self.lines.next().await?;
-        if let Some(Listener(listen)) = &self.listener {
+        if let Some(listen) = &self.listener {
             listen(Way::In, &line.text);
         }
-        let told = self.protocol.hear(&line.text, self.clock.now());
-        told.map_err(ClientError::Failure)
+        self.protocol.hear(&line.text, self.clock.now())
     }
 
     /// The next message of the pool. Sends what has been said before. Cancel safe.
@@ -188,7 +158,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> ClientConnection<R, W> {
             Keys::IdFirst => request.to_line_id_first(password),
         };
         self.lines.push(&line);
-        if let Some(Listener(listen)) = &self.listener {
+        if let Some(listen) = &self.listener {
             listen(Way::Out, line.trim_end());
         }
     }
@@ -202,8 +172,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> ClientConnection<R, W> {
     ///
     /// # Errors
     /// If the connection is gone or the pool does not read.
-    pub async fn flush(&mut self) -> Result<(), LineError> {
-        self.lines.flush().await
+    pub async fn flush(&mut self) -> Result<(), ClientError> {
+        Ok(self.lines.flush().await?)
     }
 
     /// See [`LineStream::abandon`].

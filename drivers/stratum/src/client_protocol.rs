@@ -11,12 +11,17 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::configure::granted;
+use crate::line::LineError;
 use crate::notice::{Notice, NoticeError};
 use crate::refusal::Refusal;
 use crate::request::{Call, Request};
 use crate::strikes::Strikes;
 use crate::subscribed::Subscribed;
 use thermine_units::clock::Nanos;
+use thermine_units::printable::printable;
+
+/// Characters of a refusal that are kept.
+const MOST_WORDS: usize = 200;
 
 /// A request of the opening.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,20 +89,24 @@ pub enum Told {
     Ignored(String, NoticeError),
 }
 
-/// Why a connection to a pool is of no use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// The pool refuses a request of the opening.
+/// Why a pool is lost, or was never reached.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The wire broke.
+    #[error("{0}; check its address and the network")]
+    Line(#[from] LineError),
+    /// It did not answer this request within this time.
+    #[error("it did not answer {0} within {seconds} s", seconds = .1.as_secs())]
+    Silent(&'static str, Duration),
+    /// It refuses this request of the opening, with these words.
+    #[error("it refused {0}: {words}", words = printable(.1))]
     Refused(&'static str, String),
+    /// It keeps sending lines that are not Stratum: how many, and what is wrong with the last.
+    #[error("it sent {0} lines that are not Stratum, the last: {1}")]
+    Garbage(u32, String),
     /// Its reply to `mining.subscribe` gives no extranonces.
+    #[error("its reply to mining.subscribe cannot be used")]
     Subscription,
-    /// It keeps sending lines that are not Stratum.
-    Garbage {
-        /// How many.
-        count: u32,
-        /// What is wrong with the last.
-        last: String,
-    },
 }
 
 /// One pool, from the first request on.
@@ -185,8 +194,8 @@ impl ClientProtocol {
     /// Takes a line that came at `now`; it may hold several messages.
     ///
     /// # Errors
-    /// [`Failure`], after which the connection is of no more use.
-    pub fn hear(&mut self, line: &str, now: Nanos) -> Result<Vec<Told>, Failure> {
+    /// [`ClientError`], after which the connection is of no more use.
+    pub fn hear(&mut self, line: &str, now: Nanos) -> Result<Vec<Told>, ClientError> {
         let error = match Notice::parse(line) {
             Ok(notice) => {
                 self.strikes.good();
@@ -208,17 +217,15 @@ impl ClientProtocol {
         }
     }
 
-    fn bad(&mut self, text: &str, error: NoticeError, now: Nanos) -> Result<Told, Failure> {
+    fn bad(&mut self, text: &str, error: NoticeError, now: Nanos) -> Result<Told, ClientError> {
         if self.strikes.bad(now) {
-            return Err(Failure::Garbage {
-                count: self.strikes.total(),
-                last: error.to_string(),
-            });
+            let count = self.strikes.total();
+            return Err(ClientError::Garbage(count, error.to_string()));
         }
         Ok(Told::Ignored(text.to_owned(), error))
     }
 
-    fn take(&mut self, notice: Notice) -> Result<Told, Failure> {
+    fn take(&mut self, notice: Notice) -> Result<Told, ClientError> {
         let Notice::Reply { id, outcome } = notice else {
             return Ok(Told::Notice(notice));
         };
@@ -227,7 +234,10 @@ impl ClientProtocol {
             return Ok(Told::Reply { id, outcome });
         };
         let call = self.unanswered.remove(position).call;
-        let refused = |refusal: Refusal| Failure::Refused(method(&call), refusal.text);
+        let refused = |refusal: Refusal| {
+            let words = refusal.text.chars().take(MOST_WORDS).collect();
+            ClientError::Refused(method(&call), words)
+        };
         match call {
             Call::Configure { .. } => {
                 self.version_mask = granted(&outcome);
@@ -235,12 +245,12 @@ impl ClientProtocol {
             }
             Call::Subscribe { .. } => {
                 let read = Subscribed::read(&outcome.map_err(refused)?);
-                self.subscribed = Some(read.ok_or(Failure::Subscription)?);
+                self.subscribed = Some(read.ok_or(ClientError::Subscription)?);
             }
             Call::Authorize { .. } => {
                 if outcome.map_err(refused)? == false {
                     let why = "no such user, or a wrong password";
-                    return Err(Failure::Refused(method(&call), why.to_owned()));
+                    return Err(ClientError::Refused(method(&call), why.to_owned()));
                 }
             }
             _ => {}
@@ -259,7 +269,7 @@ fn method(call: &Call) -> &'static str {
     }
 }
 
-/// What [`Failure::Refused`] calls the login.
+/// What [`ClientError::Refused`] calls the login.
 pub const AUTHORIZE: &str = "mining.authorize";
 
 #[cfg(test)]
@@ -360,7 +370,8 @@ mod tests {
             let mut pool = ClientProtocol::new(vec![authorize(3)], Nanos::ZERO);
             assert_eq!(sent(&mut pool, 0), [3]);
             let refused = pool.hear(reply, Nanos::ZERO).expect_err("refused");
-            assert_eq!(refused, Failure::Refused(AUTHORIZE, why.to_owned()));
+            let is_said = matches!(&refused, ClientError::Refused(AUTHORIZE, said) if said == why);
+            assert!(is_said, "{refused}");
         }
     }
 
@@ -372,6 +383,6 @@ mod tests {
             assert!(matches!(&told[..], [Told::Ignored(text, _)] if text == "<html>"));
         }
         let end = pool.hear("<html>", Nanos::ZERO).expect_err("given up");
-        assert!(matches!(end, Failure::Garbage { count: 9, .. }), "{end:?}");
+        assert!(matches!(end, ClientError::Garbage(9, _)), "{end:?}");
     }
 }

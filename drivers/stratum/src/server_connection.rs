@@ -7,32 +7,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use crate::line::{ConnectionKiller, LineError, LineStream};
+use crate::line::{ConnectionKiller, LineStream};
 use crate::notice::Notice;
 use crate::refusal::Refusal;
-use crate::server_protocol::{Asked, GivenUp, KEEP_ALIVE, ServerProtocol, Terms};
+use crate::server_protocol::{Asked, KEEP_ALIVE, Lost, ServerProtocol};
 use crate::subscribed::Subscribed;
 use thermine_units::clock::{Clock, Nanos};
 use thermine_units::pow::Difficulty;
-
-/// Why a miner's connection is of no more use.
-#[derive(Debug, thiserror::Error)]
-pub enum Lost {
-    /// The wire broke or carried what no miner sends.
-    #[error(transparent)]
-    Line(#[from] LineError),
-    /// It keeps sending lines that are not Stratum.
-    #[error("it sent {count} lines that are not Stratum, the last: {last}")]
-    Garbage {
-        /// How many.
-        count: u32,
-        /// What is wrong with the last.
-        last: String,
-    },
-    /// It has sent nothing for this long.
-    #[error("it has sent nothing for {} s", .0.as_secs_f64())]
-    Idle(Duration),
-}
 
 /// A miner on a connection. What is said to it leaves with the next [`flush`](ServerConnection::flush).
 #[derive(Debug)]
@@ -41,7 +22,6 @@ pub struct ServerConnection {
     protocol: ServerProtocol,
     peer: SocketAddr,
     clock: Clock,
-    idle: Duration,
 }
 
 impl ServerConnection {
@@ -54,17 +34,12 @@ impl ServerConnection {
         idle: Duration,
         clock: Clock,
     ) -> ServerConnection {
-        let terms = Terms {
-            version_mask,
-            keep_alive: clock.device(KEEP_ALIVE),
-            idle: clock.device(idle),
-        };
+        let (keep_alive, idle) = (clock.device(KEEP_ALIVE), clock.device(idle));
         ServerConnection {
             lines: LineStream::new(stream, clock.clone()),
-            protocol: ServerProtocol::new(terms, clock.now()),
+            protocol: ServerProtocol::new(version_mask, keep_alive, idle, clock.now()),
             peer,
             clock,
-            idle,
         }
     }
 
@@ -78,24 +53,16 @@ impl ServerConnection {
             self.lines.flush().await?;
             let line = self.lines.next().await?;
             let bad_lines = self.protocol.bad_lines();
-            let heard = self.protocol.hear(&line.text, self.clock.now());
-            let heard = heard.map_err(|end| self.lost(end))?;
+            let (reply, asked) = self.protocol.hear(&line.text, self.clock.now())?;
             if bad_lines == 0 && self.protocol.bad_lines() > 0 && self.protocol.is_ready() {
                 tracing::warn!(unit = self.worker(), peer = %self.peer, line = ?line.text, "skipped a line");
             }
-            if let Some(reply) = heard.reply {
+            if let Some(reply) = reply {
                 self.lines.push(&reply.to_line());
             }
-            if let Some(asked) = heard.asked {
+            if let Some(asked) = asked {
                 return Ok((asked, line.arrived));
             }
-        }
-    }
-
-    fn lost(&self, end: GivenUp) -> Lost {
-        match end {
-            GivenUp::Garbage { count, last } => Lost::Garbage { count, last },
-            GivenUp::Idle => Lost::Idle(self.idle),
         }
     }
 
@@ -109,8 +76,7 @@ impl ServerConnection {
     /// # Errors
     /// [`Lost::Idle`] if nothing came for too long.
     pub fn tick(&mut self, otherwise: Option<Difficulty>) -> Result<(), Lost> {
-        let reminder = self.protocol.tick(otherwise, self.clock.now());
-        if let Some(notice) = reminder.map_err(|end| self.lost(end))? {
+        if let Some(notice) = self.protocol.tick(otherwise, self.clock.now())? {
             self.lines.push(&notice.to_line());
         }
         Ok(())

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::configure::{SUBSCRIBE_EXTRANONCE, configured};
+use crate::line::LineError;
 use crate::notice::Notice;
 use crate::refusal::Refusal;
 use crate::request::{Call, Request, RequestError, Submit};
@@ -28,17 +29,6 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(45);
 
 /// What a miner is called that has not authorised.
 const NAMELESS: &str = "unauthorised unit";
-
-/// How a server treats a miner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
-    /// Version bits that it may be granted for rolling.
-    pub version_mask: u32,
-    /// [`KEEP_ALIVE`] in device time.
-    pub keep_alive: Duration,
-    /// Device time without a line from the miner after which it is given up.
-    pub idle: Duration,
-}
 
 /// What the owner has to decide.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,33 +60,34 @@ pub enum Asked {
     SuggestDifficulty(f64),
 }
 
-/// What a line leads to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Heard {
-    /// Said at once.
-    pub reply: Option<Notice>,
-    /// For the owner.
-    pub asked: Option<Asked>,
-}
-
-/// The miner has to be given up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GivenUp {
+/// Why a miner's connection is of no more use.
+#[derive(Debug, thiserror::Error)]
+pub enum Lost {
+    /// The wire broke or carried what no miner sends.
+    #[error("{0}; check its power and network")]
+    Line(#[from] LineError),
     /// It keeps sending lines that are not Stratum.
+    #[error("it sent {count} lines that are not Stratum, the last: {last}")]
     Garbage {
         /// How many.
         count: u32,
         /// What is wrong with the last.
         last: String,
     },
-    /// Nothing came from it for too long.
-    Idle,
+    /// It has sent nothing for this long.
+    #[error("it has sent nothing for {} s: check that it is powered and hashing", .0.as_secs_f64())]
+    Idle(Duration),
 }
 
 /// One miner, from its first line on.
 #[derive(Debug)]
 pub struct ServerProtocol {
-    terms: Terms,
+    /// Version bits that it may be granted for rolling.
+    grants: u32,
+    /// [`KEEP_ALIVE`] in device time.
+    keep_alive: Duration,
+    /// Device time without a line after which it is given up.
+    idle: Duration,
     agent: Option<String>,
     is_subscribed: bool,
     worker: Option<String>,
@@ -111,10 +102,13 @@ pub struct ServerProtocol {
 }
 
 impl ServerProtocol {
-    /// A miner that has connected at `now`.
-    pub fn new(terms: Terms, now: Nanos) -> ServerProtocol {
+    /// A miner that has connected at `now` and may be granted the version bits in `grants`. Its difficulty is said
+    /// again after `keep_alive` of silence, and it is given up after `idle` without a line of its own.
+    pub fn new(grants: u32, keep_alive: Duration, idle: Duration, now: Nanos) -> ServerProtocol {
         ServerProtocol {
-            terms,
+            grants,
+            keep_alive,
+            idle,
             agent: None,
             is_subscribed: false,
             worker: None,
@@ -123,37 +117,38 @@ impl ServerProtocol {
             difficulty: None,
             strikes: Strikes::new(now),
             heard: now,
-            reminds: now + terms.keep_alive,
+            reminds: now + keep_alive,
         }
     }
 
-    /// Takes a line that came at `now`.
+    /// Takes a line that came at `now`. Returns what is to be said at once, and what the owner has to decide.
     ///
     /// # Errors
-    /// [`GivenUp::Garbage`] once too many lines were not Stratum.
-    pub fn hear(&mut self, line: &str, now: Nanos) -> Result<Heard, GivenUp> {
+    /// [`Lost::Garbage`] once too many lines were not Stratum.
+    pub fn hear(
+        &mut self,
+        line: &str,
+        now: Nanos,
+    ) -> Result<(Option<Notice>, Option<Asked>), Lost> {
         self.heard = now;
-        let heard = match Request::parse(line) {
+        let (reply, asked) = match Request::parse(line) {
             Ok(request) => {
                 self.strikes.good();
                 self.take(request)
             }
-            Err(error) => Heard {
-                reply: Some(self.bad_line(error, now)?),
-                asked: None,
-            },
+            Err(error) => (Some(self.bad_line(error, now)?), None),
         };
-        if heard.reply.is_some() {
+        if reply.is_some() {
             self.said(now);
         }
-        Ok(heard)
+        Ok((reply, asked))
     }
 
-    fn bad_line(&mut self, error: RequestError, now: Nanos) -> Result<Notice, GivenUp> {
+    fn bad_line(&mut self, error: RequestError, now: Nanos) -> Result<Notice, Lost> {
         let last = error.to_string();
         if self.strikes.bad(now) {
             let count = self.strikes.total();
-            return Err(GivenUp::Garbage { count, last });
+            return Err(Lost::Garbage { count, last });
         }
         let id = match error {
             RequestError::Parameters { id, .. } => id,
@@ -162,7 +157,7 @@ impl ServerProtocol {
         Ok(Notice::refused(id, Refusal::new(20, last)))
     }
 
-    fn take(&mut self, Request { id, call }: Request) -> Heard {
+    fn take(&mut self, Request { id, call }: Request) -> (Option<Notice>, Option<Asked>) {
         let mut asked = None;
         let outcome = match call {
             Call::Reply => None,
@@ -199,7 +194,7 @@ impl ServerProtocol {
                 self.rolls = version_rolling.or(self.rolls);
                 self.takes_extranonce |= others.iter().any(|name| name == SUBSCRIBE_EXTRANONCE);
                 asked = Some(Asked::Configured);
-                let granted = version_rolling.map(|bits| bits & self.terms.version_mask);
+                let granted = version_rolling.map(|bits| bits & self.grants);
                 Some(Ok(configured(granted, &others)))
             }
             Call::ExtranonceSubscribe => {
@@ -215,7 +210,7 @@ impl ServerProtocol {
             }
         };
         let reply = outcome.map(|outcome| Notice::Reply { id, outcome });
-        Heard { reply, asked }
+        (reply, asked)
     }
 
     /// Gives it the extranonces of `subscribed`.
@@ -241,23 +236,17 @@ impl ServerProtocol {
         self.difficulty
     }
 
-    /// It has been told no difficulty that counts: the next one is told whatever it is.
-    pub fn forget_difficulty(&mut self) {
-        self.difficulty = None;
-    }
-
     /// It may be granted the version bits in `mask` from now on. The notice tells it, if its own change by that.
     pub fn set_version_mask(&mut self, mask: u32) -> Option<Notice> {
         let before = self.version_mask();
-        self.terms.version_mask = mask;
+        self.grants = mask;
         let now = self.version_mask();
         (now != before).then_some(Notice::SetVersionMask(now))
     }
 
     /// Version bits that it may roll.
     pub fn version_mask(&self) -> u32 {
-        self.rolls
-            .map_or(0, |rolls| rolls & self.terms.version_mask)
+        self.rolls.map_or(0, |rolls| rolls & self.grants)
     }
 
     /// Whether it takes `mining.set_extranonce`.
@@ -285,15 +274,16 @@ impl ServerProtocol {
         self.heard
     }
 
-    /// It counts as heard at `now`, and as spoken to: its owner was busy with something else.
+    /// Its owner changes at `now`: it counts as heard and as spoken to, and its next difficulty is told whatever it is.
     pub fn resume(&mut self, now: Nanos) {
         self.heard = now;
+        self.difficulty = None;
         self.said(now);
     }
 
     /// Something was said to it at `now`.
     pub fn said(&mut self, now: Nanos) {
-        self.reminds = now + self.terms.keep_alive;
+        self.reminds = now + self.keep_alive;
     }
 
     /// The difficulty is to be said again at `at`, unless something else is said before.
@@ -303,21 +293,21 @@ impl ServerProtocol {
 
     /// When [`tick`](ServerProtocol::tick) has something to do.
     pub fn due(&self) -> Nanos {
-        (self.heard + self.terms.idle).min(self.reminds)
+        (self.heard + self.idle).min(self.reminds)
     }
 
     /// Does what time demands at `now`. A silent wire is broken by the difficulty told last; if there is none, by
     /// `otherwise`.
     ///
     /// # Errors
-    /// [`GivenUp::Idle`] if nothing came from it for too long.
+    /// [`Lost::Idle`] if nothing came from it for too long.
     pub fn tick(
         &mut self,
         otherwise: Option<Difficulty>,
         now: Nanos,
-    ) -> Result<Option<Notice>, GivenUp> {
-        if now >= self.heard + self.terms.idle {
-            return Err(GivenUp::Idle);
+    ) -> Result<Option<Notice>, Lost> {
+        if now >= self.heard + self.idle {
+            return Err(Lost::Idle(self.idle));
         }
         if now < self.reminds {
             return Ok(None);
@@ -325,11 +315,6 @@ impl ServerProtocol {
         self.said(now);
         let difficulty = self.difficulty.or(otherwise);
         Ok(difficulty.map(|difficulty| Notice::SetDifficulty(difficulty.get())))
-    }
-
-    /// Time without a line after which it is given up.
-    pub fn idle(&self) -> Duration {
-        self.terms.idle
     }
 
     /// Lines so far that were not Stratum.
@@ -345,18 +330,13 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn miner() -> ServerProtocol {
-        let terms = Terms {
-            version_mask: 0x1fff_e000,
-            keep_alive: KEEP_ALIVE,
-            idle: 600 * SECOND,
-        };
-        ServerProtocol::new(terms, Nanos::ZERO)
+        ServerProtocol::new(0x1fff_e000, KEEP_ALIVE, 600 * SECOND, Nanos::ZERO)
     }
 
     fn hear(miner: &mut ServerProtocol, line: &str) -> (String, Option<Asked>) {
-        let heard = miner.hear(line, Nanos::ZERO).expect("kept");
-        let reply = heard.reply.map(|reply| reply.to_line()).unwrap_or_default();
-        (reply, heard.asked)
+        let (reply, asked) = miner.hear(line, Nanos::ZERO).expect("kept");
+        let reply = reply.map(|reply| reply.to_line());
+        (reply.unwrap_or_default(), asked)
     }
 
     fn call(id: u64, method: &str, params: &str) -> String {
@@ -433,7 +413,7 @@ mod tests {
         let end = miner
             .hear("GET / HTTP/1.1", Nanos::ZERO)
             .expect_err("given up");
-        assert!(matches!(end, GivenUp::Garbage { count: 9, .. }), "{end:?}");
+        assert!(matches!(end, Lost::Garbage { count: 9, .. }), "{end:?}");
     }
 
     #[test]
@@ -442,7 +422,7 @@ mod tests {
         let at = |seconds| Nanos::ZERO + seconds * SECOND;
         assert_eq!(miner.due(), at(45));
         // Nothing to say yet, but the wait begins again.
-        assert_eq!(miner.tick(None, at(45)), Ok(None));
+        assert_eq!(miner.tick(None, at(45)).expect("kept"), None);
         assert_eq!(miner.due(), at(90));
         let eight = Difficulty::new(8.0).expect("sound");
         assert_eq!(
@@ -451,22 +431,26 @@ mod tests {
         );
         assert_eq!(miner.tell_difficulty(eight), None);
         assert_eq!(
-            miner.tick(None, at(90)),
-            Ok(Some(Notice::SetDifficulty(8.0)))
+            miner.tick(None, at(90)).expect("kept"),
+            Some(Notice::SetDifficulty(8.0))
         );
         miner.said(at(100));
-        assert_eq!(miner.tick(None, at(144)), Ok(None));
+        assert_eq!(miner.tick(None, at(144)).expect("kept"), None);
         assert_eq!(
-            miner.tick(None, at(145)),
-            Ok(Some(Notice::SetDifficulty(8.0)))
+            miner.tick(None, at(145)).expect("kept"),
+            Some(Notice::SetDifficulty(8.0))
         );
         miner
             .hear("{\"id\":1,\"result\":true}", at(200))
             .expect("a reply");
         assert_eq!(
-            miner.tick(None, at(799)),
-            Ok(Some(Notice::SetDifficulty(8.0)))
+            miner.tick(None, at(799)).expect("kept"),
+            Some(Notice::SetDifficulty(8.0))
         );
-        assert_eq!(miner.tick(None, at(800)), Err(GivenUp::Idle));
+        let end = miner.tick(None, at(800)).expect_err("given up");
+        assert!(
+            matches!(end, Lost::Idle(after) if after == 600 * SECOND),
+            "{end}"
+        );
     }
 }

@@ -18,8 +18,8 @@ use crate::line::ConnectionKiller;
 use crate::notice::{Notice, Notify};
 use crate::refusal::{self, Refusal};
 use crate::request::Submit;
-use crate::server_connection::{Lost, ServerConnection};
-use crate::server_protocol::Asked;
+use crate::server_connection::ServerConnection;
+use crate::server_protocol::{Asked, Lost};
 pub use crate::session_error::SessionError;
 use crate::subscribed::Subscribed;
 use crate::verifier::{Judgement, Verifier, job_id};
@@ -105,7 +105,7 @@ impl Session {
         let late = SessionError::HandshakeTimeout { peer, after };
         match waiter.timeout(deadline, speaks_tls(&stream)).await {
             Some(false) => {}
-            Some(true) => return Err(SessionError::Tls { peer }),
+            Some(true) => return Err(SessionError::Tls(peer)),
             None => return Err(late),
         }
         let given = Subscribed {
@@ -122,7 +122,7 @@ impl Session {
                 &given,
                 settings.difficulty_scale,
             )),
-            Some(Err(lost)) => Err(SessionError::new(connection.worker(), peer, lost)),
+            Some(Err(source)) => Err(lost(&connection, source)),
             None => Err(late),
         }
     }
@@ -143,7 +143,6 @@ impl Session {
         };
         let now = session.connection.clock().now();
         session.connection.protocol_mut().resume(now);
-        session.connection.protocol_mut().forget_difficulty();
         session.take_mask();
         session
     }
@@ -398,8 +397,16 @@ impl Session {
             .map_err(|lost| self.error(lost))
     }
 
-    fn error(&self, lost: Lost) -> SessionError {
-        SessionError::new(self.worker(), self.peer(), lost)
+    fn error(&self, source: Lost) -> SessionError {
+        lost(&self.connection, source)
+    }
+}
+
+fn lost(connection: &ServerConnection, source: Lost) -> SessionError {
+    SessionError::Lost {
+        unit: connection.worker().to_owned(),
+        peer: connection.peer(),
+        source,
     }
 }
 

@@ -4,21 +4,21 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::line::LineError;
-use crate::server_connection::Lost;
+use crate::server_protocol::Lost;
 use thermine_units::record::RecorderClosed;
 
 /// Why a session ended, or never began.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// The wire broke or carried what no miner sends.
-    #[error("{unit} at {peer}: {source}; check its power and network")]
-    Line {
+    /// Its connection is of no more use.
+    #[error("{unit} at {peer}: {source}")]
+    Lost {
         /// Worker name, or `unauthorised unit`.
         unit: String,
         /// Its address.
         peer: SocketAddr,
         /// What happened.
-        source: LineError,
+        source: Lost,
     },
     /// It did not subscribe and authorise in time.
     #[error("{peer} connected but did not subscribe and authorise within {} s", .after.as_secs_f64())]
@@ -30,66 +30,24 @@ pub enum SessionError {
     },
     /// It began with a TLS handshake.
     #[error(
-        "{peer} tried TLS, which this port does not speak: some miners do so first, and then go on without"
+        "{0} tried TLS, which this port does not speak: some miners do so first, and then go on without"
     )]
-    Tls {
-        /// Its address.
-        peer: SocketAddr,
-    },
-    /// Nothing came from it for too long.
-    #[error("{unit} at {peer} has sent nothing for {} s: check that it is powered and hashing", .after.as_secs_f64())]
-    Idle {
-        /// Worker name.
-        unit: String,
-        /// Its address.
-        peer: SocketAddr,
-        /// Time without a line.
-        after: Duration,
-    },
-    /// It keeps sending lines that are not Stratum.
-    #[error("{unit} at {peer} sent {count} lines that are not Stratum, the last: {last}")]
-    Garbage {
-        /// Worker name.
-        unit: String,
-        /// Its address.
-        peer: SocketAddr,
-        /// How many.
-        count: u32,
-        /// The last one's error.
-        last: String,
-    },
+    Tls(SocketAddr),
     /// The capture has failed, and a share that cannot be kept must not be acknowledged.
     #[error(transparent)]
     Recorder(#[from] RecorderClosed),
 }
 
 impl SessionError {
-    /// The error of a session with `unit` at `peer` whose connection is `lost`.
-    pub(crate) fn new(unit: &str, peer: SocketAddr, lost: Lost) -> SessionError {
-        let unit = unit.to_owned();
-        match lost {
-            Lost::Line(source) => SessionError::Line { unit, peer, source },
-            Lost::Garbage { count, last } => SessionError::Garbage {
-                unit,
-                peer,
-                count,
-                last,
-            },
-            Lost::Idle(after) => SessionError::Idle { unit, peer, after },
-        }
-    }
-
     /// Whether the connection broke or fell silent, so that the unit may open another.
     pub fn is_lost(&self) -> bool {
-        match self {
-            SessionError::Line { source, .. } => {
-                !matches!(source, LineError::TooLong(_) | LineError::NotText)
-            }
-            SessionError::Idle { .. } => true,
-            SessionError::HandshakeTimeout { .. }
-            | SessionError::Tls { .. }
-            | SessionError::Garbage { .. }
-            | SessionError::Recorder(_) => false,
+        let SessionError::Lost { source, .. } = self else {
+            return false;
+        };
+        match source {
+            Lost::Line(source) => !matches!(source, LineError::TooLong(_) | LineError::NotText),
+            Lost::Idle(_) => true,
+            Lost::Garbage { .. } => false,
         }
     }
 }

@@ -100,7 +100,10 @@ async fn come_in(
             return Ok((prefix, suggests));
         }
         let next = wire.next().await;
-        match next.map_err(|lost| End::lost(wire.worker(), lost))?.0 {
+        match next
+            .map_err(|lost| End::Lost(wire.worker().to_owned(), lost))?
+            .0
+        {
             Asked::Subscribe { id, .. } => {
                 let number = match &prefix {
                     Some(prefix) => prefix.number,

@@ -1,11 +1,10 @@
 //! One unit's connection to the proxy, from accept to the end, in one task.
 //!
 //! - `greeting`: from accept to authorised; `serve`: the task, from then on; `state`: what it knows of its unit;
-//! - `work`: what the unit is sent, `next`: to begin with; `share`: what it sends; `end`: why its connection ends.
+//! - `work`: what the unit is sent; `share`: what it sends; `end`: why its connection ends.
 
 mod end;
 mod greeting;
-mod next;
 mod serve;
 mod share;
 mod state;

@@ -9,8 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::end::End;
 use super::greeting::{Greeting, MOST_WORKER, greet, subscribed};
-use super::next::Next;
-use super::state::{Membership, Unit};
+use super::state::{Membership, Next, Unit};
 use crate::account::Phase;
 use crate::hub::Hub;
 use crate::ledger::Ledger;
@@ -103,7 +102,7 @@ impl Unit {
         let waiter = self.clock.follow();
         let mailbox = self.member.mailbox.clone();
         let worker = self.member.worker.clone();
-        let lost = |lost| End::lost(&worker, lost);
+        let lost = |lost| End::Lost(worker.to_string(), lost);
         loop {
             self.begin(wire)?;
             self.top_up(wire);
@@ -294,9 +293,7 @@ impl Unit {
         if let Some(why) = self.member.withheld() {
             return Err(self.withheld(why));
         }
-        let protocol = wire.protocol_mut();
-        protocol.forget_difficulty();
-        protocol.resume(self.clock.now());
+        wire.protocol_mut().resume(self.clock.now());
         self.next = Next::Nothing;
         match self.hub.current() {
             Some(newest) => self.take(wire, newest, true),

@@ -1,19 +1,49 @@
 //! What the task of a unit knows of it.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::greeting::Prefix;
-use super::next::Next;
 use crate::ban::Conduct;
-use crate::hub::Hub;
+use crate::hub::{Hub, Member};
 use crate::ledger::Ledger;
 use crate::mailbox::Hold;
-use crate::member::Member;
 use crate::queue::Feed;
 use crate::space::Space;
 use crate::template::Template;
 use crate::vardiff::Vardiff;
-use thermine_units::clock::Clock;
+use thermine_units::clock::{Clock, Nanos};
+
+/// Pause between a unit's last reply, its difficulty and its first job. Some clients take what one read of the
+/// socket brings for one message, and some (ckpool) look at what else it brought only when more comes: each of
+/// the three is to arrive by itself.
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
+
+/// What a unit that has just come in is still to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Its difficulty, at this time.
+    Difficulty(Nanos),
+    /// Its first job, at this time.
+    Job(Nanos),
+    /// Nothing: it is at work.
+    Nothing,
+}
+
+impl Next {
+    /// For a unit that has come in at `now`.
+    pub(super) fn first(now: Nanos) -> Next {
+        Next::Difficulty(now + PAUSE)
+    }
+
+    /// When it is to be sent.
+    pub(super) fn due(self) -> Nanos {
+        match self {
+            Next::Difficulty(due) | Next::Job(due) => due,
+            Next::Nothing => Nanos::MAX,
+        }
+    }
+}
 
 /// A unit that has subscribed and authorised.
 pub(super) struct Unit {

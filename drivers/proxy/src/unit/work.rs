@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::end::End;
-use super::next::{Next, PAUSE};
-use super::state::Unit;
+use super::state::{Next, PAUSE, Unit};
 use crate::account::Phase;
 use crate::ledger::Sent;
 use crate::lock::lock;

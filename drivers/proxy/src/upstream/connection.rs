@@ -12,7 +12,7 @@ use super::remarks::Remarks;
 use crate::journal::Share;
 use crate::space::Space;
 use thermine_stratum::client_connection::{ClientConnection, Keys};
-use thermine_stratum::client_protocol::Told;
+use thermine_stratum::client_protocol::{ClientError, Told};
 use thermine_stratum::notice::Notice;
 use thermine_stratum::request::{Call, Submit};
 use thermine_units::clock::{Clock, Seat};
@@ -33,7 +33,6 @@ pub(super) struct Attempt<'a> {
 }
 
 /// A connection that has been opened.
-#[derive(Debug)]
 pub(super) struct Connection {
     pub(super) wire: ClientConnection<Box<dyn Incoming>, Box<dyn Outgoing>>,
     pub(super) endpoint: Endpoint,
@@ -63,13 +62,13 @@ impl Connection {
         let connecting = attempt.endpoint.connect(attempt.trust, clock);
         let lines = match tokio::time::timeout(limit, connecting).await {
             Ok(lines) => lines.map_err(|error| before(PoolError::Connect(error)))?,
-            Err(_) => return Err(before(PoolError::Silent("the connection", limit.as_secs()))),
+            Err(_) => return Err(before(ClientError::Silent("the connection", limit).into())),
         };
         let opening = attempt.manner.opening(attempt.pool, attempt.resume);
         let password = attempt.pool.password.clone();
         let mut wire =
             ClientConnection::new(lines, opening, Keys::IdFirst, password, clock.clone());
-        let opened = wire.open(waiter, clock.now() + limit).await;
+        let opened = wire.open(waiter, limit).await;
         let (endpoint, remarks) = (attempt.endpoint, attempt.remarks);
         if opened.is_err() {
             // The pool may have said why.
@@ -78,7 +77,7 @@ impl Connection {
         }
         let given = wire.protocol().subscribed().cloned().unwrap_or_default();
         let space = opened
-            .map_err(|error| PoolError::new(error, limit))
+            .map_err(PoolError::from)
             .and_then(|()| {
                 let mask = wire.protocol().version_mask();
                 Ok(Space::divide(

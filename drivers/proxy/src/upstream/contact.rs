@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::error::{NotOpened, PoolError};
 use super::opening::{EXTRANONCE, Manner};
 use super::pool::Pool;
-use thermine_stratum::client_protocol::AUTHORIZE;
+use thermine_stratum::client_protocol::{AUTHORIZE, ClientError};
 use thermine_units::clock::Nanos;
 
 /// A pool that hangs up within this time of the opening does it because of the opening.
@@ -82,7 +82,7 @@ impl Contacts {
         now: Nanos,
     ) -> Option<Duration> {
         self.with(place, |contact| {
-            let refused = matches!(error, PoolError::Refused(AUTHORIZE, _));
+            let refused = matches!(error, PoolError::Client(ClientError::Refused(AUTHORIZE, _)));
             let tried = contact.manner.one_at_a_time;
             contact.manner = contact.manner.after(error, unanswered);
             if !refused {
@@ -111,7 +111,7 @@ impl Contacts {
         now: Nanos,
     ) {
         if now.since(opened) <= EARLY
-            && matches!(error, PoolError::Line(_))
+            && matches!(error, PoolError::Client(ClientError::Line(_)))
             && unanswered.contains(&EXTRANONCE)
         {
             self.with(place, |contact| {
@@ -139,11 +139,11 @@ mod tests {
     const ALL: [u64; 4] = [CONFIGURE, 2, 3, EXTRANONCE];
 
     fn hung_up() -> PoolError {
-        PoolError::Line(LineError::Closed)
+        ClientError::Line(LineError::Closed).into()
     }
 
     fn refused() -> PoolError {
-        PoolError::Refused(AUTHORIZE, "no".into())
+        ClientError::Refused(AUTHORIZE, "no".into()).into()
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! pool that refuses, falls silent or hangs up is asked that way the next time. That also shows which request it hangs
 //! up on; an optional one is then left out.
 
-use thermine_stratum::client_protocol::Ask;
+use thermine_stratum::client_protocol::{Ask, ClientError};
 use thermine_stratum::request::Call;
 use thermine_units::pow::work::BIP320_MASK;
 
@@ -92,7 +92,7 @@ impl Manner {
         match (error, unanswered) {
             (PoolError::Connect(_), _) => self,
             // All else was answered.
-            (PoolError::Line(_), [EXTRANONCE]) => Manner {
+            (PoolError::Client(ClientError::Line(_)), [EXTRANONCE]) => Manner {
                 extranonce: false,
                 ..self
             },
@@ -100,11 +100,11 @@ impl Manner {
                 one_at_a_time: true,
                 ..self
             },
-            (PoolError::Line(_), [CONFIGURE, ..]) => Manner {
+            (PoolError::Client(ClientError::Line(_)), [CONFIGURE, ..]) => Manner {
                 configure: false,
                 ..self
             },
-            (PoolError::Refused(..), _) => self,
+            (PoolError::Client(ClientError::Refused(..)), _) => self,
             // It was not the manner.
             _ => Manner::default(),
         }

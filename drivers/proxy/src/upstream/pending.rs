@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::journal::{Outcome, Share};
-use crate::order::{Order, Settled};
+use crate::journal::{Order, Outcome, Settled, Share};
 use crate::subscription::Subscription;
 use crate::template::Template;
 use thermine_units::clock::Nanos;

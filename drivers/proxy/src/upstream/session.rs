@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{Attempt, Connection};
-use super::error::PoolError;
 use super::pending::{Next, Present};
 use super::task::{End, Upstream};
-use crate::journal::{Entry, Stopped};
-use crate::order::{Order, Settled};
+use crate::journal::{Entry, Order, Settled, Stopped};
 use crate::subscription::Subscription;
 use crate::template::Template;
+use thermine_stratum::client_protocol::ClientError;
 use thermine_units::clock::Nanos;
 
 /// Shares that are sent together at most.
@@ -73,8 +72,7 @@ impl Upstream {
                 biased;
                 told = connection.wire.next() => {
                     state.heard = self.clock.now();
-                    let told = told.map_err(|error| End::Lost(PoolError::new(error, timeout)))?;
-                    self.on_told(place, connection, &mut state, told).await?;
+                    self.on_told(place, connection, &mut state, told.map_err(lost)?).await?;
                 }
                 count = self.orders.recv_many(&mut orders, BATCH) => {
                     if count == 0 {
@@ -86,7 +84,7 @@ impl Upstream {
                 () = self.seat.wait_until(silence_due.min(answer_due)) => {
                     let now = self.clock.now();
                     let silent = |what, limit: Duration| {
-                        Err(End::Lost(PoolError::Silent(what, limit.as_secs())))
+                        Err(lost(ClientError::Silent(what, limit)))
                     };
                     if now >= silence_due {
                         return silent("with any line", silence);
@@ -266,6 +264,6 @@ impl Upstream {
     }
 }
 
-fn lost(error: thermine_stratum::line::LineError) -> End {
+fn lost(error: ClientError) -> End {
     End::Lost(error.into())
 }
