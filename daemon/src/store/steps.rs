@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use thermine_lab::substrate::{Drive, Observation, Recorded, Refused, Sample};
-use thermine_stratum::swh::Outcome;
+use thermine_stratum::handshake::Outcome;
 use thermine_units::clock::Nanos;
 use thermine_units::record::{ShareRecord, Verdict};
 use thermine_units::unit::Telemetry;

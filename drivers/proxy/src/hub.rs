@@ -277,7 +277,7 @@ impl Hub {
             template: template.serial,
             mask: template.space.version_mask(),
             arrived,
-            errand: Some(self.0.clock.errand()),
+            in_flight: Some(self.0.clock.in_flight()),
         };
         let receipt = Receipt::new(member.mailbox.clone(), id, &self.0.clock);
         // In this order: the store must know a share before its outcome can come.

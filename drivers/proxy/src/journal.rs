@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::mailbox::Mailbox;
 pub use crate::subscription::Subscription;
 use thermine_stratum::request::Submit;
-use thermine_units::clock::{Clock, Errand, Nanos};
+use thermine_units::clock::{Clock, InFlight, Nanos};
 
 /// Entries that may wait for the store. Beyond that the units wait too.
 const QUEUE: usize = 4096;
@@ -89,7 +89,7 @@ pub(crate) struct Order {
     pub(crate) mask: u32,
     /// When it came.
     pub(crate) arrived: Nanos,
-    pub(crate) errand: Option<Errand>,
+    pub(crate) in_flight: Option<InFlight>,
 }
 
 /// What was decided about a share: by whom it was found, its ticket, and what became of it.
@@ -110,7 +110,7 @@ pub(crate) struct Settled {
 #[derive(Debug)]
 pub struct Receipt {
     owed: Option<(Arc<Mailbox>, Value)>,
-    _errand: Errand,
+    _in_flight: InFlight,
 }
 
 impl Receipt {
@@ -118,7 +118,7 @@ impl Receipt {
     pub(crate) fn new(mailbox: Arc<Mailbox>, id: Value, clock: &Clock) -> Receipt {
         Receipt {
             owed: Some((mailbox, id)),
-            _errand: clock.errand(),
+            _in_flight: clock.in_flight(),
         }
     }
 

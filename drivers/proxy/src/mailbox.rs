@@ -10,7 +10,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::template::Template;
 use thermine_stratum::Session;
-use thermine_units::clock::{Clock, Errand};
+use thermine_units::clock::{Clock, InFlight};
 
 /// A request to hold a unit's job stream, and the way back.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(crate) struct Mail {
     pub(crate) permit: bool,
     /// It is to be hung up on, and why.
     pub(crate) close: Option<&'static str>,
-    _errand: Option<Errand>,
+    _in_flight: Option<InFlight>,
 }
 
 /// The mailbox of one unit. Many write, one fetches.
@@ -90,8 +90,8 @@ impl Mailbox {
     fn put(&self, what: impl FnOnce(&mut Mail)) {
         let mut mail = self.lock();
         what(&mut mail);
-        if mail._errand.is_none() {
-            mail._errand = Some(self.clock.errand());
+        if mail._in_flight.is_none() {
+            mail._in_flight = Some(self.clock.in_flight());
         }
         drop(mail);
         self.wake.notify_one();

@@ -12,7 +12,7 @@ use thermine_stratum::client_connection::{ClientConnection, Way};
 use thermine_stratum::client_protocol::ClientError;
 use thermine_stratum::line::{LineStream, Peer};
 use thermine_stratum::request::{Call, Submit};
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::clock::{Clock, Nanos, Waiter};
 use thermine_units::pow::{Difficulty, Work};
 use thermine_units::secret::Secret;
 
@@ -58,7 +58,7 @@ impl Connection {
     /// Connects as the firmware does, see [`Opening`].
     pub(super) async fn open(
         stream: TcpStream,
-        waiter: &Seat,
+        waiter: &Waiter,
         clock: Clock,
         firmware: Firmware,
         tap: Tap,

@@ -25,7 +25,7 @@ use thermine_stratum::line::LineError;
 use thermine_stratum::notice::{Notice, Notify};
 use thermine_stratum::refusal::Refusal;
 use thermine_stratum::request::Submit;
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::clock::{Clock, Nanos, Waiter};
 use thermine_units::nonce::Origin;
 use thermine_units::pow::Difficulty;
 use thermine_units::pow::work::BIP320_MASK;
@@ -84,7 +84,7 @@ pub struct PoolSettings {
 pub struct Miner<Report> {
     device: Device,
     settings: PoolSettings,
-    waiter: Arc<Seat>,
+    waiter: Arc<Waiter>,
     clock: Clock,
     rng: Rng,
     counters: PoolCounters,

@@ -25,7 +25,7 @@ use thermine_stratum::notice::Notice;
 use thermine_stratum::request::Submit;
 use thermine_stratum::server_connection::ServerConnection;
 use thermine_stratum::server_protocol::{Asked, Lost};
-use thermine_units::clock::{Clock, Errand, Nanos};
+use thermine_units::clock::{Clock, InFlight, Nanos};
 use thermine_units::pow::Difficulty;
 use thermine_units::pow::work::BIP320_MASK;
 
@@ -64,7 +64,7 @@ struct Inner {
     clock: Clock,
     book: Mutex<Book>,
     is_deaf: AtomicBool,
-    acts: broadcast::Sender<(Act, Arc<Errand>)>,
+    acts: broadcast::Sender<(Act, Arc<InFlight>)>,
 }
 
 impl Pool {
@@ -89,7 +89,7 @@ impl Pool {
             _ => {}
         }
         // An error means that nobody is connected.
-        let _ = self.0.acts.send((act, Arc::new(self.0.clock.errand())));
+        let _ = self.0.acts.send((act, Arc::new(self.0.clock.in_flight())));
     }
 
     /// Whether new connections are closed at once.
@@ -164,7 +164,7 @@ impl Pool {
             tokio::select! {
                 biased;
                 act = acts.recv() => {
-                    let Ok((act, errand)) = act else { return Ok(()) };
+                    let Ok((act, in_flight)) = act else { return Ok(()) };
                     match act {
                         Act::HangUp => {
                             wire.abandon().await;
@@ -174,7 +174,7 @@ impl Pool {
                         act => self.do_it(&mut wire, &mut miner, act),
                     }
                     wire.flush().await?;
-                    drop(errand);
+                    drop(in_flight);
                 }
                 next = wire.next() => {
                     let (asked, arrived) = next?;

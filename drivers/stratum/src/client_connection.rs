@@ -12,7 +12,7 @@ use crate::line::LineStream;
 use crate::notice::Notice;
 use crate::refusal::Refusal;
 use crate::request::{Call, Request};
-use thermine_units::clock::{Clock, Seat};
+use thermine_units::clock::{Clock, Waiter};
 use thermine_units::secret::Secret;
 
 /// Announcements that are kept of a pool that has not answered the opening yet.
@@ -85,7 +85,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> ClientConnection<R, W> {
     ///
     /// # Errors
     /// [`ClientError`], whatever the pool lacks.
-    pub async fn open(&mut self, waiter: &Seat, limit: Duration) -> Result<(), ClientError> {
+    pub async fn open(&mut self, waiter: &Waiter, limit: Duration) -> Result<(), ClientError> {
         let deadline = self.clock.now() + limit;
         loop {
             while let Some(request) = self.protocol.next_request(self.clock.now()) {

@@ -23,7 +23,7 @@ use crate::server_protocol::{Asked, Lost};
 pub use crate::session_error::SessionError;
 use crate::subscribed::Subscribed;
 use crate::verifier::{Judgement, Verifier, job_id};
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::clock::{Clock, Nanos, Waiter};
 use thermine_units::pow::Difficulty;
 use thermine_units::pow::work::BIP320_MASK;
 use thermine_units::record::{Durable, JobRecord, Record, Recorder, RecorderClosed, Slot};
@@ -261,7 +261,7 @@ impl Session {
     /// As [`Session::next_share`].
     pub async fn next_share_until(
         &mut self,
-        waiter: &Seat,
+        waiter: &Waiter,
         until: Nanos,
     ) -> Result<Option<Share>, SessionError> {
         loop {
@@ -432,4 +432,33 @@ async fn come_in(
         }
     }
     connection.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_says_nothing_is_given_up_in_virtual_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (_silent, (stream, peer)) = (near.expect("connected"), far.expect("accepted"));
+        let clock = Clock::virtual_time();
+        let driver = clock.drive();
+        let settings = Settings::default();
+        let limit = settings.handshake_timeout;
+        let establish =
+            Session::establish(stream, peer, vec![0; 4], settings, clock.clone(), |_| true);
+        let wait = driver.wait_until(Nanos::ZERO + limit);
+        let (session, ()) = tokio::join!(establish, wait);
+        let end = session.expect_err("nobody");
+        assert!(
+            matches!(end, SessionError::HandshakeTimeout { after, .. } if after == limit),
+            "{end}"
+        );
+        assert_eq!(clock.now(), Nanos::ZERO + limit);
+    }
 }

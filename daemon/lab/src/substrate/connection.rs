@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::SubstrateError;
 use thermine_stratum::Session;
 use thermine_stratum::session::Share;
-use thermine_units::clock::{Nanos, Seat};
+use thermine_units::clock::{Nanos, Waiter};
 use thermine_units::unit::OperatingPoint;
 
 /// Time for which a second connection of the unit stays open while the first is silent, until the second takes its
@@ -115,7 +115,7 @@ impl Connection {
     /// The next share, or `None` at `until`. Cancel safe.
     pub(super) async fn next_share(
         &mut self,
-        seat: &Seat,
+        waiter: &Waiter,
         until: Nanos,
     ) -> Result<Option<Share>, SubstrateError> {
         loop {
@@ -131,7 +131,7 @@ impl Connection {
             };
             tokio::select! {
                 biased;
-                share = self.session.next_share_until(seat, until) => return Ok(share?),
+                share = self.session.next_share_until(waiter, until) => return Ok(share?),
                 session = arrival => {
                     let now = self.session.clock().now();
                     self.second = self.first.only(session).map(|session| (session, now));
@@ -158,14 +158,14 @@ impl Connection {
     }
 
     /// Waits until the unit is connected again, or until `until`. Returns whether it is. Cancel safe.
-    pub(super) async fn comes_back(&mut self, seat: &Seat, until: Nanos) -> bool {
+    pub(super) async fn comes_back(&mut self, waiter: &Waiter, until: Nanos) -> bool {
         let session = match (self.second.take(), &mut self.patience) {
             (Some((session, _)), _) if !session.is_over() => Some(session),
             (_, None) => None,
             (_, Some(patience)) => tokio::select! {
                 biased;
                 session = patience.door.next() => self.first.only(session),
-                () = seat.wait_until(until) => None,
+                () = waiter.wait_until(until) => None,
             },
         };
         let Some(session) = session else {

@@ -14,9 +14,9 @@ use thermine_drivers::interlock::{Permission, Setter};
 use thermine_drivers::poller::Latest;
 use thermine_stratum::Session;
 use thermine_stratum::factory::{Job, JobFactory};
+use thermine_stratum::handshake::cadence;
 use thermine_stratum::session::Share;
-use thermine_stratum::swh::cadence;
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::clock::{Clock, Nanos, Waiter};
 use thermine_units::pow::Difficulty;
 use thermine_units::record::Recorder;
 use thermine_units::unit::OperatingPoint;
@@ -34,7 +34,7 @@ pub struct Handshake {
 struct Unit {
     connection: Connection,
     dead_time: Duration,
-    seat: Seat,
+    waiter: Waiter,
     watchdog: Option<(Watchdog, watch::Receiver<Permission>)>,
     setter: Option<Setter>,
     /// Where the last step has set it.
@@ -68,7 +68,7 @@ impl Handshake {
             unit: Unit {
                 connection: Connection::new(session),
                 dead_time,
-                seat: clock.drive(),
+                waiter: clock.drive(),
                 watchdog: None,
                 setter: None,
                 point: OperatingPoint::UNCHANGED,
@@ -222,7 +222,7 @@ impl Wire for Unit {
     }
 
     async fn comes_back(&mut self, until: Nanos) -> bool {
-        if !self.connection.comes_back(&self.seat, until).await {
+        if !self.connection.comes_back(&self.waiter, until).await {
             return false;
         }
         self.is_unset = true;
@@ -245,7 +245,7 @@ impl Wire for Unit {
     }
 
     async fn next_share(&mut self, until: Nanos) -> Result<Option<Share>, SubstrateError> {
-        self.connection.next_share(&self.seat, until).await
+        self.connection.next_share(&self.waiter, until).await
     }
 }
 

@@ -27,12 +27,11 @@ pub use connection::{NextSession, Patience, Reconnect};
 pub use handshake::Handshake;
 pub use idle::Idle;
 pub use replay::{Recorded, Replay};
-pub use thermine_stratum::swh::{Discipline, Outcome, Pace};
+pub use thermine_stratum::handshake::{Discipline, Outcome, Pace};
 use thermine_units::provenance::Provenance;
 pub use twin::Twin;
 
 use thermine_drivers::bm13xx::ChainError;
-use thermine_drivers::evidence::Evidence;
 use thermine_drivers::interlock::{Cause, SetError};
 use thermine_stratum::SessionError;
 use thermine_units::clock::Nanos;

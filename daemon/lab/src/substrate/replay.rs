@@ -70,7 +70,7 @@ impl Substrate for Replay {
 mod tests {
     use super::*;
     use std::time::Duration;
-    use thermine_stratum::swh::{Outcome, Pace};
+    use thermine_stratum::handshake::{Outcome, Pace};
     use thermine_units::clock::Nanos;
     use thermine_units::pow::Difficulty;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use thermine_lab::substrate::{Discipline, Drive, Substrate, Twin};
 use thermine_sim::device::Device;
-use thermine_stratum::swh::Pace;
+use thermine_stratum::handshake::Pace;
 use thermine_units::provenance::Provenance;
 use thermine_units::record::Recorder;
 use thermine_units::seed;

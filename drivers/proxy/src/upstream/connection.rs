@@ -15,7 +15,7 @@ use thermine_stratum::client_connection::{ClientConnection, Keys};
 use thermine_stratum::client_protocol::{ClientError, Told};
 use thermine_stratum::notice::Notice;
 use thermine_stratum::request::{Call, Submit};
-use thermine_units::clock::{Clock, Seat};
+use thermine_units::clock::{Clock, Waiter};
 use thermine_units::pow::Difficulty;
 use thermine_units::pow::work::BIP320_MASK;
 
@@ -52,7 +52,7 @@ impl Connection {
     pub(super) async fn open(
         attempt: Attempt<'_>,
         clock: &Clock,
-        waiter: &Seat,
+        waiter: &Waiter,
     ) -> Result<Connection, NotOpened> {
         let limit = attempt.pool.timeout;
         let before = |error| NotOpened {

@@ -81,13 +81,13 @@ mod tests {
     #[tokio::test]
     async fn each_remark_is_new_once_and_no_more_than_a_bound() {
         let clock = Clock::virtual_time();
-        let seat = clock.drive();
+        let waiter = clock.drive();
         let remarks = Remarks::new(clock.clone());
         assert!(remarks.is_new("a".into()));
         assert!(!remarks.clone().is_new("a".into()));
         let new = (0..1000).filter(|i| remarks.is_new(format!("{i}"))).count();
         assert_eq!(new, MOST - 1);
-        seat.wait_until(clock.now() + SPAN).await;
+        waiter.wait_until(clock.now() + SPAN).await;
         assert!(remarks.is_new("a".into()));
     }
 

@@ -81,7 +81,7 @@ impl Upstream {
                     self.forward(connection, &state, orders.drain(..)).await?;
                 }
                 (better, opened) = &mut probe => return Err(End::Better(better, opened)),
-                () = self.seat.wait_until(silence_due.min(answer_due)) => {
+                () = self.waiter.wait_until(silence_due.min(answer_due)) => {
                     let now = self.clock.now();
                     let silent = |what, limit: Duration| {
                         Err(lost(ClientError::Silent(what, limit)))
@@ -182,16 +182,16 @@ impl Upstream {
         state: &State,
         orders: impl Iterator<Item = Order>,
     ) -> Result<(), End> {
-        let mut errands = Vec::new();
+        let mut in_flight = Vec::new();
         let mut outcome = Ok(());
         for mut order in orders {
-            errands.extend(order.errand.take());
+            in_flight.extend(order.in_flight.take());
             let settled = self.send(connection, state, order);
             outcome = outcome.and(self.hub.settle_all(settled).await);
         }
         // On its way counts as over only when the bytes have left.
         let flushed = connection.wire.flush().await;
-        drop(errands);
+        drop(in_flight);
         outcome.map_err(|Stopped| End::Stopped)?;
         flushed.map_err(lost)
     }

@@ -16,7 +16,7 @@ use crate::hub::Hub;
 use crate::journal::{Order, Restored, Stopped};
 use crate::subscription::Subscription;
 use thermine_units::backoff::Backoff;
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::clock::{Clock, Nanos, Waiter};
 use thermine_units::seed::Rng;
 
 /// Why a pool is left.
@@ -37,7 +37,7 @@ pub(crate) struct Upstream {
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) trust: Trust,
     pub(super) clock: Clock,
-    pub(super) seat: Seat,
+    pub(super) waiter: Waiter,
     pub(super) backoff: Backoff,
     pub(super) pending: Pending,
     pub(super) contacts: Contacts,
@@ -75,7 +75,7 @@ impl Upstream {
             backoff: Backoff::new(least, most, rng),
             contacts: Contacts::new(policy.pools.len(), most),
             remarks: Remarks::new(clock.clone()),
-            seat: clock.follow(),
+            waiter: clock.follow(),
             clock,
             policy,
             hub,
@@ -189,10 +189,10 @@ impl Upstream {
             trust: &trust,
             remarks: self.remarks.clone(),
         };
-        let seat = clock.follow();
+        let waiter = clock.follow();
         let opening = async {
-            let seat = seat;
-            Connection::open(attempt, &clock, &seat).await
+            let waiter = waiter;
+            Connection::open(attempt, &clock, &waiter).await
         };
         let mut opening = std::pin::pin!(opening);
         let opened = loop {
@@ -200,7 +200,7 @@ impl Upstream {
                 biased;
                 opened = &mut opening => break opened,
                 order = self.orders.recv() => self.keep(order).await?,
-                () = self.seat.wait_until(Nanos::MAX) => {}
+                () = self.waiter.wait_until(Nanos::MAX) => {}
             }
         };
         match opened {
@@ -223,7 +223,7 @@ impl Upstream {
             tokio::select! {
                 biased;
                 order = self.orders.recv() => self.keep(order).await?,
-                () = self.seat.wait_until(until) => return Ok(()),
+                () = self.waiter.wait_until(until) => return Ok(()),
             }
         }
     }
