@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use thermine::export::{Format, What, export};
-use thermine::store::{Capture, RunMeta, Store};
+use thermine_capture::{Capture, RunMeta, Store};
 use thermine_stratum::factory::JobFactory;
 use thermine_units::clock::Nanos;
 use thermine_units::provenance::Provenance;
@@ -217,7 +217,7 @@ fn part(what: &str, path: &Path, shares: u64) {
                 "csv" => (Format::Csv, path.with_extension("csv")),
                 _ => (Format::Npz, path.with_extension("npz")),
             };
-            let done = export(path, What::Shares, format, None, Some(&out)).expect("exported");
+            let done = export(path, What::Shares, format, Some(&out)).expect("exported");
             (done.rows, out)
         }
     };

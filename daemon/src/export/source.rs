@@ -6,20 +6,22 @@ use anyhow::Result;
 use rusqlite::types::Value;
 
 use super::Column;
-use crate::store::database::Row;
-use crate::store::reader::PAGE;
-use crate::store::tables::Kind;
-use crate::store::{Capture, DatabaseError};
+use thermine_capture::database::Row;
+use thermine_capture::reader::PAGE;
+use thermine_capture::tables::Kind;
+use thermine_capture::{Capture, DatabaseError};
 
 /// Rows, a page at a time.
-pub(super) type Pages<'a> = Box<dyn Iterator<Item = Result<Vec<Vec<Value>>>> + 'a>;
+pub type Pages<'a> = Box<dyn Iterator<Item = Result<Vec<Vec<Value>>>> + 'a>;
 
 /// A table that can be exported.
-pub(super) struct Table<'a> {
-    pub(super) columns: Vec<Column>,
-    /// The stream, where it is of one.
-    pub(super) stream: Option<String>,
-    pub(super) pages: Pages<'a>,
+pub struct Table<'a> {
+    /// Names, units and kinds of the cells of a row.
+    pub columns: Vec<Column>,
+    /// Stream that the table is of, if it is of one alone.
+    pub stream: Option<String>,
+    /// All rows.
+    pub pages: Pages<'a>,
 }
 
 /// Names of the streams by run and number.

@@ -8,17 +8,21 @@ use thermine_reservoir::bootstrap;
 use thermine_units::provenance;
 
 use super::analysis;
-use crate::capture;
+use crate::cli;
 use crate::cli::request::{self as arguments, TrainFiles};
+use crate::lab::backend::Backend;
 use crate::lab::config::Config;
 use crate::lab::config::daemon::Daemon;
 use crate::lab::experiment::run::Report;
 use crate::lab::observer::Progress;
+use crate::lab::recording::CAPTURE;
 use crate::lab::request::{Request, Train};
-use crate::lab::{sweep, tpf, train};
+use crate::lab::sweep::plan::Plan;
+use crate::lab::{record, tpf, train};
 use crate::live::snapshot::{Estimate, Filter, Provenance, Row, Verdict};
-use crate::render::folder;
 use crate::render::run::RunReport;
+use crate::render::{self, folder};
+use crate::runtime;
 
 /// Name of the unit's configuration in a job's folder.
 const CONFIG: &str = "unit.toml";
@@ -123,12 +127,12 @@ fn driven(
 ) -> Result<Found> {
     let config = config.context("the unit of this job is no longer configured")?;
     folder::write(folder, CONFIG, config.fingerprint()?.0)?;
-    let (config, out) = (folder.join(CONFIG), folder.join(REPORT));
+    let (file, out) = (folder.join(CONFIG), folder.join(REPORT));
     let mut found = Found::default();
     match request {
         Request::Train(train) => {
             let files = TrainFiles {
-                config: Some(config),
+                config: Some(file),
                 data: data(train, daemon, folder)?,
                 capture: None,
                 store: std::env::var_os(STORE).map(PathBuf::from),
@@ -139,23 +143,29 @@ fn driven(
             found.verdict = verdict(done.first.as_ref());
         }
         Request::Sweep(sweep) => {
-            sweep::carry_out(
-                arguments::sweep(sweep, config, out),
-                progress,
-                &mut |text| {
-                    said.push_str(text);
-                    Ok(())
-                },
-            )?;
+            let plan = Plan::new(sweep, config.clone(), Backend::Wire)?;
+            let place = (sweep.feasibility, Some(out.as_path()));
+            let mut say = |text: &str| {
+                said.push_str(text);
+                Ok(())
+            };
+            let swept = cli::sweep::carry_out(plan, place, progress, &mut say);
+            runtime::run(progress.context(), swept)??;
         }
         Request::Record(record) => {
-            let args = arguments::record(record, config, folder.join("capture.sqlite"));
-            *said = capture::record::record(&args, progress)?.1;
+            let place = folder.join(CAPTURE);
+            let recorded = record::run(record, config.clone(), Backend::Wire, &place, progress);
+            let report = runtime::run(progress.context(), recorded)??;
+            *said = render::capture::recorded(&report);
         }
         Request::FilterTrial(trial) => {
-            let done = tpf::live::carry_out(&arguments::trial(trial, config, out), progress)?;
-            *said = done.said;
-            found.filter = done.filter;
+            folder::make(Some(&out), "")?;
+            let capture = out.join(CAPTURE);
+            let trial = tpf::live::run(trial, config, &capture, progress);
+            let report = runtime::run(progress.context(), trial)??;
+            render::tpf::live::write(&out, &report)?;
+            *said = render::tpf::live::text(&report);
+            found.filter = render::tpf::live::account(&report);
         }
         Request::Verify(_) => anyhow::bail!("{} drives no unit", request.words()),
     }
