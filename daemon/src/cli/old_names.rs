@@ -31,7 +31,9 @@ pub fn say(arguments: impl IntoIterator<Item = OsString>) {
                 "handshake" | "wires" => "wire",
                 value => value,
             };
-            complain(format_args!("{old} is now called {new}: write {new} {value}"));
+            complain(format_args!(
+                "{old} is now called {new}: write {new} {value}"
+            ));
         }
     }
 }
