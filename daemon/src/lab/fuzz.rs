@@ -1,6 +1,10 @@
 //! Fuzz entries for files whose readers this crate keeps to itself. See `daemon/fuzz`.
 
 #[cfg(test)]
+#[expect(
+    dead_code,
+    reason = "the tests of parsers with seed folders use the rest"
+)]
 #[path = "../../../drivers/tests/shared/mutated.rs"]
 mod mutated;
 
