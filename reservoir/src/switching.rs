@@ -61,6 +61,21 @@ impl Default for Binning {
     }
 }
 
+impl Binning {
+    /// Number of bins of the hazards.
+    fn bins(&self) -> Result<usize, SwitchingError> {
+        let bins = (self.up_to / self.bin).ceil();
+        if self.bin > 0.0 && (1.0..=MOST_BINS as f64).contains(&bins) {
+            Ok(bins as usize)
+        } else {
+            Err(SwitchingError::Binning {
+                bin: self.bin,
+                up_to: self.up_to,
+            })
+        }
+    }
+}
+
 /// Why there is no profile.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum SwitchingError {
@@ -166,37 +181,17 @@ impl Exposure {
     }
 }
 
-impl SwitchProfile {
-    /// Of the times at which jobs were `sent` and of the `shares` that answered them, both in any order and on the
-    /// same clock. A share belongs to the job that was sent within a microsecond of its `job_sent`. Shares before
-    /// the first and after the last sending are left out.
-    ///
-    /// # Errors
-    /// If there are too few changes or too few late shares to say anything, or a time is not finite.
-    pub fn of(
-        sent: &[f64],
-        shares: &[SharePoint],
-        binning: Binning,
-        seed: u64,
-    ) -> Result<SwitchProfile, SwitchingError> {
-        let bins = (binning.up_to / binning.bin).ceil();
-        if !(binning.bin > 0.0 && (1.0..=MOST_BINS as f64).contains(&bins)) {
-            return Err(SwitchingError::Binning {
-                bin: binning.bin,
-                up_to: binning.up_to,
-            });
-        }
-        let times = shares.iter().flat_map(|s| [s.arrived, s.job_sent]);
-        if !times.chain(sent.iter().copied()).all(f64::is_finite) {
-            return Err(SwitchingError::NotFinite);
-        }
-        let mut sent = sent.to_vec();
-        sent.sort_by(f64::total_cmp);
-        sent.dedup_by(|later, earlier| *later - *earlier < SAME);
-        let switches = sent.len().saturating_sub(1);
-        if switches < FEWEST_EXPOSURES {
-            return Err(SwitchingError::Exposures(switches));
-        }
+/// Shares counted by exposure and by age.
+struct Counts {
+    exposures: Vec<Exposure>,
+    hazards: Vec<HazardBin>,
+    /// Ages of the shares of the job just sent, in seconds, in rising order.
+    new_ages: Vec<f64>,
+}
+
+impl Counts {
+    /// Counts `shares` between the `sent` times, which rise strictly.
+    fn of(sent: &[f64], shares: &[SharePoint], binning: Binning, bins: usize) -> Counts {
         let mut exposures: Vec<Exposure> = sent
             .windows(2)
             .map(|w| Exposure {
@@ -205,10 +200,10 @@ impl SwitchProfile {
                 ..Exposure::default()
             })
             .collect();
-        let mut hazards = hazards(&sent, binning, bins as usize);
-        let mut ages = Vec::new();
+        let mut hazards = hazards(sent, binning, bins);
+        let mut new_ages = Vec::new();
         for share in shares {
-            // What is sent in answer to a share may go out at the very time at which it came.
+            // The server may send the next job at the very time at which the share arrived.
             let after = sent.partition_point(|time| *time < share.arrived);
             let Some(exposure) = after.checked_sub(1).and_then(|i| exposures.get_mut(i)) else {
                 continue;
@@ -224,9 +219,48 @@ impl SwitchProfile {
                 bin.old += u64::from(!new);
             }
             if new {
-                ages.push(age);
+                new_ages.push(age);
             }
         }
+        new_ages.sort_by(f64::total_cmp);
+        Counts {
+            exposures,
+            hazards,
+            new_ages,
+        }
+    }
+}
+
+impl SwitchProfile {
+    /// Of the times at which jobs were `sent` and of the `shares` that answered them, both in any order and on the
+    /// same clock. A share belongs to the job that was sent within a microsecond of its `job_sent`. Shares before
+    /// the first and after the last sending are left out.
+    ///
+    /// # Errors
+    /// If there are too few changes or too few late shares to say anything, or a time is not finite.
+    pub fn of(
+        sent: &[f64],
+        shares: &[SharePoint],
+        binning: Binning,
+        seed: u64,
+    ) -> Result<SwitchProfile, SwitchingError> {
+        let bins = binning.bins()?;
+        let times = shares.iter().flat_map(|s| [s.arrived, s.job_sent]);
+        if !times.chain(sent.iter().copied()).all(f64::is_finite) {
+            return Err(SwitchingError::NotFinite);
+        }
+        let mut sent = sent.to_vec();
+        sent.sort_by(f64::total_cmp);
+        sent.dedup_by(|later, earlier| *later - *earlier < SAME);
+        let switches = sent.len().saturating_sub(1);
+        if switches < FEWEST_EXPOSURES {
+            return Err(SwitchingError::Exposures(switches));
+        }
+        let Counts {
+            exposures,
+            hazards,
+            new_ages: ages,
+        } = Counts::of(&sent, shares, binning, bins);
         let mut total = Exposure::default();
         exposures.iter().for_each(|e| total.add(e));
         if total.steady_new < FEWEST_STEADY {
@@ -235,7 +269,6 @@ impl SwitchProfile {
                 after: binning.steady_after,
             });
         }
-        ages.sort_by(f64::total_cmp);
         let [
             steady_rate,
             useful_rate,

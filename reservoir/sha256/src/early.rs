@@ -10,19 +10,7 @@
 use pulp::{Simd, WithSimd};
 
 use crate::nonces::{LANES, Nonces, Words, Work};
-use crate::rounds::{ROUNDS, START, extend};
-
-/// Rounds of the first compression that no nonce changes.
-pub const NONCE_FREE_ROUNDS: usize = 3;
-
-/// Round of the second compression after which the last digest word is known.
-pub const EXIT_ROUND: usize = 61;
-
-/// Rounds that a header takes from its midstate.
-pub const ROUNDS_OF_HEADER: usize = 2 * ROUNDS;
-
-/// Rounds that are left of them.
-pub const ROUNDS_OF_EARLY_EXIT: usize = ROUNDS - NONCE_FREE_ROUNDS + EXIT_ROUND;
+use crate::rounds::{EXIT_ROUND, NONCE_FREE_ROUNDS, ROUNDS, START, extend};
 
 impl Nonces {
     /// Digest word 7 of the header with each of `nonces`, by 122 rounds; the states of

@@ -14,6 +14,9 @@ mod early;
 mod nonces;
 mod rounds;
 
-pub use early::{EXIT_ROUND, EarlyExit, NONCE_FREE_ROUNDS, ROUNDS_OF_EARLY_EXIT, ROUNDS_OF_HEADER};
+pub use early::EarlyExit;
 pub use nonces::{Compression, LANES, Nonces, Words};
-pub use rounds::{ROUNDS, START, compress, schedule, states};
+pub use rounds::{
+    EXIT_ROUND, NONCE_FREE_ROUNDS, ROUNDS, ROUNDS_OF_EARLY_EXIT, ROUNDS_OF_HEADER, START, compress,
+    schedule, states,
+};

@@ -2,8 +2,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::early::NONCE_FREE_ROUNDS;
-use crate::rounds::{ROUNDS, START, States, extend};
+use crate::rounds::{NONCE_FREE_ROUNDS, ROUNDS, START, States, extend};
 
 /// Nonces that are hashed side by side: as many as the widest vectors have 32-bit words.
 pub const LANES: usize = 16;

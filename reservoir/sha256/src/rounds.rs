@@ -7,6 +7,18 @@
 /// Rounds of one compression.
 pub const ROUNDS: usize = 64;
 
+/// Rounds at the start of the first compression that do not read the nonce, because it is word 3 of the block.
+pub const NONCE_FREE_ROUNDS: usize = 3;
+
+/// Round of the second compression after which the last digest word is known.
+pub const EXIT_ROUND: usize = 61;
+
+/// Rounds of a full header hash from its midstate: 128.
+pub const ROUNDS_OF_HEADER: usize = 2 * ROUNDS;
+
+/// Rounds of a header hash with the exact early exit: 122.
+pub const ROUNDS_OF_EARLY_EXIT: usize = ROUNDS - NONCE_FREE_ROUNDS + EXIT_ROUND;
+
 /// State of SHA-256 before any input (FIPS 180-4, section 5.3.3).
 pub const START: [u32; 8] = [
     0x6a09_e667,

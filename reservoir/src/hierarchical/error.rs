@@ -5,6 +5,9 @@ use thiserror::Error;
 /// Most bits of a dense number, half a gigabyte: more is refused before memory is taken.
 pub const MOST_BITS: u64 = 1 << 32;
 
+/// Most terms of a sparse number that an operation forms: the difference of two single powers can have 2⁶⁴.
+pub const MOST_TERMS: usize = 1 << 24;
+
 /// A number too large to be held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TooLarge {
@@ -18,10 +21,7 @@ pub enum TooLarge {
     #[error("an exponent beyond 2^64 - 1")]
     Exponent,
     /// A product of sparse numbers with too many terms.
-    #[error(
-        "{terms} products of terms; {} are the most that are formed",
-        super::sparse::MOST_TERMS
-    )]
+    #[error("{terms} products of terms; {MOST_TERMS} are the most that are formed")]
     Terms {
         /// Products of one term by another.
         terms: u128,

@@ -31,7 +31,7 @@ pub mod timescale;
 
 pub use convert::Signed;
 pub use dense::HierNat;
-pub use error::{MOST_BITS, ParseError, TooLarge};
+pub use error::{MOST_BITS, MOST_TERMS, ParseError, TooLarge};
 pub use heap::BinomialHeap;
 pub use signed::{Digit, Naf};
-pub use sparse::{MOST_TERMS, SparseNat};
+pub use sparse::SparseNat;

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::ops::Neg;
 
-use super::error::TooLarge;
-use super::sparse::{MOST_TERMS, SparseNat};
+use super::error::{MOST_TERMS, TooLarge};
+use super::sparse::SparseNat;
 
 /// A digit of a signed number: + or − 2^exponent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

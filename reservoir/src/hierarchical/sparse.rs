@@ -3,11 +3,8 @@
 use std::cmp::Ordering;
 
 use super::dense::HierNat;
-use super::error::TooLarge;
+use super::error::{MOST_TERMS, TooLarge};
 use super::levels::LIMB_BITS;
-
-/// Most terms that an operation forms before it gives up: a difference of two terms can have 2⁶⁴.
-pub const MOST_TERMS: usize = 1 << 24;
 
 /// Products of limbs that take no longer than one of terms; measured.
 const CLOSE: u128 = 8;

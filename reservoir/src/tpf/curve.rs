@@ -9,14 +9,11 @@ use serde::{Deserialize, Serialize};
 use thermine_sha256::{Compression, START};
 
 use super::network::{Network, Training};
-use super::tree::Tree;
+use super::tree::{Bits, Tree};
 use super::twin::{round_twin, run, succeeds};
 use crate::information::discrimination::Auc;
 use crate::readout::Logistic;
 use crate::state::{Feature, StateMatrix};
-
-/// A state: its eight words.
-pub type Bits = [u32; 8];
 
 /// Levels of the tree.
 const DEPTH: usize = 6;

@@ -1,6 +1,7 @@
 //! A decision tree on bits: at each node the bit that leaves least impurity (Gini; Breiman et al., 1984).
 
-use super::curve::Bits;
+/// The eight words of a state; the tree splits on single bits of them.
+pub(super) type Bits = [u32; 8];
 
 /// Rows below which a node is not split: a rate of fewer says little.
 const LEAST: usize = 50;
