@@ -18,13 +18,13 @@ use crate::random;
 
 /// Steps per block: several times the memory of the tasks, so that what lies within a block keeps its
 /// dependence, and few enough that a thousand steps hold twenty.
-pub const BLOCK: usize = 50;
+pub(crate) const BLOCK: usize = 50;
 
 /// Blocks that the steps are cut into at least: of fewer, resamples differ too little from each other.
 const FEWEST_BLOCKS: usize = 10;
 
 /// Resamples: enough that the interval's ends are stable in their third digit.
-pub const RESAMPLES: usize = 2_000;
+pub(crate) const RESAMPLES: usize = 2_000;
 
 /// A value with its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -102,7 +102,7 @@ impl Bootstrap {
     }
 
     /// NRMSE of `a` minus NRMSE of `b`, with its interval on common blocks.
-    pub fn difference(&self, a: &[f64], b: &[f64], target: &[f64]) -> Estimate {
+    pub(crate) fn difference(&self, a: &[f64], b: &[f64], target: &[f64]) -> Estimate {
         let (a, b) = (
             Sums::new(a, target, self.block),
             Sums::new(b, target, self.block),

@@ -23,7 +23,7 @@ mod row;
 mod vectors;
 
 /// Largest network: its weights at full connectivity would take 800 MB.
-pub const MOST_NODES: usize = 10_000;
+pub(crate) const MOST_NODES: usize = 10_000;
 
 /// Products with W over which growth is measured, after as many again in which all but the largest
 /// eigenvalues die away. The radius is then known to better than 1 %.
@@ -33,19 +33,19 @@ const POWER_STEPS: usize = 500;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EsnConfig {
     /// Nodes, 1 to [`MOST_NODES`].
-    pub nodes: usize,
+    pub(crate) nodes: usize,
     /// Largest absolute value of W's eigenvalues; echoes fade below 1, as a rule.
-    pub spectral_radius: f64,
+    pub(crate) spectral_radius: f64,
     /// a, in (0, 1]: 1 forgets the past state but for W.
-    pub leak: f64,
+    pub(crate) leak: f64,
     /// Input weights are uniform on ± this.
-    pub input_scale: f64,
+    pub(crate) input_scale: f64,
     /// Biases are uniform on ± this.
-    pub bias_scale: f64,
+    pub(crate) bias_scale: f64,
     /// Share of the other nodes that a node hears, in (0, 1]; at least one.
-    pub connectivity: f64,
+    pub(crate) connectivity: f64,
     /// Seed of all weights.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl EsnConfig {
@@ -164,7 +164,7 @@ impl Esn {
     ///
     /// # Errors
     /// If `initial` has not N values, or anything is not finite.
-    pub fn run_from(&self, initial: &[f64], input: &[f64]) -> Result<StateMatrix, EsnError> {
+    pub(crate) fn run_from(&self, initial: &[f64], input: &[f64]) -> Result<StateMatrix, EsnError> {
         let nodes = self.config.nodes;
         if initial.len() != nodes {
             return Err(EsnError::InitialState {

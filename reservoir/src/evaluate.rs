@@ -17,9 +17,9 @@ pub struct Score {
     /// Features of the readout.
     pub features: usize,
     /// Its penalty.
-    pub lambda: f64,
+    pub(crate) lambda: f64,
     /// Steps that it was trained on.
-    pub train_steps: usize,
+    pub(crate) train_steps: usize,
     /// Steps that it was scored on.
     pub test_steps: usize,
     /// Its predictions on the test rows.

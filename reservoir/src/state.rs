@@ -27,7 +27,7 @@ impl Feature {
 
 /// One row in so many has to differ from the one before it. Coarse sensors repeat themselves, but a row
 /// that stands for twenty steps and more is not a state of each of them.
-pub const FRESH: usize = 20;
+pub(crate) const FRESH: usize = 20;
 
 /// T rows (steps, in order of time) by N columns (features).
 #[derive(Debug, Clone, PartialEq)]
@@ -209,7 +209,7 @@ impl StateMatrix {
 
     /// The same features with the rows in the order that `source` gives: row t is taken from row
     /// `source(t)`.
-    pub fn rearranged(&self, source: impl Fn(usize) -> usize) -> StateMatrix {
+    pub(crate) fn rearranged(&self, source: impl Fn(usize) -> usize) -> StateMatrix {
         let values = DMatrix::from_fn(self.rows(), self.columns(), |row, column| {
             self.values[(source(row), column)]
         });
@@ -286,7 +286,7 @@ impl StateMatrix {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Standardiser {
     /// Mean of each column.
-    pub means: Vec<f64>,
+    pub(crate) means: Vec<f64>,
     /// Reciprocal of the standard deviation of each column; 0 for a constant one.
     pub scales: Vec<f64>,
 }

@@ -22,10 +22,10 @@ use crate::random;
 const BLOCK: usize = 20;
 
 /// Fewest exposures for an interval.
-pub const FEWEST_EXPOSURES: usize = 2 * BLOCK;
+pub(crate) const FEWEST_EXPOSURES: usize = 2 * BLOCK;
 
 /// Fewest shares late enough to tell the steady rate: known to a fifth.
-pub const FEWEST_STEADY: u64 = 25;
+pub(crate) const FEWEST_STEADY: u64 = 25;
 
 /// Most bins of the hazards.
 pub const MOST_BINS: usize = 10_000;

@@ -18,7 +18,7 @@ use crate::state::StateMatrix;
 
 /// Fewest test steps on which a score below 1 is claimed. A readout of pure noise scores between 1.00
 /// and 1.20 on 250 steps, and between 0.97 and 2.2 on 50.
-pub const FEWEST_TEST_STEPS: usize = 500;
+pub(crate) const FEWEST_TEST_STEPS: usize = 500;
 
 /// Differences of NRMSE below this decide nothing, however sure: on a task that is solved to rounding, a
 /// copy of the drive would otherwise beat the drive.
@@ -220,7 +220,7 @@ impl Verdict {
     }
 
     /// Whether its states know anything of the task: better than themselves at random times.
-    pub fn carries_information(&self) -> bool {
+    pub(crate) fn carries_information(&self) -> bool {
         self.enough_steps()
             && self
                 .controls

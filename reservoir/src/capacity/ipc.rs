@@ -50,7 +50,7 @@ pub struct Term(pub Vec<(usize, usize)>);
 
 impl Term {
     /// Sum of the degrees.
-    pub fn degree(&self) -> usize {
+    pub(crate) fn degree(&self) -> usize {
         self.0.iter().map(|(_, degree)| degree).sum()
     }
 }
@@ -59,24 +59,24 @@ impl Term {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TermCapacity {
     /// The term.
-    pub term: Term,
+    pub(crate) term: Term,
     /// Capacity on these steps, as it is.
-    pub raw: f64,
+    pub(crate) raw: f64,
     /// The same, or zero below the threshold.
-    pub capacity: f64,
+    pub(crate) capacity: f64,
 }
 
 /// Information processing capacity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProcessingCapacity {
     /// Each term asked for.
-    pub terms: Vec<TermCapacity>,
+    pub(crate) terms: Vec<TermCapacity>,
     /// Sum of the capacities of each total degree, from 1.
     pub by_degree: Vec<f64>,
     /// Sum of all.
     pub total: f64,
     /// Capacity below which a term is counted as zero.
-    pub threshold: f64,
+    pub(crate) threshold: f64,
     /// What the total would be of states that have nothing to do with the input: terms × share that passes
     /// × threshold, roughly.
     pub by_chance: f64,

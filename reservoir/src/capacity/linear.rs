@@ -27,7 +27,7 @@ pub struct DelayCapacity {
     /// Squared correlation on the test steps, as it is.
     pub squared_correlation: f64,
     /// The same, or zero if chance would give as much one time in a hundred.
-    pub capacity: f64,
+    pub(crate) capacity: f64,
 }
 
 /// Linear memory capacity.
@@ -40,7 +40,7 @@ pub struct MemoryCapacity {
     /// Squared correlation below which a capacity is counted as zero.
     pub threshold: f64,
     /// Features: a total above this is chance.
-    pub features: usize,
+    pub(crate) features: usize,
 }
 
 /// Measures delays 0 to `longest`, without the rows in `left_out`. The readouts share one factorisation; the penalty of each is chosen by

@@ -19,9 +19,9 @@ pub struct Rank {
     /// Values above the threshold.
     pub rank: usize,
     /// Singular values, or ratios of signal to noise; falling.
-    pub values: Vec<f64>,
+    pub(crate) values: Vec<f64>,
     /// What they were held against.
-    pub threshold: f64,
+    pub(crate) threshold: f64,
 }
 
 impl Rank {

@@ -82,11 +82,11 @@ pub fn shuffled_in_time(states: &StateMatrix, split: &Split, seed: u64) -> State
 }
 
 /// Steps by which [`shifted_in_time`] moves the states: far beyond any memory, and a prime.
-pub const SHIFT: usize = 577;
+pub(crate) const SHIFT: usize = 577;
 
 /// The states moved on by [`SHIFT`] steps in a circle over `rows`: in their own order, but driven by
 /// another part of the input.
-pub fn shifted_in_time(states: &StateMatrix, rows: Range<usize>) -> StateMatrix {
+pub(crate) fn shifted_in_time(states: &StateMatrix, rows: Range<usize>) -> StateMatrix {
     let length = rows.len().max(1);
     states.rearranged(|row| {
         if rows.contains(&row) {

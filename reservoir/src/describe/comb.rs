@@ -15,7 +15,7 @@ const OVERSAMPLED: f64 = 4.0;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Comb {
     /// Values looked at.
-    pub n: usize,
+    pub(crate) n: usize,
     /// Distance of the teeth, in the values' unit. Interval by the curvature of the periodogram at its peak.
     pub period: Estimate,
     /// Length of the mean phase vector: 0 without a comb, 1 if every value stands on a tooth. Of values without one the

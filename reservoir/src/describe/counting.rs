@@ -14,7 +14,7 @@ pub fn two_sided(z: f64) -> f64 {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Dispersion {
     /// Windows.
-    pub n: usize,
+    pub(crate) n: usize,
     /// Sample variance over mean: 1 for a Poisson process, below for a more regular one, above for bursts.
     pub index: f64,
     /// Probability of an index at least as far from 1, to either side, if the counts are Poisson:
@@ -59,11 +59,11 @@ pub enum DeadTime {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DeadTimeTest {
     /// Waits.
-    pub n: usize,
+    pub(crate) n: usize,
     /// Sample standard deviation over mean.
-    pub cv: f64,
+    pub(crate) cv: f64,
     /// The dead time d, in the unit of the waits.
-    pub dead_time: f64,
+    pub(crate) dead_time: f64,
     /// CV of the process with this dead time and the mean wait of the sample.
     pub expected_cv: f64,
     /// (cv − expected) over its standard deviation under the null, expected/√n: the variances of mean and

@@ -9,11 +9,11 @@ pub const MOST_BINS: usize = 65_536;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Entropy {
     /// Sample size.
-    pub n: u64,
+    pub(crate) n: u64,
     /// Bins that are not empty.
-    pub occupied: usize,
+    pub(crate) occupied: usize,
     /// −Σ p log₂ p of the shares as they are: too small on average, most of all with few values per bin.
-    pub plug_in: f64,
+    pub(crate) plug_in: f64,
     /// Plug-in plus (occupied − 1)/(2 n ln 2): Miller's first-order correction (in Quastler (ed.), Information
     /// Theory in Psychology, 1955).
     pub miller_madow: f64,
@@ -21,7 +21,7 @@ pub struct Entropy {
 
 impl Entropy {
     /// Of the counts in each bin; `None` if all are empty.
-    pub fn of_counts(counts: &[u64]) -> Option<Entropy> {
+    pub(crate) fn of_counts(counts: &[u64]) -> Option<Entropy> {
         let n: u64 = counts.iter().sum();
         if n == 0 {
             return None;

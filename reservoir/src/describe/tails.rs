@@ -13,9 +13,9 @@ const MOST_STEPS: usize = 100;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tails {
     /// P(X ≤ x).
-    pub lower: f64,
+    pub(crate) lower: f64,
     /// P(X ≥ x).
-    pub upper: f64,
+    pub(crate) upper: f64,
 }
 
 impl Tails {
@@ -27,7 +27,7 @@ impl Tails {
 
 /// Tails of a binomial count of `n` trials of probability `p` at `x`. A `p` beyond 0 and 1 counts as the nearer of
 /// these.
-pub fn binomial(x: u64, n: u64, p: f64) -> Tails {
+pub(crate) fn binomial(x: u64, n: u64, p: f64) -> Tails {
     let p = p.clamp(0.0, 1.0);
     if p == 0.0 || p == 1.0 || x > n {
         // All of the mass lies at one value.

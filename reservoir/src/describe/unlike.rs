@@ -49,7 +49,7 @@ pub struct Places {
     /// Events.
     pub n: u64,
     /// Expected part of false findings among the findings.
-    pub level: f64,
+    pub(crate) level: f64,
     /// The places, in the order given.
     pub places: Vec<Place>,
 }
@@ -171,7 +171,7 @@ pub struct Search {
 impl Search {
     /// Probability that a place at `rate` times the rate of the others is found among `n` events, by the binomial
     /// test of its own count alone. `None` if the search makes no sense.
-    pub fn power_at(&self, rate: f64, n: u64) -> Option<f64> {
+    pub(crate) fn power_at(&self, rate: f64, n: u64) -> Option<f64> {
         if !(self.is_possible() && rate >= 0.0 && rate.is_finite()) {
             return None;
         }

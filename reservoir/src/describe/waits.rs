@@ -72,7 +72,7 @@ pub struct WaitTest {
     /// The fitted law.
     pub law: ShiftedExponential,
     /// Largest distance between the two distribution functions.
-    pub distance: f64,
+    pub(crate) distance: f64,
     /// Probability of at least this distance under the law: (1 + resamples as far)/(1 + resamples).
     pub p: f64,
 }

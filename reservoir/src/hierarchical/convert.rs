@@ -113,7 +113,7 @@ impl Signed {
 
     /// Quotient, rounded towards nought, and remainder, which has the sign of the dividend: as Rust's integers are
     /// divided. `None` of nought as divisor.
-    pub fn div_rem(&self, divisor: &Signed) -> Option<(Signed, Signed)> {
+    pub(crate) fn div_rem(&self, divisor: &Signed) -> Option<(Signed, Signed)> {
         let (quotient, rest) = self.magnitude.div_rem(&divisor.magnitude)?;
         Some((
             Signed::new(self.negative != divisor.negative, quotient),

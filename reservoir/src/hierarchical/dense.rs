@@ -258,7 +258,7 @@ impl Mul for &HierNat {
 
 impl HierNat {
     /// One more.
-    pub fn successor(mut self) -> HierNat {
+    pub(crate) fn successor(mut self) -> HierNat {
         if increment(&mut self.limbs) {
             self.limbs.push(1);
         }

@@ -32,7 +32,7 @@ impl<K> Default for BinomialHeap<K> {
 
 impl<K: Ord> BinomialHeap<K> {
     /// No keys.
-    pub fn new() -> BinomialHeap<K> {
+    pub(crate) fn new() -> BinomialHeap<K> {
         BinomialHeap::default()
     }
 
@@ -52,7 +52,7 @@ impl<K: Ord> BinomialHeap<K> {
     }
 
     /// One key more.
-    pub fn insert(&mut self, key: K) {
+    pub(crate) fn insert(&mut self, key: K) {
         self.len += 1;
         let tree = Tree {
             key,

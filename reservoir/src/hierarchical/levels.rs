@@ -1,7 +1,7 @@
 //! Where the bits of a number lie: level k has 64 · 2^k bits and begins at bit 64 (2^k − 1).
 
 /// Bits of level 0, and of a limb.
-pub const LIMB_BITS: u64 = 64;
+pub(crate) const LIMB_BITS: u64 = 64;
 
 /// First bit of level k, 64 (2^k − 1); `None` beyond what 64 bits can number.
 pub fn level_start(level: u32) -> Option<u64> {

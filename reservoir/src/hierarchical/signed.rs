@@ -12,7 +12,7 @@ pub struct Digit {
     /// Which power of two.
     pub exponent: u64,
     /// Whether it is taken off.
-    pub negative: bool,
+    pub(crate) negative: bool,
 }
 
 impl Digit {
@@ -34,7 +34,7 @@ pub struct Naf {
 
 impl Naf {
     /// Nought.
-    pub fn zero() -> Naf {
+    pub(crate) fn zero() -> Naf {
         Naf::default()
     }
 
@@ -61,7 +61,7 @@ impl Naf {
     }
 
     /// Whether it is nought.
-    pub fn is_zero(&self) -> bool {
+    pub(crate) fn is_zero(&self) -> bool {
         self.relative.is_empty()
     }
 
@@ -209,7 +209,7 @@ impl Naf {
     }
 
     /// Its positive digits, and its negative ones: it is their difference.
-    pub fn parts(&self) -> (SparseNat, SparseNat) {
+    pub(crate) fn parts(&self) -> (SparseNat, SparseNat) {
         let (minus, plus): (Vec<Digit>, Vec<Digit>) =
             self.digits().partition(|digit| digit.negative);
         let sparse = |digits: Vec<Digit>| {

@@ -73,12 +73,12 @@ impl SparseNat {
     }
 
     /// The lowest exponent, `None` of nought.
-    pub fn lowest(&self) -> Option<u64> {
+    pub(crate) fn lowest(&self) -> Option<u64> {
         self.exponents().next()
     }
 
     /// The highest exponent, `None` of nought.
-    pub fn highest(&self) -> Option<u64> {
+    pub(crate) fn highest(&self) -> Option<u64> {
         self.exponents().next_back()
     }
 

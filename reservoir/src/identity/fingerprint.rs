@@ -83,7 +83,7 @@ impl Fingerprint {
 
 impl Correlation {
     /// Of paired counts; `None` of fewer than four pairs, or if one side does not vary.
-    pub fn of(a: &[u64], b: &[u64]) -> Option<Correlation> {
+    pub(crate) fn of(a: &[u64], b: &[u64]) -> Option<Correlation> {
         let n = a.len().min(b.len());
         if n < 4 {
             return None;

@@ -13,7 +13,7 @@ use crate::dense;
 const SMALLEST: f64 = 1e-6;
 
 /// Fewest units from which a spread between units is taken.
-pub const FEWEST_UNITS: usize = 4;
+pub(crate) const FEWEST_UNITS: usize = 4;
 
 /// Why no population could be fitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,9 +61,9 @@ pub struct Kind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Population {
     /// Units that it was fitted to.
-    pub units: usize,
+    pub(crate) units: usize,
     /// Their blocks.
-    pub blocks: usize,
+    pub(crate) blocks: usize,
     /// Mean of each feature.
     pub mean: Vec<f64>,
     /// Rows that turn features, less their mean, into components: row after row, one for each of `between`.
@@ -142,7 +142,7 @@ impl Population {
 
     /// A block in components, each with variance 1 within a unit; `None` if it has not the population's features,
     /// or one that is not a number.
-    pub fn components(&self, block: &[f64]) -> Option<Vec<f64>> {
+    pub(crate) fn components(&self, block: &[f64]) -> Option<Vec<f64>> {
         if block.len() != self.mean.len() || !block.iter().all(|x| x.is_finite()) {
             return None;
         }

@@ -6,7 +6,7 @@ use super::population::{Population, mean};
 
 /// Weight of the population's variance within a unit beside a unit's own, in blocks. Ten blocks alone would know
 /// a variance to half of it, and the error would add up over all components.
-pub const PRIOR_BLOCKS: f64 = 100.0;
+pub(crate) const PRIOR_BLOCKS: f64 = 100.0;
 
 /// A unit's mean and covariance, in the components of its population, where the pooled covariance is the identity:
 /// the unit's own is shrunk to its diagonal and, with weight [`PRIOR_BLOCKS`], to that.
@@ -17,7 +17,7 @@ pub struct Profile {
     /// Mean of each component over them.
     pub mean: Vec<f64>,
     /// Variance of each component within the unit, shrunk.
-    pub variance: Vec<f64>,
+    pub(crate) variance: Vec<f64>,
 }
 
 /// Blocks that are to be judged, in the population's components.

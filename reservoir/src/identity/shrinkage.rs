@@ -9,9 +9,9 @@ use crate::dense::add_gram;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shrunk {
     /// The matrix, symmetric, with a diagonal of 1.
-    pub correlation: DMatrix<f64>,
+    pub(crate) correlation: DMatrix<f64>,
     /// How far it was shrunk: 0 not at all, 1 to the identity.
-    pub lambda: f64,
+    pub(crate) lambda: f64,
 }
 
 impl Shrunk {
@@ -20,7 +20,7 @@ impl Shrunk {
     ///
     /// λ = Σ Var(r)/Σ r² over all pairs of features, where Var(r) = n/(n − 1)³ Σ (w − w̄)² of the products w of
     /// two features.
-    pub fn of(rows: &DMatrix<f64>) -> Shrunk {
+    pub(crate) fn of(rows: &DMatrix<f64>) -> Shrunk {
         let (n, p) = rows.shape();
         if n < 3 {
             return Shrunk {

@@ -48,7 +48,7 @@ pub struct Resampling {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Operating {
     /// Claims are accepted from this score on.
-    pub threshold: f64,
+    pub(crate) threshold: f64,
     /// Part of the false claims that are accepted.
     pub false_accept: f64,
     /// Part of the genuine claims that are rejected.

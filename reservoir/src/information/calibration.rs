@@ -115,7 +115,7 @@ pub struct Rate {
     /// The test.
     pub test: Test,
     /// Coupling λ of the captures.
-    pub coupling: f64,
+    pub(crate) coupling: f64,
     /// Probability of rejection that is stated: the level at λ = 0, the computed power else; `None` where no
     /// power is stated.
     pub stated: Option<f64>,

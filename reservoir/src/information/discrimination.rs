@@ -131,7 +131,7 @@ fn variance(values: &[f64]) -> f64 {
 
 /// |t| above which a test-vector leakage assessment speaks of leakage (Goodwill, Jun, Jaffe and Rohatgi, NIST
 /// Non-Invasive Attack Testing Workshop, 2011).
-pub const TVLA_LIMIT: f64 = 4.5;
+pub(crate) const TVLA_LIMIT: f64 = 4.5;
 
 /// Welch's t-test of two groups.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -139,11 +139,11 @@ pub struct Tvla {
     /// Difference of the means over its standard error.
     pub t: f64,
     /// Degrees of freedom (Welch, Biometrika 34, 1947).
-    pub freedom: f64,
+    pub(crate) freedom: f64,
     /// Two-sided probability.
     pub p: f64,
     /// Difference of the means over the pooled standard deviation (Cohen's d).
-    pub effect: f64,
+    pub(crate) effect: f64,
 }
 
 impl Tvla {

@@ -16,7 +16,7 @@ use thiserror::Error;
 use crate::random::Rng;
 
 /// Most points.
-pub const MOST_POINTS: usize = 1 << 22;
+pub(crate) const MOST_POINTS: usize = 1 << 22;
 
 /// Points of a leaf of the tree: few enough to look at each.
 const LEAF: usize = 8;
@@ -108,7 +108,7 @@ pub struct KsgTest {
     /// (1 + permutations with an estimate at least as large)/(1 + permutations).
     pub p: f64,
     /// Permutations.
-    pub permutations: usize,
+    pub(crate) permutations: usize,
 }
 
 /// Tests independence by [`ksg`] with `permutations` of freely exchangeable values, each of which costs as much as

@@ -9,7 +9,7 @@ use crate::hierarchical::{BinomialHeap, HierNat};
 
 /// Most observations N of a table whose Λ is worked out: numerator and denominator have up to N log₂ N bits, here
 /// 2.2 million.
-pub const MOST_EXACT: u64 = 1 << 17;
+pub(crate) const MOST_EXACT: u64 = 1 << 17;
 
 /// Λ = ∏ (n N/(r c))^n = N^N ∏ n^n / (∏ r^r ∏ c^c) over the counts n, row totals r and column totals c, in lowest terms.
 /// N · I(X; Y) = log Λ, G = 2 log Λ; Λ ≥ 1, and Λ = 1 of independent tables only.
@@ -31,12 +31,12 @@ pub struct LeakageBounds {
     /// Bits of the denominator.
     pub denominator_bits: u64,
     /// Whether Λ is exactly 1: the table is that of independent categories.
-    pub independent: bool,
+    pub(crate) independent: bool,
 }
 
 impl Leakage {
     /// Of a table; `None` of more than [`MOST_EXACT`] observations. 1 of an empty table.
-    pub fn of(table: &CountTable) -> Option<Leakage> {
+    pub(crate) fn of(table: &CountTable) -> Option<Leakage> {
         if table.total() > MOST_EXACT {
             return None;
         }
@@ -76,7 +76,7 @@ impl Leakage {
     }
 
     /// log Λ, in nats, between bounds that certainly enclose it.
-    pub fn log_bounds(&self) -> LeakageBounds {
+    pub(crate) fn log_bounds(&self) -> LeakageBounds {
         let bits = (self.numerator.bits(), self.denominator.bits());
         let excess = self.numerator.checked_sub(&self.denominator);
         // Λ ≥ 1 (lean: `one_le_leakage`), so there is an excess; without one log Λ is bounded by nought.

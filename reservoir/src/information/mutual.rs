@@ -13,14 +13,14 @@ pub struct MutualInformation {
     /// Of the frequencies as they are: log Λ/(N ln 2). Too large on average, by about df/(2 N ln 2).
     pub plug_in: f64,
     /// From entropies with Miller's correction, H(X) + H(Y) − H(X, Y). May come out negative.
-    pub miller_madow: f64,
+    pub(crate) miller_madow: f64,
     /// From frequencies shrunk towards equal ones (Hausser and Strimmer, JMLR 10, 2009).
-    pub shrinkage: f64,
+    pub(crate) shrinkage: f64,
     /// How far they were shrunk: 0 not at all, 1 to equal frequencies.
-    pub shrunk: f64,
+    pub(crate) shrunk: f64,
     /// Standard error of the plug-in by the delta method, sd of log₂(n N/(r c)) over √N. Near 0 where there is
     /// nothing to be found, where the null's spread must be used.
-    pub standard_error: f64,
+    pub(crate) standard_error: f64,
 }
 
 impl MutualInformation {

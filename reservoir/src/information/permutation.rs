@@ -18,7 +18,7 @@ use crate::random::Rng;
 pub const PERMUTATIONS: usize = 5_000;
 
 /// Most observations that are permuted: bounds the table of logarithms at 32 MB.
-pub const MOST_PERMUTED: u64 = 1 << 22;
+pub(crate) const MOST_PERMUTED: u64 = 1 << 22;
 
 /// A test of independence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -39,18 +39,18 @@ pub struct Independence {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Null {
     /// Permutations.
-    pub permutations: usize,
+    pub(crate) permutations: usize,
     /// Labels a block; 1 if every label went its own way.
-    pub block: usize,
+    pub(crate) block: usize,
     /// (1 + permutations with a G at least as large)/(1 + permutations): never 0, and valid at any number of
     /// permutations (Phipson and Smyth, Stat. Appl. Genet. Mol. Biol. 9(1), 2010).
     pub p_g: f64,
     /// The same of χ².
-    pub p_chi_squared: f64,
+    pub(crate) p_chi_squared: f64,
     /// Mean of G.
-    pub mean_g: f64,
+    pub(crate) mean_g: f64,
     /// 95 % quantile of G.
-    pub q95_g: f64,
+    pub(crate) q95_g: f64,
 }
 
 /// Tests `table` with `permutations` of freely exchangeable labels; `None` of an empty table, of more than
@@ -106,7 +106,7 @@ const LONGEST_LAG: usize = 200;
 
 /// Labels a block that a series needs: ten times the lags (of up to 200) up to which it is correlated beyond chance,
 /// 1.96/√n. At least 1, at most a twentieth of the series, so that enough blocks are left to permute.
-pub fn block_of(labels: &[u32]) -> usize {
+pub(crate) fn block_of(labels: &[u32]) -> usize {
     let n = labels.len();
     let most = (n / 20).max(1);
     let mean = labels.iter().map(|l| f64::from(*l)).sum::<f64>() / n.max(1) as f64;

@@ -11,9 +11,9 @@ use super::discrimination::null_variance;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
     /// Level, two-sided where a test has two sides.
-    pub alpha: f64,
+    pub(crate) alpha: f64,
     /// Probability of detection.
-    pub power: f64,
+    pub(crate) power: f64,
 }
 
 impl Default for Demand {
@@ -49,7 +49,7 @@ impl Demand {
 
 /// Power of a G-test or χ² test of level `alpha` with `freedom` degrees on `n` observations that share `bits` of
 /// mutual information: a noncentral χ² with noncentrality 2 n I (in nats). `None` without a degree of freedom.
-pub fn of_table(bits: f64, n: u64, freedom: usize, alpha: f64) -> Option<f64> {
+pub(crate) fn of_table(bits: f64, n: u64, freedom: usize, alpha: f64) -> Option<f64> {
     let critical = critical(freedom, alpha)?;
     Some(noncentral_sf(
         critical,
@@ -83,7 +83,7 @@ pub fn smallest_bits(n: u64, freedom: usize, demand: Demand) -> Option<f64> {
 }
 
 /// Smallest area under the ROC curve, above ½, that is told from ½ as demanded.
-pub fn smallest_auc(positives: usize, negatives: usize, demand: Demand) -> Option<f64> {
+pub(crate) fn smallest_auc(positives: usize, negatives: usize, demand: Demand) -> Option<f64> {
     if positives == 0 || negatives == 0 {
         return None;
     }
@@ -92,7 +92,7 @@ pub fn smallest_auc(positives: usize, negatives: usize, demand: Demand) -> Optio
 }
 
 /// Power to tell an area of `auc` from ½, with the standard error that the area has under the null.
-pub fn of_auc(auc: f64, positives: usize, negatives: usize, alpha: f64) -> f64 {
+pub(crate) fn of_auc(auc: f64, positives: usize, negatives: usize, alpha: f64) -> f64 {
     let normal = Normal::standard();
     let sd = null_variance(positives, negatives, 0.0).sqrt();
     let shift = (auc - 0.5).abs() / sd;
@@ -120,7 +120,7 @@ pub fn smallest_rate_change(events: u64, demand: Demand) -> Option<f64> {
 /// Distance between two distribution functions that a Kolmogorov–Smirnov test of `n` values is sure to detect
 /// as demanded: the critical distance, and what the empirical function strays at one place with a standard deviation
 /// of at most ½/√n.
-pub fn smallest_distance(n: usize, demand: Demand) -> Option<f64> {
+pub(crate) fn smallest_distance(n: usize, demand: Demand) -> Option<f64> {
     if n == 0 || !demand.is_possible() {
         return None;
     }
@@ -131,7 +131,7 @@ pub fn smallest_distance(n: usize, demand: Demand) -> Option<f64> {
 }
 
 /// Smallest difference of two groups' means, in standard deviations, told from 0 as demanded.
-pub fn smallest_difference(first: usize, second: usize, demand: Demand) -> Option<f64> {
+pub(crate) fn smallest_difference(first: usize, second: usize, demand: Demand) -> Option<f64> {
     if first < 2 || second < 2 {
         return None;
     }

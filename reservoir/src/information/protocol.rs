@@ -13,7 +13,7 @@ use super::table::{CountTable, TableError};
 use crate::random::Rng;
 
 /// Fewest observations a cell below which an estimate is not to be trusted (Cochran, Biometrics 10(4), 1954).
-pub const FEWEST_PER_CELL: f64 = 5.0;
+pub(crate) const FEWEST_PER_CELL: f64 = 5.0;
 
 /// Why an estimate cannot be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -104,11 +104,11 @@ pub struct Measurement {
     /// Pairs.
     pub n: u64,
     /// Categories of x.
-    pub rows: usize,
+    pub(crate) rows: usize,
     /// Categories of y.
-    pub columns: usize,
+    pub(crate) columns: usize,
     /// The estimates.
-    pub information: MutualInformation,
+    pub(crate) information: MutualInformation,
     /// log Λ = n times the plug-in information, enclosed by exact arithmetic; `None` of more pairs than
     /// [`MOST_EXACT`](super::leakage::MOST_EXACT).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,13 +116,13 @@ pub struct Measurement {
     /// The test.
     pub test: Independence,
     /// Mean of the plug-in estimate over the permutations: its bias when there is nothing.
-    pub null_mean: f64,
+    pub(crate) null_mean: f64,
     /// Its 95 % quantile.
-    pub null_q95: f64,
+    pub(crate) null_q95: f64,
     /// Smallest information that the test detects as demanded, were the pairs independent of each other.
-    pub detectable: Option<f64>,
+    pub(crate) detectable: Option<f64>,
     /// Miller–Madow estimates of the first and the second half.
-    pub halves: Option<(f64, f64)>,
+    pub(crate) halves: Option<(f64, f64)>,
     /// What there is to be said against it, weightiest first; empty if nothing.
     pub cautions: Vec<Caution>,
 }

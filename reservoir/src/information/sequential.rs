@@ -79,7 +79,7 @@ impl RateProcess {
     }
 
     /// Whether the null has been rejected at level `alpha` by now; once it has, it stays so.
-    pub fn rejected(&self, alpha: f64) -> bool {
+    pub(crate) fn rejected(&self, alpha: f64) -> bool {
         self.log_highest >= -alpha.ln()
     }
 

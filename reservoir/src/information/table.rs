@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Most categories a side: more cannot be filled by any capture, and bounds what a table may cost.
-pub const MOST_CATEGORIES: usize = 1_024;
+pub(crate) const MOST_CATEGORIES: usize = 1_024;
 
 /// Why there is no table.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -57,7 +57,7 @@ impl CountTable {
     ///
     /// # Errors
     /// If the shape is out of range or not filled, or the total beyond 2⁵³.
-    pub fn new(rows: usize, columns: usize, counts: Vec<u64>) -> Result<CountTable, TableError> {
+    pub(crate) fn new(rows: usize, columns: usize, counts: Vec<u64>) -> Result<CountTable, TableError> {
         check_shape(rows, columns)?;
         if counts.len() != rows * columns {
             return Err(TableError::Lengths {
@@ -111,17 +111,17 @@ impl CountTable {
     }
 
     /// Categories of x.
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
     /// Categories of y.
-    pub fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         self.columns
     }
 
     /// Observations N.
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.total
     }
 
@@ -131,24 +131,24 @@ impl CountTable {
     }
 
     /// Observations of each category of x.
-    pub fn row_totals(&self) -> &[u64] {
+    pub(crate) fn row_totals(&self) -> &[u64] {
         &self.row_totals
     }
 
     /// Observations of each category of y.
-    pub fn column_totals(&self) -> &[u64] {
+    pub(crate) fn column_totals(&self) -> &[u64] {
         &self.column_totals
     }
 
     /// Degrees of freedom, (R − 1)(C − 1) of the rows and columns that hold anything.
-    pub fn freedom(&self) -> usize {
+    pub(crate) fn freedom(&self) -> usize {
         let occupied = |totals: &[u64]| totals.iter().filter(|n| **n > 0).count();
         let rows = occupied(&self.row_totals).saturating_sub(1);
         rows * occupied(&self.column_totals).saturating_sub(1)
     }
 
     /// Mean count per cell of the rows and columns that hold anything; 0 of an empty table.
-    pub fn per_cell(&self) -> f64 {
+    pub(crate) fn per_cell(&self) -> f64 {
         let occupied = |totals: &[u64]| totals.iter().filter(|n| **n > 0).count();
         let cells = occupied(&self.row_totals) * occupied(&self.column_totals);
         if cells == 0 {
@@ -161,7 +161,7 @@ impl CountTable {
     /// log Λ of the leakage ratio Λ = ∏ (n(x,y) N / (r(x) c(y)))^n(x,y): how much likelier the pairs are under
     /// their own frequencies than under independence. In nats, never negative but for rounding; 0 of an empty
     /// table.
-    pub fn log_leakage(&self) -> f64 {
+    pub(crate) fn log_leakage(&self) -> f64 {
         // Σ over n > 0 of n ln(n N/(r c)), one logarithm a cell: the ratio is exact to a part in 2⁵².
         let mut sum = 0.0;
         for (x, row) in self.counts.chunks_exact(self.columns).enumerate() {
@@ -178,12 +178,12 @@ impl CountTable {
 
     /// The G statistic, 2 log Λ: χ² of [`freedom`](CountTable::freedom) degrees under independence, in the
     /// limit (Wilks, Ann. Math. Stat. 9(1), 1938).
-    pub fn g(&self) -> f64 {
+    pub(crate) fn g(&self) -> f64 {
         2.0 * self.log_leakage()
     }
 
     /// Pearson's χ², Σ (n − r c/N)²/(r c/N).
-    pub fn chi_squared(&self) -> f64 {
+    pub(crate) fn chi_squared(&self) -> f64 {
         let mut sum = 0.0;
         for (x, row) in self.counts.chunks_exact(self.columns).enumerate() {
             for (n, c) in row.iter().zip(&self.column_totals) {

@@ -22,15 +22,15 @@ const MOST_ITERATIONS: u64 = 1_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Logistic {
     /// Columns that it was trained on, in order.
-    pub features: Vec<Feature>,
+    pub(crate) features: Vec<Feature>,
     /// Their centring and scaling.
-    pub standardiser: Standardiser,
+    pub(crate) standardiser: Standardiser,
     /// Weights of the standardised features.
     pub weights: Vec<f64>,
     /// Log odds where all features are at their training mean.
-    pub intercept: f64,
+    pub(crate) intercept: f64,
     /// Penalty α, of the sum over all rows.
-    pub alpha: f64,
+    pub(crate) alpha: f64,
 }
 
 impl Logistic {

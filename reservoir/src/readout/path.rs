@@ -50,7 +50,7 @@ pub struct Choice {
     pub lambda: f64,
     /// The criterion at each penalty tried, in the order given: a mean squared error, summed over the
     /// outputs in units of each one's variance.
-    pub criterion: Vec<f64>,
+    pub(crate) criterion: Vec<f64>,
 }
 
 impl RidgePath {
@@ -119,13 +119,13 @@ impl RidgePath {
     }
 
     /// Effective number of parameters at `lambda`, without the intercept: Σ d/(d + λ) over the eigenvalues d.
-    pub fn degrees_of_freedom(&self, lambda: f64) -> f64 {
+    pub(crate) fn degrees_of_freedom(&self, lambda: f64) -> f64 {
         let lost = self.system.effective(lambda) * self.system.inverse_trace(lambda);
         (self.right.nrows() as f64 - lost).max(0.0)
     }
 
     /// Mean squared error of each output on the training rows.
-    pub fn training_error(&self, lambda: f64) -> Vec<f64> {
+    pub(crate) fn training_error(&self, lambda: f64) -> Vec<f64> {
         let solved = self.system.solve(lambda, &self.right);
         if self.wide.is_some() {
             // y − Xw = λ T α for w = Xᵀα.
@@ -171,7 +171,7 @@ impl RidgePath {
     ///
     /// # Errors
     /// As [`RidgePath::generalised`].
-    pub fn generalised_each(&self, lambdas: &[f64]) -> Result<Vec<f64>, ReadoutError> {
+    pub(crate) fn generalised_each(&self, lambdas: &[f64]) -> Result<Vec<f64>, ReadoutError> {
         self.generalised(lambdas)?;
         let mut best = vec![(f64::INFINITY, lambdas[0]); self.variance.len()];
         for &lambda in lambdas {
@@ -190,7 +190,7 @@ impl RidgePath {
     ///
     /// # Errors
     /// If there are not M penalties, or one is not positive and finite.
-    pub fn at_each(&self, lambdas: &[f64]) -> Result<LinearReadout, ReadoutError> {
+    pub(crate) fn at_each(&self, lambdas: &[f64]) -> Result<LinearReadout, ReadoutError> {
         if lambdas.len() != self.intercepts.len() {
             return Err(ReadoutError::Parameter {
                 parameter: "the number of penalties",

@@ -14,7 +14,7 @@ use super::logistic::Logistic;
 use crate::state::{Feature, Standardiser};
 
 /// Version that is written, and the only one that is read.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// How a readout was fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ use crate::random;
 const TAPS: [f64; 10] = [0.08, -0.12, 1.0, 0.18, -0.1, 0.091, -0.05, 0.04, 0.03, 0.01];
 
 /// The alphabet.
-pub const SYMBOLS: [f64; 4] = [-3.0, -1.0, 1.0, 3.0];
+pub(crate) const SYMBOLS: [f64; 4] = [-3.0, -1.0, 1.0, 3.0];
 
 /// Steps between a symbol's passing and its being asked for.
 const DELAY: usize = 2;

@@ -14,7 +14,7 @@ use super::{Sequence, Target, ahead};
 use crate::random;
 
 /// Time between samples.
-pub const INTERVAL: f64 = 0.02;
+pub(crate) const INTERVAL: f64 = 0.02;
 
 /// Runge–Kutta steps per sample: the local error is then some 1e-9.
 const SUBSTEPS: usize = 4;

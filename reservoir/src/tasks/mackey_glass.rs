@@ -22,7 +22,7 @@ const SUBSTEPS: usize = 10;
 const TRANSIENT: usize = 1_000;
 
 /// Horizons of the further targets, in samples; the first target is one sample ahead.
-pub const HORIZONS: [usize; 3] = [6, 17, 84];
+pub(crate) const HORIZONS: [usize; 3] = [6, 17, 84];
 
 /// `length` samples of the equation with delay `tau` (in samples, at least 1), started from a history
 /// drawn from `seed`. The target is the next sample; the further targets are [`HORIZONS`] ahead.

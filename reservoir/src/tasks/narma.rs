@@ -44,7 +44,7 @@ pub enum Order {
 
 impl Order {
     /// How many past outputs enter.
-    pub fn steps(self) -> usize {
+    pub(crate) fn steps(self) -> usize {
         match self {
             Order::Ten => 10,
             Order::Twenty => 20,

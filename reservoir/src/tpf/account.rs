@@ -68,11 +68,11 @@ impl UnitOfAccount {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// n: rounds of a hash.
-    pub rounds: f64,
+    pub(crate) rounds: f64,
     /// k: rounds before the decision.
-    pub look: f64,
+    pub(crate) look: f64,
     /// m: rounds that the decision itself is worth.
-    pub price: f64,
+    pub(crate) price: f64,
 }
 
 impl Cost {
@@ -83,12 +83,12 @@ impl Cost {
     }
 
     /// 1 − rounds per candidate: what is saved if nobody asks what was lost.
-    pub fn raw_saving(&self, keep: f64) -> f64 {
+    pub(crate) fn raw_saving(&self, keep: f64) -> f64 {
         1.0 - self.break_even_recall(keep)
     }
 
     /// ρ; infinite where nothing is found.
-    pub fn per_share(&self, keep: f64, recall: f64) -> f64 {
+    pub(crate) fn per_share(&self, keep: f64, recall: f64) -> f64 {
         self.break_even_recall(keep) / recall
     }
 

@@ -10,7 +10,7 @@ use super::twin::{ones, round_twin, run, succeeds};
 use crate::information::discrimination::Auc;
 
 /// Both compressions.
-pub const COMPRESSIONS: [Compression; 2] = [Compression::First, Compression::Second];
+pub(crate) const COMPRESSIONS: [Compression; 2] = [Compression::First, Compression::Second];
 
 /// Switching of one header's nonces, round by round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

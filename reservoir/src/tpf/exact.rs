@@ -8,9 +8,9 @@ use crate::describe::exact::clopper_pearson;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Proportion {
     /// Hits.
-    pub hits: u64,
+    pub(crate) hits: u64,
     /// Trials.
-    pub trials: u64,
+    pub(crate) trials: u64,
     /// Hits over trials.
     pub value: f64,
     /// Lower end.
@@ -27,7 +27,7 @@ impl Proportion {
     }
 
     /// The same, the interval missing with probability `alpha` at most, half of it at each end.
-    pub fn at(hits: u64, trials: u64, alpha: f64) -> Option<Proportion> {
+    pub(crate) fn at(hits: u64, trials: u64, alpha: f64) -> Option<Proportion> {
         let (low, high) = clopper_pearson(hits, trials, alpha)?;
         Some(Proportion {
             hits,

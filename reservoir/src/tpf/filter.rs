@@ -23,7 +23,7 @@ const ALPHA: f64 = 1e-2;
 const NET: (f64, f64) = (1e-4, 0.5);
 
 /// Passes of the network over the training rows.
-pub const EPOCHS: usize = 40;
+pub(crate) const EPOCHS: usize = 40;
 
 /// A kind of filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -70,7 +70,6 @@ impl Kind {
 /// A fitted filter.
 #[derive(Debug, Clone)]
 pub struct Filter {
-    kind: Kind,
     model: Model,
 }
 
@@ -119,19 +118,14 @@ impl Filter {
                 })?))
             }
         };
-        Ok(Filter { kind, model })
-    }
-
-    /// Its kind.
-    pub fn kind(&self) -> Kind {
-        self.kind
+        Ok(Filter { model })
     }
 
     /// A score for each of `rows`, the higher the likelier a success.
     ///
     /// # Errors
     /// If the features are not those of training, or the rows are not there.
-    pub fn scores(
+    pub(crate) fn scores(
         &self,
         states: &StateMatrix,
         rows: Range<usize>,
@@ -220,7 +214,7 @@ impl Cut {
 }
 
 /// The score from which on keeping is cheapest: least ρ at `cost` on these scores. `None` without a success.
-pub fn cheapest_cut(scores: &[f64], labels: &[bool], cost: Cost) -> Option<f64> {
+pub(crate) fn cheapest_cut(scores: &[f64], labels: &[bool], cost: Cost) -> Option<f64> {
     let mut order: Vec<(f64, bool)> = scores.iter().copied().zip(labels.iter().copied()).collect();
     order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     let (n, successes) = (
@@ -246,7 +240,7 @@ pub fn cheapest_cut(scores: &[f64], labels: &[bool], cost: Cost) -> Option<f64> 
 ///
 /// # Errors
 /// If it cannot be fitted. A [`Cut::Cheapest`] without a success in training keeps everything.
-pub fn trial(
+pub(crate) fn trial(
     kind: Kind,
     cut: Cut,
     (states, labels): (&StateMatrix, &[bool]),

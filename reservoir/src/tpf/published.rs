@@ -25,7 +25,7 @@ pub const LEGACY_BITS: u32 = 20;
 pub const NONCES: (usize, usize) = (5_000, 20_000);
 
 /// Share of one-second windows that are empty in the paper's stream.
-pub const EMPTY: f64 = 0.96;
+pub(crate) const EMPTY: f64 = 0.96;
 
 /// The printed figures: raw saving, multiplier, saving by empty windows, accuracy.
 pub const FIGURES: [f64; 4] = [0.9219, 12.8, 0.885, 1.0];

@@ -8,7 +8,7 @@ pub struct Proved {
     /// The theorem's full name.
     pub theorem: &'static str,
     /// Its file below `lean/Thermine`, without ending.
-    pub file: &'static str,
+    pub(crate) file: &'static str,
 }
 
 macro_rules! proved {

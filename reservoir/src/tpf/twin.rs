@@ -13,7 +13,7 @@ use crate::random::{self, normal};
 use crate::state::{Feature, StateError, StateMatrix};
 
 /// Readings of each nonce: of the three rounds up to the decision, or three of the oracle.
-pub const READINGS: usize = 3;
+pub(crate) const READINGS: usize = 3;
 
 /// Mean and standard deviation of the number of ones in 256 random bits: 256/2, √(256/4).
 const ONES: (f64, f64) = (128.0, 8.0);
@@ -87,7 +87,7 @@ pub fn round_twin(header: &[u8; 80]) -> Nonces {
 
 /// Runs `count` nonces through the twin, from one drawn from `seed` on, sixteen at a time: `each` sees the
 /// twin and how many of its lanes count.
-pub fn run(twin: &mut Nonces, count: usize, seed: u64, mut each: impl FnMut(&Nonces, usize)) {
+pub(crate) fn run(twin: &mut Nonces, count: usize, seed: u64, mut each: impl FnMut(&Nonces, usize)) {
     let first = random::stream(seed, 31).random::<u32>();
     for start in (0..count).step_by(LANES) {
         let lanes: Words = std::array::from_fn(|lane| first.wrapping_add((start + lane) as u32));

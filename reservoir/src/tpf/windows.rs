@@ -22,9 +22,9 @@ const EPOCHS: usize = 60;
 #[derive(Debug, Clone)]
 pub struct Windows {
     /// Count, mean time since the window's start, and standard deviation of it; a row a window.
-    pub features: StateMatrix,
+    pub(crate) features: StateMatrix,
     /// Whether there is an event.
-    pub events: Vec<bool>,
+    pub(crate) events: Vec<bool>,
 }
 
 impl Windows {
@@ -75,12 +75,12 @@ impl Windows {
     }
 
     /// Number of windows.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.events.len()
     }
 
     /// Share of the windows that are empty; `None` without windows.
-    pub fn empty_share(&self) -> Option<f64> {
+    pub(crate) fn empty_share(&self) -> Option<f64> {
         let empty = self.events.iter().filter(|event| !**event).count();
         (self.count() > 0).then(|| empty as f64 / self.count() as f64)
     }
