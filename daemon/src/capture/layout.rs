@@ -2,7 +2,7 @@
 
 use thermine_drivers::sim::layout::Layout;
 use thermine_reservoir::bootstrap::Estimate;
-use thermine_reservoir::describe::{Evenness, Resampling, Uniformity, exact};
+use thermine_reservoir::describe::{CountUniformity, Resampling, Uniformity, exact};
 
 use super::quantities::{List, STEADY_MS, Test, scaled, unique};
 use super::stream::{Answers, Kind};
@@ -42,8 +42,9 @@ pub(super) fn layout(list: &mut List, of: &Answers) -> Vec<Test> {
         "",
         exact::proportion(strange, n),
     );
-    let (by_chip, by_core) = (Evenness::of(&chips), Evenness::of(&cores));
-    let found = |even: Option<Evenness>| even.map(|even| exact_count(even.found, even.places, n));
+    let (by_chip, by_core) = (CountUniformity::of(&chips), CountUniformity::of(&cores));
+    let found =
+        |even: Option<CountUniformity>| even.map(|even| exact_count(even.found, even.places, n));
     list.push(format!("chips found, of {chips_known}"), "", found(by_chip));
     list.push(
         format!("cores found, of {}", cores.len()),

@@ -9,7 +9,7 @@ use thermine_drivers::pow::{Algorithm, Difficulty};
 use thermine_drivers::record::{Record, ShareRecord, Verdict};
 use thermine_drivers::sim::Layout;
 use thermine_drivers::units::Model;
-use thermine_reservoir::describe::{Evenness, WaitTest, exact};
+use thermine_reservoir::describe::{CountUniformity, WaitTest, exact};
 
 use super::expected::{Driven, Drives};
 use super::wall;
@@ -210,7 +210,7 @@ impl Gauge {
             })
             .map(|(chip, _)| chip)
             .collect();
-        let even = Evenness::of(&self.counts)?;
+        let even = CountUniformity::of(&self.counts)?;
         let which = match marked.len() {
             0 => "no chip differs from the others".to_string(),
             1 => format!("chip {} differs from the others", marked[0]),

@@ -11,7 +11,7 @@ use thermine_drivers::record::{Record, ShareRecord, Verdict};
 use thermine_drivers::sim::{Device, Params, Silicon};
 use thermine_drivers::substrate::Provenance;
 use thermine_drivers::unit::Identity;
-use thermine_reservoir::describe::{Places, Search, Unlike};
+use thermine_reservoir::describe::{Outlier, Places, Search};
 
 use crate::example::configs;
 use crate::real::real_shares;
@@ -357,7 +357,7 @@ fn a_weak_chip_of_the_twin_is_found_among_as_many_shares_as_theory_says() {
                 counts[usize::from(find.chip)] += 1;
             }
             let places = Places::of(&counts, search.level).expect("shares");
-            *hits += u64::from(places.places[5].unlike == Some(Unlike::Weak));
+            *hits += u64::from(places.places[5].outlier == Some(Outlier::Weak));
         }
     }
     // 38 of 40 are expected, with a standard deviation of 1.4; of half as many shares some 22.

@@ -13,7 +13,6 @@ pub fn two_sided(z: f64) -> f64 {
 /// Index of dispersion of counts in windows of equal length.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Dispersion {
-    /// Windows.
     pub(crate) n: usize,
     /// Sample variance over mean: 1 for a Poisson process, below for a more regular one, above for bursts.
     pub index: f64,
@@ -58,7 +57,6 @@ pub enum DeadTime {
 /// waits of d + Exp(λ) have CV = 1/(1 + λ d).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DeadTimeTest {
-    /// Waits.
     pub(crate) n: usize,
     /// Sample standard deviation over mean.
     pub(crate) cv: f64,

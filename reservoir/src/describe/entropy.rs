@@ -8,7 +8,6 @@ pub const MOST_BINS: usize = 65_536;
 /// Entropy of a histogram, in bits.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Entropy {
-    /// Sample size.
     pub(crate) n: u64,
     /// Bins that are not empty.
     pub(crate) occupied: usize,

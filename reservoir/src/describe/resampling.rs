@@ -11,7 +11,7 @@ use crate::random;
 pub struct Resampling {
     /// Length of a block: longer than what neighbours have in common.
     pub block: usize,
-    /// Resamples.
+    /// Number of bootstrap resamples.
     pub resamples: usize,
     /// Seed of the blocks.
     pub seed: u64,

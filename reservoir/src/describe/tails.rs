@@ -12,9 +12,7 @@ const MOST_STEPS: usize = 100;
 /// P(X ≤ x) and P(X ≥ x).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tails {
-    /// P(X ≤ x).
     pub(crate) lower: f64,
-    /// P(X ≥ x).
     pub(crate) upper: f64,
 }
 

@@ -4,7 +4,7 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::kolmogorov;
+use super::uniformity::kolmogorov;
 use crate::random;
 
 /// Resamples of the parametric bootstrap.
@@ -67,7 +67,7 @@ impl ShiftedExponential {
 /// parametric bootstrap: samples of the law, each fitted again.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct WaitTest {
-    /// Waits.
+    /// Number of waits in the sample.
     pub n: usize,
     /// The fitted law.
     pub law: ShiftedExponential,

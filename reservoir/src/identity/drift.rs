@@ -10,11 +10,11 @@ use crate::random;
 /// One genuine claim: of which unit, at what, with what score.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
-    /// The unit.
+    /// Number of the unit; points of one unit share it.
     pub unit: usize,
     /// Temperature, time or what else may move the score.
     pub at: f64,
-    /// The score.
+    /// Score of the claim, a natural logarithm of a likelihood ratio.
     pub score: f64,
 }
 

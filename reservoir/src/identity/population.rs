@@ -18,7 +18,7 @@ pub(crate) const FEWEST_UNITS: usize = 4;
 /// Why no population could be fitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FitError {
-    /// Too few units.
+    /// Fewer units than a variance between units needs.
     #[error("a population needs at least {FEWEST_UNITS} units, not {0}")]
     Units(usize),
     /// A unit of fewer than two blocks tells nothing of what is within a unit.
@@ -29,9 +29,9 @@ pub enum FitError {
         "block {block} of unit {unit} has not the same features as the others, or one that is not a number"
     )]
     Features {
-        /// The unit.
+        /// Place of the unit in the list, from 0.
         unit: usize,
-        /// Its block.
+        /// Place of the block within the unit, from 0.
         block: usize,
     },
     /// No feature varies within a unit.
@@ -62,7 +62,6 @@ pub struct Kind {
 pub struct Population {
     /// Units that it was fitted to.
     pub(crate) units: usize,
-    /// Their blocks.
     pub(crate) blocks: usize,
     /// Mean of each feature.
     pub mean: Vec<f64>,

@@ -22,7 +22,7 @@ pub struct Profile {
 
 /// Blocks that are to be judged, in the population's components.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct Probe {
     blocks: usize,
     mean: Vec<f64>,
 }
@@ -45,15 +45,15 @@ impl Profile {
         })
     }
 
-    /// Logarithm (natural) of the likelihood of `answer` if it is this unit's, over that if it is another unit's of
+    /// Logarithm (natural) of the likelihood of `probe` if it is this unit's, over that if it is another unit's of
     /// the population. Above 0 speaks for this unit.
     ///
     /// What is known of the unit's true mean is normal: b/(b + s/n) · z̄, with variance b·(s/n)/(b + s/n), of n
     /// blocks with mean z̄ and variance s, where b is the variance between units.
-    pub fn log_ratio(&self, population: &Population, answer: &Answer) -> f64 {
-        let (n, k) = (self.blocks as f64, answer.blocks as f64);
+    pub fn log_ratio(&self, population: &Population, probe: &Probe) -> f64 {
+        let (n, k) = (self.blocks as f64, probe.blocks as f64);
         let own = self.mean.iter().zip(&self.variance);
-        let terms = own.zip(&population.between).zip(&answer.mean);
+        let terms = own.zip(&population.between).zip(&probe.mean);
         terms
             .map(|(((mean, s), b), x)| {
                 let known = s / n;
@@ -64,20 +64,20 @@ impl Profile {
             .sum()
     }
 
-    /// Distance of `answer` from the unit in standard deviations within a unit, the root of the mean square over all
+    /// Distance of `probe` from the unit in standard deviations within a unit, the root of the mean square over all
     /// components: about 1 for the unit itself. `None` without components.
-    pub fn distance(&self, answer: &Answer) -> Option<f64> {
-        if answer.mean.is_empty() {
+    pub fn distance(&self, probe: &Probe) -> Option<f64> {
+        if probe.mean.is_empty() {
             return None;
         }
-        let scatter = 1.0 / self.blocks as f64 + 1.0 / answer.blocks as f64;
-        let squares: f64 = answer
+        let scatter = 1.0 / self.blocks as f64 + 1.0 / probe.blocks as f64;
+        let squares: f64 = probe
             .mean
             .iter()
             .zip(&self.mean)
             .map(|(x, mean)| (x - mean).powi(2) / scatter)
             .sum();
-        Some((squares / answer.mean.len() as f64).sqrt())
+        Some((squares / probe.mean.len() as f64).sqrt())
     }
 
     /// Whether it can be one of `population`: a file may hold anything.
@@ -91,11 +91,11 @@ impl Profile {
     }
 }
 
-impl Answer {
+impl Probe {
     /// Of `blocks` of features; `None` of no blocks, or of ones that are not of `population`.
-    pub fn of(population: &Population, blocks: &[Vec<f64>]) -> Option<Answer> {
+    pub fn of(population: &Population, blocks: &[Vec<f64>]) -> Option<Probe> {
         let components = of(population, blocks)?;
-        Some(Answer {
+        Some(Probe {
             blocks: components.len(),
             mean: mean(&components),
         })
@@ -128,16 +128,16 @@ mod tests {
         let profile = Profile::enrol(&population, &[vec![5.5], vec![6.5]]).expect("enrolled");
         let s = (PRIOR_BLOCKS + 2.0) / (PRIOR_BLOCKS + 1.0);
         assert_eq!((profile.mean[0], profile.variance[0]), (2.0, s));
-        let answer = Answer::of(&population, &[vec![6.0]]).expect("a block");
-        let ratio = profile.log_ratio(&population, &answer);
+        let probe = Probe::of(&population, &[vec![6.0]]).expect("a block");
+        let ratio = profile.log_ratio(&population, &probe);
         let expected = 4.0 / (4.0 + s / 2.0) * 2.0;
         let variance = 4.0 * (s / 2.0) / (4.0 + s / 2.0) + s;
         let by_hand = -0.5 * (variance.ln() + (2.0f64 - expected).powi(2) / variance)
             + 0.5 * (5.0f64.ln() + 4.0 / 5.0);
         assert!((ratio - by_hand).abs() < 1e-12 && ratio > 0.0);
-        assert_eq!(profile.distance(&answer), Some(0.0));
-        assert_eq!(Answer::of(&population, &[]), None);
-        assert_eq!(Answer::of(&population, &[vec![f64::NAN]]), None);
+        assert_eq!(profile.distance(&probe), Some(0.0));
+        assert_eq!(Probe::of(&population, &[]), None);
+        assert_eq!(Probe::of(&population, &[vec![f64::NAN]]), None);
     }
 
     #[test]
@@ -150,8 +150,8 @@ mod tests {
         for (i, unit) in rest.iter().enumerate() {
             let profile = Profile::enrol(&population, &unit[..3]).expect("enrolled");
             let ratio = |blocks| {
-                let answer = Answer::of(&population, blocks).expect("blocks");
-                profile.log_ratio(&population, &answer)
+                let probe = Probe::of(&population, blocks).expect("blocks");
+                profile.log_ratio(&population, &probe)
             };
             own += ratio(&unit[3..]);
             for other in rest.iter().skip(i + 1).step_by(7) {

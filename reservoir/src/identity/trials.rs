@@ -38,9 +38,9 @@ impl Score {
 /// How intervals are resampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resampling {
-    /// Resamples.
+    /// Number of resamples of units.
     pub resamples: usize,
-    /// Seed.
+    /// Seed of the resamples.
     pub seed: u64,
 }
 
@@ -58,7 +58,7 @@ pub struct Operating {
 /// A rate of errors with both intervals.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
-    /// Claims.
+    /// Number of claims tried.
     pub claims: usize,
     /// Those of them that went wrong.
     pub wrong: usize,

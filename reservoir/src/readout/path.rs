@@ -74,7 +74,7 @@ impl RidgePath {
                 standardiser: moments.standardiser,
                 intercepts: moments.means,
                 rows: rows.len(),
-                right: system.back(&moments.cross),
+                right: system.multiply_qt(&moments.cross),
                 system,
                 wide: None,
                 variance: moments.variance,
@@ -89,7 +89,7 @@ impl RidgePath {
             standardiser,
             intercepts,
             rows: rows.len(),
-            right: system.back(&y) / count,
+            right: system.multiply_qt(&y) / count,
             system,
             wide: Some(x),
             variance: variances(&y),
@@ -220,7 +220,7 @@ impl RidgePath {
 
     /// Weights of the features, from a solution in the coordinates of the system.
     fn weights(&self, solved: &DMatrix<f64>) -> DMatrix<f64> {
-        let rotated = self.system.forth(solved);
+        let rotated = self.system.multiply_q(solved);
         match &self.wide {
             Some(x) => dense::transposed_product(x, &rotated),
             None => rotated,

@@ -5,7 +5,9 @@ use thermine_drivers::record::Verdict;
 use thermine_drivers::substrate::Provenance;
 use thermine_drivers::units::Model;
 use thermine_reservoir::bootstrap::Estimate;
-use thermine_reservoir::describe::{Evenness, Place, Places, Search, Uniformity, Unlike, exact};
+use thermine_reservoir::describe::{
+    CountUniformity, Outlier, Place, Places, Search, Uniformity, exact,
+};
 use thermine_reservoir::switching::{Binning, SwitchProfile};
 
 use super::cells::Cells;
@@ -122,7 +124,7 @@ pub struct Group {
     /// `chip` or `core`.
     pub what: &'static str,
     /// All counts at once against equal ones.
-    pub even: Option<Evenness>,
+    pub even: Option<CountUniformity>,
     /// Each against the others.
     pub places: Places,
     /// Shares per second of each, exact.
@@ -278,7 +280,7 @@ impl Group {
         });
         Some(Group {
             what,
-            even: Evenness::of(counts),
+            even: CountUniformity::of(counts),
             shown: search.rate_seen(places.n).map(|rate| 1.0 - rate),
             places,
             rates,
@@ -288,8 +290,8 @@ impl Group {
     }
 
     /// Places that differ, by their number.
-    pub fn unlike(&self) -> impl Iterator<Item = (usize, &Place)> {
-        self.places.unlike()
+    pub fn outliers(&self) -> impl Iterator<Item = (usize, &Place)> {
+        self.places.outliers()
     }
 }
 
@@ -333,12 +335,12 @@ impl Group {
         let what = self.what;
         let ten = self.needed.iter().find(|needed| needed.weakness == 0.1);
         let found: Vec<String> = self
-            .unlike()
-            .map(|(number, place)| match (place.unlike, place.ratio) {
-                (Some(Unlike::Dead), _) | (_, None) => format!("{number} is dead"),
+            .outliers()
+            .map(|(number, place)| match (place.outlier, place.ratio) {
+                (Some(Outlier::Dead), _) | (_, None) => format!("{number} is dead"),
                 (kind, Some(ratio)) => format!(
                     "{number} is {} ({:.0} % of the others [{:.0}, {:.0}])",
-                    if kind == Some(Unlike::Hot) {
+                    if kind == Some(Outlier::Hot) {
                         "hot"
                     } else {
                         "weak"

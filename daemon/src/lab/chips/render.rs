@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use thermine_reservoir::bootstrap::Estimate;
-use thermine_reservoir::describe::Unlike;
+use thermine_reservoir::describe::Outlier;
 
 use super::map::{self, Grid};
 use super::measure::{Group, Measured, grouped, rounded};
@@ -219,11 +219,11 @@ fn listed(text: &mut String, group: &Group) {
             },
         )
     };
-    let total = group.unlike().count();
-    for (number, place) in group.unlike().take(MOST_LISTED) {
-        let kind = match place.unlike {
-            Some(Unlike::Dead) => "dead",
-            Some(Unlike::Weak) => "weak",
+    let total = group.outliers().count();
+    for (number, place) in group.outliers().take(MOST_LISTED) {
+        let kind = match place.outlier {
+            Some(Outlier::Dead) => "dead",
+            Some(Outlier::Weak) => "weak",
             _ => "hot",
         };
         let giga = group.hash_rates.as_ref().and_then(|rates| rates[number]);

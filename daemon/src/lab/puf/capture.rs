@@ -142,7 +142,7 @@ impl Found {
         );
         for (name, print) in [("chips", &self.chips), ("cores", &self.cores)] {
             let Some(print) = print else { continue };
-            let even = &print.evenness;
+            let even = &print.uniformity;
             rows.add_row([
                 format!("{} {name}", even.places),
                 even.n.to_string(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use thermine_drivers::pow::Difficulty;
-use thermine_reservoir::identity::promptness::latest;
+use thermine_reservoir::identity::response_time::latest;
 use thermine_reservoir::identity::{Kind, Population, Profile};
 
 use super::challenge::{Plan, Size};

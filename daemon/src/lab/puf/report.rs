@@ -8,7 +8,7 @@ use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::exact;
 use thermine_reservoir::identity::trials::{Operating, Resampling};
-use thermine_reservoir::identity::{Answer, Profile};
+use thermine_reservoir::identity::{Probe, Profile};
 
 use super::attacks::{self, Emulator, Relayed, Replayed};
 use super::challenge::{Challenge, Plan, Size};
@@ -298,7 +298,7 @@ fn attack(
         let judge = |response: &Response| -> Result<(bool, bool)> {
             let values = features.values(&order.plan, response, jobs);
             let answer = block(&values, &table.columns)
-                .and_then(|block| Answer::of(&population, &[block]))
+                .and_then(|block| Probe::of(&population, &[block]))
                 .context("the answer lacks what the profile counts")?;
             let soonest = response.soonest(&order.plan);
             let in_time = limit.is_none_or(|limit| soonest.is_some_and(|s| s <= limit));

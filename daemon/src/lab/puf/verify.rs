@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use thermine_drivers::substrate::Provenance;
-use thermine_reservoir::identity::Answer;
+use thermine_reservoir::identity::Probe;
 
 use super::features::Features;
 use super::file::{self, Enrolled};
@@ -107,7 +107,7 @@ fn judge(enrolled: &Enrolled, response: &Response, threshold: f64) -> Result<Dec
         })?;
         block.push(value);
     }
-    let answer = Answer::of(&enrolled.population, &[block])
+    let answer = Probe::of(&enrolled.population, &[block])
         .context("the answer holds a number that is none")?;
     let log_ratio = enrolled.profile.log_ratio(&enrolled.population, &answer);
     let soonest_s = response.soonest(plan);

@@ -1,8 +1,8 @@
-//! Whether values stand on a comb: at multiples of a period, as when something looks only so often.
+//! Whether values stand on a lattice: at multiples of a period, as when something looks only so often.
 
 use serde::{Deserialize, Serialize};
 
-use super::Summary;
+use super::summary::Summary;
 use crate::bootstrap::Estimate;
 
 /// Most values that are looked at; of more, as many evenly picked.
@@ -11,21 +11,21 @@ const MOST_VALUES: usize = 10_000;
 /// Trial frequencies for each that the range of the values can tell apart.
 const OVERSAMPLED: f64 = 4.0;
 
-/// The comb that a sample stands on most, and Rayleigh's test of it.
+/// The lattice that a sample stands on most, and Rayleigh's test of it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Comb {
+pub struct Lattice {
     /// Values looked at.
     pub(crate) n: usize,
     /// Distance of the teeth, in the values' unit. Interval by the curvature of the periodogram at its peak.
     pub period: Estimate,
-    /// Length of the mean phase vector: 0 without a comb, 1 if every value stands on a tooth. Of values without one the
+    /// Length of the mean phase vector: 0 without a lattice, 1 if every value stands on a tooth. Of values without one the
     /// largest of many trials is some 3/√n.
     pub strength: Estimate,
-    /// Probability of a peak at least as high without a comb, all trial frequencies together; an upper bound.
+    /// Probability of a peak at least as high without a lattice, all trial frequencies together; an upper bound.
     pub p: f64,
 }
 
-impl Comb {
+impl Lattice {
     /// Of `values` with a period between `shortest` and `longest`, both positive and in the values' unit; `None` of
     /// fewer than ten values, or if these lie within the longest period.
     ///
@@ -33,7 +33,7 @@ impl Comb {
     /// taken from the median of the periodogram.
     ///
     /// Cost: values × trial frequencies, which are as many as four times the values' range over the shortest period.
-    pub fn of(values: &[f64], shortest: f64, longest: f64) -> Option<Comb> {
+    pub fn of(values: &[f64], shortest: f64, longest: f64) -> Option<Lattice> {
         let values: Vec<f64> = values
             .iter()
             .copied()
@@ -68,7 +68,7 @@ impl Comb {
             low: value - 1.96 * error,
             high: value + 1.96 * error,
         };
-        Some(Comb {
+        Some(Lattice {
             n: values.len(),
             period: about(1.0 / frequency, error / (frequency * frequency)),
             strength: about(strength, (0.5 / n).sqrt()),
@@ -129,14 +129,20 @@ mod tests {
                 let teeth = (*value / 1.158).round() * 1.158;
                 *value = teeth + 0.3 + 0.1 * random::normal(&mut rng);
             }
-            let comb = Comb::of(&values, 0.5, 3.0).expect("enough values");
-            assert!(comb.p < 1e-6, "{comb:?}");
-            assert!((comb.period.value - 1.158).abs() < 2e-3, "{comb:?}");
-            let error = (comb.period.high - comb.period.low) / 3.92;
-            assert!((comb.period.value - 1.158).abs() < 4.0 * error, "{comb:?}");
+            let lattice = Lattice::of(&values, 0.5, 3.0).expect("enough values");
+            assert!(lattice.p < 1e-6, "{lattice:?}");
+            assert!((lattice.period.value - 1.158).abs() < 2e-3, "{lattice:?}");
+            let error = (lattice.period.high - lattice.period.low) / 3.92;
+            assert!(
+                (lattice.period.value - 1.158).abs() < 4.0 * error,
+                "{lattice:?}"
+            );
             // A quarter on teeth, blurred by 0.1 of 1.158.
             let wanted = 0.25 * (-0.5 * (std::f64::consts::TAU * 0.1 / 1.158).powi(2)).exp();
-            assert!((comb.strength.value - wanted).abs() < 0.06, "{comb:?}");
+            assert!(
+                (lattice.strength.value - wanted).abs() < 0.06,
+                "{lattice:?}"
+            );
         }
     }
 
@@ -144,7 +150,9 @@ mod tests {
     fn without_a_comb_the_test_rejects_as_often_as_it_says() {
         let trials = 400;
         let rejected = (0..trials)
-            .filter(|seed| Comb::of(&waits(400, *seed), 0.5, 3.0).is_some_and(|comb| comb.p < 0.05))
+            .filter(|seed| {
+                Lattice::of(&waits(400, *seed), 0.5, 3.0).is_some_and(|lattice| lattice.p < 0.05)
+            })
             .count();
         // 20 expected at the most; binomial 99.9 %: up to 36.
         assert!((2..=36).contains(&rejected), "{rejected}");
@@ -152,10 +160,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_told_is_not() {
-        assert_eq!(Comb::of(&[1.0; 50], 0.5, 3.0), None);
-        assert_eq!(Comb::of(&waits(9, 1), 0.5, 3.0), None);
+        assert_eq!(Lattice::of(&[1.0; 50], 0.5, 3.0), None);
+        assert_eq!(Lattice::of(&waits(9, 1), 0.5, 3.0), None);
         let mut values = waits(50, 1);
         values[3] = f64::NAN;
-        assert_eq!(Comb::of(&values, 0.5, 3.0).map(|comb| comb.n), None);
+        assert_eq!(
+            Lattice::of(&values, 0.5, 3.0).map(|lattice| lattice.n),
+            None
+        );
     }
 }

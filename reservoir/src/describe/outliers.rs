@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::benjamini_hochberg;
+use super::multiplicity::benjamini_hochberg;
 use super::tails::{binomial, binomial_interval};
 use crate::bootstrap::Estimate;
 
@@ -19,7 +19,7 @@ const MOST_NEEDED: u64 = 1 << 36;
 /// What a place that differs is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Unlike {
+pub enum Outlier {
     /// Got nothing at all.
     Dead,
     /// Gets less than the others.
@@ -31,7 +31,7 @@ pub enum Unlike {
 /// One place beside the others.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Place {
-    /// Its events.
+    /// Number of events at this place.
     pub count: u64,
     /// Its rate over the mean of those alike, with the exact 95 % interval; `None` where these have no event.
     pub ratio: Option<Estimate>,
@@ -40,13 +40,14 @@ pub struct Place {
     /// The same, adjusted for all places together.
     pub adjusted: f64,
     /// What it is, if the adjusted p-value lies below the level.
-    pub unlike: Option<Unlike>,
+    #[serde(rename = "unlike")]
+    pub outlier: Option<Outlier>,
 }
 
 /// Places side by side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Places {
-    /// Events.
+    /// Number of events over all places.
     pub n: u64,
     /// Expected part of false findings among the findings.
     pub(crate) level: f64,
@@ -92,10 +93,10 @@ impl Places {
                     ratio,
                     p: raw[i],
                     adjusted: adjusted[i],
-                    unlike: (adjusted[i] < level).then_some(match (*count, fewer) {
-                        (0, _) => Unlike::Dead,
-                        (_, true) => Unlike::Weak,
-                        (_, false) => Unlike::Hot,
+                    outlier: (adjusted[i] < level).then_some(match (*count, fewer) {
+                        (0, _) => Outlier::Dead,
+                        (_, true) => Outlier::Weak,
+                        (_, false) => Outlier::Hot,
                     }),
                 }
             })
@@ -104,9 +105,9 @@ impl Places {
     }
 
     /// The places that differ, by their number.
-    pub fn unlike(&self) -> impl Iterator<Item = (usize, &Place)> {
+    pub fn outliers(&self) -> impl Iterator<Item = (usize, &Place)> {
         let places = self.places.iter().enumerate();
-        places.filter(|(_, place)| place.unlike.is_some())
+        places.filter(|(_, place)| place.outlier.is_some())
     }
 }
 
@@ -159,7 +160,7 @@ fn ratio(count: u64, events: u64, others: usize) -> Option<Estimate> {
 /// What a search for one place unlike the others asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Search {
-    /// Places.
+    /// Number of places searched, the odd one included.
     pub places: usize,
     /// Level over all of them together, as in [`Places::of`]. The first of them must reach this over the number of
     /// places, on both sides.
@@ -337,7 +338,7 @@ mod tests {
         let hits = (0..runs).filter(|seed| {
             let counts = counts(&chips(rate), n, *seed);
             let places = Places::of(&counts, SEARCH.level).expect("events");
-            places.places[0].unlike == Some(Unlike::Weak)
+            places.places[0].outlier == Some(Outlier::Weak)
         });
         hits.count() as f64 / runs as f64
     }
@@ -362,7 +363,7 @@ mod tests {
         let any = (0..runs).filter(|seed| {
             let counts = counts(&chips(1.0), 50_000, 1_000 + seed);
             let places = Places::of(&counts, 0.05).expect("events");
-            places.unlike().next().is_some()
+            places.outliers().next().is_some()
         });
         // 30 expected at most, standard deviation 5.3.
         let any = any.count();
@@ -376,16 +377,16 @@ mod tests {
         rates[20] = 1.3;
         let counts = counts(&rates, 1_000_000, 3);
         let places = Places::of(&counts, 0.05).expect("events");
-        let unlike: Vec<_> = places
-            .unlike()
-            .map(|(i, place)| (i, place.unlike))
+        let outliers: Vec<_> = places
+            .outliers()
+            .map(|(i, place)| (i, place.outlier))
             .collect();
         assert_eq!(
-            unlike,
+            outliers,
             [
-                (0, Some(Unlike::Dead)),
-                (10, Some(Unlike::Weak)),
-                (20, Some(Unlike::Hot))
+                (0, Some(Outlier::Dead)),
+                (10, Some(Outlier::Weak)),
+                (20, Some(Outlier::Hot))
             ]
         );
         let weak = places.places[10].ratio.expect("others");
