@@ -74,14 +74,12 @@ pub(crate) fn add_cross(
     );
 }
 
-/// Aᵀ B.
 pub(crate) fn transposed_product(a: &DMatrix<f64>, b: &DMatrix<f64>) -> DMatrix<f64> {
     let mut result = DMatrix::zeros(a.ncols(), b.ncols());
     add_cross(&mut result, a, b, 0..a.nrows());
     result
 }
 
-/// A B.
 pub(crate) fn product(a: &DMatrix<f64>, b: &DMatrix<f64>) -> DMatrix<f64> {
     let mut result = DMatrix::zeros(a.nrows(), b.ncols());
     matmul::matmul(

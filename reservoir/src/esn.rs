@@ -69,9 +69,9 @@ pub enum EsnError {
     /// A parameter outside of its range.
     #[error("{parameter} is {value}, not {range}")]
     Parameter {
-        /// Which.
+        /// Name of the parameter.
         parameter: &'static str,
-        /// Its value.
+        /// Value that was given.
         value: f64,
         /// What it may be.
         range: &'static str,
@@ -79,9 +79,9 @@ pub enum EsnError {
     /// An initial state of another length.
     #[error("an initial state of {found} values for {nodes} nodes")]
     InitialState {
-        /// Values given.
+        /// Number of values given.
         found: usize,
-        /// Nodes.
+        /// Number of nodes of the network.
         nodes: usize,
     },
     /// An input or an initial state that is not finite.
@@ -147,7 +147,7 @@ impl Esn {
         &self.input
     }
 
-    /// Biases, N.
+    /// Bias of each node, N values.
     pub fn biases(&self) -> &[f64] {
         &self.bias
     }

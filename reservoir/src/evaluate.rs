@@ -16,7 +16,6 @@ pub struct Score {
     pub nrmse: Estimate,
     /// Features of the readout.
     pub features: usize,
-    /// Its penalty.
     pub(crate) lambda: f64,
     /// Steps that it was trained on.
     pub(crate) train_steps: usize,

@@ -6,7 +6,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 /// A score's distribution over independent seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct OverSeeds {
-    /// Seeds.
+    /// Number of seeds.
     pub n: usize,
     /// Mean over the seeds.
     pub mean: f64,
@@ -14,7 +14,7 @@ pub struct OverSeeds {
     pub sd: f64,
     /// Lower end of the 95 % interval of the mean, by Student's t.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of the 95 % interval of the mean, by Student's t.
     pub high: f64,
 }
 

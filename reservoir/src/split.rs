@@ -23,11 +23,11 @@ pub enum SplitError {
         "{washout} washout + {train} training + {test} test steps are asked for, but there are {rows}"
     )]
     TooFewRows {
-        /// Washout steps.
+        /// Steps of washout asked for.
         washout: usize,
         /// Training steps.
         train: usize,
-        /// Test steps.
+        /// Steps of testing asked for.
         test: usize,
         /// Rows that there are.
         rows: usize,
@@ -37,7 +37,7 @@ pub enum SplitError {
     TooShort {
         /// Training steps.
         train: usize,
-        /// Test steps.
+        /// Steps of testing asked for.
         test: usize,
     },
 }
@@ -46,7 +46,7 @@ pub enum SplitError {
 const SHORTEST: usize = 50;
 
 impl Split {
-    /// Steps in all.
+    /// Steps of all three segments together.
     pub fn total(&self) -> usize {
         self.washout + self.train + self.test
     }

@@ -42,9 +42,9 @@ pub enum StateError {
     /// Columns of different lengths, or not as many as names.
     #[error("feature {feature} has {found} values where {expected} are expected")]
     Ragged {
-        /// The column.
+        /// Name of the column.
         feature: String,
-        /// Its length.
+        /// Number of values of the column.
         found: usize,
         /// Length of the others.
         expected: usize,
@@ -52,11 +52,11 @@ pub enum StateError {
     /// A value that is not a number.
     #[error("feature {feature} is {value} at step {row}")]
     NotFinite {
-        /// The column.
+        /// Name of the column.
         feature: String,
-        /// The row.
+        /// Step of the value, from 0.
         row: usize,
-        /// The value.
+        /// Value that is not finite.
         value: f64,
     },
     /// A matrix in which nothing happens, as in two published logs.
@@ -69,7 +69,7 @@ pub enum StateError {
         distinct_rows: usize,
         /// Rank of the centred matrix, counted up to 2.
         varying: usize,
-        /// Columns.
+        /// Number of features.
         features: usize,
     },
     /// A matrix whose rows hardly ever change: a sensor that hangs, or one reading written many times.
@@ -80,7 +80,7 @@ pub enum StateError {
     Repeated {
         /// Rows that equal their predecessor.
         repeated: usize,
-        /// Rows in all.
+        /// Number of rows examined.
         rows: usize,
     },
 }

@@ -39,7 +39,7 @@ pub struct SharePoint {
     pub job_sent: f64,
 }
 
-/// How to count.
+/// How shares are sorted by their age after a change of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Binning {
     /// Age from which the rate counts as steady, in seconds.
@@ -84,7 +84,7 @@ pub enum SwitchingError {
     Binning {
         /// Width of a bin.
         bin: f64,
-        /// Largest age.
+        /// Largest age that is counted, in seconds.
         up_to: f64,
     },
     /// A time is not finite.
@@ -99,9 +99,9 @@ pub enum SwitchingError {
          steady rate: record for longer, or change jobs less often"
     )]
     Steady {
-        /// Such shares.
+        /// Shares that came late enough.
         found: u64,
-        /// The age.
+        /// Age from which the rate counts as steady, in seconds.
         after: f64,
     },
 }
@@ -146,7 +146,7 @@ pub struct SwitchProfile {
     pub first_new: Option<f64>,
     /// Age by which one in a hundred of its answers had come, in seconds.
     pub first_new_percentile: Option<f64>,
-    /// The hazards.
+    /// Hazards of both kinds of share, by rising age.
     pub hazards: Vec<HazardBin>,
     /// The seed of the intervals.
     pub seed: u64,

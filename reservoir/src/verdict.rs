@@ -116,9 +116,9 @@ impl std::fmt::Display for Control {
 /// A control's score, and how the device compares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// The control.
+    /// The readout that the device is compared with.
     pub control: Control,
-    /// Its score.
+    /// Score of the control on the same test steps.
     pub score: Score,
     /// NRMSE of the device minus that of the control, on common blocks: below zero, the device is better.
     pub difference: Estimate,
@@ -135,7 +135,7 @@ pub struct Verdict {
     pub device: Score,
     /// Linear memory capacity of that readout's features.
     pub memory: f64,
-    /// Each control.
+    /// Each control with its score, in the order of the table.
     pub controls: Vec<Comparison>,
     /// Score of encoded drive and device together, beside the taps.
     pub encoded_and_device: Score,

@@ -29,7 +29,7 @@ const BATCH: usize = 64;
 /// Eigenvalues of the correlation matrix below this share of the largest are rounding, not dimensions.
 const NEGLIGIBLE: f64 = 1e-12;
 
-/// What is asked.
+/// What to measure: which terms, and how chance is estimated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IpcPlan {
     /// Interval on which the input is uniform.
@@ -58,7 +58,6 @@ impl Term {
 /// Capacity for one term.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TermCapacity {
-    /// The term.
     pub(crate) term: Term,
     /// Capacity on these steps, as it is.
     pub(crate) raw: f64,
@@ -73,7 +72,7 @@ pub struct ProcessingCapacity {
     pub(crate) terms: Vec<TermCapacity>,
     /// Sum of the capacities of each total degree, from 1.
     pub by_degree: Vec<f64>,
-    /// Sum of all.
+    /// Sum over all terms; at most `rank`.
     pub total: f64,
     /// Capacity below which a term is counted as zero.
     pub(crate) threshold: f64,

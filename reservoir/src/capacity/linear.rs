@@ -16,13 +16,13 @@ use crate::state::StateMatrix;
 /// 99 % quantile of χ² with one degree of freedom: T r² of unrelated series has that law.
 const CHANCE: f64 = 6.634_896_6;
 
-/// Most delays.
+/// Most delays: each one is a readout with its own penalty.
 const MOST_DELAYS: usize = 10_000;
 
 /// Capacity at one delay.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DelayCapacity {
-    /// Steps ago.
+    /// How many steps before the present one.
     pub delay: usize,
     /// Squared correlation on the test steps, as it is.
     pub squared_correlation: f64,

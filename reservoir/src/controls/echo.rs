@@ -33,7 +33,7 @@ pub struct EchoTest {
     pub last: f64,
     /// First step from which on the distance is never again above the threshold; `None` if there is none.
     pub forgotten_after: Option<usize>,
-    /// What follows.
+    /// Whether the two runs came together.
     pub verdict: EchoVerdict,
 }
 

@@ -98,7 +98,7 @@ impl Diagonals {
         dense
     }
 
-    /// W x.
+    /// W x, summed in the order of the offsets.
     pub(super) fn product(&self, x: &[f64]) -> Vec<f64> {
         let x = self.row(x);
         let mut sources = self.sources();

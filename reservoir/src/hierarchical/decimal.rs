@@ -11,7 +11,6 @@ use super::limbs::multiply_add;
 /// Decimal digits that a limb holds.
 const LIMB_DIGITS: usize = 19;
 
-/// 10^19.
 const LIMB_RADIX: u64 = 10_000_000_000_000_000_000;
 
 /// Limbs up to which digits are made one limb at a time.

@@ -19,7 +19,7 @@ pub struct HierNat {
 }
 
 impl HierNat {
-    /// Nought.
+    /// The number 0, which has no limbs.
     pub fn zero() -> HierNat {
         HierNat::default()
     }
@@ -30,7 +30,7 @@ impl HierNat {
         HierNat { limbs }
     }
 
-    /// 2^exponent.
+    /// Two to the power `exponent`.
     ///
     /// # Errors
     /// If that has more than [`MOST_BITS`] bits.
@@ -93,7 +93,7 @@ impl HierNat {
         Some(HierNat::from_limbs(limbs))
     }
 
-    /// Times 2^by.
+    /// The number shifted up by `by` bits.
     ///
     /// # Errors
     /// If the result has more than [`MOST_BITS`] bits.
@@ -109,7 +109,7 @@ impl HierNat {
         Ok(HierNat::from_limbs(shifted_up(&self.limbs, limbs, bits)))
     }
 
-    /// ⌊self / 2^by⌋.
+    /// The number shifted down by `by` bits, rounded down.
     pub fn shift_down(&self, by: u64) -> HierNat {
         let limbs = usize::try_from(by / LIMB_BITS).unwrap_or(usize::MAX);
         HierNat::from_limbs(shifted_down(&self.limbs, limbs, (by % LIMB_BITS) as u32))
@@ -257,7 +257,7 @@ impl Mul for &HierNat {
 }
 
 impl HierNat {
-    /// One more.
+    /// The number plus one.
     pub(crate) fn successor(mut self) -> HierNat {
         if increment(&mut self.limbs) {
             self.limbs.push(1);

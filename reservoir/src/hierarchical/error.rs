@@ -31,13 +31,13 @@ pub enum TooLarge {
 /// Text that is no number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ParseError {
-    /// Nothing.
+    /// The text has no characters.
     #[error("an empty text is no number")]
     Empty,
     /// A character that is no decimal digit.
     #[error("{found:?} at byte {place} is no decimal digit")]
     Digit {
-        /// What.
+        /// The first character that is not a decimal digit.
         found: char,
         /// Where, in bytes from the beginning.
         place: usize,

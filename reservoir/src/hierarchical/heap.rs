@@ -31,7 +31,6 @@ impl<K> Default for BinomialHeap<K> {
 }
 
 impl<K: Ord> BinomialHeap<K> {
-    /// No keys.
     pub(crate) fn new() -> BinomialHeap<K> {
         BinomialHeap::default()
     }
@@ -51,7 +50,6 @@ impl<K: Ord> BinomialHeap<K> {
         self.comparisons
     }
 
-    /// One key more.
     pub(crate) fn insert(&mut self, key: K) {
         self.len += 1;
         let tree = Tree {

@@ -20,7 +20,7 @@ pub enum Prefix {
 /// A sum and what its carries took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookahead {
-    /// The sum.
+    /// Sum of the two numbers, exact.
     pub sum: HierNat,
     /// Places n: bits of the longer number.
     pub places: u64,

@@ -33,7 +33,6 @@ pub struct Naf {
 }
 
 impl Naf {
-    /// Nought.
     pub(crate) fn zero() -> Naf {
         Naf::default()
     }

@@ -20,12 +20,12 @@ pub struct SparseNat {
 }
 
 impl SparseNat {
-    /// Nought.
+    /// The number 0, which has no terms.
     pub fn zero() -> SparseNat {
         SparseNat::default()
     }
 
-    /// 2^exponent.
+    /// Two to the power `exponent`, as one term.
     pub fn power_of_two(exponent: u64) -> SparseNat {
         SparseNat {
             offset: exponent,

@@ -82,7 +82,7 @@ impl Timescales {
         }
     }
 
-    /// Values so far.
+    /// Number of values pushed.
     pub fn len(&self) -> u64 {
         self.states.first().map_or(0, |state| state.averages)
     }

@@ -41,7 +41,7 @@ pub struct Setting {
     pub permutations: usize,
     /// Level of every test but TVLA's.
     pub alpha: f64,
-    /// Seed.
+    /// Seed of the simulated captures.
     pub seed: u64,
 }
 
@@ -112,7 +112,7 @@ impl Test {
 /// How often one test rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
-    /// The test.
+    /// Which test was tried.
     pub test: Test,
     /// Coupling λ of the captures.
     pub(crate) coupling: f64,
@@ -123,7 +123,7 @@ pub struct Rate {
     pub bound: bool,
     /// Captures that it rejected.
     pub rejected: usize,
-    /// Captures.
+    /// Number of simulated captures.
     pub captures: usize,
     /// Exact binomial 95 % interval of the rate (Clopper and Pearson, Biometrika 26(4), 1934).
     pub interval: (f64, f64),

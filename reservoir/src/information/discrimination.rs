@@ -7,9 +7,9 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 /// Area under the ROC curve: the probability that a positive scores above a negative, ties counting half.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Auc {
-    /// Positives.
+    /// Number of cases that are positive.
     pub positives: usize,
-    /// Negatives.
+    /// Number of cases that are negative.
     pub negatives: usize,
     /// The area; ½ for a score that tells nothing.
     pub value: f64,

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::random::Rng;
 
-/// Most points.
+/// Most points: bounds the memory of the tree.
 pub(crate) const MOST_POINTS: usize = 1 << 22;
 
 /// Points of a leaf of the tree: few enough to look at each.
@@ -27,17 +27,17 @@ pub enum KsgError {
     /// The sides differ in length.
     #[error("{x} values of one quantity and {y} of the other")]
     Lengths {
-        /// Of the one.
+        /// Number of values of the first quantity.
         x: usize,
-        /// Of the other.
+        /// Number of values of the second quantity.
         y: usize,
     },
     /// Too few points for k neighbours, or too many.
     #[error("{n} points: the estimate from {k} neighbours needs {} to {MOST_POINTS}", .k.max(&1) + 1)]
     Points {
-        /// Points.
+        /// Number of points given.
         n: usize,
-        /// Neighbours.
+        /// Which neighbour's distance is used.
         k: usize,
     },
     /// A value is not finite.
@@ -107,7 +107,6 @@ pub struct KsgTest {
     pub null_sd: f64,
     /// (1 + permutations with an estimate at least as large)/(1 + permutations).
     pub p: f64,
-    /// Permutations.
     pub(crate) permutations: usize,
 }
 

@@ -24,7 +24,7 @@ pub struct Leakage {
 pub struct LeakageBounds {
     /// Lower bound of log Λ, in nats.
     pub low: f64,
-    /// Upper bound.
+    /// Upper bound of log Λ, in nats.
     pub high: f64,
     /// Bits of the numerator in lowest terms.
     pub numerator_bits: u64,

@@ -23,9 +23,9 @@ pub(crate) const MOST_PERMUTED: u64 = 1 << 22;
 /// A test of independence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Independence {
-    /// 2 log Λ.
+    /// G = 2 log Λ of the table.
     pub g: f64,
-    /// Pearson's χ².
+    /// Pearson's χ² of the table.
     pub chi_squared: f64,
     /// Degrees of freedom.
     pub freedom: usize,
@@ -38,7 +38,6 @@ pub struct Independence {
 /// What permutations gave.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Null {
-    /// Permutations.
     pub(crate) permutations: usize,
     /// Labels a block; 1 if every label went its own way.
     pub(crate) block: usize,
@@ -47,7 +46,6 @@ pub struct Null {
     pub p_g: f64,
     /// The same of χ².
     pub(crate) p_chi_squared: f64,
-    /// Mean of G.
     pub(crate) mean_g: f64,
     /// 95 % quantile of G.
     pub(crate) q95_g: f64,

@@ -17,7 +17,7 @@ pub struct Demand {
 }
 
 impl Default for Demand {
-    /// 5 % and 80 %.
+    /// Level 5 %, power 80 %: the usual planning values.
     fn default() -> Demand {
         Demand {
             alpha: 0.05,
@@ -145,21 +145,21 @@ pub(crate) fn smallest_difference(first: usize, second: usize, demand: Demand) -
 pub enum Design {
     /// A table of counts.
     Table {
-        /// Observations.
+        /// Number of observations.
         n: u64,
         /// Degrees of freedom.
         freedom: usize,
     },
     /// An estimate in bits, with its standard error under the null.
     Estimate {
-        /// In bits.
+        /// Standard error of the estimate, in bits.
         standard_error: f64,
     },
     /// An area under the ROC curve.
     Area {
-        /// Positives.
+        /// Number of cases that are positive.
         positives: usize,
-        /// Negatives.
+        /// Number of cases that are negative.
         negatives: usize,
     },
     /// A difference of means.
@@ -171,7 +171,7 @@ pub enum Design {
     },
     /// A distribution.
     Distribution {
-        /// Values.
+        /// Number of values.
         n: usize,
     },
 }

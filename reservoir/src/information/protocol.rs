@@ -80,7 +80,7 @@ impl fmt::Display for Caution {
 /// How to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Protocol {
-    /// Permutations.
+    /// Number of permutations drawn.
     pub permutations: usize,
     /// Labels a block; `None` to take it from the dependence of the labels themselves.
     pub block: Option<usize>,
@@ -101,19 +101,18 @@ impl Default for Protocol {
 /// An estimate with its null, its reach and its cautions. All information is in bits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// Pairs.
+    /// Number of pairs of labels.
     pub n: u64,
     /// Categories of x.
     pub(crate) rows: usize,
     /// Categories of y.
     pub(crate) columns: usize,
-    /// The estimates.
     pub(crate) information: MutualInformation,
     /// log Λ = n times the plug-in information, enclosed by exact arithmetic; `None` of more pairs than
     /// [`MOST_EXACT`](super::leakage::MOST_EXACT).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leakage: Option<LeakageBounds>,
-    /// The test.
+    /// Test of independence by permutation.
     pub test: Independence,
     /// Mean of the plug-in estimate over the permutations: its bias when there is nothing.
     pub(crate) null_mean: f64,

@@ -164,7 +164,7 @@ impl Betting {
         Ok(())
     }
 
-    /// Events so far.
+    /// Number of events added.
     pub fn events(&self) -> u64 {
         self.events
     }

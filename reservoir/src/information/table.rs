@@ -21,17 +21,17 @@ pub enum TableError {
     /// The two sides do not belong together, or the counts do not fill the shape.
     #[error("{first} values on one side and {second} on the other")]
     Lengths {
-        /// On the one.
+        /// Number of labels of x, or of cells of the shape.
         first: usize,
-        /// On the other.
+        /// Number of labels of y, or of counts given.
         second: usize,
     },
     /// A label outside its side.
     #[error("label {label} at place {place} is not one of {categories} categories")]
     Label {
-        /// The label.
+        /// Label that is out of range.
         label: u32,
-        /// Where.
+        /// Place of the label in its series, from 0.
         place: usize,
         /// Categories that there are.
         categories: usize,
@@ -57,7 +57,11 @@ impl CountTable {
     ///
     /// # Errors
     /// If the shape is out of range or not filled, or the total beyond 2⁵³.
-    pub(crate) fn new(rows: usize, columns: usize, counts: Vec<u64>) -> Result<CountTable, TableError> {
+    pub(crate) fn new(
+        rows: usize,
+        columns: usize,
+        counts: Vec<u64>,
+    ) -> Result<CountTable, TableError> {
         check_shape(rows, columns)?;
         if counts.len() != rows * columns {
             return Err(TableError::Lengths {

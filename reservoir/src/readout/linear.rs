@@ -28,17 +28,17 @@ pub enum ReadoutError {
     Length {
         /// Rows asked for and there.
         rows: usize,
-        /// Targets.
+        /// Number of target rows.
         targets: usize,
-        /// Fewest.
+        /// Fewest rows that can be fitted.
         least: usize,
     },
     /// A parameter outside of its range.
     #[error("{parameter} is {value}, not {range}")]
     Parameter {
-        /// Which.
+        /// Name of the parameter.
         parameter: &'static str,
-        /// Its value.
+        /// Value that was given.
         value: f64,
         /// What it may be.
         range: &'static str,
@@ -46,17 +46,17 @@ pub enum ReadoutError {
     /// A target that is not finite.
     #[error("target {output} is {value} at step {row}")]
     NotFinite {
-        /// Which output.
+        /// Which output, from 0.
         output: usize,
-        /// The row.
+        /// Step of the value, from 0.
         row: usize,
-        /// The value.
+        /// Value that is not finite.
         value: f64,
     },
     /// The arithmetic fails: the system is singular, or an iteration does not converge.
     #[error("the readout of {features} features cannot be solved: {reason}")]
     Unsolvable {
-        /// Columns.
+        /// Number of features of the readout.
         features: usize,
         /// What went wrong.
         reason: String,
@@ -74,9 +74,9 @@ pub enum ReadoutError {
     /// A saved readout of a version that this program does not know.
     #[error("the readout was saved as version {found}; only version {known} can be read")]
     Version {
-        /// The one found.
+        /// Version of the file.
         found: u32,
-        /// The one known.
+        /// Version that this program reads.
         known: u32,
     },
     /// A saved readout whose parts do not fit together.

@@ -23,7 +23,6 @@ pub struct Rls {
     forgetting: f64,
     /// P, N × N, symmetric.
     inverse: DMatrix<f64>,
-    /// N × M.
     weights: DMatrix<f64>,
     /// P x, room for it.
     gain: Vec<f64>,

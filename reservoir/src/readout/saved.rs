@@ -22,7 +22,7 @@ pub(crate) const VERSION: u32 = 1;
 pub enum ReadoutKind {
     /// Ridge regression.
     Ridge,
-    /// Elastic net.
+    /// Ridge regression with an added penalty on absolute weights.
     ElasticNet,
     /// Recursive least squares.
     Rls,
@@ -34,7 +34,7 @@ pub enum ReadoutKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SavedReadout {
-    /// [`VERSION`].
+    /// Version of the format, [`VERSION`].
     pub version: u32,
     /// How it was fitted.
     pub kind: ReadoutKind,
@@ -106,7 +106,7 @@ impl SavedReadout {
             .map_err(|error| ReadoutError::Inconsistent(error.to_string()))
     }
 
-    /// From JSON.
+    /// Reads a readout from JSON text.
     ///
     /// # Errors
     /// If it is not JSON, of another version, or if its parts do not fit together.

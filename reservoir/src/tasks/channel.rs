@@ -18,7 +18,6 @@ use crate::random;
 /// Weight of d[t + 2 − i] in what the channel passes on.
 const TAPS: [f64; 10] = [0.08, -0.12, 1.0, 0.18, -0.1, 0.091, -0.05, 0.04, 0.03, 0.01];
 
-/// The alphabet.
 pub(crate) const SYMBOLS: [f64; 4] = [-3.0, -1.0, 1.0, 3.0];
 
 /// Steps between a symbol's passing and its being asked for.

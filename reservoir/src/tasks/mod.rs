@@ -14,7 +14,7 @@ pub mod waveform;
 /// A task's input and targets, all of one length.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sequence {
-    /// `u[t]`.
+    /// Input `u[t]` of each step.
     pub input: Vec<f64>,
     /// What the readout is to give at step t, from what is known up to and including `u[t]`.
     pub target: Vec<f64>,

@@ -30,7 +30,7 @@ pub enum UnitOfAccount {
 }
 
 impl UnitOfAccount {
-    /// All of them.
+    /// Each unit of account, the paper's first.
     pub const ALL: [UnitOfAccount; 3] = [
         UnitOfAccount::Single,
         UnitOfAccount::Double,
@@ -54,7 +54,7 @@ impl UnitOfAccount {
         }
     }
 
-    /// n, in words.
+    /// Name of the unit of account in tables, with its n.
     pub fn name(self) -> &'static str {
         match self {
             UnitOfAccount::Single => "n = 64 (paper)",
@@ -101,9 +101,9 @@ impl Cost {
 /// What a filter did on data that it was not fitted on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Candidates.
+    /// Number of candidate nonces.
     pub candidates: u64,
-    /// Of them, kept.
+    /// Number of candidates that the filter keeps.
     pub kept: u64,
     /// Of the candidates, successes.
     pub successes: u64,
@@ -177,14 +177,14 @@ pub struct Bill {
 pub struct PerShare {
     /// The value; `None` if no success was found: there is no share to pay for.
     pub value: Option<f64>,
-    /// Lower end.
+    /// Lower end of the interval of ρ.
     pub low: f64,
     /// Upper end; `None` if it has none.
     pub high: Option<f64>,
 }
 
 impl PerShare {
-    /// 1 − ρ.
+    /// True saving, 1 − ρ; `None` if no share was found.
     pub fn true_saving(&self) -> Option<f64> {
         self.value.map(|rho| 1.0 - rho)
     }

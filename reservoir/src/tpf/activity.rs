@@ -15,7 +15,7 @@ pub(crate) const COMPRESSIONS: [Compression; 2] = [Compression::First, Compressi
 /// Switching of one header's nonces, round by round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
-    /// Nonces.
+    /// Number of nonces observed.
     pub n: usize,
     /// Mean number of ones after each of the 128 rounds.
     pub weight: Vec<f64>,

@@ -36,7 +36,7 @@ pub enum Model {
 }
 
 impl Model {
-    /// All of them.
+    /// Each model that is tried, the exact one last.
     pub const ALL: [Model; 4] = [Model::Logistic, Model::Tree, Model::Network, Model::Word];
 
     /// Name in tables.
@@ -66,7 +66,7 @@ pub struct Setup {
 /// One point of the curve.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
-    /// 1 or 2.
+    /// Compression of SHA-256d: 1 or 2.
     pub compression: u8,
     /// Round, 1 to 64.
     pub round: usize,

@@ -7,15 +7,13 @@ use crate::describe::exact::clopper_pearson;
 /// A share of a count, with an interval that covers the true one at least as often as it says.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Proportion {
-    /// Hits.
     pub(crate) hits: u64,
-    /// Trials.
     pub(crate) trials: u64,
     /// Hits over trials.
     pub value: f64,
-    /// Lower end.
+    /// Lower end of the exact interval.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of the exact interval.
     pub high: f64,
 }
 

@@ -44,7 +44,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// Each kind of filter, the simplest first.
     pub const ALL: [Kind; 6] = [
         Kind::Threshold,
         Kind::Ridge,

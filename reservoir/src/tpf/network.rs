@@ -11,7 +11,6 @@ use std::ops::Range;
 /// Hidden layers of the paper's network.
 pub(crate) const PUBLISHED: [usize; 3] = [16, 8, 4];
 
-/// Two classes.
 const OUTPUTS: usize = 2;
 
 /// Adam's decay rates and the floor of its divisor.
@@ -26,7 +25,6 @@ pub struct Training {
     pub(crate) epochs: usize,
     /// Rows of a mini-batch, at least 1.
     pub(crate) batch: usize,
-    /// Adam's step.
     pub(crate) rate: f64,
     /// Seed of the first weights and of the order of rows.
     pub(crate) seed: u64,

@@ -74,11 +74,11 @@ pub fn abort(
 /// The figure by empty windows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EmptyWindows {
-    /// Windows.
+    /// Number of windows of one second.
     pub n: usize,
     /// Share that is empty.
     pub empty: f64,
-    /// Times 59/64.
+    /// Saving that the paper's figure claims: the empty share times 59/64.
     pub saving: f64,
     /// The rule that the figure suggests, on the next window: keep it if this one holds a share.
     pub next: Account,

@@ -6,7 +6,6 @@ pub(super) type Bits = [u32; 8];
 /// Rows below which a node is not split: a rate of fewer says little.
 const LEAST: usize = 50;
 
-/// A fitted tree.
 #[derive(Debug, Clone)]
 pub(super) enum Tree {
     /// Rate of success, smoothed by one row of either kind.

@@ -21,7 +21,7 @@ const WIDEST: f64 = 16.0;
 pub struct Block {
     /// Accepted shares.
     pub shares: u64,
-    /// Energy, J.
+    /// Energy of the block, in joules.
     pub joules: f64,
 }
 
@@ -82,7 +82,7 @@ impl Default for Evidence {
 }
 
 impl Evidence {
-    /// None yet.
+    /// Evidence before the first pair: an e-value of 1.
     pub fn new() -> Evidence {
         Evidence {
             log_likelihood: vec![0.0; GRID],

@@ -33,7 +33,7 @@ pub enum Observable {
 }
 
 impl Observable {
-    /// All of them.
+    /// Each observable, the physical null first.
     pub const ALL: [Observable; 4] = [
         Observable::Nothing,
         Observable::HammingWeight,
@@ -55,7 +55,7 @@ impl Observable {
 /// How nonces are observed, and what counts as success.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Observer {
-    /// f.
+    /// The observed function f of the state.
     pub observable: Observable,
     /// λ, in standard deviations of the noise.
     pub strength: f64,
@@ -87,7 +87,12 @@ pub fn round_twin(header: &[u8; 80]) -> Nonces {
 
 /// Runs `count` nonces through the twin, from one drawn from `seed` on, sixteen at a time: `each` sees the
 /// twin and how many of its lanes count.
-pub(crate) fn run(twin: &mut Nonces, count: usize, seed: u64, mut each: impl FnMut(&Nonces, usize)) {
+pub(crate) fn run(
+    twin: &mut Nonces,
+    count: usize,
+    seed: u64,
+    mut each: impl FnMut(&Nonces, usize),
+) {
     let first = random::stream(seed, 31).random::<u32>();
     for start in (0..count).step_by(LANES) {
         let lanes: Words = std::array::from_fn(|lane| first.wrapping_add((start + lane) as u32));

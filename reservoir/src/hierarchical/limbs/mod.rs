@@ -12,7 +12,7 @@ const BLOCK: usize = 8;
 
 /// What an operation costs, in products of two limbs of 64 bits each. `()` counts nothing and costs nothing.
 pub(super) trait Count {
-    /// So many more.
+    /// Adds `more` products to the count.
     fn products(&mut self, more: usize);
 }
 

@@ -6,10 +6,10 @@ use std::hint::select_unpredictable;
 
 use super::Count;
 
-/// The modulus.
+/// The prime p = 2⁶⁴ − 2³² + 1, which has roots of unity of every order 2^k up to 2³².
 const P: u64 = 0xffff_ffff_0000_0001;
 
-/// 2⁶⁴ modulo p.
+/// 2⁶⁴ modulo p: what a carry out of 64 bits adds.
 const EPSILON: u64 = 0xffff_ffff;
 
 /// A generator of all residues but 0.
