@@ -1,7 +1,7 @@
 //! Products and factorisations of dense matrices: nalgebra's matrices, faer's kernels, one thread.
 //!
-//! faer is here because it is faster where the time goes: see `benches/algebra.rs`, which measures both.
-//! nalgebra stays the type of every matrix that others see.
+//! faer is here because it is faster where the time goes: see `benches/algebra.rs`, which measures both. Every matrix
+//! in a public signature is nalgebra's.
 
 use std::ops::Range;
 

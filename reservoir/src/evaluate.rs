@@ -1,4 +1,4 @@
-//! From states to a score: fit on the training rows, predict the test rows, say how well.
+//! From states to a score: fit on the training rows, predict the test rows, compute the NRMSE.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,10 +26,10 @@ pub struct Score {
     pub predictions: Vec<f64>,
 }
 
-/// An evaluation that cannot be made.
+/// Why states cannot be scored.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum EvaluateError {
-    /// The steps do not suffice.
+    /// There are too few steps.
     #[error(transparent)]
     Split(#[from] SplitError),
     /// The states cannot be used.

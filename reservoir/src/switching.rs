@@ -1,9 +1,10 @@
-//! What a unit's hashing loses to each change of jobs, from when jobs were sent and when their shares came.
+//! How much hashing a unit loses to each change of jobs, from the times at which jobs were sent and their shares
+//! arrived.
 //!
-//! Every sending of a job begins an exposure that lasts until the next. A share comes at some age of it, and
-//! answers either the job just sent (*new*) or an earlier one (*old*). Counting both per exposure gives the two
-//! hazards λ_new(t) and λ_old(t). Long after a switch the unit hashes nothing but the new job, at the steady
-//! rate λ*; what it falls short of that on average is lost to switching:
+//! Each job that is sent begins an exposure, which lasts until the next job. A share arrives at some age of the
+//! exposure, and is for the job just sent (*new*) or for an earlier one (*old*). Counting both gives the two hazards
+//! λ_new(t) and λ_old(t). Long after a change of jobs the unit hashes only the new job, at the steady rate λ*. The
+//! difference between that rate and the average is lost to switching:
 //!
 //! ```text
 //! fraction lost = 1 − useful rate/λ*        loss per switch L = mean exposure × fraction lost
@@ -18,24 +19,24 @@ use thiserror::Error;
 use crate::bootstrap::{Estimate, RESAMPLES};
 use crate::random;
 
-/// Exposures a block of the bootstrap: a slow stretch of a unit spans several.
+/// Exposures per block of the bootstrap: a slow period of a unit spans several exposures.
 const BLOCK: usize = 20;
 
 /// Fewest exposures for an interval.
 pub(crate) const FEWEST_EXPOSURES: usize = 2 * BLOCK;
 
-/// Fewest shares late enough to tell the steady rate: known to a fifth.
+/// Fewest late shares for an estimate of the steady rate: its standard error is then 20 %.
 pub(crate) const FEWEST_STEADY: u64 = 25;
 
 /// Most bins of the hazards.
 pub const MOST_BINS: usize = 10_000;
 
-/// A share, as far as a switch is concerned.
+/// The times of one share.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SharePoint {
-    /// When it came, in seconds.
+    /// Time at which the share arrived, in seconds.
     pub arrived: f64,
-    /// When its job was sent, in seconds.
+    /// Time at which its job was sent, in seconds.
     pub job_sent: f64,
 }
 
@@ -76,10 +77,10 @@ impl Binning {
     }
 }
 
-/// Why there is no profile.
+/// Why a profile cannot be computed.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum SwitchingError {
-    /// The ages make no bins.
+    /// The ages cannot be divided into bins.
     #[error("a bin of {bin} s does not divide ages up to {up_to} s into 1 to {MOST_BINS} bins")]
     Binning {
         /// Width of a bin.
@@ -93,7 +94,7 @@ pub enum SwitchingError {
     /// Too few changes of jobs.
     #[error("{0} changes of jobs: {FEWEST_EXPOSURES} are needed")]
     Exposures(usize),
-    /// The unit was never left alone for long enough.
+    /// Too few shares arrived long after a change of jobs.
     #[error(
         "{found} shares came more than {after} s after a change of jobs, {FEWEST_STEADY} are needed for the \
          steady rate: record for longer, or change jobs less often"
@@ -109,9 +110,9 @@ pub enum SwitchingError {
 /// Hazards in one bin of ages.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct HazardBin {
-    /// Age at which it begins, in seconds.
+    /// Age at which the bin begins, in seconds.
     pub age: f64,
-    /// Time spent at such ages, in seconds.
+    /// Time that the unit spent at these ages, in seconds.
     pub exposure: f64,
     /// Shares of the job just sent.
     pub new: u64,
@@ -119,12 +120,12 @@ pub struct HazardBin {
     pub old: u64,
 }
 
-/// What switching costs.
+/// The cost of changes of jobs, with the hazards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SwitchProfile {
-    /// Changes of jobs that were followed to the next.
+    /// Number of changes of jobs with a known end of the exposure.
     pub switches: usize,
-    /// Time followed, in seconds.
+    /// Sum of all exposures, in seconds.
     pub seconds: f64,
     /// Shares of the job just sent.
     pub new_shares: u64,
@@ -140,11 +141,11 @@ pub struct SwitchProfile {
     pub fraction_lost: Estimate,
     /// Loss per change of jobs, in seconds.
     pub loss_per_switch: Estimate,
-    /// Part of all shares that answer an earlier job.
+    /// Fraction of all shares that are for an earlier job.
     pub old_fraction: Estimate,
-    /// Smallest age at which the job just sent was answered, in seconds; `None` if it never was.
+    /// Smallest age of a share of the job just sent, in seconds; `None` without such a share.
     pub first_new: Option<f64>,
-    /// Age by which one in a hundred of its answers had come, in seconds.
+    /// Age by which 1 % of the shares of the job just sent had arrived, in seconds.
     pub first_new_percentile: Option<f64>,
     /// Hazards of both kinds of share, by rising age.
     pub hazards: Vec<HazardBin>,
@@ -152,7 +153,7 @@ pub struct SwitchProfile {
     pub seed: u64,
 }
 
-/// What one exposure adds to every sum.
+/// Counts of one exposure, or sums of them.
 #[derive(Debug, Clone, Copy, Default)]
 struct Exposure {
     seconds: f64,
@@ -232,12 +233,12 @@ impl Counts {
 }
 
 impl SwitchProfile {
-    /// Of the times at which jobs were `sent` and of the `shares` that answered them, both in any order and on the
-    /// same clock. A share belongs to the job that was sent within a microsecond of its `job_sent`. Shares before
-    /// the first and after the last sending are left out.
+    /// Computes the profile from the times at which jobs were `sent` and from their `shares`, both in any order and
+    /// on the same clock. A share belongs to the job that was sent within a microsecond of its `job_sent`. Shares
+    /// before the first job and after the last are left out.
     ///
     /// # Errors
-    /// If there are too few changes or too few late shares to say anything, or a time is not finite.
+    /// If there are too few changes or too few late shares, or a time is not finite.
     pub fn of(
         sent: &[f64],
         shares: &[SharePoint],
@@ -294,19 +295,18 @@ impl SwitchProfile {
         })
     }
 
-    /// Fraction of hashing lost if jobs changed `rate` times a second, as far as the loss per change stays the
-    /// same; at most 1.
+    /// Fraction of hashing lost if jobs changed `rate` times a second, assuming the same loss per change; at most 1.
     pub fn lost_at(&self, rate: f64) -> f64 {
         (rate * self.loss_per_switch.value).clamp(0.0, 1.0)
     }
 }
 
-/// Times closer than this are one, in seconds: captures keep at least microseconds.
+/// Times closer than this are equal, in seconds: captures resolve at least microseconds.
 const SAME: f64 = 1e-6;
 
 /// Empty bins with the time spent in each.
 fn hazards(sent: &[f64], binning: Binning, bins: usize) -> Vec<HazardBin> {
-    // How many exposures last through each bin, and what the others spend in their last.
+    // Number of exposures that last through each bin, and the time that the others spend in their last bin.
     let mut whole = vec![0u64; bins + 1];
     let mut part = vec![0.0; bins];
     for window in sent.windows(2) {
@@ -344,7 +344,7 @@ fn intervals(exposures: &[Exposure], total: &Exposure, seed: u64) -> [Estimate; 
         }
         let scores = sum.scores(n.div_ceil(BLOCK) * BLOCK);
         for (samples, score) in samples.iter_mut().zip(scores) {
-            // A resample without late shares says nothing of the steady rate.
+            // A resample without late shares has no steady rate.
             if score.is_finite() {
                 samples.push(score);
             }
@@ -361,8 +361,8 @@ fn intervals(exposures: &[Exposure], total: &Exposure, seed: u64) -> [Estimate; 
 mod tests {
     use super::*;
 
-    /// A unit that begins a new job after `dead` seconds, and every share of which brings the next job; shares of
-    /// the old job still come until `old_until`; the server takes `reply` seconds.
+    /// A unit that begins a new job after `dead` seconds; each share triggers the next job; shares of the old job
+    /// arrive until `old_until`; the server takes `reply` seconds.
     fn simulated(
         n: usize,
         rate: f64,

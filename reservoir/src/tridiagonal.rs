@@ -17,7 +17,7 @@ const BLOCK: usize = 32;
 pub(crate) struct Tridiagonal {
     diagonal: Vec<f64>,
     below: Vec<f64>,
-    /// What rounding may have taken from the smallest eigenvalues; every shift is raised by it.
+    /// Rounding error of the smallest eigenvalues; every shift is raised by it.
     floor: f64,
     /// Householder vectors below the subdiagonal.
     vectors: Mat<f64>,
@@ -26,7 +26,7 @@ pub(crate) struct Tridiagonal {
 }
 
 impl Tridiagonal {
-    /// Of S, of which the lower triangle is read.
+    /// Decomposes S, reading its lower triangle.
     pub(crate) fn of(s: &DMatrix<f64>) -> Tridiagonal {
         let n = s.nrows();
         let mut vectors = dense::view(s).to_owned();
@@ -103,7 +103,7 @@ impl Tridiagonal {
                     b.ncols(),
                 );
             let mut memory = MemBuffer::new(request);
-            // The first coordinate takes no part in any reflection.
+            // No reflection changes the first coordinate.
             apply(
                 self.vectors.as_ref().submatrix(1, 0, n - 1, n - 1),
                 self.factors.as_ref(),
@@ -114,7 +114,7 @@ impl Tridiagonal {
         result
     }
 
-    /// The shift that is used for `shift`.
+    /// The shift that is used instead of `shift`.
     pub(crate) fn effective(&self, shift: f64) -> f64 {
         shift + self.floor
     }

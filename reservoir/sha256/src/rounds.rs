@@ -1,8 +1,8 @@
 //! The compression function: message schedule and rounds, for any number of lanes.
 //!
-//! Only two of a state's eight words are new after a round; the other six are the last three of each. So all
-//! states of a compression are two sequences: after round r, counted from 1, the state a … h is
-//! A[r + 3], A[r + 2], A[r + 1], A[r], E[r + 3], E[r + 2], E[r + 1], E[r].
+//! Only two words of a state are new after a round; the other six are the last three values of each. So all states of
+//! a compression are two sequences: after round r, counted from 1, the state a … h is A[r + 3], A[r + 2], A[r + 1],
+//! A[r], E[r + 3], E[r + 2], E[r + 1], E[r].
 
 /// Rounds of one compression.
 pub const ROUNDS: usize = 64;
@@ -137,7 +137,7 @@ impl<const L: usize> States<L> {
         std::array::from_fn(|word| self.word(round, word)[lane])
     }
 
-    /// Does the rounds after the first `from` up to round `to`.
+    /// Computes the rounds after the first `from` up to round `to`.
     #[inline(always)]
     pub(crate) fn run(&mut self, w: &[[u32; L]; ROUNDS], from: usize, to: usize) {
         for t in from..to {
@@ -164,7 +164,7 @@ impl<const L: usize> States<L> {
     }
 }
 
-/// Extends the message schedule: words `from` to `to`, of which `from` is 16 at least.
+/// Extends the message schedule by words `from` to `to`; `from` is at least 16.
 #[inline(always)]
 pub(crate) fn extend<const L: usize>(w: &mut [[u32; L]; ROUNDS], from: usize, to: usize) {
     for t in from..to {

@@ -5,8 +5,8 @@
 //! hides nothing reaches it (Dambre et al., Sci. Rep. 2:514, 2012). The capacity for a target z is
 //! 1 − min ‖z − Xw‖²/‖z‖² over the steps themselves.
 //!
-//! On T steps even an unrelated target has a capacity of rank/T on average. Each term is therefore held against the
-//! quantile of the same targets shuffled in time, and counted as zero below it.
+//! On T steps even an unrelated target has a capacity of rank/T on average. Each term is therefore compared with a
+//! quantile of the capacities for the same targets shuffled in time, and counted as zero below it.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ use crate::left_out::LeftOut;
 use crate::random;
 use crate::state::{Standardiser, StateMatrix};
 
-/// Most terms: at some 10,000 steps and 100 features, they take a minute.
+/// Most terms: with 10,000 steps and 100 features they take about a minute.
 pub const MOST_TERMS: usize = 50_000;
 
 /// Targets that are projected at a time.
@@ -36,9 +36,10 @@ pub struct IpcPlan {
     pub range: (f64, f64),
     /// Longest delay of the terms of total degree 1, 2, …: as many degrees as there are entries.
     pub longest: Vec<usize>,
-    /// Shuffled targets from which the threshold is taken, at least 20.
+    /// Number of shuffled targets that give the threshold, at least 20.
     pub surrogates: usize,
-    /// Their quantile that is the threshold, in (0, 1). At 0.95, one term in twenty passes by chance.
+    /// Quantile of the shuffled targets' capacities that is the threshold, in (0, 1). At 0.95, one term in twenty
+    /// passes by chance.
     pub quantile: f64,
     /// Seed of the shuffles.
     pub seed: u64,
@@ -59,9 +60,9 @@ impl Term {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TermCapacity {
     pub(crate) term: Term,
-    /// Capacity on these steps, as it is.
+    /// Capacity on these steps, before the threshold.
     pub(crate) raw: f64,
-    /// The same, or zero below the threshold.
+    /// The capacity, or zero if it lies below the threshold.
     pub(crate) capacity: f64,
 }
 
@@ -76,8 +77,7 @@ pub struct ProcessingCapacity {
     pub total: f64,
     /// Capacity below which a term is counted as zero.
     pub(crate) threshold: f64,
-    /// What the total would be of states that have nothing to do with the input: terms × share that passes
-    /// × threshold, roughly.
+    /// Rough total for states that do not depend on the input: terms × fraction that passes × threshold.
     pub by_chance: f64,
     /// Numerical rank of the states over these steps: an upper bound of the total.
     pub rank: usize,
@@ -229,7 +229,7 @@ fn terms(longest: &[usize]) -> Vec<Term> {
     terms
 }
 
-/// Adds all products of `degree` in delays `from` to `longest` to what is there in `factors`.
+/// Adds the products of `factors` with all products of `degree` in delays `from` to `longest`.
 fn extend(
     terms: &mut Vec<Term>,
     factors: &mut Vec<(usize, usize)>,
@@ -270,7 +270,7 @@ fn legendre(input: &[f64], (low, high): (f64, f64), degree: usize) -> Vec<Vec<f6
     polynomials
 }
 
-/// Orthonormal basis of what the centred states span over `rows`, and its dimension.
+/// Orthonormal basis of the span of the centred states over `rows`, and its dimension.
 fn orthonormal(
     states: &StateMatrix,
     rows: Range<usize>,

@@ -1,4 +1,4 @@
-//! Linear memory capacity: how well the input of k steps ago can be had from the states of now.
+//! Linear memory capacity: how well a linear readout of the present states reproduces the input of k steps ago.
 //!
 //! MC = Σ_k r²(u[t−k], ŷ_k[t]) over the delays (Jaeger, GMD Report 152, 2002), of readouts trained on one segment and
 //! correlated on another. On T test steps a readout of noise has r² of 1/T on average and above 6.63/T one time
@@ -24,9 +24,9 @@ const MOST_DELAYS: usize = 10_000;
 pub struct DelayCapacity {
     /// How many steps before the present one.
     pub delay: usize,
-    /// Squared correlation on the test steps, as it is.
+    /// Squared correlation on the test steps, before the threshold.
     pub squared_correlation: f64,
-    /// The same, or zero if chance would give as much one time in a hundred.
+    /// The squared correlation, or zero if chance gives as much one time in a hundred.
     pub(crate) capacity: f64,
 }
 
@@ -39,7 +39,7 @@ pub struct MemoryCapacity {
     pub total: f64,
     /// Squared correlation below which a capacity is counted as zero.
     pub threshold: f64,
-    /// Features: a total above this is chance.
+    /// Number of features: a total above it is chance.
     pub(crate) features: usize,
 }
 

@@ -1,5 +1,5 @@
-//! Whether events come as a Poisson process would have them come: the dispersion of counts, and the
-//! coefficient of variation of waiting times beside that of a process with a dead time.
+//! Whether events follow a Poisson process: the dispersion of counts, and the coefficient of variation of waiting
+//! times beside that of a process with a dead time.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
@@ -22,7 +22,7 @@ pub struct Dispersion {
 }
 
 impl Dispersion {
-    /// Of `counts`; `None` of fewer than two windows or of no events.
+    /// Computes the index from `counts`; `None` for fewer than two windows or no events.
     pub fn of(counts: &[u64]) -> Option<Dispersion> {
         let n = counts.len();
         let total: f64 = counts.iter().map(|c| *c as f64).sum();
@@ -49,7 +49,7 @@ impl Dispersion {
 pub enum DeadTime {
     /// Measured elsewhere, in the unit of the waits.
     Known(f64),
-    /// To be taken from the shortest wait, less what the shortest of n exponential waits is on average.
+    /// Estimated: the shortest wait, less the average shortest of n exponential waits.
     FromShortest,
 }
 
@@ -75,8 +75,8 @@ pub struct DeadTimeTest {
 pub const FEWEST_WAITS: usize = 30;
 
 impl DeadTimeTest {
-    /// Of `waits`; `None` of fewer than [`FEWEST_WAITS`], of ones that are not all finite and positive, or
-    /// if the dead time is not below the mean wait.
+    /// Tests `waits`; `None` for fewer than [`FEWEST_WAITS`], if one is not finite and positive, or if the dead time
+    /// is not below the mean wait.
     pub fn of(waits: &[f64], dead_time: DeadTime) -> Option<DeadTimeTest> {
         let n = waits.len();
         if n < FEWEST_WAITS || !waits.iter().all(|w| w.is_finite() && *w > 0.0) {

@@ -19,7 +19,7 @@ pub struct Entropy {
 }
 
 impl Entropy {
-    /// Of the counts in each bin; `None` if all are empty.
+    /// Entropy of the counts in each bin; `None` if all bins are empty.
     pub(crate) fn of_counts(counts: &[u64]) -> Option<Entropy> {
         let n: u64 = counts.iter().sum();
         if n == 0 {
@@ -41,8 +41,8 @@ impl Entropy {
         })
     }
 
-    /// Of `values` cut into `bins` bins of equal width from the smallest to the largest; `None` of no
-    /// values, of ones that are not finite, or of no or more than [`MOST_BINS`] bins.
+    /// Entropy of `values` in `bins` bins of equal width from the smallest to the largest; `None` without values, if
+    /// one is not finite, or unless there are 1 to [`MOST_BINS`] bins.
     pub fn of_values(values: &[f64], bins: usize) -> Option<Entropy> {
         let finite = values.iter().all(|v| v.is_finite());
         if !finite || !(1..=MOST_BINS).contains(&bins) {

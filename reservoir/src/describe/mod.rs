@@ -1,4 +1,5 @@
-//! Descriptive statistics of a sample, and whether it is uniform, Poisson, or one of many.
+//! Descriptive statistics of a sample, and tests: whether it is uniform, Poisson or exponential, and which places of
+//! many are outliers.
 
 mod counting;
 mod entropy;

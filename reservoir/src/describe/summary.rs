@@ -29,7 +29,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of `values` in the order in which they came; `None` of fewer than two.
+    /// Summarises `values` in order of time; `None` for fewer than two.
     pub fn of(values: &[f64]) -> Option<Summary> {
         let n = values.len();
         if n < 2 {

@@ -16,7 +16,7 @@ pub struct Uniformity {
 }
 
 impl Uniformity {
-    /// Of a sample in any order; `None` of an empty one.
+    /// Tests a sample in any order; `None` for an empty one.
     pub fn of(mut values: Vec<f64>) -> Option<Uniformity> {
         if values.is_empty() {
             return None;
@@ -56,19 +56,19 @@ pub struct CountUniformity {
     pub n: u64,
     /// Number of places tested, those without an event included.
     pub places: usize,
-    /// Places with an event.
+    /// Number of places with at least one event.
     pub found: usize,
     /// Σ (count − mean)²/mean.
     pub chi2: f64,
-    /// Probability of at least this if the places are even.
+    /// Probability of at least this χ² if all places have equal rates.
     pub p: f64,
-    /// Squared coefficient of variation of the places' rates, what counting alone brings taken off:
-    /// (χ² − df)/n. Interval by the variance of χ² with that excess, 2 df + 4 n · excess; may be below 0.
+    /// Squared coefficient of variation of the places' rates, without the part that counting alone causes: (χ² −
+    /// df)/n. Interval by the variance of χ² with that excess, 2 df + 4 n · excess. May be below 0.
     pub excess: Estimate,
 }
 
 impl CountUniformity {
-    /// Of the counts of each place; `None` of fewer than two places or of no events.
+    /// Tests the count of each place; `None` for fewer than two places or no events.
     pub fn of(counts: &[u64]) -> Option<CountUniformity> {
         let n: u64 = counts.iter().sum();
         if counts.len() < 2 || n == 0 {

@@ -1,23 +1,23 @@
-//! What can be asked of a number and not be had.
+//! Why an operation on a number fails, and the bounds on the size of numbers.
 
 use thiserror::Error;
 
-/// Most bits of a dense number, half a gigabyte: more is refused before memory is taken.
+/// Most bits of a dense number, half a gigabyte: larger results are refused before memory is allocated.
 pub const MOST_BITS: u64 = 1 << 32;
 
 /// Most terms of a sparse number that an operation forms: the difference of two single powers can have 2⁶⁴.
 pub const MOST_TERMS: usize = 1 << 24;
 
-/// A number too large to be held.
+/// A number that is too large to be represented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TooLarge {
-    /// As a dense number.
+    /// A dense number with too many bits.
     #[error("a dense number of {bits} bits; {MOST_BITS} are the most that are held")]
     Bits {
-        /// Bits wanted, 2⁶⁴ − 1 if more.
+        /// Bits needed, 2⁶⁴ − 1 if more.
         bits: u64,
     },
-    /// As a sparse one: an exponent beyond 64 bits.
+    /// A sparse number with an exponent beyond 64 bits.
     #[error("an exponent beyond 2^64 - 1")]
     Exponent,
     /// A product of sparse numbers with too many terms.
@@ -28,18 +28,18 @@ pub enum TooLarge {
     },
 }
 
-/// Text that is no number.
+/// Why a text is not a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ParseError {
     /// The text has no characters.
     #[error("an empty text is no number")]
     Empty,
-    /// A character that is no decimal digit.
+    /// A character is not a decimal digit.
     #[error("{found:?} at byte {place} is no decimal digit")]
     Digit {
         /// The first character that is not a decimal digit.
         found: char,
-        /// Where, in bytes from the beginning.
+        /// Byte offset from the beginning.
         place: usize,
     },
     /// More digits than [`MOST_BITS`] can hold.

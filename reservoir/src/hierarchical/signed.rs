@@ -9,9 +9,9 @@ use super::sparse::SparseNat;
 /// A digit of a signed number: + or − 2^exponent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digit {
-    /// Which power of two.
+    /// Exponent of the power of two.
     pub exponent: u64,
-    /// Whether it is taken off.
+    /// Whether the power is subtracted.
     pub(crate) negative: bool,
 }
 
@@ -26,9 +26,9 @@ impl Digit {
 /// 2^1000 − 1 is two digits here and a thousand terms of a [`SparseNat`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Naf {
-    /// The lowest exponent; 0 of nought.
+    /// The lowest exponent; 0 for zero.
     offset: u64,
-    /// The lowest first, exponents less the offset.
+    /// The lowest first; exponents are relative to the offset.
     relative: Vec<Digit>,
 }
 
@@ -59,12 +59,12 @@ impl Naf {
         self.relative.len()
     }
 
-    /// Whether it is nought.
+    /// Whether it is zero.
     pub(crate) fn is_zero(&self) -> bool {
         self.relative.is_empty()
     }
 
-    /// Whether it is below nought: the top digit decides.
+    /// Whether it is below zero: the top digit decides.
     pub fn is_negative(&self) -> bool {
         self.relative.last().is_some_and(|digit| digit.negative)
     }
@@ -153,7 +153,7 @@ impl Naf {
         Ok(self)
     }
 
-    /// ⌊self / 2^by⌋, also below nought.
+    /// ⌊self / 2^by⌋, also below zero.
     ///
     /// # Errors
     /// Never in effect: a number is not made larger.
@@ -168,7 +168,7 @@ impl Naf {
             exponent: digit.exponent - by,
             ..digit
         });
-        // What falls off is less than one; if it is below nought, rounding down takes one more.
+        // What falls off is less than one; if it is below zero, rounding down takes one more.
         let one = off
             .last()
             .filter(|digit| digit.negative)

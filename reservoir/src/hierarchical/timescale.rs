@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 /// Most scales, enough for 2⁴⁷ values.
 pub(crate) const MOST_SCALES: usize = 48;
 
-/// What one scale says of a stream of values y.
+/// Statistics of a stream of values y on one time scale.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
     /// Values averaged, m = 2^j.
     pub(crate) averaged: u64,
-    /// Averages that the stream filled.
+    /// Number of complete averages.
     pub(crate) averages: u64,
     /// Pairs of neighbouring averages behind the Allan variance: one fewer than there are averages.
     pub(crate) allan_pairs: u64,
     /// Allan variance ½⟨(ȳₖ₊₁ − ȳₖ)²⟩ over all neighbouring averages, in the square of the values' unit (Allan,
     /// Proceedings of the IEEE 54(2), 1966; Riley, NIST Special Publication 1065, 5.2). `None` without a pair.
     pub(crate) allan_variance: Option<f64>,
-    /// Pairs behind the Haar details, the averages taken two by two.
+    /// Pairs of averages behind the Haar details; pairs do not overlap.
     pub(crate) haar_pairs: u64,
     /// Energy of the orthonormal Haar details d = √(m/2) (ȳ₂ₖ − ȳ₂ₖ₊₁), Σd², in the square of the values' unit (Percival
     /// and Walden, Wavelet Methods for Time Series Analysis, 2000, 4.1).
     pub(crate) haar_energy: f64,
-    /// Mean of ȳ₂ₖ₊₁ − ȳ₂ₖ: the way that the values go within 2m of them. `None` without a pair.
+    /// Mean of ȳ₂ₖ₊₁ − ȳ₂ₖ: the trend of the values within 2m of them. `None` without a pair.
     pub haar_trend: Option<f64>,
 }
 
@@ -44,7 +44,7 @@ struct State {
     trend: f64,
 }
 
-/// A stream as it comes.
+/// Statistics of a stream, updated with each value.
 #[derive(Debug, Clone, Default)]
 pub struct Timescales {
     /// The finest first.
@@ -52,7 +52,7 @@ pub struct Timescales {
 }
 
 impl Timescales {
-    /// Of all of `values`.
+    /// Statistics of all of `values`.
     pub fn of(values: &[f64]) -> Timescales {
         let mut out = Timescales::default();
         values.iter().for_each(|value| out.push(*value));
@@ -87,12 +87,12 @@ impl Timescales {
         self.states.first().map_or(0, |state| state.averages)
     }
 
-    /// Whether there was none.
+    /// Whether no value was pushed.
     pub fn is_empty(&self) -> bool {
         self.states.is_empty()
     }
 
-    /// All scales of which an average was filled, the finest first.
+    /// All scales with at least one complete average, the finest first.
     pub fn scales(&self) -> Vec<Scale> {
         let states = self.states.iter().enumerate();
         states

@@ -1,6 +1,6 @@
-//! Whether answers come from the unit that was enrolled: profiles, likelihood ratios, error rates.
+//! Whether responses come from the unit that was enrolled: profiles, likelihood ratios, error rates.
 //!
-//! A *block* is one answer to one challenge, as a vector of features. Blocks of one unit scatter about the unit's
+//! A *block* is the response to one challenge, as a vector of features. Blocks of one unit scatter about the unit's
 //! mean, and the units' means about the population's: x = m + y + e, y ~ N(0, B) between units, e ~ N(0, W) within
 //! one. Both laws are fitted to units other than those that are judged.
 //!

@@ -1,18 +1,18 @@
-//! An enrolled unit, and how much likelier further blocks are if they are its own.
+//! An enrolled unit, and the likelihood ratio of further blocks: from this unit against from another.
 
 use serde::{Deserialize, Serialize};
 
 use super::population::{Population, mean};
 
-/// Weight of the population's variance within a unit beside a unit's own, in blocks. Ten blocks alone would know
-/// a variance to half of it, and the error would add up over all components.
-pub(crate) const PRIOR_BLOCKS: f64 = 100.0;
+/// Weight of the population's variance within a unit beside a unit's own, in blocks. Ten blocks alone determine a
+/// variance only to about half of it, and the error would add up over all components.
+pub const PRIOR_BLOCKS: f64 = 100.0;
 
 /// A unit's mean and covariance, in the components of its population, where the pooled covariance is the identity:
-/// the unit's own is shrunk to its diagonal and, with weight [`PRIOR_BLOCKS`], to that.
+/// the unit's own covariance is shrunk to its diagonal and, with weight [`PRIOR_BLOCKS`], to the identity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
-    /// Blocks that it was enrolled from.
+    /// Number of blocks in the enrolment.
     pub blocks: usize,
     /// Mean of each component over them.
     pub mean: Vec<f64>,
@@ -28,7 +28,7 @@ pub struct Probe {
 }
 
 impl Profile {
-    /// The unit that gave `blocks` of features; `None` of no blocks, or of ones that are not of `population`.
+    /// Enrols the unit that gave `blocks` of features; `None` without blocks, or if one does not fit `population`.
     pub fn enrol(population: &Population, blocks: &[Vec<f64>]) -> Option<Profile> {
         let components = of(population, blocks)?;
         let mean = mean(&components);
@@ -45,8 +45,8 @@ impl Profile {
         })
     }
 
-    /// Logarithm (natural) of the likelihood of `probe` if it is this unit's, over that if it is another unit's of
-    /// the population. Above 0 speaks for this unit.
+    /// Natural logarithm of the likelihood of `probe` if it is from this unit, over the likelihood if it is from
+    /// another unit of the population. A value above 0 speaks for this unit.
     ///
     /// What is known of the unit's true mean is normal: b/(b + s/n) · z̄, with variance b·(s/n)/(b + s/n), of n
     /// blocks with mean z̄ and variance s, where b is the variance between units.
@@ -80,7 +80,7 @@ impl Profile {
         Some((squares / probe.mean.len() as f64).sqrt())
     }
 
-    /// Whether it can be one of `population`: a file may hold anything.
+    /// Whether the profile fits `population`; a file may hold anything.
     pub fn is_sound(&self, population: &Population) -> bool {
         let p = population.between.len();
         self.blocks > 0
@@ -92,7 +92,7 @@ impl Profile {
 }
 
 impl Probe {
-    /// Of `blocks` of features; `None` of no blocks, or of ones that are not of `population`.
+    /// Takes `blocks` of features; `None` without blocks, or if one does not fit `population`.
     pub fn of(population: &Population, blocks: &[Vec<f64>]) -> Option<Probe> {
         let components = of(population, blocks)?;
         Some(Probe {
@@ -107,7 +107,7 @@ fn of(population: &Population, blocks: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
     components.filter(|components| !components.is_empty())
 }
 
-/// Logarithm of a normal density at `x` off its mean, without its constant.
+/// Logarithm of a normal density at distance `x` from its mean, without its constant.
 fn log_normal(x: f64, variance: f64) -> f64 {
     -0.5 * (variance.ln() + x * x / variance)
 }

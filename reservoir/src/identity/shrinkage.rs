@@ -1,5 +1,5 @@
-//! Correlations from few rows: shrunk towards none at all, as far as their own scatter asks for (Schäfer and
-//! Strimmer, Stat. Appl. Genet. Mol. Biol. 4(1), art. 32, 2005).
+//! Correlations from few rows, shrunk towards zero by as much as their own scatter demands (Schäfer and Strimmer,
+//! Stat. Appl. Genet. Mol. Biol. 4(1), art. 32, 2005).
 
 use nalgebra::DMatrix;
 
@@ -15,8 +15,8 @@ pub struct Shrunk {
 }
 
 impl Shrunk {
-    /// Of `rows` (blocks × features) that are centred, in any unit. With two rows or fewer nothing is known, and the
-    /// identity is what there is.
+    /// Estimates the correlations of centred `rows` (blocks × features), in any unit. With two rows or fewer the
+    /// result is the identity.
     ///
     /// λ = Σ Var(r)/Σ r² over all pairs of features, where Var(r) = n/(n − 1)³ Σ (w − w̄)² of the products w of
     /// two features.

@@ -1,5 +1,5 @@
-//! What could have been found: the power of a test at a stated effect, and the smallest effect that a test of the
-//! n at hand detects. A test that found nothing says no more than this.
+//! The power of a test at a stated effect, and the smallest effect that a test with the given n detects. This is all
+//! that a test without a finding says.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ChiSquared, ContinuousCDF, DiscreteCDF, Normal, Poisson};
@@ -7,7 +7,8 @@ use std::f64::consts::LN_2;
 
 use super::discrimination::null_variance;
 
-/// How a test is to err: false alarms at most `alpha`, and found with probability `power` if it is there.
+/// Required error rates of a test: at most `alpha` false alarms, and detection of a true effect with probability
+/// `power`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
     /// Level, two-sided where a test has two sides.
@@ -39,7 +40,7 @@ impl Demand {
         self.alpha > 0.0 && self.alpha < self.power && self.power < 1.0
     }
 
-    /// z(1 − α/2) + z(power): how many standard errors an effect must measure.
+    /// z(1 − α/2) + z(power): how many standard errors large an effect must be.
     fn standard_errors(&self) -> Option<f64> {
         let normal = Normal::standard();
         self.is_possible()
@@ -58,7 +59,7 @@ pub(crate) fn of_table(bits: f64, n: u64, freedom: usize, alpha: f64) -> Option<
     ))
 }
 
-/// Smallest mutual information, in bits, that such a test detects as demanded. `None` without a degree of
+/// Smallest mutual information, in bits, that such a test detects with the demanded power. `None` without a degree of
 /// freedom, without observations, or for an impossible demand.
 pub fn smallest_bits(n: u64, freedom: usize, demand: Demand) -> Option<f64> {
     if n == 0 || !demand.is_possible() {
@@ -82,7 +83,7 @@ pub fn smallest_bits(n: u64, freedom: usize, demand: Demand) -> Option<f64> {
     Some(high / (2.0 * n as f64 * LN_2))
 }
 
-/// Smallest area under the ROC curve, above ½, that is told from ½ as demanded.
+/// Smallest area under the ROC curve, above ½, that is distinguished from ½ with the demanded power.
 pub(crate) fn smallest_auc(positives: usize, negatives: usize, demand: Demand) -> Option<f64> {
     if positives == 0 || negatives == 0 {
         return None;
@@ -91,7 +92,7 @@ pub(crate) fn smallest_auc(positives: usize, negatives: usize, demand: Demand) -
     Some((0.5 + demand.standard_errors()? * sd).min(1.0))
 }
 
-/// Power to tell an area of `auc` from ½, with the standard error that the area has under the null.
+/// Power to distinguish an area of `auc` from ½, with the standard error of the area under the null.
 pub(crate) fn of_auc(auc: f64, positives: usize, negatives: usize, alpha: f64) -> f64 {
     let normal = Normal::standard();
     let sd = null_variance(positives, negatives, 0.0).sqrt();
@@ -100,7 +101,8 @@ pub(crate) fn of_auc(auc: f64, positives: usize, negatives: usize, alpha: f64) -
     normal.cdf(shift - critical) + normal.cdf(-shift - critical)
 }
 
-/// Smallest correlation (of ranks or values) told from 0 as demanded, by Fisher's transformation.
+/// Smallest correlation (of ranks or values) that is distinguished from 0 with the demanded power, by Fisher's
+/// transformation.
 pub fn smallest_correlation(n: usize, demand: Demand) -> Option<f64> {
     if n < 4 {
         return None;
@@ -108,7 +110,8 @@ pub fn smallest_correlation(n: usize, demand: Demand) -> Option<f64> {
     Some((demand.standard_errors()? / ((n - 3) as f64).sqrt()).tanh())
 }
 
-/// Smallest relative difference of two Poisson rates told from 0 when each is counted to `events` events.
+/// Smallest relative difference of two Poisson rates that is distinguished from 0 with the demanded power if each has
+/// `events` events.
 pub fn smallest_rate_change(events: u64, demand: Demand) -> Option<f64> {
     if events == 0 {
         return None;
@@ -117,9 +120,9 @@ pub fn smallest_rate_change(events: u64, demand: Demand) -> Option<f64> {
     Some((demand.standard_errors()? * (2.0 / events as f64).sqrt()).exp_m1())
 }
 
-/// Distance between two distribution functions that a Kolmogorov–Smirnov test of `n` values is sure to detect
-/// as demanded: the critical distance, and what the empirical function strays at one place with a standard deviation
-/// of at most ½/√n.
+/// Distance between two distribution functions that a Kolmogorov–Smirnov test of `n` values detects with at least the
+/// demanded power: the critical distance plus the scatter of the empirical function at one point, whose standard
+/// deviation is at most ½/√n.
 pub(crate) fn smallest_distance(n: usize, demand: Demand) -> Option<f64> {
     if n == 0 || !demand.is_possible() {
         return None;
@@ -130,7 +133,8 @@ pub(crate) fn smallest_distance(n: usize, demand: Demand) -> Option<f64> {
     Some(((critical + stray) / (n as f64).sqrt()).min(1.0))
 }
 
-/// Smallest difference of two groups' means, in standard deviations, told from 0 as demanded.
+/// Smallest difference of two groups' means, in standard deviations, that is distinguished from 0 with the demanded
+/// power.
 pub(crate) fn smallest_difference(first: usize, second: usize, demand: Demand) -> Option<f64> {
     if first < 2 || second < 2 {
         return None;
@@ -139,7 +143,7 @@ pub(crate) fn smallest_difference(first: usize, second: usize, demand: Demand) -
     Some(demand.standard_errors()? * error)
 }
 
-/// What a test is of, as far as its reach goes.
+/// The kind and size of a test, as far as its power depends on them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Design {
@@ -177,7 +181,7 @@ pub enum Design {
 }
 
 impl Design {
-    /// Smallest effect detected as demanded, in [`unit`](Design::unit).
+    /// Smallest effect that is detected with the demanded power, in [`unit`](Design::unit).
     pub fn smallest(&self, demand: Demand) -> Option<f64> {
         match *self {
             Design::Table { n, freedom } => smallest_bits(n, freedom, demand),
@@ -191,7 +195,7 @@ impl Design {
         }
     }
 
-    /// What an effect is measured in.
+    /// Unit of the effect.
     pub fn unit(&self) -> &'static str {
         match self {
             Design::Table { .. } | Design::Estimate { .. } => "bit",
@@ -220,7 +224,7 @@ fn noncentral_sf(x: f64, freedom: f64, noncentrality: f64) -> f64 {
     let Ok(mixture) = Poisson::new(half) else {
         return tail(freedom);
     };
-    // Eight standard deviations to either side hold all but 10⁻¹⁴.
+    // Eight standard deviations to either side hold all but 10⁻¹⁴ of the mass.
     let reach = 8.0 * half.sqrt() + 12.0;
     let first = (half - reach).max(0.0) as u64;
     let last = (half + reach) as u64;

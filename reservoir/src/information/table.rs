@@ -1,16 +1,16 @@
-//! Tables of counts: how often category x of one thing came with category y of another, and what follows from
-//! the counts alone. No logarithm enters a table itself: it holds integers.
+//! Tables of counts: how often category x of one quantity occurred with category y of another, and statistics of
+//! these counts. A table holds integers only.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Most categories a side: more cannot be filled by any capture, and bounds what a table may cost.
-pub(crate) const MOST_CATEGORIES: usize = 1_024;
+/// Most categories per side: no capture fills more, and the limit bounds the cost of a table.
+pub const MOST_CATEGORIES: usize = 1_024;
 
 /// Why there is no table.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TableError {
-    /// No side, or too many categories.
+    /// A side has no categories, or too many.
     #[error("a table has 1 to {MOST_CATEGORIES} categories a side, not {rows} × {columns}")]
     Shape {
         /// Rows asked for.
@@ -18,7 +18,7 @@ pub enum TableError {
         /// Columns asked for.
         columns: usize,
     },
-    /// The two sides do not belong together, or the counts do not fill the shape.
+    /// The two sides differ in length, or the counts do not fill the shape.
     #[error("{first} values on one side and {second} on the other")]
     Lengths {
         /// Number of labels of x, or of cells of the shape.
@@ -26,7 +26,7 @@ pub enum TableError {
         /// Number of labels of y, or of counts given.
         second: usize,
     },
-    /// A label outside its side.
+    /// A label is out of range.
     #[error("label {label} at place {place} is not one of {categories} categories")]
     Label {
         /// Label that is out of range.
@@ -36,7 +36,7 @@ pub enum TableError {
         /// Categories that there are.
         categories: usize,
     },
-    /// More than can be counted without rounding.
+    /// More observations than can be counted without rounding.
     #[error("more than 2^53 observations")]
     Total,
 }
@@ -88,7 +88,7 @@ impl CountTable {
         })
     }
 
-    /// Counts pairs of labels: `x[i]` of `rows` categories came with `y[i]` of `columns`.
+    /// Counts pairs of labels: `x[i]` of `rows` categories with `y[i]` of `columns` categories.
     ///
     /// # Errors
     /// If the shape is out of range, the sides differ in length, or a label is none of its categories.
@@ -144,14 +144,14 @@ impl CountTable {
         &self.column_totals
     }
 
-    /// Degrees of freedom, (R − 1)(C − 1) of the rows and columns that hold anything.
+    /// Degrees of freedom, (R − 1)(C − 1), with the R rows and C columns that are not empty.
     pub(crate) fn freedom(&self) -> usize {
         let occupied = |totals: &[u64]| totals.iter().filter(|n| **n > 0).count();
         let rows = occupied(&self.row_totals).saturating_sub(1);
         rows * occupied(&self.column_totals).saturating_sub(1)
     }
 
-    /// Mean count per cell of the rows and columns that hold anything; 0 of an empty table.
+    /// Mean count per cell over rows and columns that are not empty; 0 for an empty table.
     pub(crate) fn per_cell(&self) -> f64 {
         let occupied = |totals: &[u64]| totals.iter().filter(|n| **n > 0).count();
         let cells = occupied(&self.row_totals) * occupied(&self.column_totals);
@@ -162,9 +162,8 @@ impl CountTable {
         }
     }
 
-    /// log Λ of the leakage ratio Λ = ∏ (n(x,y) N / (r(x) c(y)))^n(x,y): how much likelier the pairs are under
-    /// their own frequencies than under independence. In nats, never negative but for rounding; 0 of an empty
-    /// table.
+    /// log Λ of the leakage ratio Λ = ∏ (n(x,y) N / (r(x) c(y)))^n(x,y): how much likelier the pairs are under their
+    /// own frequencies than under independence. In nats, never negative except by rounding; 0 for an empty table.
     pub(crate) fn log_leakage(&self) -> f64 {
         // Σ over n > 0 of n ln(n N/(r c)), one logarithm a cell: the ratio is exact to a part in 2⁵².
         let mut sum = 0.0;
@@ -210,10 +209,10 @@ fn check_shape(rows: usize, columns: usize) -> Result<(), TableError> {
     }
 }
 
-/// That every label is one of `categories`.
+/// Checks that every label is one of `categories`.
 ///
 /// # Errors
-/// Naming the first that is not.
+/// Names the first label that is not.
 pub(super) fn check_labels(labels: &[u32], categories: usize) -> Result<(), TableError> {
     match labels.iter().position(|l| *l as usize >= categories) {
         None => Ok(()),
@@ -225,9 +224,9 @@ pub(super) fn check_labels(labels: &[u32], categories: usize) -> Result<(), Tabl
     }
 }
 
-/// Cuts `values` into at most `bins` classes of as nearly equal size as ties allow: equal values share a class,
-/// so that a class may stay empty. Returns each value's class; `None` of values that are not finite, or of no
-/// or more than [`MOST_CATEGORIES`] classes.
+/// Cuts `values` into at most `bins` classes of as nearly equal size as ties allow: equal values share a class, so
+/// that a class may stay empty. Returns each value's class; `None` if a value is not finite, or unless there are 1 to
+/// [`MOST_CATEGORIES`] classes.
 pub fn quantile_labels(values: &[f64], bins: usize) -> Option<Vec<u32>> {
     if !(1..=MOST_CATEGORIES).contains(&bins) || !values.iter().all(|v| v.is_finite()) {
         return None;
@@ -241,7 +240,7 @@ pub fn quantile_labels(values: &[f64], bins: usize) -> Option<Vec<u32>> {
             .iter()
             .take_while(|i| values[**i] == values[order[first]])
             .count();
-        // By the middle of the tied ranks.
+        // By the mean rank of equal values.
         let class = ((2 * first + same - 1) * bins / (2 * values.len())).min(bins - 1);
         for place in &order[first..first + same] {
             labels[*place] = class as u32;

@@ -1,8 +1,7 @@
-//! A readout as it is written down: all that is needed to use it elsewhere, and to refuse to.
+//! A saved readout: all that a program needs to apply it to other states, or to refuse them.
 //!
-//! It is read from JSON in two looks: the version first, and nothing else if that is not [`VERSION`]; then
-//! the parts, which have to fit together. Whether they fit the states at hand is asked by
-//! [`SavedReadout::for_features`].
+//! It is read from JSON in two passes: first the version, which must be [`VERSION`]; then the parts, which must be
+//! consistent. [`SavedReadout::for_features`] checks whether they fit given states.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +12,8 @@ use super::linear::{LinearReadout, ReadoutError, check_features};
 use super::logistic::Logistic;
 use crate::state::{Feature, Standardiser};
 
-/// Version that is written, and the only one that is read.
-pub(crate) const VERSION: u32 = 1;
+/// Version that is written, and the only version that is read.
+pub const VERSION: u32 = 1;
 
 /// How a readout was fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +29,7 @@ pub enum ReadoutKind {
     Logistic,
 }
 
-/// A readout with everything that it depends on.
+/// A readout with everything that its outputs depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SavedReadout {
@@ -40,26 +39,26 @@ pub struct SavedReadout {
     pub kind: ReadoutKind,
     /// Names and units of the features, in order.
     pub features: Vec<Feature>,
-    /// Their centring and scaling.
+    /// Centring and scaling of the features.
     pub standardiser: Standardiser,
     /// Weights of the standardised features: one list per output.
     pub weights: Vec<Vec<f64>>,
-    /// One per output.
+    /// Intercept of each output.
     pub intercepts: Vec<f64>,
-    /// Penalty, in the sense of its kind; where each output has its own, that of the first.
+    /// Penalty, as its kind defines it; the first output's if each output has its own.
     pub lambda: f64,
-    /// Where it comes from: device, run, seed, whatever the program knows.
+    /// Origin of the readout: device, run, seed and whatever else the program knows.
     pub provenance: BTreeMap<String, String>,
 }
 
-/// The part that is read first.
+/// The part of the file that is read first.
 #[derive(Deserialize)]
 struct Head {
     version: u32,
 }
 
 impl SavedReadout {
-    /// Of a linear readout of any kind.
+    /// Saves a linear readout of any kind.
     pub fn linear(
         kind: ReadoutKind,
         readout: &LinearReadout,
@@ -82,7 +81,7 @@ impl SavedReadout {
         }
     }
 
-    /// Of a classifier.
+    /// Saves a classifier.
     pub fn logistic(readout: &Logistic, provenance: BTreeMap<String, String>) -> SavedReadout {
         SavedReadout {
             version: VERSION,
@@ -96,7 +95,7 @@ impl SavedReadout {
         }
     }
 
-    /// As JSON, for people to read.
+    /// The readout as indented JSON.
     ///
     /// # Errors
     /// If a number in it is not finite, which JSON cannot say.

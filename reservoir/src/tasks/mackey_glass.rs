@@ -18,11 +18,11 @@ use crate::random;
 /// method's error is below 1e-8 per sample.
 const SUBSTEPS: usize = 10;
 
-/// Samples at the beginning that are thrown away: some ten times the slowest decay.
+/// Samples at the beginning that are discarded: about ten times the slowest decay.
 const TRANSIENT: usize = 1_000;
 
 /// Horizons of the further targets, in samples; the first target is one sample ahead.
-pub(crate) const HORIZONS: [usize; 3] = [6, 17, 84];
+pub const HORIZONS: [usize; 3] = [6, 17, 84];
 
 /// `length` samples of the equation with delay `tau` (in samples, at least 1), started from a history
 /// drawn from `seed`. The target is the next sample; the further targets are [`HORIZONS`] ahead.

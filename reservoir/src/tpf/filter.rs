@@ -1,9 +1,9 @@
-//! The filters: a score for each candidate, and where it is cut.
+//! The filters: a score for each candidate, and the threshold above which it is kept.
 //!
-//! At a given keep share the best recall is that of cutting the likelihood ratio (Neyman and Pearson, Philos.
-//! Trans. R. Soc. A 231, 1933). Every score here that is a probability orders candidates as the model's likelihood
-//! ratio does, so cutting one is cutting the other; what remains is where. The published cut, 1/2, is the best
-//! for *accuracy*, which for a rare success says: abort everything.
+//! At a given keep share, a threshold on the likelihood ratio has the best recall (Neyman and Pearson, Philos. Trans.
+//! R. Soc. A 231, 1933). Every score here that is a probability orders candidates as the model's likelihood ratio
+//! does, so a threshold on one is a threshold on the other. What remains is its place. The published threshold, 1/2,
+//! is the best for *accuracy*, which for a rare success means: abort everything.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ use crate::state::StateMatrix;
 /// The published ridge penalty.
 const RIDGE: f64 = 0.1;
 
-/// Penalties of the logistic and the elastic net: small beside what thousands of rows weigh.
+/// Penalties of the logistic regression and the elastic net: small compared with the weight of thousands of rows.
 const ALPHA: f64 = 1e-2;
 const NET: (f64, f64) = (1e-4, 0.5);
 
@@ -83,10 +83,10 @@ enum Model {
 }
 
 impl Filter {
-    /// Fits a filter of `kind` to `labels[rows]` beside `states[rows]`; `seed` is the network's.
+    /// Fits a filter of `kind` to `labels[rows]` from `states[rows]`; `seed` is the network's.
     ///
     /// # Errors
-    /// If there are too few rows, or the kind needs successes and failures and has not got them.
+    /// If there are too few rows, or no successes or failures where the kind needs both.
     pub fn fit(
         kind: Kind,
         states: &StateMatrix,
@@ -121,7 +121,7 @@ impl Filter {
         Ok(Filter { model })
     }
 
-    /// A score for each of `rows`, the higher the likelier a success.
+    /// A score for each of `rows`: the higher, the more likely a success.
     ///
     /// # Errors
     /// If the features are not those of training, or the rows are not there.
@@ -188,18 +188,18 @@ fn normal_laws(
         })
 }
 
-/// Of a normal law, but for a constant.
+/// Log density of a normal law, up to a constant.
 fn log_density(x: f64, (mean, variance): (f64, f64)) -> f64 {
     -0.5 * ((x - mean).powi(2) / variance + variance.ln())
 }
 
-/// Where a score is cut.
+/// How the threshold of a score is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cut {
     /// At 1/2, the published rule.
     Half,
-    /// At the likelihood ratio that makes a found share cheapest on the training rows.
+    /// The likelihood ratio that makes a found share cheapest on the training rows.
     Cheapest,
 }
 
@@ -213,7 +213,7 @@ impl Cut {
     }
 }
 
-/// The score from which on keeping is cheapest: least ρ at `cost` on these scores. `None` without a success.
+/// The threshold with the smallest ρ at `cost` on these scores. `None` without a success.
 pub(crate) fn cheapest_cut(scores: &[f64], labels: &[bool], cost: Cost) -> Option<f64> {
     let mut order: Vec<(f64, bool)> = scores.iter().copied().zip(labels.iter().copied()).collect();
     order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
@@ -236,10 +236,10 @@ pub(crate) fn cheapest_cut(scores: &[f64], labels: &[bool], cost: Cost) -> Optio
     best.map(|(_, score)| score)
 }
 
-/// Fits a filter of `kind` on `train` and counts what it does on `test`, cut as `cut` says at `cost`.
+/// Fits a filter of `kind` on `train` and counts its decisions on `test`, with the threshold of `cut` at `cost`.
 ///
 /// # Errors
-/// If it cannot be fitted. A [`Cut::Cheapest`] without a success in training keeps everything.
+/// If the filter cannot be fitted. A [`Cut::Cheapest`] without a success in training keeps everything.
 pub(crate) fn trial(
     kind: Kind,
     cut: Cut,
@@ -253,7 +253,7 @@ pub(crate) fn trial(
 }
 
 impl Filter {
-    /// What it does on `test`, cut as `cut` says by its scores on `train`.
+    /// Counts the decisions on `test`, with the threshold that `cut` chooses from the scores on `train`.
     ///
     /// # Errors
     /// If the features are not those of training, or the rows are not there.

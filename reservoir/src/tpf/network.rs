@@ -54,7 +54,7 @@ pub struct Network {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Layer {
     outputs: usize,
-    /// The biases stand in the last row, as weights of an input that is always 1.
+    /// The last row holds the biases, as weights of an input that is always 1.
     weights: Vec<f64>,
 }
 
@@ -101,7 +101,7 @@ impl Layer {
 }
 
 impl Network {
-    /// Trains on `labels[rows]` beside `states[rows]`; `None` without rows, or if the range is not there.
+    /// Trains on `labels[rows]` from `states[rows]`; `None` without rows, or if a row does not exist.
     pub(crate) fn fit(
         states: &StateMatrix,
         labels: &[bool],
@@ -169,7 +169,7 @@ fn by_rows(standardiser: &Standardiser, states: &StateMatrix, rows: Range<usize>
     values
 }
 
-/// What one pass forward and back needs.
+/// Buffers of one forward and backward pass.
 struct Pass {
     /// Input of each layer, and the output of the last.
     values: Vec<Vec<f64>>,
