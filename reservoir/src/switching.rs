@@ -81,7 +81,7 @@ impl Binning {
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum SwitchingError {
     /// The ages cannot be divided into bins.
-    #[error("a bin of {bin} s does not divide ages up to {up_to} s into 1 to {MOST_BINS} bins")]
+    #[error("bins of {bin} s up to an age of {up_to} s are not 1 to {MOST_BINS} bins")]
     Binning {
         /// Width of a bin.
         bin: f64,
@@ -92,7 +92,7 @@ pub enum SwitchingError {
     #[error("a time is not finite")]
     NotFinite,
     /// Too few changes of jobs.
-    #[error("{0} changes of jobs: {FEWEST_EXPOSURES} are needed")]
+    #[error("{0} changes of jobs are too few: {FEWEST_EXPOSURES} are needed")]
     Exposures(usize),
     /// Too few shares arrived long after a change of jobs.
     #[error(

@@ -169,7 +169,7 @@ fn what_is_too_large_is_refused_before_memory_is_taken() {
 fn text_that_is_no_number_says_why() {
     assert_eq!(HierNat::from_str(""), Err(ParseError::Empty));
     let error = HierNat::from_str("12é4").expect_err("no digit");
-    assert_eq!(error.to_string(), "'é' at byte 2 is no decimal digit");
+    assert_eq!(error.to_string(), "'é' at byte 2 is not a decimal digit");
     let error = Signed::from_str("-1x").expect_err("no digit");
     assert_eq!(
         error,

@@ -102,7 +102,7 @@ pub fn processing_capacity(
         .collect();
     if kept.len() < 50 {
         return Err(CapacityError::Request(format!(
-            "{} rows are left of {rows:?}: at least 50 are needed",
+            "{} of the rows {rows:?} remain after leaving out: at least 50 are needed",
             kept.len()
         )));
     }
@@ -177,19 +177,21 @@ fn check(
     let longest = plan.longest.iter().copied().max().unwrap_or(0);
     if rows.end > states.rows().min(input.len()) || rows.len() < 50 {
         return refuse(format!(
-            "rows {rows:?} of {} states and {} inputs: at least 50 rows are needed, and all of them",
+            "rows {rows:?} do not fit {} states and {} inputs, or are fewer than 50",
             states.rows(),
             input.len()
         ));
     }
     if rows.start < longest {
         return refuse(format!(
-            "delays up to {longest} at row {} reach back before the first input",
+            "delays up to {longest} need as many steps before the first row, which is row {}",
             rows.start
         ));
     }
     if !(low.is_finite() && high.is_finite() && low < high) {
-        return refuse(format!("an input range from {low} to {high}"));
+        return refuse(format!(
+            "the input range from {low} to {high} is empty or not finite"
+        ));
     }
     if let Some(t) = input[..rows.end]
         .iter()
@@ -203,7 +205,7 @@ fn check(
     let share = plan.quantile > 0.0 && plan.quantile < 1.0;
     if !share || !(20..=MOST_TERMS).contains(&plan.surrogates) {
         return refuse(format!(
-            "quantile {} of {} surrogates",
+            "quantile {} of {} surrogates: a quantile between 0 and 1 of 20 to {MOST_TERMS} surrogates is needed",
             plan.quantile, plan.surrogates
         ));
     }
@@ -215,7 +217,9 @@ fn check(
     };
     let terms: f64 = plan.longest.iter().zip(1..).map(count).sum();
     if !(1.0..=MOST_TERMS as f64).contains(&terms) {
-        return refuse(format!("{terms:.0} terms, of at most {MOST_TERMS}"));
+        return refuse(format!(
+            "the plan has {terms:.0} terms: 1 to {MOST_TERMS} are possible"
+        ));
     }
     Ok(())
 }

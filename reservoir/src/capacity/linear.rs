@@ -59,7 +59,7 @@ pub fn memory_capacity(
     split.check(states.rows().min(input.len()))?;
     if longest > split.washout || longest >= MOST_DELAYS {
         return Err(CapacityError::Request(format!(
-            "delays up to {longest} need as many washout steps, of which there are {}, and at most {MOST_DELAYS}",
+            "delays up to {longest} need at least as many washout steps (now {}); at most {MOST_DELAYS} delays are possible",
             split.washout
         )));
     }

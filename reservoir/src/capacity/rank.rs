@@ -76,7 +76,10 @@ pub fn rank_over_inputs<E: From<CapacityError>>(
     }
     let columns = last.first().map_or(0, Vec::len);
     if let Some(other) = last.iter().find(|state| state.len() != columns) {
-        let what = format!("a state of {} values after ones of {columns}", other.len());
+        let what = format!(
+            "one run gave a state of {} values, the first a state of {columns}",
+            other.len()
+        );
         return Err(CapacityError::Request(what).into());
     }
     let mut states = DMatrix::from_fn(last.len(), columns, |i, j| last[i][j]);

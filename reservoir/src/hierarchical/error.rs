@@ -12,18 +12,18 @@ pub const MOST_TERMS: usize = 1 << 24;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TooLarge {
     /// A dense number with too many bits.
-    #[error("a dense number of {bits} bits; {MOST_BITS} are the most that are held")]
+    #[error("a dense number of {bits} bits is too large: the limit is {MOST_BITS} bits")]
     Bits {
         /// Bits needed, 2⁶⁴ − 1 if more.
         bits: u64,
     },
     /// A sparse number with an exponent beyond 64 bits.
-    #[error("an exponent beyond 2^64 - 1")]
+    #[error("an exponent exceeds 2^64 - 1")]
     Exponent,
-    /// A product of sparse numbers with too many terms.
-    #[error("{terms} products of terms; {MOST_TERMS} are the most that are formed")]
+    /// An operation on sparse numbers with too many terms.
+    #[error("the operation would form {terms} terms: the limit is {MOST_TERMS}")]
     Terms {
-        /// Products of one term by another.
+        /// Terms that the operation would form.
         terms: u128,
     },
 }
@@ -32,10 +32,10 @@ pub enum TooLarge {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ParseError {
     /// The text has no characters.
-    #[error("an empty text is no number")]
+    #[error("an empty text is not a number")]
     Empty,
     /// A character is not a decimal digit.
-    #[error("{found:?} at byte {place} is no decimal digit")]
+    #[error("{found:?} at byte {place} is not a decimal digit")]
     Digit {
         /// The first character that is not a decimal digit.
         found: char,

@@ -19,7 +19,7 @@ pub(crate) const FEWEST_UNITS: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FitError {
     /// Fewer units than a variance between units needs.
-    #[error("a population needs at least {FEWEST_UNITS} units, not {0}")]
+    #[error("a population needs at least {FEWEST_UNITS} units (now {0})")]
     Units(usize),
     /// A unit with fewer than two blocks, which gives no variance within a unit.
     #[error("unit {0} has fewer than two blocks")]
