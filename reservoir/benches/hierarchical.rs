@@ -5,7 +5,7 @@
 
 #![expect(
     clippy::print_stdout,
-    reason = "the tables go to whoever runs the bench"
+    reason = "the bench prints its tables"
 )]
 
 use std::collections::BinaryHeap;
