@@ -15,14 +15,14 @@ use thermine::lab::chips::map::{self, Grid};
 use thermine::lab::chips::measure::{Group, Measured};
 use thermine::lab::chips::table::Table;
 use thermine::lab::config::Config;
-use thermine::store::answers::Answer;
-use thermine::store::{RunMeta, Store};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::record::Verdict;
-use thermine_drivers::seed;
-use thermine_drivers::sim::layout::{Layout, Origin};
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
+use thermine_capture::answers::Answer;
+use thermine_capture::{RunMeta, Store};
+use thermine_units::clock::Nanos;
+use thermine_units::model::Model;
+use thermine_units::nonce::{Layout, Origin};
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Verdict;
+use thermine_units::seed;
 
 /// Shares.
 const SHARES: u64 = 1_000_000;

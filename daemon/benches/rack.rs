@@ -10,10 +10,10 @@ use thermine::lab::config::Config;
 use thermine::lab::experiment::encoder::Encoder;
 use thermine::lab::experiment::encoding::Encoding;
 use thermine::lab::experiment::presets::Preset;
-use thermine_drivers::clock::Clock;
-use thermine_drivers::record::Recorder;
-use thermine_drivers::substrate::Substrate;
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::Substrate;
+use thermine_units::clock::Clock;
+use thermine_units::model::Model;
+use thermine_units::record::Recorder;
 
 use process::{cpu_seconds, kilobytes};
 

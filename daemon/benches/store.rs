@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use thermine::export::{Format, What, export};
-use thermine::store::{Capture, RunMeta, Store};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
-use thermine_drivers::seed;
-use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::substrate::Provenance;
+use thermine_capture::{Capture, RunMeta, Store};
+use thermine_stratum::factory::JobFactory;
+use thermine_units::clock::Nanos;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
+use thermine_units::seed;
 
 #[path = "../tests/shared/port.rs"]
 mod port;

@@ -5,12 +5,12 @@ use std::time::Duration;
 use anyhow::Result;
 use comfy_table::Table;
 use serde::Serialize;
-use thermine_drivers::clock::{Clock, Nanos};
 use thermine_drivers::poller::Latest;
-use thermine_drivers::record::Recorder;
-use thermine_drivers::substrate::Substrate;
-use thermine_drivers::unit::{Board, Identity, Telemetry};
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::Substrate;
+use thermine_units::clock::{Clock, Nanos};
+use thermine_units::model::Model;
+use thermine_units::record::Recorder;
+use thermine_units::unit::{Board, Identity, Telemetry};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
@@ -251,7 +251,7 @@ fn cells(row: &Row) -> Vec<String> {
     let reading = row.telemetry.as_ref();
     let boards = reading.map_or(&[][..], |reading| &reading.boards);
     let fans = reading.map_or(&[][..], |reading| &reading.fans);
-    let temperature = |value: Option<thermine_drivers::quantity::Celsius>| {
+    let temperature = |value: Option<thermine_units::quantity::Celsius>| {
         value.map_or("-".into(), |value| format!("{:.0}", value.0))
     };
     let temperatures = |board: &Board| {

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use anyhow::{Context, Result};
-use thermine_drivers::printable::printable_to;
+use thermine_units::printable::printable_to;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::{FormatFields, format};
@@ -92,7 +92,7 @@ mod tests {
         });
         let text = String::from_utf8(kept.0.lock().expect("not poisoned").clone()).expect("text");
         assert_eq!(text.lines().count(), 2, "{text:?}");
-        let obeyed = |c: char| c != '\n' && thermine_drivers::printable::is_hidden(c);
+        let obeyed = |c: char| c != '\n' && thermine_units::printable::is_hidden(c);
         assert!(!text.contains(obeyed), "{text:?}");
         assert_eq!(text.matches("ERROR forged").count(), 7, "{text:?}");
         assert!(text.contains(r"said a\u000a2026"), "{text:?}");

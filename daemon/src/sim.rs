@@ -1,10 +1,10 @@
 //! `thermine sim`: one simulated unit on its own, for other programs to be pointed at.
 
 use anyhow::{Context as _, Result};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::sim::sources::{documented, value};
-use thermine_drivers::units::Model;
+use thermine_sim::params::Params;
+use thermine_sim::sources::{documented, value};
+use thermine_units::clock::Clock;
+use thermine_units::model::Model;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use clap::Parser;
 use thermine::cli::Cli;
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -153,12 +153,7 @@ fn sources(folder: &Path, text: &mut String) {
 fn every_test_that_a_promise_of_safety_or_security_names_is_there() {
     let mut text = String::new();
     for top in ["daemon", "drivers", "reservoir", "hil-tests"] {
-        for folder in ["src", "tests"] {
-            let folder = root().join(top).join(folder);
-            if folder.exists() {
-                sources(&folder, &mut text);
-            }
-        }
+        sources(&root().join(top), &mut text);
     }
     let mut seen = 0;
     for page in ["SECURITY.md", "docs/safety.md"] {
@@ -179,21 +174,35 @@ fn every_test_that_a_promise_of_safety_or_security_names_is_there() {
 }
 
 #[test]
-fn the_page_on_adding_a_unit_names_the_list_of_models_and_each_has_an_example() {
+fn the_page_on_adding_a_unit_names_the_files_in_which_each_model_stands() {
     let page = fs::read_to_string(root().join("docs/adding-a-unit.md")).expect("the page");
-    let mut names = named(&page).into_iter();
-    let list = names.find(|name| name.ends_with("model/mod.rs"));
-    let list = root().join(list.expect("the page names the list of models"));
-    let list = fs::read_to_string(list).expect("the list of models");
-    let mut examples = String::new();
+    let read = |end: &str| {
+        let mut named = named(&page).into_iter().filter(|name| name.ends_with(end));
+        let name = named
+            .next()
+            .unwrap_or_else(|| panic!("the page names no {end}"));
+        fs::read_to_string(root().join(name)).expect("the file")
+    };
+    let (models, examples, layouts) = (
+        read("model/mod.rs"),
+        read("config/mod.rs"),
+        read("layouts.toml"),
+    );
+    let mut configs = String::new();
     for entry in fs::read_dir(root().join("configs")).expect("the examples") {
         let path = entry.expect("an entry").path();
-        examples.push_str(&fs::read_to_string(path).expect("text"));
+        configs.push_str(&fs::read_to_string(path).expect("text"));
     }
     for model in Model::ALL {
-        assert!(list.contains(&format!("{model:?}")), "{model}");
+        let variant = format!("Model::{model:?}");
+        assert!(models.contains(&variant), "{model}");
+        assert!(examples.contains(&variant), "{model}");
+        assert!(
+            layouts.contains(&format!("\"{}\"", model.name())),
+            "{model}"
+        );
         let example = format!("model = \"{}\"", model.name());
-        assert!(examples.contains(&example), "{model}");
+        assert!(configs.contains(&example), "{model}");
     }
 }
 

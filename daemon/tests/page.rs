@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use thermine::live::{Live, Unit};
-use thermine_drivers::secret::Secret;
+use thermine_units::secret::Secret;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use thermine::proxy::journal;
-use thermine_drivers::clock::Clock;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::sim::pool::{Pool, Settings};
+use thermine_sim::pool::{Pool, Settings};
+use thermine_units::clock::Clock;
+use thermine_units::pow::Difficulty;
 use tokio_util::sync::CancellationToken;
 
 use crate::port::port;

@@ -7,11 +7,11 @@ use criterion::{Criterion, Throughput};
 use thermine_drivers::bm13xx::controller::Settings;
 use thermine_drivers::bm13xx::wire::ChipCodec;
 use thermine_drivers::bm13xx::{Chain, Controller, Family, Link, Nonce, Reply};
-use thermine_drivers::clock::{Clock, Nanos};
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::record::Verdict;
-use thermine_drivers::seed;
-use thermine_drivers::stratum::factory::JobFactory;
+use thermine_stratum::factory::JobFactory;
+use thermine_units::clock::{Clock, Nanos};
+use thermine_units::pow::Difficulty;
+use thermine_units::record::Verdict;
+use thermine_units::seed;
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex, sink, split};
 use tokio_util::codec::Encoder;
 

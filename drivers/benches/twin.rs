@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use thermine_drivers::pow::difficulty::Difficulty;
-use thermine_drivers::sim::{Device, Params};
+use thermine_sim::{Device, Params};
+use thermine_units::pow::difficulty::Difficulty;
 
 /// Device time of one iteration, s.
 const SPAN: u64 = 1000;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 
-use crate::unit::OperatingPoint;
+use thermine_units::unit::OperatingPoint;
 
 /// A wire on which a unit can be set.
 pub trait Control: Send {

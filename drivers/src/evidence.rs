@@ -25,12 +25,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::clock::Nanos;
 use crate::discover::classify::{names, short};
-use crate::pow::Difficulty;
-use crate::unit::{Identity, Telemetry};
-use crate::units::agent::{Says, is_of_a_computer, says};
-use crate::units::{Model, lv06};
+use thermine_units::clock::Nanos;
+use thermine_units::model::agent::{Says, is_of_a_computer, says};
+use thermine_units::model::{Model, lv06};
+use thermine_units::pow::Difficulty;
+use thermine_units::provenance::Provenance;
+use thermine_units::unit::{Identity, Telemetry};
 
 /// Times that claimed and proven hashes may differ by.
 const FACTOR: f64 = 5.0;
@@ -94,6 +95,14 @@ impl Evidence {
     /// The unit was read.
     pub fn reading(&self, reading: &Telemetry) {
         self.seen().reading(reading);
+    }
+
+    /// Where numbers measured on this unit come from.
+    pub fn provenance(&self) -> Provenance {
+        match self.doubt() {
+            None => Provenance::Device,
+            Some(_) => Provenance::UnverifiedDevice,
+        }
     }
 
     /// Why the unit cannot be called what its configuration says; `None` if it can.

@@ -9,10 +9,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, warn};
 
-use crate::clock::{Clock, Nanos, Seat};
-use crate::record::{Record, Recorder};
-use crate::seed::Rng;
-use crate::unit::{Identity, Telemetry};
+use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::record::{Record, Recorder};
+use thermine_units::seed::Rng;
+use thermine_units::unit::{Identity, Telemetry};
 
 /// Longest wait between two attempts on a unit that does not answer, in device time. A restarting S9 is
 /// back in one to two minutes: much longer and it would heat up unwatched, much shorter and a unit that
@@ -243,7 +243,7 @@ fn publish_failure(latest: &watch::Sender<Latest>, error: SourceError) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed;
+    use thermine_units::seed;
 
     #[test]
     fn waits_grow_to_a_bound_and_never_vanish() {

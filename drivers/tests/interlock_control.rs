@@ -4,20 +4,20 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use thermine_drivers::clock::{Clock, Nanos};
 use thermine_drivers::control::{Applied, Control, ControlError};
 use thermine_drivers::interlock::{
     Enforced, Guard, Guarded, Hazard, Permission, SetError, State, Trip, withheld,
 };
 use thermine_drivers::poller::{Poller, Source, SourceError};
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::quantity::{Celsius, MegaHertz, Volts};
-use thermine_drivers::seed;
-use thermine_drivers::sim::fault::Fault;
-use thermine_drivers::sim::{Device, Params};
-use thermine_drivers::unit::{Identity, OperatingPoint, Telemetry};
-use thermine_drivers::units::Model;
-use thermine_drivers::units::lv06::LIMITS;
+use thermine_sim::fault::Fault;
+use thermine_sim::{Device, Params};
+use thermine_units::clock::{Clock, Nanos};
+use thermine_units::model::Model;
+use thermine_units::model::lv06::LIMITS;
+use thermine_units::pow::Difficulty;
+use thermine_units::quantity::{Celsius, MegaHertz, Volts};
+use thermine_units::seed;
+use thermine_units::unit::{Identity, OperatingPoint, Telemetry};
 use tokio_util::sync::CancellationToken;
 
 const SECOND: Duration = Duration::from_secs(1);

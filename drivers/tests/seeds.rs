@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rand::RngExt;
-use thermine_drivers::seed;
+use thermine_units::seed;
 
 #[path = "../fuzz/src/lib.rs"]
 pub mod parsers;

@@ -10,20 +10,21 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use thermine_drivers::cgminer;
-use thermine_drivers::clock::Clock;
 use thermine_drivers::poller::{Latest, Poller};
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::miner::PoolSettings;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::sim::s9;
-use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::stratum::server::Server;
-use thermine_drivers::stratum::session::{Session, Settings};
-use thermine_drivers::substrate::{Discipline, Drive, Handshake, Pace, Provenance};
-use thermine_drivers::unit::OperatingPoint;
-use thermine_drivers::units;
+use thermine_lab::substrate::{Discipline, Drive, Handshake, Pace};
+use thermine_sim::miner::PoolSettings;
+use thermine_sim::params::Params;
+use thermine_sim::s9;
+use thermine_stratum::factory::JobFactory;
+use thermine_stratum::server::Server;
+use thermine_stratum::session::{Session, Settings};
+use thermine_units::clock::Clock;
+use thermine_units::model;
+use thermine_units::pow::Difficulty;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Recorder;
+use thermine_units::seed;
+use thermine_units::unit::OperatingPoint;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -124,7 +125,7 @@ impl Bench {
             self.session,
             JobFactory::new(seed::stream(1, "jobs")),
             discipline,
-            units::s9::SWITCH_DEAD_TIME,
+            model::s9::SWITCH_DEAD_TIME,
             self.latest,
             Recorder::discard(),
             Provenance::Simulated,

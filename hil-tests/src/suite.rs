@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use thermine::lab::attach::{Driven, Rig, Unit};
 use thermine::lab::config::{Config, rack};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::record::Recorder;
-use thermine_drivers::substrate::{Discipline, Drive, Pace};
-use thermine_drivers::unit::OperatingPoint;
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::{Discipline, Drive, Pace};
+use thermine_units::clock::Clock;
+use thermine_units::model::Model;
+use thermine_units::record::Recorder;
+use thermine_units::unit::OperatingPoint;
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Environment variable that names the rig's file.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use hil_tests::{Bench, SCALE, drive};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::record::Verdict;
-use thermine_drivers::seed;
-use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::substrate::{Discipline, Outcome, Pace, Substrate};
+use thermine_lab::substrate::{Discipline, Outcome, Pace, Substrate};
+use thermine_stratum::factory::JobFactory;
+use thermine_units::clock::Clock;
+use thermine_units::pow::Difficulty;
+use thermine_units::record::Verdict;
+use thermine_units::seed;
 
 fn pace(shares: u32, hold: f64) -> Pace {
     Pace {

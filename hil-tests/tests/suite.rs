@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use hil_tests::suite::{Bench, configs, say};
 use thermine_drivers::interlock::{Enforced, Hazard, Interlock, State, Tightening};
-use thermine_drivers::quantity::{Celsius, MegaHertz};
-use thermine_drivers::substrate::{Outcome, Substrate};
-use thermine_drivers::unit::OperatingPoint;
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::{Outcome, Substrate};
+use thermine_units::model::Model;
+use thermine_units::quantity::{Celsius, MegaHertz};
+use thermine_units::unit::OperatingPoint;
 
 /// What a unit of each model calls itself, in part.
 fn name(model: Model) -> &'static str {

@@ -1,8 +1,8 @@
 //! What the nonces of a capture tell of the chips, and its work items of their clock.
 
-use thermine_drivers::sim::layout::Layout;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::{CountUniformity, Resampling, Uniformity, exact};
+use thermine_units::nonce::Layout;
 
 use super::quantities::{List, STEADY_MS, Test, scaled, unique};
 use super::stream::{Answers, Kind};

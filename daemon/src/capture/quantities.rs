@@ -1,12 +1,12 @@
 //! What the answers of a capture measure, each with its 95 % interval.
 
 use serde::Serialize;
-use thermine_drivers::pow::Difficulty;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::{
     DeadTimeTest, Lattice, Resampling, ShiftedExponential, Uniformity, WaitTest, autocorrelation,
     exact,
 };
+use thermine_units::pow::Difficulty;
 
 use super::layout;
 use super::stream::{Answer, Answers, Kind};

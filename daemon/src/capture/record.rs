@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::Device;
-use thermine_drivers::substrate::{
-    Discipline, Drive, Outcome, Pace, Provenance, Refused, Substrate, Twin,
-};
-use thermine_drivers::unit::OperatingPoint;
+use thermine_lab::substrate::{Discipline, Drive, Outcome, Pace, Refused, Substrate, Twin};
+use thermine_sim::Device;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Recorder;
+use thermine_units::seed;
+use thermine_units::unit::OperatingPoint;
 
 use crate::causes::{ending, kept};
 use crate::cli;
@@ -20,7 +19,7 @@ use crate::lab::experiment::arms::twin_params;
 use crate::lab::observer::{Bar, Progress};
 use crate::lab::session::{Session, with_unit};
 use crate::runtime;
-use crate::store::{Capture, RunMeta, Store};
+use thermine_capture::{Capture, RunMeta, Store};
 
 /// Most shares: a capture of them takes some 4 GB.
 pub(crate) const MOST_SHARES: u64 = 10_000_000;
@@ -166,7 +165,7 @@ fn configuration(args: &cli::Record) -> Result<Config> {
     }
     if let Some(difficulty) = args.difficulty {
         config.step.difficulty =
-            thermine_drivers::pow::Difficulty::new(difficulty).context("--difficulty")?;
+            thermine_units::pow::Difficulty::new(difficulty).context("--difficulty")?;
     }
     config.check(Path::new("the command line"))?;
     Ok(config)

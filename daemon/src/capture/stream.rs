@@ -7,13 +7,13 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use thermine_drivers::record::Verdict;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
+use thermine_sim::params::Params;
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Verdict;
 
 use crate::lab::config::Config;
-use crate::store::Capture;
+use thermine_capture::Capture;
 
 /// Most answers that are analysed: they are held in memory, 100 bytes each.
 const MOST_ANSWERS: usize = 5_000_000;
@@ -110,9 +110,9 @@ struct Reader {
 impl Reader {
     fn add(
         &mut self,
-        share: &thermine_drivers::record::ShareRecord,
+        share: &thermine_units::record::ShareRecord,
         asked: Option<f64>,
-        sent: &[thermine_drivers::clock::Nanos],
+        sent: &[thermine_units::clock::Nanos],
     ) {
         if !matches!(
             share.verdict,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use thermine_drivers::pow::Difficulty;
+use thermine_units::pow::Difficulty;
 
 use super::Unit;
 use crate::lab::experiment::Kind;

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use rusqlite::types::Value;
-use thermine_drivers::stratum::swh::Outcome;
-use thermine_drivers::substrate::{Drive, Observation};
-use thermine_drivers::unit::{Board, Telemetry};
+use thermine_lab::substrate::{Drive, Observation};
+use thermine_stratum::swh::Outcome;
+use thermine_units::unit::{Board, Telemetry};
 
 use super::Column;
 use super::source::{Table, names, of, origin, pages};
-use crate::store::Capture;
-use crate::store::tables::Kind;
+use thermine_capture::Capture;
+use thermine_capture::tables::Kind;
 
 const READINGS: &str = "SELECT run, id, stream, taken_ns, reading FROM telemetry \
                         WHERE run = $1 AND id > $2 ORDER BY id";

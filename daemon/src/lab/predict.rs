@@ -5,17 +5,17 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::de::DeserializeOwned;
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::device::Device;
-use thermine_drivers::substrate::{Provenance, Replay, Substrate, Twin};
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::{Replay, Substrate, Twin};
 use thermine_reservoir::metrics;
 use thermine_reservoir::readout::SavedReadout;
 use thermine_reservoir::state::{Feature, StateMatrix};
+use thermine_sim::device::Device;
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Recorder;
+use thermine_units::seed;
 
 use crate::cli;
-use crate::input_file;
 use crate::lab::config::{Config, Step};
 use crate::lab::experiment::encoder::Encoder;
 use crate::lab::experiment::encoding::Encoding;
@@ -28,8 +28,9 @@ use crate::lab::experiment::{Kind, arms};
 use crate::lab::session::{Context, Session, with_unit};
 use crate::render::stdout;
 use crate::runtime;
-use crate::store::Capture;
-use crate::tabular;
+use thermine_capture::Capture;
+use thermine_capture::input_file;
+use thermine_capture::tabular;
 
 /// Longest file of a readout, in bytes: a million features.
 const LONGEST_FILE: u64 = 256 << 20;
@@ -292,7 +293,8 @@ impl Drive<'_> {
             .find(|stream| stream.name == *name)
             .with_context(|| format!("{} holds no stream `{name}`", path.display()))?;
         let steps = Capture::open(path)?.steps(stream)?;
-        self.drive(&mut Replay::new(steps, provenance), said).await
+        self.drive(&mut Replay::stored(steps, provenance), said)
+            .await
     }
 
     async fn unit(&self, said: &mut Said) -> Result<()> {

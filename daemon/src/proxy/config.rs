@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::secret::Secret;
-use thermine_drivers::stratum::arrivals::MOST_UNAUTHORISED;
-use thermine_drivers::vbm::Settings;
-use thermine_drivers::vbm::ban::Rules;
-use thermine_drivers::vbm::hub::UnitSettings;
-use thermine_drivers::vbm::upstream::endpoint::{Certificate, Endpoint, Trust};
-use thermine_drivers::vbm::upstream::{self, Policy};
-use thermine_drivers::vbm::vardiff::Goal;
+use thermine_proxy::Settings;
+use thermine_proxy::ban::Rules;
+use thermine_proxy::hub::UnitSettings;
+use thermine_proxy::upstream::endpoint::{Certificate, Endpoint, Trust};
+use thermine_proxy::upstream::{self, Policy};
+use thermine_proxy::vardiff::Goal;
+use thermine_stratum::arrivals::MOST_UNAUTHORISED;
+use thermine_units::pow::Difficulty;
+use thermine_units::secret::Secret;
 
 use crate::causes::chain;
 use crate::descriptors;

@@ -13,10 +13,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
-use thermine_drivers::stratum::request::Submit;
-use thermine_drivers::vbm::journal::{
-    Entry, Journal, Outcome, Receipt, Restored, Share, Subscription,
-};
+use thermine_proxy::journal::{Entry, Journal, Outcome, Receipt, Restored, Share, Subscription};
+use thermine_stratum::request::Submit;
 use tokio::sync::mpsc;
 
 use super::intact::{Intact, read_through, warn_of_damaged_log};

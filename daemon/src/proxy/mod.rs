@@ -9,11 +9,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::listen::listen;
-use thermine_drivers::seed;
-use thermine_drivers::sim::pool::{self, Pool};
-use thermine_drivers::vbm::{Hub, Proxy};
+use thermine_proxy::{Hub, Proxy};
+use thermine_sim::pool::{self, Pool};
+use thermine_units::clock::Clock;
+use thermine_units::listen::listen;
+use thermine_units::seed;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

@@ -1,9 +1,9 @@
 //! The table that a running proxy prints.
 
-use thermine_drivers::record::Verdict;
-use thermine_drivers::vbm::Hub;
-use thermine_drivers::vbm::account::Account;
-use thermine_drivers::vbm::hub::Seen;
+use thermine_proxy::Hub;
+use thermine_proxy::account::Account;
+use thermine_proxy::hub::Seen;
+use thermine_units::record::Verdict;
 
 use super::config::Config;
 use crate::render::table::{fixed, table};

@@ -1,6 +1,6 @@
 //! Text in a cell of a CSV file.
 
-use thermine_drivers::printable::printable_to;
+use thermine_units::printable::printable_to;
 
 /// `text` as a cell that a spreadsheet shows and does not calculate: one that begins like a formula gets a `'`
 /// before it, unless it is a number. What a terminal would obey is escaped.

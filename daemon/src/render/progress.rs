@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use thermine_drivers::printable::printable_lines;
+use thermine_units::printable::printable_lines;
 
 use crate::lab::observer::{Notices, Observer, Part, Progress};
 use crate::lab::session::Context;

@@ -4,13 +4,14 @@ use std::fmt::Write;
 
 use comfy_table::Table;
 use serde::Serialize;
-use thermine_drivers::substrate::{Provenance, Refused};
+use thermine_lab::substrate::Refused;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::controls::{EchoTest, EchoVerdict};
 use thermine_reservoir::describe::Summary;
 use thermine_reservoir::evaluate::Score;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::verdict::{Control, Verdict};
+use thermine_units::provenance::Provenance;
 
 use super::table::{difference, interval, table};
 use crate::lab::experiment::readouts::Other;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 
 use anyhow::{Context, Result};
-use thermine_drivers::printable::printable_lines;
+use thermine_units::printable::printable_lines;
 
 /// Writes `text`, with everything escaped that a terminal would obey. A reader that has gone (`| head`) has read
 /// enough: what is left to do is done all the same.

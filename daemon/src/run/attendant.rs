@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use thermine_drivers::clock::Nanos;
 use thermine_drivers::evidence::Evidence;
 use thermine_drivers::interlock::may_be_lent;
 use thermine_drivers::poller::Latest;
-use thermine_drivers::record::Verdict;
-use thermine_drivers::vbm::Hub;
-use thermine_drivers::vbm::account::{Account, Phase};
+use thermine_proxy::Hub;
+use thermine_proxy::account::{Account, Phase};
 use thermine_reservoir::describe::exact;
+use thermine_units::clock::Nanos;
+use thermine_units::record::Verdict;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -313,8 +313,8 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use thermine_drivers::pow::{Algorithm, Difficulty};
-    use thermine_drivers::vbm::account::Phase;
+    use thermine_proxy::account::Phase;
+    use thermine_units::pow::{Algorithm, Difficulty};
 
     /// An account after `seconds` of the proxy's time with `shares` of difficulty 256.
     fn account(seconds: f64, shares: u64, algorithm: Algorithm) -> Account {

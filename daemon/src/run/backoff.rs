@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rand::RngExt;
-use thermine_drivers::seed::{self, Rng};
+use thermine_units::seed::{self, Rng};
 
 /// The first wait, and the longest, in wall time.
 const FIRST: Duration = Duration::from_millis(500);

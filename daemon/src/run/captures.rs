@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use thermine_drivers::record::{Durable, Recorder};
+use thermine_units::record::{Durable, Recorder};
 use tokio::sync::watch;
 
 use crate::lab::config::Config;
 use crate::lab::config::daemon::{Daemon, Live};
-use crate::store::place::Place;
-use crate::store::{RunMeta, Store};
+use thermine_capture::place::Place;
+use thermine_capture::{RunMeta, Store};
 
 /// Wall time that the last records are given to reach the disk.
 const CLOSING: Duration = Duration::from_secs(10);

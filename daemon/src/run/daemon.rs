@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::vbm::Hub;
+use thermine_proxy::Hub;
+use thermine_units::clock::Clock;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

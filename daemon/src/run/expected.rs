@@ -4,12 +4,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::quantity::MegaHertz;
-use thermine_drivers::record::{JobRecord, StepRecord};
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::unit::Telemetry;
-use thermine_drivers::units::Model;
+use thermine_sim::params::Params;
+use thermine_units::clock::Nanos;
+use thermine_units::model::Model;
+use thermine_units::quantity::MegaHertz;
+use thermine_units::record::{JobRecord, StepRecord};
+use thermine_units::unit::Telemetry;
 
 use crate::lab::config::{Config, Wires};
 

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use statrs::distribution::{ContinuousCDF, Normal};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::{Algorithm, Difficulty};
-use thermine_drivers::record::{Record, ShareRecord, Verdict};
-use thermine_drivers::sim::Layout;
-use thermine_drivers::units::Model;
 use thermine_reservoir::describe::{CountUniformity, WaitTest, exact};
+use thermine_units::clock::Nanos;
+use thermine_units::model::Model;
+use thermine_units::nonce::Layout;
+use thermine_units::pow::{Algorithm, Difficulty};
+use thermine_units::record::{Record, ShareRecord, Verdict};
 
 use super::expected::{Driven, Drives};
 use super::wall;
@@ -300,14 +300,14 @@ mod tests {
     use crate::lab::config::Config;
     use crate::run::expected;
     use rand::RngExt;
-    use thermine_drivers::pow::Work;
-    use thermine_drivers::record::{JobRecord, Recorder};
-    use thermine_drivers::seed;
-    use thermine_drivers::sim::Device;
-    use thermine_drivers::sim::layout::Origin;
-    use thermine_drivers::sim::params::Params;
-    use thermine_drivers::substrate::{Discipline, Drive, Pace, Substrate, Twin};
-    use thermine_drivers::unit::{OperatingPoint, Telemetry};
+    use thermine_lab::substrate::{Discipline, Drive, Pace, Substrate, Twin};
+    use thermine_sim::Device;
+    use thermine_sim::params::Params;
+    use thermine_units::nonce::Origin;
+    use thermine_units::pow::Work;
+    use thermine_units::record::{JobRecord, Recorder};
+    use thermine_units::seed;
+    use thermine_units::unit::{OperatingPoint, Telemetry};
 
     /// A clean job of a step.
     fn sent(step: u64, difficulty: f64) -> JobRecord {

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use thermine_drivers::clock::Clock;
 use thermine_drivers::interlock::{Permission, may_be_lent};
-use thermine_drivers::substrate::Substrate;
-use thermine_drivers::vbm::Hub;
+use thermine_lab::substrate::Substrate;
+use thermine_proxy::Hub;
+use thermine_units::clock::Clock;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use anyhow::{Result, bail};
-use thermine_drivers::substrate::{Drive, Observation};
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::{Drive, Observation};
 use thermine_reservoir::bootstrap::Bootstrap;
 use thermine_reservoir::readout::Rls;
+use thermine_units::model::Model;
 
 use crate::lab::config::Step;
 use crate::lab::experiment::encoder::Encoder;
@@ -344,11 +344,11 @@ fn push<T>(to: &mut VecDeque<T>, value: T, most: usize) {
 mod tests {
     use super::*;
     use crate::lab::config::Config;
-    use thermine_drivers::record::Recorder;
-    use thermine_drivers::seed;
-    use thermine_drivers::sim::device::Device;
-    use thermine_drivers::sim::params::Params;
-    use thermine_drivers::substrate::{Substrate, Twin};
+    use thermine_lab::substrate::{Substrate, Twin};
+    use thermine_sim::device::Device;
+    use thermine_sim::params::Params;
+    use thermine_units::record::Recorder;
+    use thermine_units::seed;
 
     #[test]
     fn every_prediction_is_made_before_its_target_and_the_unit_beats_the_input_alone() {

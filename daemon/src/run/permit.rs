@@ -1,7 +1,7 @@
 //! Passes on to the proxy what a unit's interlock says.
 
 use thermine_drivers::interlock::{Permission, paused, withheld};
-use thermine_drivers::vbm::Hub;
+use thermine_proxy::Hub;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 

@@ -3,12 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use thermine_drivers::clock::Clock;
 use thermine_drivers::evidence::Evidence;
 use thermine_drivers::interlock::{Permission, withheld};
 use thermine_drivers::poller::{Freshness, Latest};
-use thermine_drivers::substrate;
-use thermine_drivers::unit::Telemetry;
+use thermine_units::clock::Clock;
+use thermine_units::unit::Telemetry;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -126,7 +125,7 @@ impl Publisher {
             if let Some(identity) = &latest.identity {
                 evidence.identity(identity);
             }
-            (evidence.doubt(), substrate::Provenance::of(evidence))
+            (evidence.doubt(), evidence.provenance())
         });
         self.live.change(&self.config.unit.name, |unit| {
             if let Some((hash_rate, driven, shares, board)) = gauged {
@@ -225,10 +224,10 @@ mod tests {
     use super::*;
     use crate::run::health::Work;
     use std::time::Instant;
-    use thermine_drivers::clock::Nanos;
-    use thermine_drivers::quantity::{Celsius, HashRate};
-    use thermine_drivers::unit::{Board, Identity};
-    use thermine_drivers::units::Model;
+    use thermine_units::clock::Nanos;
+    use thermine_units::model::Model;
+    use thermine_units::quantity::{Celsius, HashRate};
+    use thermine_units::unit::{Board, Identity};
 
     fn reading(taken: Nanos) -> Telemetry {
         Telemetry {

@@ -1,8 +1,8 @@
 //! The web server, and what its clients ask for.
 
 use anyhow::Result;
-use thermine_drivers::clock::Clock;
-use thermine_drivers::secret::Secret;
+use thermine_units::clock::Clock;
+use thermine_units::secret::Secret;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

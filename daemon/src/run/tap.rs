@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use thermine_drivers::record::Recorder;
+use thermine_units::record::Recorder;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 

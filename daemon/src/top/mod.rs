@@ -13,13 +13,13 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
-use thermine_drivers::printable::printable;
+use thermine_units::printable::printable;
 
 use self::view::View;
 use crate::causes::chain;
 use crate::lab::config::daemon::LONGEST_TOKEN;
-use crate::secret_file;
 use crate::web::Present;
+use thermine_capture::secret_file;
 
 /// Between questions to the daemon.
 const EVERY: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use serde::Deserialize;
-use thermine_drivers::secret::Secret;
+use thermine_units::secret::Secret;
 use tokio::sync::Semaphore;
 
 use super::Web;

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use thermine_drivers::printable::printable_to;
+use thermine_units::printable::printable_to;
 
 use super::Web;
 use crate::live::snapshot::{Health, Progress, Shares, Snapshot, Unit};

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use thermine::store::{RunMeta, Store};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::record::{Record, ShareRecord, Verdict};
-use thermine_drivers::sim::{Device, Params, Silicon};
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::unit::Identity;
+use thermine_capture::{RunMeta, Store};
 use thermine_reservoir::describe::{Outlier, Places, Search};
+use thermine_sim::{Device, Params, Silicon};
+use thermine_units::clock::Nanos;
+use thermine_units::pow::Difficulty;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::{Record, ShareRecord, Verdict};
+use thermine_units::unit::Identity;
 
 use crate::example::configs;
 use crate::real::real_shares;

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::sim::miner::PoolSettings;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::sim::{lv06, s9};
+use thermine_sim::miner::PoolSettings;
+use thermine_sim::params::Params;
+use thermine_sim::{lv06, s9};
+use thermine_units::clock::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use thermine::live::Live;
 use thermine::web::{self, Settings};
-use thermine_drivers::secret::Secret;
+use thermine_units::secret::Secret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;

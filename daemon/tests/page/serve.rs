@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use thermine::lab::request::Request;
 use thermine::live::{Live, Share};
 use thermine::web::{self, Command, Settings};
-use thermine_drivers::clock::Clock;
+use thermine_units::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

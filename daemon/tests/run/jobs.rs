@@ -6,9 +6,9 @@ use std::path::Path;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use thermine::lab::config::Config;
-use thermine::store::{RunMeta, Store};
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
+use thermine_capture::{RunMeta, Store};
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
 
 use crate::example::example;
 use crate::support::{Daemon, thermine, unit, until};

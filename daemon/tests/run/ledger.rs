@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use thermine::proxy::journal;
-use thermine_drivers::sim::pool::Pool;
+use thermine_sim::pool::Pool;
 
 use crate::miner::Miner;
 use crate::support::{Daemon, thermine, until};

@@ -7,7 +7,7 @@ use thermine::lab::config::Config;
 use thermine::lab::config::daemon::Daemon as Settings;
 use thermine::lab::config::rack::Rack;
 use thermine::run::Daemon;
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 
 use crate::example::example;
 use crate::port::port;

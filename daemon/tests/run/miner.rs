@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::sim::pool::{Pool, Settings};
+use thermine_sim::pool::{Pool, Settings};
+use thermine_units::clock::Clock;
+use thermine_units::pow::Difficulty;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;

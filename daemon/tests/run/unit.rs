@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use thermine_drivers::quantity::{HashRate, MegaHertz, Rpm};
-use thermine_drivers::sim::s9_api::{self, ApiState, BoardState, Firmware, PoolState};
+use thermine_sim::s9_api::{self, ApiState, BoardState, Firmware, PoolState};
+use thermine_units::quantity::{HashRate, MegaHertz, Rpm};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use thermine::store::{Capture, RunMeta, Store, StoreError};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::Work;
-use thermine_drivers::record::{Record, ShareRecord, Verdict};
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::unit::{Identity, Telemetry};
+use thermine_capture::{Capture, RunMeta, Store, StoreError};
+use thermine_units::clock::Nanos;
+use thermine_units::pow::Work;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::{Record, ShareRecord, Verdict};
+use thermine_units::unit::{Identity, Telemetry};
 
 use crate::records::{durable, job, meta, share};
 

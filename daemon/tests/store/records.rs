@@ -7,15 +7,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
-use thermine::store::{Capture, RunMeta, Store};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::record::{
+use thermine_capture::{Capture, RunMeta, Store};
+use thermine_stratum::factory::JobFactory;
+use thermine_units::clock::Nanos;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::{
     Durable, JobRecord, Proof, Record, Recorder, ShareRecord, StepRecord, Verdict,
 };
-use thermine_drivers::seed;
-use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::unit::{Board, Identity, Telemetry};
+use thermine_units::seed;
+use thermine_units::unit::{Board, Identity, Telemetry};
 
 /// Set for the copy of this program that is to write: the capture.
 pub(crate) const WRITER: &str = "THERMINE_TEST_WRITER";
@@ -101,13 +101,13 @@ pub(crate) async fn a_bit_of_everything(path: &Path, seed: u64) -> std::path::Pa
                 hardware_errors: (serial % 2 == 0).then_some(serial),
                 boards: vec![Board {
                     slot: 6,
-                    chip_temp: Some(thermine_drivers::quantity::Celsius(61.5 + serial as f64)),
+                    chip_temp: Some(thermine_units::quantity::Celsius(61.5 + serial as f64)),
                     ..Board::default()
                 }],
                 ..Telemetry::default()
             };
             if serial > 10 {
-                reading.fans = vec![thermine_drivers::quantity::Rpm(4_200.0)];
+                reading.fans = vec![thermine_units::quantity::Rpm(4_200.0)];
             }
             let step = StepRecord {
                 step: serial,

@@ -8,15 +8,15 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use thermine::store::verify::verify;
-use thermine::store::{Capture, RunMeta, Store};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::seed;
-use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::stratum::server::Server;
-use thermine_drivers::stratum::session::Settings;
-use thermine_drivers::substrate::Provenance;
+use thermine_capture::verify::verify;
+use thermine_capture::{Capture, RunMeta, Store};
+use thermine_stratum::factory::JobFactory;
+use thermine_stratum::server::Server;
+use thermine_stratum::session::Settings;
+use thermine_units::clock::Clock;
+use thermine_units::pow::Difficulty;
+use thermine_units::provenance::Provenance;
+use thermine_units::seed;
 use tokio_util::sync::CancellationToken;
 
 use crate::records::meta;

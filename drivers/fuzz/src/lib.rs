@@ -7,15 +7,15 @@ use thermine_drivers::axeos::{Asic, Info};
 use thermine_drivers::bm13xx::{ChipCodec, Family, HostCodec};
 use thermine_drivers::cgminer::Reply;
 use thermine_drivers::cgminer::reply::telemetry;
-use thermine_drivers::clock::Nanos;
 use thermine_drivers::discover;
 use thermine_drivers::goldshell::reply::{
     MINUTES, PowerPlan, Setting, devs, history, minerinfo, pools, status,
 };
-use thermine_drivers::quantity::{Celsius, HashRate};
-use thermine_drivers::stratum::notice::Notice;
-use thermine_drivers::stratum::request::Request;
-use thermine_drivers::unit::{Board, Identity, Telemetry};
+use thermine_stratum::notice::Notice;
+use thermine_stratum::request::Request;
+use thermine_units::clock::Nanos;
+use thermine_units::quantity::{Celsius, HashRate};
+use thermine_units::unit::{Board, Identity, Telemetry};
 use tokio_util::codec::{Decoder, Encoder};
 
 /// A line of Stratum, from either side.

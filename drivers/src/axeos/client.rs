@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
 use super::info::{Asic, Info, ParseError};
-use crate::seed::Rng;
+use thermine_units::seed::Rng;
 
 /// How long to wait for a unit, how much to take from it and how often to ask. The times are wall time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

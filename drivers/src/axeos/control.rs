@@ -9,10 +9,10 @@ use tokio::time::{Instant, timeout};
 use super::client::{ApiError, Client, Unit};
 use super::info::{Info, MANUAL_FAN};
 use crate::control::{self, Applied, Change, ControlError, Remark};
-use crate::quantity::{MegaHertz, Volts};
-use crate::seed::Rng;
-use crate::unit::OperatingPoint;
-use crate::units::{Limits, Model, lv06};
+use thermine_units::model::{Limits, Model, lv06};
+use thermine_units::quantity::{MegaHertz, Volts};
+use thermine_units::seed::Rng;
+use thermine_units::unit::OperatingPoint;
 
 /// Sets the unit at one address.
 #[derive(Debug, Clone)]

@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::cgminer::reply::fields::Fields;
-use crate::clock::Nanos;
-use crate::quantity::{HashRate, MegaHertz, Rpm, Volts, Watts};
-use crate::temperature::Sensors;
-use crate::unit::{Board, Identity, OperatingPoint, Telemetry};
+use thermine_units::clock::Nanos;
+use thermine_units::quantity::{HashRate, MegaHertz, Rpm, Volts, Watts};
+use thermine_units::temperature::Sensors;
+use thermine_units::unit::{Board, Identity, OperatingPoint, Telemetry};
 
 /// The stored speed of the fan, from firmware 2.11 on; also the name by which it is set there.
 pub(super) const MANUAL_FAN: &str = "manualFanSpeed";
@@ -248,8 +248,8 @@ fn difficulty(value: &Value) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quantity::Celsius;
     use proptest::prelude::*;
+    use thermine_units::quantity::Celsius;
 
     fn info(text: &str) -> Info {
         Info::parse(text.as_bytes()).expect("info")

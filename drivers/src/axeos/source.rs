@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use super::client::{ApiError, Client, Unit};
-use crate::clock::Clock;
 use crate::poller::{self, SourceError};
-use crate::seed::Rng;
-use crate::unit::{Identity, Telemetry};
+use thermine_units::clock::Clock;
+use thermine_units::seed::Rng;
+use thermine_units::unit::{Identity, Telemetry};
 
 /// Reads `/api/system/info` of the unit at one address.
 #[derive(Debug, Clone)]

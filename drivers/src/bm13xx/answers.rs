@@ -3,13 +3,13 @@
 use super::bring_up::Chain;
 use super::frame::{self, Family, Nonce};
 use super::worklist::Worklist;
-use crate::clock::Nanos;
-use crate::pow::Difficulty;
-use crate::record::Verdict;
-use crate::sim::layout::Layout;
-use crate::stratum::factory::Job;
-use crate::stratum::request::Submit;
-use crate::stratum::verifier::{Judgement, Verifier, job_id};
+use thermine_stratum::factory::Job;
+use thermine_stratum::request::Submit;
+use thermine_stratum::verifier::{Judgement, Verifier, job_id};
+use thermine_units::clock::Nanos;
+use thermine_units::nonce::Layout;
+use thermine_units::pow::Difficulty;
+use thermine_units::record::Verdict;
 
 /// Bytes of each extranonce.
 pub(super) const EXTRANONCE: usize = 4;

@@ -14,8 +14,8 @@ use super::error::ChainError;
 use super::frame::{Command, Family, Job, Request, Target};
 use super::link::Link;
 use super::register::{CHIP_ADDRESS, Pll, RESET_DIVIDER, VERSION_MASK, ticket_mask};
-use crate::pow::work::BIP320_MASK;
-use crate::quantity::MegaHertz;
+use thermine_units::pow::work::BIP320_MASK;
+use thermine_units::quantity::MegaHertz;
 
 /// How a chain is to be brought up.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::frame::Family;
 use super::register::{CRYSTAL_MHZ, Pll};
-use crate::quantity::{HashRate, MegaHertz};
-use crate::sim::layout::Layout;
-use crate::units::{Limits, Model};
+use thermine_units::model::{Limits, Model};
+use thermine_units::nonce::Layout;
+use thermine_units::quantity::{HashRate, MegaHertz};
 
 /// Step of a ramp, MHz, and the pause after each: those of ESP-Miner.
 const STEP_MHZ: f64 = 6.25;

@@ -6,8 +6,8 @@ use super::controller::Controller;
 use super::error::ChainError;
 use super::register::Pll;
 use crate::control::{Applied, Change, Control, ControlError, Remark};
-use crate::quantity::MegaHertz;
-use crate::unit::OperatingPoint;
+use thermine_units::quantity::MegaHertz;
+use thermine_units::unit::OperatingPoint;
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Control for Controller<T> {
     /// The clock as it was last read back or, if the chips do not tell it, as it was set.

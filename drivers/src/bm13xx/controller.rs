@@ -1,6 +1,6 @@
 //! A small mining controller: keeps a chain at work, and turns its nonces into verified shares.
 //!
-//! Not a task, but a value that its owner drives, as [`stratum::Session`](crate::stratum::Session) is.
+//! Not a task, but a value that its owner drives, as [`stratum::Session`](thermine_stratum::Session) is.
 //! [`next_share`](Controller::next_share) feeds the chips, moves their clock and publishes readings while it
 //! waits; while nobody waits, the chips run out of work.
 //!
@@ -27,14 +27,14 @@ use super::link::Link;
 use super::register::VERSION_MASK;
 use super::retune::Retune;
 use super::tally::{Counts, Tally};
-use crate::clock::Nanos;
 use crate::poller::{Latest, SourceError};
-use crate::pow::Difficulty;
-use crate::quantity::MegaHertz;
-use crate::record::{JobRecord, Record, Recorder, RecorderClosed, Slot, Verdict};
-use crate::stratum::factory::Job;
-use crate::stratum::session::Share;
-use crate::stratum::verifier::job_id;
+use thermine_stratum::factory::Job;
+use thermine_stratum::session::Share;
+use thermine_stratum::verifier::job_id;
+use thermine_units::clock::Nanos;
+use thermine_units::pow::Difficulty;
+use thermine_units::quantity::MegaHertz;
+use thermine_units::record::{JobRecord, Record, Recorder, RecorderClosed, Slot, Verdict};
 
 /// Time between two readings.
 const REPORT_PERIOD: Duration = Duration::from_secs(1);

@@ -2,8 +2,8 @@
 
 use super::frame::Family;
 use super::port::PortError;
-use crate::pow::Difficulty;
-use crate::record::RecorderClosed;
+use thermine_units::pow::Difficulty;
+use thermine_units::record::RecorderClosed;
 
 /// Why a chain cannot be brought up or driven.
 #[derive(Debug, thiserror::Error)]

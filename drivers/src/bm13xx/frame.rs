@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::pow::Work;
-use crate::pow::sha256d::Midstate;
+use thermine_units::pow::Work;
+use thermine_units::pow::sha256d::Midstate;
 
 /// A chip generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use tokio::time::{Instant, timeout_at};
 use tokio_stream::StreamExt;
 use tokio_util::codec::{Decoder, Encoder, FramedRead};
 
-use crate::clock::{Clock, Nanos};
-use crate::stamped::Stamped;
+use thermine_units::clock::{Clock, Nanos};
+use thermine_units::stamped::Stamped;
 
 /// Bytes that may wait for a port that does not take them.
 const MAX_UNSENT: usize = 64 * 1024;

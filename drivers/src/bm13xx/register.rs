@@ -1,7 +1,7 @@
 //! What the registers mean: addresses, PLL, ticket mask, baud rate.
 
 use super::frame::Family;
-use crate::quantity::MegaHertz;
+use thermine_units::quantity::MegaHertz;
 
 /// Crystal that clocks PLL, UART and nonce window, MHz.
 pub const CRYSTAL_MHZ: f64 = 25.0;

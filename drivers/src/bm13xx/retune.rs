@@ -6,8 +6,8 @@ use super::bring_up::Chain;
 use super::clocking::{HASH_COUNTING, Ramp, ReadBack, STEP_PAUSE, hash_counting, read_back};
 use super::frame::{Command, Family, Target};
 use super::register::Pll;
-use crate::clock::Nanos;
-use crate::quantity::MegaHertz;
+use thermine_units::clock::Nanos;
+use thermine_units::quantity::MegaHertz;
 
 /// Time that the chips get to tell their clock.
 const READ_BACK: Duration = Duration::from_millis(200);

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::bring_up::Chain;
-use crate::clock::Nanos;
-use crate::quantity::HashRate;
-use crate::record::Verdict;
-use crate::unit::{Board, Identity, Telemetry};
+use thermine_units::clock::Nanos;
+use thermine_units::quantity::HashRate;
+use thermine_units::record::Verdict;
+use thermine_units::unit::{Board, Identity, Telemetry};
 
 /// The short hash rate looks back for five seconds, as an S9's, in buckets of a tenth.
 const BUCKETS: usize = 50;
@@ -178,7 +178,7 @@ impl Chain {
 mod tests {
     use super::*;
     use crate::bm13xx::frame::Family;
-    use crate::quantity::MegaHertz;
+    use thermine_units::quantity::MegaHertz;
 
     fn chain() -> Chain {
         Chain {

@@ -2,9 +2,9 @@
 
 use super::clocking::MIDSTATES;
 use super::frame::{self, Family, Nonce};
-use crate::pow::Difficulty;
-use crate::pow::sha256d::Midstate;
-use crate::stratum::factory::Job;
+use thermine_stratum::factory::Job;
+use thermine_units::pow::Difficulty;
+use thermine_units::pow::sha256d::Midstate;
 
 /// Nonces remembered of one chip job, against repetition. At any sensible ticket difficulty a job has
 /// less than one on average.

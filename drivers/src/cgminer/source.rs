@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use super::client::{ApiError, Limits};
 use super::reply::{Device, Reply, Stats, boards, telemetry};
-use crate::clock::Clock;
 use crate::poller::{self, SourceError};
-use crate::unit::{Identity, Telemetry};
+use thermine_units::clock::Clock;
+use thermine_units::unit::{Identity, Telemetry};
 
 /// Reads `stats` and `summary` of the unit at one address, and `devs`, `temps` and `fans` where `stats` has no
 /// boards.

@@ -7,9 +7,9 @@ use crate::axeos::Info;
 use crate::cgminer::Reply;
 use crate::cgminer::reply::Status;
 use crate::goldshell::reply::{is_lb_box, status};
-use crate::printable::{is_hidden, printable, printable_to};
-use crate::unit::Identity;
-use crate::units::Model;
+use thermine_units::model::Model;
+use thermine_units::printable::{is_hidden, printable, printable_to};
+use thermine_units::unit::Identity;
 
 /// Characters that are kept of anything a device says.
 const MOST_TEXT: usize = 80;

@@ -13,8 +13,8 @@ use super::targets::Target;
 use crate::axeos::Info;
 use crate::cgminer::{self, Failure};
 use crate::goldshell::http_client;
-use crate::unit::Identity;
-use crate::units::Model;
+use thermine_units::model::Model;
+use thermine_units::unit::Identity;
 
 /// Longest reply to `version` that is taken. The longest known has less than 1 kB.
 const VERSION_BYTES: usize = 16 * 1024;

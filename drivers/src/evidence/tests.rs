@@ -1,6 +1,6 @@
 use super::*;
-use crate::quantity::{Celsius, HashRate, Rpm};
-use crate::unit::Board;
+use thermine_units::quantity::{Celsius, HashRate, Rpm};
+use thermine_units::unit::Board;
 
 const S9: Model = Model::AntminerS9;
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::error::{Failure, HttpError};
 use super::login::{self, Answer, Credentials};
-use crate::secret::Secret;
+use thermine_units::secret::Secret;
 
 const LOGIN: &str = "/user/login";
 

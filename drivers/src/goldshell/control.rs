@@ -4,9 +4,9 @@ use super::client::Client;
 use super::error::{Failure, HttpError};
 use super::reply::{PowerPlan, Setting};
 use crate::control::{self, Applied, Change, ControlError, Remark};
-use crate::quantity::{MegaHertz, Volts};
-use crate::unit::{OperatingPoint, PowerMode};
-use crate::units::{Limits, Model};
+use thermine_units::model::{Limits, Model};
+use thermine_units::quantity::{MegaHertz, Volts};
+use thermine_units::unit::{OperatingPoint, PowerMode};
 
 const SETTING: &str = "/mcb/setting";
 const RESTART: &str = "/mcb/restart";

@@ -5,7 +5,7 @@ use cbc::cipher::block_padding::ZeroPadding;
 use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
 use serde_json::Value;
 
-use crate::secret::Secret;
+use thermine_units::secret::Secret;
 
 /// Key of all units: sixteen exclamation marks. Published by several independent clients, and no secret.
 const KEY: [u8; 16] = [b'!'; 16];
@@ -33,7 +33,7 @@ impl Default for Credentials {
 
 impl Credentials {
     /// The password as `cipher=true` wants it: see [`cipher`].
-    pub(crate) fn enciphered(&self) -> String {
+    pub fn enciphered(&self) -> String {
         cipher(&self.password)
     }
 }

@@ -15,9 +15,9 @@ mod login;
 pub mod reply;
 pub mod source;
 
-pub use crate::secret::Secret;
 pub use client::{Client, Limits, http_client};
 pub use control::Control;
 pub use error::{Failure, HttpError};
 pub use login::Credentials;
 pub use source::Source;
+pub use thermine_units::secret::Secret;

@@ -7,10 +7,10 @@ use super::error::{Failure, HttpError};
 use super::reply::{Board, PowerPlan, Setting, devs, minerinfo, status};
 use crate::cgminer;
 use crate::cgminer::reply::{Stats, Summary, telemetry};
-use crate::clock::{Clock, Nanos};
 use crate::poller::{self, SourceError};
-use crate::quantity::HashRate;
-use crate::unit::{self, Identity, Telemetry};
+use thermine_units::clock::{Clock, Nanos};
+use thermine_units::quantity::HashRate;
+use thermine_units::unit::{self, Identity, Telemetry};
 
 /// Reads `devs` of one unit.
 ///

@@ -30,10 +30,10 @@ use super::hazard::{Cause, Hazard};
 use super::limits::Enforced;
 use super::safe::{Held, NotSafe, PATIENCE};
 use super::state::{Interlock, State};
-use crate::clock::{Clock, Seat};
 use crate::control::{Applied, Control, ControlError};
 use crate::poller::Latest;
-use crate::unit::OperatingPoint;
+use thermine_units::clock::{Clock, Seat};
+use thermine_units::unit::OperatingPoint;
 
 /// Shortest period, so that a period of zero does not keep a processor busy with judging.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(1);

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::quantity::Celsius;
-use crate::unit::Sensor;
+use thermine_units::quantity::Celsius;
+use thermine_units::unit::Sensor;
 
 /// A hazard, and whose it is.
 #[derive(Debug, Clone, PartialEq)]

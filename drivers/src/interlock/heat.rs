@@ -12,11 +12,11 @@ use super::{Enforced, Interlock, State};
 use crate::axeos::Info;
 use crate::cgminer::Reply;
 use crate::cgminer::reply::{Summary, telemetry};
-use crate::clock::Nanos;
 use crate::poller::Latest;
-use crate::quantity::{Celsius, HashRate, Rpm};
-use crate::unit::{Board, Telemetry};
-use crate::units::Model;
+use thermine_units::clock::Nanos;
+use thermine_units::model::Model;
+use thermine_units::quantity::{Celsius, HashRate, Rpm};
+use thermine_units::unit::{Board, Telemetry};
 
 /// What a sensor tells instead of the truth.
 #[derive(Debug, Clone, Copy)]

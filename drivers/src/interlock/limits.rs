@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::control::{Change, Remark};
-use crate::quantity::{Celsius, MegaHertz, Volts};
-use crate::unit::{OperatingPoint, Sensor};
-use crate::units::Limits;
+use thermine_units::model::Limits;
+use thermine_units::quantity::{Celsius, MegaHertz, Volts};
+use thermine_units::unit::{OperatingPoint, Sensor};
 
 /// Rise of a temperature up to which it is taken to be the unit's own doing, K/s over ten seconds. An S9
 /// whose chips go from no work to full duty warms by 5 K in that time, an LV06 by 6 K (device model; not
@@ -311,7 +311,7 @@ fn span(key: &'static str, seconds: f64) -> Result<Duration, TighteningError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Model;
+    use thermine_units::model::Model;
 
     #[test]
     fn loosening_is_an_error_that_names_key_value_and_limit() {

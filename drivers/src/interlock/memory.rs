@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::clock::Nanos;
-use crate::quantity::{Celsius, HashRate};
-use crate::unit::{Board, Sensor, Telemetry};
+use thermine_units::clock::Nanos;
+use thermine_units::quantity::{Celsius, HashRate};
+use thermine_units::unit::{Board, Sensor, Telemetry};
 
 /// Span over which a rise is judged: at one second a whole-degree sensor alone rises by 1 K/s.
 const RISE_SPAN: Duration = Duration::from_secs(10);

@@ -8,11 +8,11 @@ use proptest::sample::select;
 use proptest::strategy::ValueTree;
 
 use super::{Enforced, Interlock, State, Tightening};
-use crate::clock::Nanos;
 use crate::poller::Latest;
-use crate::quantity::{Celsius, HashRate, Rpm};
-use crate::unit::{Board, Sensor, Telemetry};
-use crate::units::{Limits, Model};
+use thermine_units::clock::Nanos;
+use thermine_units::model::{Limits, Model};
+use thermine_units::quantity::{Celsius, HashRate, Rpm};
+use thermine_units::unit::{Board, Sensor, Telemetry};
 
 /// One judgement: how long after the last, and of what.
 #[derive(Debug, Clone)]

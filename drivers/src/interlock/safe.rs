@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tracing::{error, info};
 
 use crate::control::{Applied, Change, Control, ControlError};
-use crate::unit::OperatingPoint;
+use thermine_units::unit::OperatingPoint;
 
 /// Wall time that a unit is given to take a setting and read it back. An AxeOS unit that restarts needs
 /// most of it.

@@ -18,10 +18,10 @@ use std::time::Duration;
 use super::hazard::{Cause, Hazard};
 use super::limits::Enforced;
 use super::memory::{Memory, Reading};
-use crate::clock::Nanos;
 use crate::poller::Latest;
-use crate::quantity::Celsius;
-use crate::unit::{Board, Sensor, Telemetry};
+use thermine_units::clock::Nanos;
+use thermine_units::quantity::Celsius;
+use thermine_units::unit::{Board, Sensor, Telemetry};
 
 /// Whether a unit may run.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{Decision, Enforced, Hazard, Interlock, State};
-use crate::clock::Nanos;
 use crate::poller::{Latest, SourceError};
-use crate::quantity::{Celsius, HashRate, Rpm};
-use crate::unit::{Board, Sensor, Telemetry};
-use crate::units::Model;
+use thermine_units::clock::Nanos;
+use thermine_units::model::Model;
+use thermine_units::quantity::{Celsius, HashRate, Rpm};
+use thermine_units::unit::{Board, Sensor, Telemetry};
 
 const S9: Model = Model::AntminerS9;
 

@@ -9,12 +9,12 @@ use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 use thermine_drivers::axeos::Control;
 use thermine_drivers::control::{Change, Control as _};
-use thermine_drivers::quantity::{MegaHertz, Volts};
-use thermine_drivers::seed;
-use thermine_drivers::sim::axeos::Build;
-use thermine_drivers::stratum::session::Settings;
-use thermine_drivers::unit::OperatingPoint;
-use thermine_drivers::units::lv06::LIMITS;
+use thermine_sim::axeos::Build;
+use thermine_stratum::session::Settings;
+use thermine_units::model::lv06::LIMITS;
+use thermine_units::quantity::{MegaHertz, Volts};
+use thermine_units::seed;
+use thermine_units::unit::OperatingPoint;
 use tokio::net::TcpListener;
 
 use crate::support::{Bench, PATIENCE, SCALE, client};

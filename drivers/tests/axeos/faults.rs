@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use thermine_drivers::axeos::{ApiError, Control, Failure, Info};
 use thermine_drivers::control::{Change, Control as _};
-use thermine_drivers::quantity::MegaHertz;
-use thermine_drivers::seed;
-use thermine_drivers::unit::OperatingPoint;
+use thermine_units::quantity::MegaHertz;
+use thermine_units::seed;
+use thermine_units::unit::OperatingPoint;
 use tokio::net::TcpListener;
 
 use crate::support::{Act, client, reply, server};

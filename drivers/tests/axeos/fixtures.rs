@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use thermine_drivers::axeos::{Asic, Info};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::quantity::{Celsius, HashRate, MegaHertz, Rpm, Volts, Watts};
+use thermine_units::clock::Nanos;
+use thermine_units::quantity::{Celsius, HashRate, MegaHertz, Rpm, Volts, Watts};
 
 fn data(name: &str) -> Vec<u8> {
     let path = format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"));

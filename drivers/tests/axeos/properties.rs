@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use thermine_drivers::axeos::log::{Event, plain};
 use thermine_drivers::axeos::{Asic, Info};
-use thermine_drivers::clock::Nanos;
+use thermine_units::clock::Nanos;
 
 /// Any JSON value, a few levels deep.
 fn value() -> impl Strategy<Value = Value> {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use thermine_drivers::axeos::Failure;
 use thermine_drivers::control::{Change, Control as _, ControlError};
 use thermine_drivers::poller::{Poller, Source as _};
-use thermine_drivers::quantity::{MegaHertz, Volts};
-use thermine_drivers::record::Verdict;
-use thermine_drivers::seed;
-use thermine_drivers::unit::{OperatingPoint, PowerMode};
+use thermine_units::quantity::{MegaHertz, Volts};
+use thermine_units::record::Verdict;
+use thermine_units::seed;
+use thermine_units::unit::{OperatingPoint, PowerMode};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{Bench, PATIENCE, Seen};

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use thermine_drivers::clock::Clock;
 use thermine_drivers::poller::{Latest, Poller, Source};
-use thermine_drivers::{axeos, cgminer, goldshell, seed};
+use thermine_drivers::{axeos, cgminer, goldshell};
+use thermine_units::clock::Clock;
+use thermine_units::seed;
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio::time::timeout;

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use thermine_drivers::clock::Clock;
-use thermine_drivers::stratum::server::{ANY_WORKER, Server};
-use thermine_drivers::stratum::session::Settings;
+use thermine_stratum::server::{ANY_WORKER, Server};
+use thermine_stratum::session::Settings;
+use thermine_units::clock::Clock;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use thermine_drivers::clock::Clock;
-use thermine_drivers::sim::goldshell::Firmware;
-use thermine_drivers::sim::miner::PoolSettings;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::sim::{lb_box, lv06, s9};
+use thermine_sim::goldshell::Firmware;
+use thermine_sim::miner::PoolSettings;
+use thermine_sim::params::Params;
+use thermine_sim::{lb_box, lv06, s9};
+use thermine_units::clock::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thermine_drivers::cgminer::reply::telemetry;
 use thermine_drivers::cgminer::{ApiError, Failure, Limits, Reply};
-use thermine_drivers::clock::Nanos;
+use thermine_units::clock::Nanos;
 use tokio::net::TcpListener;
 
 use crate::support::{Act, data, server};

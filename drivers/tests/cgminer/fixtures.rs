@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use thermine_drivers::cgminer::Reply;
 use thermine_drivers::cgminer::reply::{Severity, telemetry};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::quantity::{Celsius, HashRate, MegaHertz, Rpm};
-use thermine_drivers::sim::s9_api::{self, Firmware, Form};
+use thermine_sim::s9_api::{self, Firmware, Form};
+use thermine_units::clock::Nanos;
+use thermine_units::quantity::{Celsius, HashRate, MegaHertz, Rpm};
 
 use crate::support::{data, unit};
 

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use thermine_drivers::cgminer::Source;
-use thermine_drivers::clock::Clock;
 use thermine_drivers::poller::Source as _;
-use thermine_drivers::quantity::{Celsius, HashRate, Rpm};
+use thermine_units::clock::Clock;
+use thermine_units::quantity::{Celsius, HashRate, Rpm};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

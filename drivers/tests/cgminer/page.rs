@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use md5::{Digest, Md5};
 use reqwest::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use serde_json::Value;
-use thermine_drivers::sim::s9_api::serve_page;
+use thermine_sim::s9_api::serve_page;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};

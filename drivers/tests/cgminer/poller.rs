@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use thermine_drivers::cgminer::{Limits, Source};
-use thermine_drivers::clock::Clock;
 use thermine_drivers::poller::{Freshness, Latest, Poller};
-use thermine_drivers::record::{Durable, Record, Recorder};
-use thermine_drivers::seed;
-use thermine_drivers::unit::Telemetry;
+use thermine_units::clock::Clock;
+use thermine_units::record::{Durable, Record, Recorder};
+use thermine_units::seed;
+use thermine_units::unit::Telemetry;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;

@@ -1,7 +1,7 @@
 //! The simulated API on the wire.
 
 use thermine_drivers::cgminer::{Failure, Reply, query};
-use thermine_drivers::sim::s9_api::{self, answer};
+use thermine_sim::s9_api::{self, answer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use thermine_drivers::quantity::{HashRate, MegaHertz, Rpm};
-use thermine_drivers::sim::s9_api::{self, ApiState, BoardState, Firmware, PoolState};
+use thermine_sim::s9_api::{self, ApiState, BoardState, Firmware, PoolState};
+use thermine_units::quantity::{HashRate, MegaHertz, Rpm};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;

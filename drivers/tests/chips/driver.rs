@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use thermine_drivers::bm13xx::controller::{self, Controller};
 use thermine_drivers::bm13xx::{BringUp, Family, Link};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::quantity::MegaHertz;
-use thermine_drivers::seed;
-use thermine_drivers::sim::chips::{Settings, start};
-use thermine_drivers::stratum::factory::JobFactory;
+use thermine_sim::chips::{Settings, start};
+use thermine_stratum::factory::JobFactory;
+use thermine_units::clock::Clock;
+use thermine_units::pow::Difficulty;
+use thermine_units::quantity::MegaHertz;
+use thermine_units::seed;
 use tokio_serial::SerialPortBuilderExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use thermine_drivers::bm13xx::register::ticket_mask;
 use thermine_drivers::bm13xx::{Command, Family, HostCodec, Job, Port, Reply, Request, Target};
-use thermine_drivers::clock::{Clock, Nanos, Seat};
-use thermine_drivers::sim::chips::{Settings, Status, serve};
+use thermine_sim::chips::{Settings, Status, serve};
+use thermine_units::clock::{Clock, Nanos, Seat};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use thermine_drivers::bm13xx::register::CHIP_ADDRESS;
 use thermine_drivers::bm13xx::{Family, Target};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::sim::chips::{Settings, start};
+use thermine_sim::chips::{Settings, start};
+use thermine_units::clock::Clock;
 use tokio_serial::{SerialPortBuilderExt, SerialStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

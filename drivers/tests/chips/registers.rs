@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use thermine_drivers::bm13xx::register::CHIP_ADDRESS;
 use thermine_drivers::bm13xx::{Command, Family, Reply, Target};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::sim::chips::Settings;
+use thermine_sim::chips::Settings;
+use thermine_units::clock::Nanos;
 
 use crate::host::{SCALE, connected};
 
@@ -111,9 +111,9 @@ fn settings_that_contradict_themselves_are_refused() {
     for settings in bad {
         let tracker = tokio_util::task::TaskTracker::new();
         let shutdown = tokio_util::sync::CancellationToken::new();
-        let clock = thermine_drivers::clock::Clock::virtual_time();
-        let error = thermine_drivers::sim::chips::start(settings, clock, &tracker, &shutdown)
-            .expect_err("refused");
+        let clock = thermine_units::clock::Clock::virtual_time();
+        let error =
+            thermine_sim::chips::start(settings, clock, &tracker, &shutdown).expect_err("refused");
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
     }
 }

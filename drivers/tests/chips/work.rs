@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use thermine_drivers::bm13xx::{Family, Job, Nonce, Reply};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::Work;
-use thermine_drivers::pow::sha256d::{Midstate, sha256d};
-use thermine_drivers::sim::Params;
-use thermine_drivers::sim::chips::{Faults, Settings};
+use thermine_sim::Params;
+use thermine_sim::chips::{Faults, Settings};
+use thermine_units::clock::Nanos;
+use thermine_units::pow::Work;
+use thermine_units::pow::sha256d::{Midstate, sha256d};
 
 use crate::host::{Host, SCALE, TICKET, ZERO_BITS, connected};
 

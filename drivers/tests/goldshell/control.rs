@@ -3,10 +3,10 @@
 use thermine_drivers::control::{Change, Control as _};
 use thermine_drivers::goldshell::Source;
 use thermine_drivers::poller::Source as _;
-use thermine_drivers::quantity::{MegaHertz, Volts};
-use thermine_drivers::sim::goldshell::Firmware;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::unit::{OperatingPoint, PowerMode, Telemetry};
+use thermine_sim::goldshell::Firmware;
+use thermine_sim::params::Params;
+use thermine_units::quantity::{MegaHertz, Volts};
+use thermine_units::unit::{OperatingPoint, PowerMode, Telemetry};
 
 use crate::support::{Unit, client, loopback, reply, server};
 

@@ -170,7 +170,7 @@ async fn requests_go_one_at_a_time_and_apart() {
 #[tokio::test]
 async fn no_bytes_on_the_wire_do_harm() {
     use rand::RngExt;
-    let mut rng = thermine_drivers::seed::stream(1, "bytes");
+    let mut rng = thermine_units::seed::stream(1, "bytes");
     let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{\"JWT Token\":\"abcdef\"}";
     for _ in 0..200 {
         let mut bytes = whole.to_vec();

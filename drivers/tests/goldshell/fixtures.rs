@@ -6,7 +6,7 @@ use thermine_drivers::cgminer::Reply;
 use thermine_drivers::goldshell::Source;
 use thermine_drivers::goldshell::reply::{Setting, devs, minerinfo, pools, status};
 use thermine_drivers::poller::Source as _;
-use thermine_drivers::quantity::{Celsius, HashRate, MegaHertz, Rpm, Volts};
+use thermine_units::quantity::{Celsius, HashRate, MegaHertz, Rpm, Volts};
 
 use crate::support::{client, data, reply, server};
 
@@ -32,7 +32,7 @@ fn a_box_says_who_it_is_where_it_mines_and_how_it_is_set() {
 #[tokio::test]
 async fn one_board_with_one_sensor() {
     let (addr, _) = server(vec![reply(200, &text("goldshell-2.2.5-devs.json"))]).await;
-    let clock = thermine_drivers::clock::Clock::real();
+    let clock = thermine_units::clock::Clock::real();
     let telemetry = Source::new(client(addr)).read(&clock).await.expect("read");
     assert_eq!(telemetry.boards[0].chip_temp, Some(Celsius(67.1)));
     assert_eq!(telemetry.boards[0].frequency, Some(MegaHertz(725.0)));
@@ -50,7 +50,7 @@ async fn one_board_with_one_sensor() {
 #[tokio::test]
 async fn two_boards_with_two_sensors_and_four_fans() {
     let (addr, _) = server(vec![reply(200, &text("goldshell-lt5-devs.json"))]).await;
-    let clock = thermine_drivers::clock::Clock::real();
+    let clock = thermine_units::clock::Clock::real();
     let telemetry = Source::new(client(addr)).read(&clock).await.expect("read");
     let [first, second] = &telemetry.boards[..] else {
         panic!("{telemetry:?}")

@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use thermine_drivers::goldshell::reply::Setting;
 use thermine_drivers::goldshell::{Client, Failure, HttpError, Secret};
-use thermine_drivers::sim::goldshell::{Faults, Firmware};
-use thermine_drivers::sim::params::Params;
+use thermine_sim::goldshell::{Faults, Firmware};
+use thermine_sim::params::Params;
 
 use crate::support::{Unit, client, client_with, quick, reply, server};
 

@@ -6,10 +6,10 @@ use thermine_drivers::cgminer;
 use thermine_drivers::goldshell::Source;
 use thermine_drivers::goldshell::reply::is_lb_box;
 use thermine_drivers::poller::{Poller, Source as _};
-use thermine_drivers::quantity::MegaHertz;
-use thermine_drivers::seed;
-use thermine_drivers::sim::goldshell::{Faults, Firmware};
-use thermine_drivers::unit::Telemetry;
+use thermine_sim::goldshell::{Faults, Firmware};
+use thermine_units::quantity::MegaHertz;
+use thermine_units::seed;
+use thermine_units::unit::Telemetry;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{Unit, client, reply, server};
@@ -100,7 +100,7 @@ async fn devs_is_not_asked_for_in_vain_but_tried_again_after_identifying() {
         reply(200, r#"{"data":[{"temp":"66.5 °C"}]}"#),
     ])
     .await;
-    let clock = thermine_drivers::clock::Clock::real();
+    let clock = thermine_units::clock::Clock::real();
     let mut source = Source::new(client(addr));
     let temp = |telemetry: Telemetry| telemetry.hottest().expect("a sensor").0;
     for _ in 0..2 {

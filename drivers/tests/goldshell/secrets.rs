@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use thermine_drivers::control::Control as _;
 use thermine_drivers::goldshell::{Control, Secret, Source};
 use thermine_drivers::poller::Source as _;
-use thermine_drivers::sim::goldshell::{Faults, Firmware};
+use thermine_sim::goldshell::{Faults, Firmware};
 
 use crate::support::{Act, Answer, Unit, client_with, quick, reply, server};
 
@@ -95,7 +95,7 @@ async fn no_secret_is_ever_shown() {
         let (addr, _) = server(answers).await;
         let client = client_with(addr, PASSWORD, quick());
         let mut source = Source::new(client.clone());
-        let clock = thermine_drivers::clock::Clock::real();
+        let clock = thermine_units::clock::Clock::real();
         let read = source.read(&clock).await.expect_err("no unit");
         let set = Control::new(client.clone()).restart().await;
         let raw = client.get("/mcb/pools", &[]).await.map(|_| ());

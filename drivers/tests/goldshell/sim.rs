@@ -2,13 +2,13 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use thermine_drivers::clock::Clock;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::sim::goldshell::Firmware;
-use thermine_drivers::sim::lb_box::{self, Settings};
-use thermine_drivers::sim::miner::PoolSettings;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::sim::pool::{self, Pool};
+use thermine_sim::goldshell::Firmware;
+use thermine_sim::lb_box::{self, Settings};
+use thermine_sim::miner::PoolSettings;
+use thermine_sim::params::Params;
+use thermine_sim::pool::{self, Pool};
+use thermine_units::clock::Clock;
+use thermine_units::pow::Difficulty;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 

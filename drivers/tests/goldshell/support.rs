@@ -3,17 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use thermine_drivers::clock::{Clock, Seat};
 use thermine_drivers::goldshell::{Client, Control, Credentials, Limits, Secret, http_client};
-use thermine_drivers::pow::{Algorithm, Difficulty};
-use thermine_drivers::seed;
-use thermine_drivers::sim::goldshell::Firmware;
-use thermine_drivers::sim::lb_box::{self, Settings};
-use thermine_drivers::sim::miner::PoolSettings;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::stratum::server::Server;
-use thermine_drivers::stratum::session;
+use thermine_sim::goldshell::Firmware;
+use thermine_sim::lb_box::{self, Settings};
+use thermine_sim::miner::PoolSettings;
+use thermine_sim::params::Params;
+use thermine_stratum::factory::JobFactory;
+use thermine_stratum::server::Server;
+use thermine_stratum::session;
+use thermine_units::clock::{Clock, Seat};
+use thermine_units::pow::{Algorithm, Difficulty};
+use thermine_units::seed;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};

@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail};
 use thermine_drivers::control::{Control, NoControl};
 use thermine_drivers::interlock::{Guard, Guarded, Interlock, Trip};
 use thermine_drivers::poller::{Latest, Poller, Source};
-use thermine_drivers::units::Model;
-use thermine_drivers::{axeos, cgminer, goldshell, seed};
+use thermine_drivers::{axeos, cgminer, goldshell};
+use thermine_units::model::Model;
+use thermine_units::seed;
 use tokio::sync::watch;
 
 use super::Rig;

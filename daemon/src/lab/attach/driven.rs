@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use thermine_drivers::bm13xx::Controller;
-use thermine_drivers::substrate::{
-    Drive, Handshake, Idle, Observation, Provenance, SerialChain, Substrate, SubstrateError,
+use thermine_lab::substrate::{
+    Drive, Handshake, Idle, Observation, SerialChain, Substrate, SubstrateError,
 };
+use thermine_units::provenance::Provenance;
 use tokio_serial::SerialStream;
 
 /// A unit as a substrate.

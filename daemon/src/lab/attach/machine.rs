@@ -7,9 +7,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use thermine_drivers::stratum::server::Admit;
-use thermine_drivers::units::Model;
-use thermine_drivers::units::agent::{self, Says};
+use thermine_stratum::server::Admit;
+use thermine_units::model::Model;
+use thermine_units::model::agent::{self, Says};
 
 use crate::lab::config::{Api, Config, Stratum};
 

@@ -16,13 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use thermine_drivers::clock::Clock;
 use thermine_drivers::interlock::Guarded;
-use thermine_drivers::listen;
 use thermine_drivers::poller::Latest;
-use thermine_drivers::stratum::server::Server;
-use thermine_drivers::stratum::session::Settings;
-use thermine_drivers::vbm::Hub;
+use thermine_proxy::Hub;
+use thermine_stratum::server::Server;
+use thermine_stratum::session::Settings;
+use thermine_units::clock::Clock;
+use thermine_units::listen;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use thermine_drivers::bm13xx::Family;
-use thermine_drivers::clock::Clock;
-use thermine_drivers::listen;
-use thermine_drivers::sim::miner::PoolSettings;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::sim::{chips as line, goldshell, lb_box, lv06, s9};
-use thermine_drivers::units::Model;
+use thermine_sim::miner::PoolSettings;
+use thermine_sim::params::Params;
+use thermine_sim::{chips as line, goldshell, lb_box, lv06, s9};
+use thermine_units::clock::Clock;
+use thermine_units::listen;
+use thermine_units::model::Model;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

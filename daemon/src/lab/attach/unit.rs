@@ -8,24 +8,25 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use thermine_drivers::bm13xx::register::RESET_DIVIDER;
 use thermine_drivers::bm13xx::{self, BringUp, Controller, Link};
-use thermine_drivers::clock::Clock;
 use thermine_drivers::control::{Applied, Control};
 use thermine_drivers::evidence::Evidence;
 use thermine_drivers::interlock::{self, Cause, Guarded, Permission};
 use thermine_drivers::poller::Latest;
-use thermine_drivers::quantity::MegaHertz;
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::stratum::Session;
-use thermine_drivers::stratum::factory::JobFactory;
-use thermine_drivers::stratum::server::{Admit, Expected, NeverConnected};
-use thermine_drivers::substrate::{
-    Discipline, Handshake, Idle, NextSession, Patience, Provenance, Reconnect, SerialChain,
+use thermine_lab::substrate::{
+    Discipline, Handshake, Idle, NextSession, Patience, Reconnect, SerialChain,
 };
-use thermine_drivers::unit::OperatingPoint;
-use thermine_drivers::units::Model;
-use thermine_drivers::vbm::Hub;
-use thermine_drivers::vbm::hub::Release;
+use thermine_proxy::Hub;
+use thermine_proxy::hub::Release;
+use thermine_stratum::Session;
+use thermine_stratum::factory::JobFactory;
+use thermine_stratum::server::{Admit, Expected, NeverConnected};
+use thermine_units::clock::Clock;
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
+use thermine_units::quantity::MegaHertz;
+use thermine_units::record::Recorder;
+use thermine_units::seed;
+use thermine_units::unit::OperatingPoint;
 use tokio::sync::{Mutex, watch};
 use tokio_serial::SerialStream;
 
@@ -285,7 +286,7 @@ impl Unit {
     pub fn provenance(&self) -> Provenance {
         match &self.evidence {
             None => Provenance::Simulated,
-            Some(evidence) => Provenance::of(evidence),
+            Some(evidence) => evidence.provenance(),
         }
     }
 

@@ -2,17 +2,17 @@
 //! from how fast its chips go through their counters.
 
 use serde::Serialize;
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::pow::{Algorithm, Difficulty};
-use thermine_drivers::record::Verdict;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::exact;
 use thermine_reservoir::switching::{Binning, SharePoint, SwitchProfile};
+use thermine_units::clock::Nanos;
+use thermine_units::pow::{Algorithm, Difficulty};
+use thermine_units::record::Verdict;
 
 use super::counts::Tally;
 use super::layout::Layout;
 use crate::capture::layout::work_rate;
-use crate::store::answers::TimedAnswer;
+use thermine_capture::answers::TimedAnswer;
 
 /// Answers that the fit of the work counter is made of: it is known to half a per cent then.
 const MOST_POINTS: usize = 2_000;

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::record::Verdict;
+use thermine_units::clock::Nanos;
+use thermine_units::record::Verdict;
 
 use super::layout::Layout;
-use crate::store::answers::Answer;
+use thermine_capture::answers::Answer;
 
 /// Shares back to which a nonce is known again. A copy follows its share within tens of milliseconds; that two shares
 /// among so many have one nonce by chance happens once in 60 million.
@@ -157,7 +157,7 @@ mod tests {
     use super::super::table::Table;
     use super::*;
     use std::time::Duration;
-    use thermine_drivers::units::Model;
+    use thermine_units::model::Model;
 
     fn answer(nonce: u32, at: u64, verdict: Verdict) -> Answer {
         Answer {

@@ -1,14 +1,14 @@
 //! What the counted shares of one unit say: of its chips and cores, its counter, its clock, its switches, its errors.
 
 use serde::Serialize;
-use thermine_drivers::record::Verdict;
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::{
     CountUniformity, Outlier, Place, Places, Search, Uniformity, exact,
 };
 use thermine_reservoir::switching::{Binning, SwitchProfile};
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Verdict;
 
 use super::cells::Cells;
 use super::clock::{ChipClock, Times};
@@ -188,7 +188,7 @@ pub fn measure(mut source: Source, tally: &Tally, context: &Context, demand: Dem
     let part = |count: u64| exact::proportion(count, answers);
     let algorithm = source.model.algorithm();
     let giga = match context.difficulties[..] {
-        [difficulty] => thermine_drivers::pow::Difficulty::new(difficulty)
+        [difficulty] => thermine_units::pow::Difficulty::new(difficulty)
             .ok()
             .map(|difficulty| difficulty.hashes(algorithm) * 1e-9),
         _ => None,

@@ -21,9 +21,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args as Arguments, ValueEnum};
 use serde::Serialize;
-use thermine_drivers::sim::Params;
-use thermine_drivers::substrate::Provenance;
-use thermine_drivers::units::Model;
+use thermine_sim::Params;
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
 
 use self::clock::Times;
 use self::counts::Tally;
@@ -37,8 +37,8 @@ use crate::lab::session;
 use crate::lab::tpf::evidence;
 use crate::render::folder;
 use crate::render::stdout;
-use crate::store::Capture;
-use crate::store::reader::{Run, Stream};
+use thermine_capture::Capture;
+use thermine_capture::reader::{Run, Stream};
 
 /// Answers whose times are looked at; all are counted.
 const MOST_TIMED: u32 = 20_000;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 
 use super::layout::{Layout, WIDEST_PLACE, width};
 
@@ -231,8 +231,8 @@ impl ChipKind {
 mod tests {
     use super::*;
     use rand::RngExt;
-    use thermine_drivers::seed;
-    use thermine_drivers::sim::Layout as Known;
+    use thermine_units::nonce::Layout as Known;
+    use thermine_units::seed;
 
     #[test]
     fn the_table_reads_nonces_as_the_simulated_chips_write_them() {

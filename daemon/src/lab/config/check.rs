@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use thermine_drivers::sim::{Layout, Params};
-use thermine_drivers::units::Model;
+use thermine_sim::Params;
+use thermine_units::model::Model;
+use thermine_units::nonce::Layout;
 
 use super::{Config, ConfigError, Serial, Wires};
 
@@ -200,7 +201,7 @@ fn chips_and_cores(model: Model, wires: &Wires<'_>) -> (usize, u8) {
     }
 }
 
-fn wire_rules(wires: &Wires<'_>, limits: &thermine_drivers::units::Limits) -> Vec<Rule> {
+fn wire_rules(wires: &Wires<'_>, limits: &thermine_units::model::Limits) -> Vec<Rule> {
     let reason = "must be above 0 and at most 3600";
     match wires {
         Wires::Network { stratum, api } => vec![

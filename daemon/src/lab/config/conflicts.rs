@@ -51,7 +51,7 @@ fn one_listener(a: SocketAddr, b: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use thermine_drivers::units::Model;
+    use thermine_units::model::Model;
 
     use super::*;
 

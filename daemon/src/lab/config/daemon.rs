@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use thermine_drivers::secret::Secret;
+use thermine_units::secret::Secret;
 
 use super::check::Problem;
 use crate::lab::request::Folders;
-use crate::secret_file;
-use crate::store::place::is_url;
+use thermine_capture::place::is_url;
+use thermine_capture::secret_file;
 
 /// Environment variable of the HTTP API's token.
 pub const TOKEN: &str = "THERMINE_TOKEN";

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 use toml::Table;
 
 use super::check::Problem;

@@ -20,17 +20,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use thermine_drivers::clock::Clock;
 use thermine_drivers::interlock::{Enforced, Tightening, TighteningError};
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::quantity::{MegaHertz, Volts};
-use thermine_drivers::sim::{Params, Silicon, Spread};
-use thermine_drivers::stratum::arrivals::MOST_UNAUTHORISED;
-use thermine_drivers::substrate::{Pace, Provenance};
-use thermine_drivers::unit::{OperatingPoint, PowerMode};
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::Pace;
+use thermine_sim::{Params, Silicon, Spread};
+use thermine_stratum::arrivals::MOST_UNAUTHORISED;
+use thermine_units::clock::Clock;
+use thermine_units::model::Model;
+use thermine_units::pow::Difficulty;
+use thermine_units::provenance::Provenance;
+use thermine_units::quantity::{MegaHertz, Volts};
+use thermine_units::unit::{OperatingPoint, PowerMode};
 
-use crate::input_file;
+use thermine_capture::input_file;
 
 /// The simulated unit of `model` that stands for it when no file is named: its file's name and text.
 fn simulated(model: Model) -> (&'static str, &'static str) {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
+use thermine_units::pow::Difficulty;
 
 use super::check::Problem;
 use super::conflicts::conflicts;

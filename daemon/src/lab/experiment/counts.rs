@@ -1,9 +1,9 @@
 //! What the shares of a step say by themselves: where they were found, and when.
 
-use thermine_drivers::sim::Layout;
-use thermine_drivers::substrate::Observation;
-use thermine_drivers::units::{Model, s9};
+use thermine_lab::substrate::Observation;
 use thermine_reservoir::hierarchical::timescale::{Scale, Timescales};
+use thermine_units::model::{Model, s9};
+use thermine_units::nonce::Layout;
 
 /// Thirds of a board along the air flow, or of a single chip's cores, in which shares are counted: the air
 /// warms on its way, so a chip's place decides how hot it runs. Which *board* found a share cannot be told

@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use rand::RngExt;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::quantity::{MegaHertz, Volts};
-use thermine_drivers::seed;
-use thermine_drivers::substrate::{Drive, Pace};
-use thermine_drivers::unit::{BOARDS, OperatingPoint};
+use thermine_lab::substrate::{Drive, Pace};
 use thermine_reservoir::state::Feature;
+use thermine_units::pow::Difficulty;
+use thermine_units::quantity::{MegaHertz, Volts};
+use thermine_units::seed;
+use thermine_units::unit::{BOARDS, OperatingPoint};
 
 use super::encoding::{Actuator, Channel, Encoding, Mask};
 use crate::lab::config;
@@ -209,7 +209,7 @@ mod tests {
     use super::super::presets::Preset;
     use super::*;
     use crate::lab::config::Config;
-    use thermine_drivers::units::Model;
+    use thermine_units::model::Model;
 
     const RANGE: (f64, f64) = (0.0, 0.5);
 
@@ -311,7 +311,7 @@ mod tests {
         let drives = encoder.drives(&[0.3], 0);
         assert_eq!(encoder.encoded(&drives).len(), encoder.columns().len());
         assert_eq!(encoder.columns()[2].name, "drive.board2");
-        let s9 = thermine_drivers::sim::Params::s9();
+        let s9 = thermine_sim::Params::s9();
         assert!(
             masked(Mask::Random)
                 .check(Model::AntminerS9, Some(&s9))

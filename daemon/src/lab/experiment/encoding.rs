@@ -8,10 +8,10 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::substrate::Discipline;
-use thermine_drivers::unit::BOARDS;
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::Discipline;
+use thermine_sim::params::Params;
+use thermine_units::model::Model;
+use thermine_units::unit::BOARDS;
 use utoipa::ToSchema;
 
 /// What can follow the input.

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
-use thermine_drivers::clock::Nanos;
-use thermine_drivers::substrate::Observation;
-use thermine_drivers::unit::Telemetry;
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::Observation;
 use thermine_reservoir::controls;
 use thermine_reservoir::hierarchical::timescale::Scale;
 use thermine_reservoir::state::{Feature, StateMatrix};
+use thermine_units::clock::Nanos;
+use thermine_units::model::Model;
+use thermine_units::unit::Telemetry;
 
 use super::counts::{Counts, Waits};
 use super::encoder::{node_numbers, node_prefix};
@@ -342,7 +342,7 @@ impl Features {
 mod tests {
     use std::time::Duration;
 
-    use thermine_drivers::substrate::{Outcome, Refused, Sample};
+    use thermine_lab::substrate::{Outcome, Refused, Sample};
 
     use super::*;
 

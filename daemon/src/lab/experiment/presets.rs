@@ -2,9 +2,9 @@
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::substrate::Discipline;
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::Discipline;
+use thermine_sim::params::Params;
+use thermine_units::model::Model;
 use utoipa::ToSchema;
 
 use super::encoding::{Actuator, Channel, Encoding};

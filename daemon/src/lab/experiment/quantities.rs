@@ -2,8 +2,8 @@
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use thermine_drivers::unit::Telemetry;
-use thermine_drivers::units::{Model, s9};
+use thermine_units::model::{Model, s9};
+use thermine_units::unit::Telemetry;
 use utoipa::ToSchema;
 
 use super::counts::{TIMESCALES, ZONES, places};

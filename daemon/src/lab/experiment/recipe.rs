@@ -81,7 +81,7 @@ impl Recipe {
 mod tests {
     use super::*;
     use serde_json::json;
-    use thermine_drivers::units::Model;
+    use thermine_units::model::Model;
 
     #[test]
     fn a_capture_of_the_first_task_is_known() {

@@ -1,10 +1,11 @@
 //! Driving a substrate through a whole input, and what it leaves to learn from.
 
 use anyhow::Result;
-use thermine_drivers::substrate::{Observation, Outcome, Provenance, Refused, Substrate};
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::{Observation, Outcome, Refused, Substrate};
 use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::state::{Feature, StateMatrix};
+use thermine_units::model::Model;
+use thermine_units::provenance::Provenance;
 
 use super::encoder::Encoder;
 use super::encoding::Encoding;

@@ -167,8 +167,7 @@ mod tests {
         File::create(&port).expect("made");
         std::os::unix::fs::symlink(&port, &link).expect("linked");
         let of = |path: &Path| {
-            let mut config =
-                Config::simulated(thermine_drivers::units::Model::Bm1366).expect("one");
+            let mut config = Config::simulated(thermine_units::model::Model::Bm1366).expect("one");
             config.serial.as_mut().expect("serial").port = path.to_path_buf();
             key(&config)
         };

@@ -21,8 +21,8 @@ use std::pin::pin;
 use std::task::Poll;
 
 use anyhow::{Result, anyhow};
-use thermine_drivers::unit::OperatingPoint;
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
+use thermine_units::unit::OperatingPoint;
 
 pub use self::context::{Context, Interrupted};
 pub(crate) use self::ending::{Ending, SAFE_END};

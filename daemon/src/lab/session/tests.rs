@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 
 use anyhow::bail;
-use thermine_drivers::clock::Clock;
 use thermine_drivers::interlock::Permission;
-use thermine_drivers::quantity::MegaHertz;
+use thermine_units::clock::Clock;
+use thermine_units::quantity::MegaHertz;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 

@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thermine_drivers::interlock::Enforced;
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::substrate::{
-    Drive, Observation, Outcome, Pace, Provenance, Substrate, SubstrateError,
-};
-use thermine_drivers::unit::{OperatingPoint, Sensor, Telemetry};
+use thermine_lab::substrate::{Drive, Observation, Outcome, Pace, Substrate, SubstrateError};
 use thermine_reservoir::bootstrap::{Bootstrap, Estimate};
 use thermine_reservoir::capacity::{
     driven_rank, generalisation_inputs, kernel_inputs, memory_capacity, rank_over_inputs,
@@ -19,6 +15,9 @@ use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::state::{Feature, StateMatrix};
 use thermine_reservoir::tasks::narma::narma10;
+use thermine_units::pow::Difficulty;
+use thermine_units::provenance::Provenance;
+use thermine_units::unit::{OperatingPoint, Sensor, Telemetry};
 
 use super::Settings;
 use super::grid::Point;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use thermine_drivers::pow::Difficulty;
-use thermine_drivers::sim::params::Params;
+use thermine_sim::params::Params;
+use thermine_units::pow::Difficulty;
 
 use super::Settings;
 use super::grid::{Grid, Point};

@@ -1,7 +1,7 @@
 //! Operating points: every voltage with every clock and every difficulty.
 
 use serde::{Deserialize, Serialize};
-use thermine_drivers::units::Model;
+use thermine_units::model::Model;
 use utoipa::ToSchema;
 
 /// Most values of one axis.

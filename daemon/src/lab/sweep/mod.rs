@@ -17,8 +17,8 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use thermine_drivers::sim::params::Params;
 use thermine_reservoir::split::Split;
+use thermine_sim::params::Params;
 
 use crate::cli::Unit;
 use crate::lab::config::Config;

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::describe::{benjamini_hochberg, holm};
+use thermine_units::provenance::Provenance;
 
 use super::Plan;
 use super::cell::{Cell, Shares};
@@ -15,7 +15,7 @@ use super::grid::Grid;
 use crate::render::cell::cell as text_cell;
 use crate::render::heatmap::HeatMap;
 use crate::render::table::table;
-use crate::tabular;
+use thermine_capture::tabular;
 
 /// Level of the tests.
 const LEVEL: f64 = 0.05;

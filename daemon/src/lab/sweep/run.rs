@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use thermine_drivers::interlock::Enforced;
-use thermine_drivers::quantity::{MegaHertz, Volts};
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::device::Device;
-use thermine_drivers::sim::params::Params;
-use thermine_drivers::substrate::{Discipline, Drive, Pace, Substrate, Twin};
-use thermine_drivers::unit::OperatingPoint;
-use thermine_drivers::units::Model;
+use thermine_lab::substrate::{Discipline, Drive, Pace, Substrate, Twin};
+use thermine_sim::device::Device;
+use thermine_sim::params::Params;
+use thermine_units::model::Model;
+use thermine_units::quantity::{MegaHertz, Volts};
+use thermine_units::record::Recorder;
+use thermine_units::seed;
+use thermine_units::unit::OperatingPoint;
 
 use super::Plan;
 use super::cell::{Cell, Probe, Stopped};
@@ -246,7 +246,7 @@ async fn unit_cells(
 async fn settle(
     unit: &mut impl Substrate,
     config: &crate::lab::config::Config,
-) -> Result<(), thermine_drivers::substrate::SubstrateError> {
+) -> Result<(), thermine_lab::substrate::SubstrateError> {
     let hold = Duration::from_secs_f64(SETTLE_S / 10.0);
     let drive = Drive {
         word: 0,

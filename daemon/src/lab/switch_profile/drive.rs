@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use thermine_drivers::record::Recorder;
-use thermine_drivers::seed;
-use thermine_drivers::sim::device::Device;
-use thermine_drivers::stratum::swh::Pace;
-use thermine_drivers::substrate::{Discipline, Drive, Provenance, Substrate, Twin};
-use thermine_drivers::unit::OperatingPoint;
+use thermine_lab::substrate::{Discipline, Drive, Substrate, Twin};
+use thermine_sim::device::Device;
+use thermine_stratum::swh::Pace;
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Recorder;
+use thermine_units::seed;
+use thermine_units::unit::OperatingPoint;
 
 use super::{Args, By};
 use crate::causes::{ending, kept};
@@ -18,7 +19,7 @@ use crate::lab::experiment::arms::twin_params;
 use crate::lab::observer::Bar;
 use crate::lab::session::{Context, Session, with_unit};
 use crate::runtime;
-use crate::store::{Capture, RunMeta, Store};
+use thermine_capture::{Capture, RunMeta, Store};
 
 /// Name of the capture in the report folder.
 const CAPTURE: &str = "capture.sqlite";

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args as Arguments, ValueEnum};
 use serde::Serialize;
-use thermine_drivers::substrate::Provenance;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::switching::{Binning, SwitchProfile};
+use thermine_units::provenance::Provenance;
 
 use crate::cli::Unit;
 use crate::lab::session::Context;

@@ -1,9 +1,9 @@
 //! Frames as published and as captured, and whatever else may come.
 
 use super::*;
-use crate::pow::work::swap_words;
-use crate::pow::work::tests::{array, bytes, s9_shares};
 use proptest::prelude::*;
+use thermine_units::pow::rosetta::{array, bytes, s9_shares};
+use thermine_units::pow::work::swap_words;
 
 fn sent(family: Family, request: &Request) -> String {
     let mut out = BytesMut::new();

@@ -20,9 +20,9 @@ pub use self::summary::{Device, Summary};
 pub(crate) use self::telemetry::boards;
 pub use self::telemetry::telemetry;
 use super::repair::repair;
-use crate::printable::printable;
-use crate::quantity::Rpm;
-use crate::unit::Identity;
+use thermine_units::printable::printable;
+use thermine_units::quantity::Rpm;
+use thermine_units::unit::Identity;
 
 /// A reply as received, repaired where that was needed.
 #[derive(Debug, Clone, PartialEq)]

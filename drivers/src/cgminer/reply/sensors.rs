@@ -1,8 +1,8 @@
 //! Views of `temps` and `fans`, in which Braiins OS and LuxOS keep what stock firmware has in `stats`.
 
 use super::fields::Fields;
-use crate::quantity::{Celsius, Rpm};
-use crate::temperature::Sensors;
+use thermine_units::quantity::{Celsius, Rpm};
+use thermine_units::temperature::Sensors;
 
 /// Boards and fans that are read; no unit has more.
 pub(super) const MOST: usize = 16;

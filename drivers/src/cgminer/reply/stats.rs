@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::fields::Fields;
 use super::summary::{rate, uptime};
-use crate::quantity::{HashRate, MegaHertz, Rpm};
-use crate::temperature::Sensors;
-use crate::unit::Board;
+use thermine_units::quantity::{HashRate, MegaHertz, Rpm};
+use thermine_units::temperature::Sensors;
+use thermine_units::unit::Board;
 
 /// Slots that bmminer lists, used or not. An S9 has its boards in 6, 7 and 8.
 const SLOTS: std::ops::RangeInclusive<u8> = 1..=16;
@@ -112,7 +112,7 @@ fn failing(marks: &str) -> u16 {
 mod tests {
     use super::super::Reply;
     use super::*;
-    use crate::quantity::Celsius;
+    use thermine_units::quantity::Celsius;
 
     fn stats(body: &str) -> Stats {
         let text = format!(r#"{{"STATS":[{{"Type":"Antminer S9"}}{{"STATS":0,{body}}}]}}"#);

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::fields::Fields;
-use crate::quantity::{Celsius, HashRate, MegaHertz, Rpm};
-use crate::temperature::Sensors;
-use crate::unit::Board;
+use thermine_units::quantity::{Celsius, HashRate, MegaHertz, Rpm};
+use thermine_units::temperature::Sensors;
+use thermine_units::unit::Board;
 
 /// Fans that a Goldshell unit may list per device; a Box has two.
 const FANS: std::ops::Range<u8> = 0..8;

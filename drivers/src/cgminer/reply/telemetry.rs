@@ -1,9 +1,9 @@
 //! One reading of a unit, put together from the replies to several commands.
 
 use super::{Device, Stats, Summary, Temps};
-use crate::clock::Nanos;
-use crate::quantity::HashRate;
-use crate::unit::{Board, Telemetry};
+use thermine_units::clock::Nanos;
+use thermine_units::quantity::HashRate;
+use thermine_units::unit::{Board, Telemetry};
 
 /// The telemetry that these replies amount to. `taken` is when the reply with the sensors was read.
 ///

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::{PowerPlan, Unreadable, json};
 use crate::cgminer::reply::fields::Fields;
-use crate::quantity::{Celsius, HashRate, Rpm};
-use crate::temperature::Sensors;
+use thermine_units::quantity::{Celsius, HashRate, Rpm};
+use thermine_units::temperature::Sensors;
 
 /// Boards that are read; a Box has one and no Goldshell unit is known to have more than four.
 const MOST_BOARDS: usize = 16;

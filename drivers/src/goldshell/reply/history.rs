@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Unreadable, json};
-use crate::quantity::HashRate;
+use thermine_units::quantity::HashRate;
 
 /// Minutes that a unit remembers.
 pub const MINUTES: usize = 288;

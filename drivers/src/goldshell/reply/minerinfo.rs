@@ -62,7 +62,7 @@ fn is_device(key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quantity::{Celsius, HashRate, Rpm};
+    use thermine_units::quantity::{Celsius, HashRate, Rpm};
 
     #[test]
     fn each_block_is_a_device() {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::quantity::{MegaHertz, Volts};
+use thermine_units::quantity::{MegaHertz, Volts};
 
 /// Longest text that is taken for a plan.
 const LONGEST: usize = 128;
@@ -23,7 +23,7 @@ impl PowerPlan {
     /// negative.
     ///
     /// ```
-    /// use thermine_drivers::goldshell::reply::PowerPlan;
+    /// use crate::goldshell::reply::PowerPlan;
     /// let plan = PowerPlan::parse("725 MHz 0.41 V 70 RPM 70 RPM PV 3").expect("a plan");
     /// assert_eq!((plan.frequency.0, plan.voltage.0), (725.0, 0.41));
     /// assert_eq!(plan.to_string(), "725 MHz 0.41 V 70 RPM 70 RPM PV 3");

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::{PowerPlan, Unreadable, object};
 use crate::cgminer::reply::fields::Fields;
-use crate::quantity::Celsius;
-use crate::unit::PowerMode;
+use thermine_units::quantity::Celsius;
+use thermine_units::unit::PowerMode;
 
 /// Plans that are read; the captured units have two.
 const MOST_PLANS: usize = 16;

@@ -2,7 +2,7 @@
 
 use super::{Unreadable, object};
 use crate::cgminer::reply::fields::Fields;
-use crate::unit::Identity;
+use thermine_units::unit::Identity;
 
 /// View of a `/mcb/status` reply. The unit's network address, its only serial number, is in
 /// [`Setting::serial`](super::Setting::serial).
@@ -23,7 +23,7 @@ pub fn status(bytes: &[u8]) -> Result<Identity, Unreadable> {
 /// Whether `model`, as a unit spells it, is an LB-Box: blanks, dashes and case do not count.
 ///
 /// ```
-/// use thermine_drivers::goldshell::reply::is_lb_box;
+/// use crate::goldshell::reply::is_lb_box;
 /// assert!(is_lb_box("Goldshell-LBBox") && is_lb_box("Goldshell LB-BOX"));
 /// assert!(!is_lb_box("Goldshell-SCBox"));
 /// ```

@@ -1,0 +1,3 @@
+//! Experiments on units: a request in, a report out.
+
+pub mod substrate;
