@@ -2,9 +2,9 @@
 //! observable are independent, each test must reject at its level; where they are dependent, it must detect that at
 //! its stated power.
 //!
-//! A simulated share has U = D₀/D uniform, as the difficulty law demands, z = Φ⁻¹(1 − U), and the observable O = λ z
-//! + e with e standard normal. λ = 0 is the physical null. Difficulty and observable then share ½ log₂(1 + λ²) bit;
-//! the part that remains after binning into classes is computed here.
+//! A simulated share has U = D₀/D uniform, as the difficulty law demands, z = Φ⁻¹(1 − U), and the observable
+//! O = λ z + e with e standard normal. λ = 0 is the physical null. Difficulty and observable then share
+//! ½ log₂(1 + λ²) bit; the part that remains after binning into classes is computed here.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
