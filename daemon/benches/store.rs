@@ -217,7 +217,7 @@ fn part(what: &str, path: &Path, shares: u64) {
                 "csv" => (Format::Csv, path.with_extension("csv")),
                 _ => (Format::Npz, path.with_extension("npz")),
             };
-            let done = export(path, What::Shares, format, None, Some(&out)).expect("exported");
+            let done = export(path, What::Shares, format, Some(&out)).expect("exported");
             (done.rows, out)
         }
     };

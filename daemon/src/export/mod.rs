@@ -1,7 +1,6 @@
 //! Captures for other programs: tables with units, as Parquet, CSV or NPZ.
 //!
 //! - `source`: what a capture holds, as pages of rows; `readings`: the same of its telemetry and steps;
-//! - `states`: the state matrix of an arm, as a replay of the capture gives it;
 //! - `parquet`, `csv`, `npz`: a page at a time into a file; `arrow`: what Parquet files say of their columns.
 
 mod arrow;
@@ -10,14 +9,12 @@ mod npz;
 mod parquet;
 mod readings;
 mod source;
-mod states;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
 use rusqlite::types::Value;
 use serde::Serialize;
 
@@ -25,8 +22,10 @@ use thermine_capture::Capture;
 use thermine_capture::reader::Run;
 use thermine_capture::tables::Kind;
 
-/// A format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub use self::source::{Pages, Table};
+
+/// The format of an exported file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Apache Parquet; units and provenance in its metadata.
     Parquet,
@@ -46,8 +45,8 @@ impl Format {
     }
 }
 
-/// What of a capture is exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// A table of a capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
     /// Shares, a row each, with what their jobs asked for.
     Shares,
@@ -57,8 +56,6 @@ pub enum What {
     Telemetry,
     /// Steps of the experiment, a row each.
     Steps,
-    /// The state matrix of one stream: input, target, encoded drive and features, a row a step.
-    States,
 }
 
 impl What {
@@ -68,14 +65,13 @@ impl What {
             What::Jobs => "jobs",
             What::Telemetry => "telemetry",
             What::Steps => "steps",
-            What::States => "states",
         }
     }
 }
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Column {
+pub struct Column {
     name: String,
     /// `1` for a number without dimension, and empty for what is no quantity.
     unit: String,
@@ -85,6 +81,21 @@ pub(crate) struct Column {
 }
 
 impl Column {
+    /// A column of numbers.
+    pub fn real(name: impl Into<String>, unit: &str) -> Column {
+        Column::new(name, unit, Kind::Real)
+    }
+
+    /// A column of whole numbers without a unit.
+    pub fn integer(name: impl Into<String>) -> Column {
+        Column::new(name, "", Kind::Integer)
+    }
+
+    /// A column of text.
+    pub fn text(name: impl Into<String>) -> Column {
+        Column::new(name, "", Kind::Text)
+    }
+
     fn new(name: impl Into<String>, unit: &str, kind: Kind) -> Column {
         Column {
             name: name.into(),
@@ -135,7 +146,7 @@ struct AboutRun {
 impl About {
     fn new(
         capture: &Path,
-        what: What,
+        what: &'static str,
         stream: Option<String>,
         runs: Vec<Run>,
         columns: &[Column],
@@ -159,7 +170,7 @@ impl About {
         Ok(About {
             thermine: env!("CARGO_PKG_VERSION"),
             capture: capture.display().to_string(),
-            what: what.name(),
+            what,
             stream,
             runs: runs?,
             units: columns
@@ -189,29 +200,23 @@ trait Sink {
     fn finish(self: Box<Self>) -> Result<()>;
 }
 
-/// What was exported.
+/// An exported file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
-    /// The file.
+    /// Path of the file.
     pub file: PathBuf,
-    /// Its rows.
+    /// Number of rows.
     pub rows: u64,
-    /// Its columns.
+    /// Number of columns.
     pub columns: usize,
 }
 
-/// Exports `what` of the capture at `path` to `out`, by default a file named as the capture. Whatever its size, it
-/// takes the memory of a page and of a row group; a state matrix is held whole, by the length of its run.
+/// Exports `what` of the capture at `path` to `out`, by default a file named as the capture. The memory that it takes
+/// is that of a page and of a row group, whatever the size of the capture.
 ///
 /// # Errors
 /// If the capture cannot be read, holds nothing of it, or the file is there already or cannot be written.
-pub fn export(
-    path: &Path,
-    what: What,
-    format: Format,
-    stream: Option<&str>,
-    out: Option<&Path>,
-) -> Result<Exported> {
+pub fn export(path: &Path, what: What, format: Format, out: Option<&Path>) -> Result<Exported> {
     let capture = Capture::open(path)?;
     // A run that is still being written is exported as it stands now.
     capture.freeze()?;
@@ -220,11 +225,21 @@ pub fn export(
         What::Jobs => source::jobs(&capture)?,
         What::Telemetry => readings::telemetry(&capture)?,
         What::Steps => readings::steps(&capture)?,
-        What::States => states::states(&capture, stream)?,
     };
-    if stream.is_some() && what != What::States {
-        bail!("--stream is for --what states: the other tables name the stream of every row");
-    }
+    export_table((path, &capture), what.name(), table, format, out)
+}
+
+/// Exports `table`, which was computed from the capture at `path`, as [`export`] does; the file is named after `what`.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_table(
+    (path, capture): (&Path, &Capture),
+    what: &'static str,
+    table: Table<'_>,
+    format: Format,
+    out: Option<&Path>,
+) -> Result<Exported> {
     let about = About::new(path, what, table.stream, capture.runs()?, &table.columns)?;
     let out = match out {
         Some(out) => out.to_path_buf(),
@@ -281,7 +296,7 @@ fn write(
 }
 
 /// A name beside the capture, or in the present folder for one on a server.
-fn default_name(path: &Path, what: What, format: Format) -> PathBuf {
+fn default_name(path: &Path, what: &str, format: Format) -> PathBuf {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let name: String = name
         .chars()
@@ -293,7 +308,7 @@ fn default_name(path: &Path, what: What, format: Format) -> PathBuf {
             }
         })
         .collect();
-    let file = format!("{name}-{}.{}", what.name(), format.extension());
+    let file = format!("{name}-{what}.{}", format.extension());
     match path.to_string_lossy().contains("://") {
         true => PathBuf::from(file),
         false => path.with_file_name(file),

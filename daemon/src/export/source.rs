@@ -12,14 +12,16 @@ use thermine_capture::tables::Kind;
 use thermine_capture::{Capture, DatabaseError};
 
 /// Rows, a page at a time.
-pub(super) type Pages<'a> = Box<dyn Iterator<Item = Result<Vec<Vec<Value>>>> + 'a>;
+pub type Pages<'a> = Box<dyn Iterator<Item = Result<Vec<Vec<Value>>>> + 'a>;
 
 /// A table that can be exported.
-pub(super) struct Table<'a> {
-    pub(super) columns: Vec<Column>,
-    /// The stream, where it is of one.
-    pub(super) stream: Option<String>,
-    pub(super) pages: Pages<'a>,
+pub struct Table<'a> {
+    /// Names, units and kinds of the cells of a row.
+    pub columns: Vec<Column>,
+    /// Stream that the table is of, if it is of one alone.
+    pub stream: Option<String>,
+    /// All rows.
+    pub pages: Pages<'a>,
 }
 
 /// Names of the streams by run and number.

@@ -109,17 +109,17 @@ fn a_dead_chip_is_found_on_the_wire_and_on_the_twin() {
         dir.path(),
         "dead = [17, 80, 143]\nweak = [[5, 0.3], [68, 0.3], [131, 0.3]]",
     );
-    for (substrate, shares) in [("handshake", "1500"), ("twin", "6000")] {
-        let args = [utf8(&config), "--substrate", substrate, "-n", shares];
-        let (said, report) = decoded(&args, &dir.path().join(substrate));
+    for (backend, shares) in [("wire", "1500"), ("twin", "6000")] {
+        let args = [utf8(&config), "--backend", backend, "-n", shares];
+        let (said, report) = decoded(&args, &dir.path().join(backend));
         let unit = &report["units"][0];
-        assert_eq!(numbers(unit, "chips", "dead"), [17], "{substrate}: {said}");
+        assert_eq!(numbers(unit, "chips", "dead"), [17], "{backend}: {said}");
         assert!(said.contains("17 is dead"), "{said}");
-        if substrate == "twin" {
+        if backend == "twin" {
             assert!(numbers(unit, "chips", "weak").contains(&5), "{said}");
             assert!(said.contains("drawn by a twin"), "{said}");
         }
-        let svg = dir.path().join(substrate).join("chips.svg");
+        let svg = dir.path().join(backend).join("chips.svg");
         let svg = std::fs::read_to_string(svg).expect("a map");
         assert!(svg.contains(">dead<"));
     }
@@ -307,8 +307,13 @@ fn what_cannot_be_read_is_said() {
 
     let level = refused(&["--unit", "s9", "--level", "1.5"]);
     assert!(level.contains("between 0 and 1"), "{level}");
-    let bare = refused(&["--unit", "bm1387", "--substrate", "twin"]);
+    let bare = refused(&["--unit", "bm1387", "--backend", "twin"]);
     assert!(bare.contains("no twin of bare chips"), "{bare}");
+    let former = refused(&["--unit", "bm1387", "--substrate", "twin"]);
+    assert!(
+        former.contains("write `--backend twin`") && former.contains("no twin of bare chips"),
+        "{former}"
+    );
     let layout = refused(&[
         utf8(&at("few.sqlite")),
         "--layout",

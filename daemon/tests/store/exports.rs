@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use thermine::export::{Format, What, export};
+use thermine::lab::observer::Progress;
+use thermine::lab::session::Context;
+use thermine::lab::states;
 use thermine_capture::Store;
 use thermine_units::record::Record;
 
@@ -29,15 +32,14 @@ fn every_table_goes_into_every_format() {
             (Format::Csv, "csv"),
             (Format::Npz, "npz"),
         ] {
-            let exported = export(&path, what, format, None, None).expect("exported");
+            let exported = export(&path, what, format, None).expect("exported");
             assert_eq!(exported.rows, rows);
             let expected = dir.path().join(format!("c-{name}.{extension}"));
             assert_eq!(exported.file, expected);
             assert!(!Path::new(&format!("{}.new", expected.display())).exists());
         }
     }
-    let error =
-        export(&path, What::Shares, Format::Csv, None, None).expect_err("never overwritten");
+    let error = export(&path, What::Shares, Format::Csv, None).expect_err("never overwritten");
     assert!(error.to_string().contains("exists already"), "{error}");
 
     let text = std::fs::read_to_string(dir.path().join("c-telemetry.csv")).expect("read");
@@ -77,7 +79,9 @@ fn every_table_goes_into_every_format() {
         Some(env!("CARGO_PKG_VERSION"))
     );
 
-    let error = export(&path, What::States, Format::Npz, None, None).expect_err("no experiment");
+    let progress = Progress::hidden(&Context::new("test"));
+    let exported = states::export(&path, None, (Format::Npz, None), &progress);
+    let error = runtime.block_on(exported).expect_err("no experiment");
     assert!(
         error.to_string().contains("no input and target"),
         "{error:#}"
