@@ -1,6 +1,7 @@
 //! Fuzz entries for files whose readers this crate keeps to itself. See `daemon/fuzz`.
 
 #[cfg(test)]
+#[expect(dead_code, reason = "the seeds here are part of the program")]
 #[path = "../../../drivers/tests/shared/mutated.rs"]
 mod mutated;
 
