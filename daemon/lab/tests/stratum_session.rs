@@ -8,6 +8,7 @@ use thermine_drivers::poller::Latest;
 use thermine_lab::substrate::{Discipline, Drive, Handshake, Pace, Substrate};
 use thermine_stratum::factory::JobFactory;
 use thermine_stratum::server::{Expected, Server};
+use thermine_stratum::server_protocol::Lost;
 use thermine_stratum::session::{Session, SessionError, Settings};
 use thermine_units::clock::{Clock, Nanos};
 use thermine_units::pow::Difficulty;
@@ -363,7 +364,16 @@ async fn a_unit_that_goes_says_nothing_or_stalls_is_named() {
 
     let (mut session, miner, _expected) = connected(&bench).await;
     let error = session.next_share().await.expect_err("silent");
-    assert!(matches!(error, SessionError::Idle { .. }), "{error}");
+    assert!(
+        matches!(
+            &error,
+            SessionError::Lost {
+                source: Lost::Idle(_),
+                ..
+            }
+        ),
+        "{error}"
+    );
     assert!(error.to_string().starts_with("w at 127.0.0.1"), "{error}");
     drop(miner);
 

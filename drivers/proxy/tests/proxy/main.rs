@@ -17,5 +17,6 @@ mod permits;
 mod pools;
 mod restless;
 mod support;
+mod timers;
 mod tls;
 mod wait;
