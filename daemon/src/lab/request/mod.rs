@@ -14,13 +14,14 @@ mod words;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::drive::{FilterTrial, Verify};
+pub use self::drive::Verify;
 use self::findings::Findings;
 pub use self::findings::Wrong;
 pub use self::folders::Folders;
 pub use self::train::{DataFile, Train};
 use crate::lab::record::request::Record;
 use crate::lab::sweep::request::Sweep;
+pub use crate::lab::tpf::live::FilterTrial;
 
 /// Longest request as JSON, in bytes.
 pub const LONGEST: usize = 32 * 1024;
@@ -53,7 +54,7 @@ impl Request {
             Request::Train(train) => train.check(folders, &mut found),
             Request::Sweep(sweep) => sweep.check_queued(&mut found),
             Request::Record(record) => record.check_queued(&mut found),
-            Request::FilterTrial(trial) => trial.find(&mut found),
+            Request::FilterTrial(trial) => trial.check_queued(&mut found),
             Request::Verify(verify) => found.file(folders.capture(&verify.capture)),
         }
         found.all()
