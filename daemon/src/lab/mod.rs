@@ -10,6 +10,8 @@ pub mod discover;
 pub mod driven;
 pub(crate) mod estimate;
 pub mod experiment;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod observer;
 pub mod proxy_bench;
 pub mod record;
