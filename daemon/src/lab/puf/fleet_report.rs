@@ -52,7 +52,7 @@ request! {
 impl FleetRequest {
     fn check_model(&self, found: &mut Findings) {
         if let Err(error) = twin_of(self.model) {
-            found.add(error.to_string());
+            found.add(format!("unit {}: {error}", self.model));
         }
     }
 
