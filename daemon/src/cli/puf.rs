@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::backend::wire_or_twin;
 use super::unit::{Unit, configured};
+use super::wrong::checked;
 use crate::lab::backend::Backend;
 use crate::lab::config::Config;
 use crate::lab::puf::enroll::{self, EnrollRequest};
@@ -177,7 +178,7 @@ async fn run_enroll(args: Enroll, context: &Context) -> Result<()> {
         others: args.others,
         other_sessions: args.other_sessions,
     };
-    request.check()?;
+    checked(request.check())?;
     let config = unit.unit(request.backend)?;
     let key = Key::load(unit.key.as_deref())?;
     if let Some(path) = args.profile.as_ref().filter(|path| path.exists()) {
@@ -202,7 +203,7 @@ async fn run_verify(args: Verify, context: &Context) -> Result<()> {
         seed: unit.seed,
         false_accept: args.false_accept,
     };
-    request.check()?;
+    checked(request.check())?;
     let config = unit.unit(request.backend)?;
     let key = Key::load(unit.key.as_deref())?;
     let enrolled = profile::read(&profile, &key)?;
@@ -240,7 +241,7 @@ async fn run_fleet(args: Report, context: &Context) -> Result<()> {
         false_accept: args.false_accept,
         seed: args.seed,
     };
-    request.check()?;
+    checked(request.check())?;
     let folder = folder::make(args.out.as_deref(), &format!("puf-seed{}", args.seed))?;
     let report = fleet_report::run(&request, &progress::shown(context)).await?;
     render::fleet::write(&folder, &report)?;

@@ -7,14 +7,16 @@ use clap::{Args, Subcommand};
 
 use super::backend::wire_or_twin;
 use super::unit::{Unit, configured};
+use super::wrong::checked;
 use crate::lab::backend::Backend;
-use crate::lab::request::FilterTrial;
+use crate::lab::recording::CAPTURE;
 use crate::lab::session::Context;
 use crate::lab::tpf::calibration::{self, CalibrationRequest};
 use crate::lab::tpf::curve::{self, CurveRequest};
+use crate::lab::tpf::live::{self, FilterTrial};
 use crate::lab::tpf::study::{self, StudyRequest};
 use crate::lab::tpf::twin::{self, TwinRequest};
-use crate::lab::tpf::{Header, evidence, live};
+use crate::lab::tpf::{Header, evidence};
 use crate::render::{folder, progress, stdout, tpf as render};
 
 /// `thermine tpf`.
@@ -223,7 +225,7 @@ async fn run_twin(args: Twin, context: &Context) -> Result<()> {
         test: args.test,
         exit_nonces: args.exit_nonces,
     };
-    request.check()?;
+    checked(request.check())?;
     let folder = folder::make(args.out.as_deref(), &format!("tpf-twin-seed{}", args.seed))?;
     let report = twin::run(request, &progress::shown(context)).await?;
     render::twin::write(&folder, &report)?;
@@ -238,7 +240,7 @@ async fn run_study(args: Study, context: &Context) -> Result<()> {
         permutations: args.permutations,
         seed: args.seed,
     };
-    request.check()?;
+    checked(request.check())?;
     let make = || folder::make(args.out.as_deref(), "tpf-study");
     let file = args.capture.unwrap_or_default();
     let (capture, made) = evidence::imported(&file, args.difficulty, make).await?;
@@ -256,7 +258,7 @@ async fn run_calibration(args: Study, context: &Context) -> Result<()> {
         shares: args.shares,
         seed: args.seed,
     };
-    request.check()?;
+    checked(request.check())?;
     let folder = folder::make(args.out.as_deref(), "tpf-calibration")?;
     let report = calibration::run(&request, &progress::shown(context)).await?;
     render::calibration::write(&folder, &report)?;
@@ -272,7 +274,7 @@ async fn run_curve(args: Curve, context: &Context) -> Result<()> {
         every: args.every,
         seed: args.seed,
     };
-    request.check()?;
+    checked(request.check())?;
     let folder = folder::make(args.out.as_deref(), &format!("tpf-curve-seed{}", args.seed))?;
     let report = curve::run(request, &progress::shown(context)).await?;
     render::curve::write(&folder, &report)?;
@@ -282,10 +284,11 @@ async fn run_curve(args: Curve, context: &Context) -> Result<()> {
 
 async fn run_live(args: Live, context: &Context) -> Result<()> {
     let request = args.request();
+    checked(request.check())?;
     let config = configured(args.config.as_deref(), args.unit)?;
     live::check_unit(&request, &config)?;
     let folder = folder::make(args.out.as_deref(), &format!("tpf-live-seed{}", args.seed))?;
-    let capture = folder.join("capture.sqlite");
+    let capture = folder.join(CAPTURE);
     let report = live::run(&request, &config, &capture, &progress::shown(context)).await?;
     render::live::write(&folder, &report)?;
     stdout::text(render::live::text(&report))?;
