@@ -8,7 +8,6 @@ mod config;
 pub mod devices;
 pub mod discover;
 mod manual;
-pub mod old_names;
 mod predict;
 mod puf;
 mod queue;

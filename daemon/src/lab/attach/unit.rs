@@ -240,7 +240,7 @@ impl Unit {
                 let applied = network.guard.set(self.point).await;
                 let applied = applied.with_context(|| {
                     format!(
-                        "{}: cannot be set to where it is to run ([point])",
+                        "{}: cannot be set to where it is to run ([operating_point])",
                         self.name
                     )
                 })?;

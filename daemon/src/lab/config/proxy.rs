@@ -109,8 +109,8 @@ pub struct Units {
     #[serde(default = "Units::hardest")]
     pub difficulty_most: Difficulty,
     /// Units connected at most.
-    #[serde(default = "Units::most")]
-    pub most: usize,
+    #[serde(default = "Units::connections", alias = "most")]
+    pub max_connections: usize,
     /// Connections that have not authorised yet, at most.
     #[serde(default = "Units::max_unauthorised")]
     pub max_unauthorised: usize,
@@ -179,7 +179,7 @@ impl Units {
     fn hardest() -> Difficulty {
         Difficulty::ONE.scaled(1e12)
     }
-    fn most() -> usize {
+    fn connections() -> usize {
         10_000
     }
     fn max_unauthorised() -> usize {
@@ -218,6 +218,7 @@ impl Config {
 
     fn parse(path: &Path, text: &str, overrides: &Overrides) -> Result<Config> {
         let config: Config = overrides.parse(key::File::Proxy, path, text)?;
+        key::File::Proxy.say_newer(path, text);
         Problem::none_of(config.problems()).map_err(|what| ConfigError::Wires {
             path: path.to_path_buf(),
             what,
@@ -274,11 +275,11 @@ impl Config {
             format!("proxy.difficulty_scale = {scale} must be above 0 and at most 1"),
         );
         unless(
-            (1..=65_536).contains(&self.units.most),
-            "units.most",
+            (1..=65_536).contains(&self.units.max_connections),
+            "units.max_connections",
             format!(
-                "units.most = {} must be between 1 and 65536",
-                self.units.most
+                "units.max_connections = {} must be between 1 and 65536",
+                self.units.max_connections
             ),
         );
         unless(
@@ -402,7 +403,7 @@ impl Config {
                     .map(|ranged| (ranged.worker.clone(), ranged.range, ranged.hash_rate))
                     .collect(),
                 lead: span(units.lead_seconds),
-                most: descriptors::at_most(units.most, 2, "units.most"),
+                most: descriptors::at_most(units.max_connections, 2, "units.max_connections"),
                 max_unauthorised: descriptors::at_most(
                     units.max_unauthorised,
                     8,
@@ -447,7 +448,7 @@ mod tests {
         assert!(
             error("share_seconds = 3.0", "share_seconds = 0").contains("units.share_seconds = 0")
         );
-        assert!(error("most = 10000", "most = 0").contains("units.most"));
+        assert!(error("most = 10000", "most = 0").contains("units.max_connections"));
         assert!(error("difficulty_first = 256", "difficulty_first = -1").contains("-1"));
     }
 

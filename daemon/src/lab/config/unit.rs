@@ -18,6 +18,7 @@ use thermine_units::quantity::{MegaHertz, Volts};
 use thermine_units::unit::{OperatingPoint, PowerMode};
 
 use super::error::{ConfigError, read};
+use super::key::File;
 
 /// The simulated unit of `model` that stands for it when no file is named: its file's name and text.
 pub(super) fn simulated(model: Model) -> (&'static str, &'static str) {
@@ -50,8 +51,13 @@ pub struct Config {
     pub api: Option<Api>,
     /// The line that bare chips are on.
     pub serial: Option<Serial>,
-    /// Where it runs during a run.
-    #[serde(default)]
+    /// Where it runs during a run. It is written under its older name, so that the fingerprint of a configuration stays
+    /// what it was.
+    #[serde(
+        default,
+        rename(serialize = "point", deserialize = "operating_point"),
+        alias = "point"
+    )]
     pub point: Point,
     /// Where the interlock is to be stricter than the model demands.
     #[serde(default)]
@@ -235,7 +241,11 @@ pub struct Serial {
     pub ticket_difficulty: u32,
     /// Must be `true`: whoever writes it has seen that this line tells no temperature, that no interlock can
     /// watch these chips, and that they are to be watched by other means.
-    pub unsensed: bool,
+    #[serde(
+        rename(serialize = "unsensed", deserialize = "without_temperature_sensor"),
+        alias = "unsensed"
+    )]
+    pub without_temperature_sensor: bool,
 }
 
 /// A step of the experiment.
@@ -355,6 +365,7 @@ impl Config {
             source: Box::new(source),
         })?;
         config.check(path)?;
+        File::Unit.say_newer(path, text);
         Ok(config)
     }
 }
