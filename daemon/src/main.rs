@@ -37,7 +37,7 @@ fn carried_out(cli: Cli, context: &Context) -> anyhow::Result<ExitCode> {
         .build()
         .context("the system gives no threads")?;
     let done = runtime.block_on(async {
-        let done = run(cli, context).await;
+        let done = Box::pin(run(cli, context)).await;
         // The safe ends of sessions that were dropped, and of jobs.
         context.all_ended().await;
         done

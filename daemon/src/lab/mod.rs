@@ -13,6 +13,8 @@ pub(crate) mod driven;
 pub(crate) mod estimate;
 pub mod experiment;
 pub(crate) mod folder;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod observer;
 pub(crate) mod proxy_bench;
 pub mod record;

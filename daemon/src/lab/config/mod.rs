@@ -15,7 +15,7 @@ pub(crate) mod keys;
 mod meaning;
 pub(crate) mod nearest;
 pub mod overrides;
-pub(crate) mod proxy;
+pub mod proxy;
 pub mod rack;
 mod unit;
 

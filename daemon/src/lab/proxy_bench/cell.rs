@@ -15,7 +15,7 @@ use thermine_proxy::{Hub, Proxy, Settings};
 use thermine_sim::blocking::{self, Shared, Tally};
 use thermine_sim::link;
 use thermine_sim::pool::{self, Pool};
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::clock::{Clock, Nanos, Waiter};
 use thermine_units::listen;
 use thermine_units::pow::Difficulty;
 use thermine_units::secret::Secret;
@@ -257,7 +257,7 @@ async fn listen() -> Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-async fn wait(drive: &Seat, until: Nanos) -> Result<()> {
+async fn wait(drive: &Waiter, until: Nanos) -> Result<()> {
     tokio::time::timeout(PATIENCE, drive.wait_until(until))
         .await
         .context("the run hangs: virtual time does not go on")

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use thermine_lab::substrate::{Discipline, Drive, Substrate};
 use thermine_reservoir::switching::{Binning, SwitchProfile};
-use thermine_stratum::swh::Pace;
+use thermine_stratum::handshake::Pace;
 use thermine_units::provenance::Provenance;
 use thermine_units::unit::OperatingPoint;
 

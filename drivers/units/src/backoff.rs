@@ -1,13 +1,13 @@
-//! How long to wait before the next attempt.
+//! How long to wait before the next attempt at something that failed.
 
 use std::time::Duration;
 
 use rand::RngExt;
 
-use thermine_units::seed::Rng;
+use crate::seed::Rng;
 
-/// Doubles from `least` to `most`, each wait drawn between half of it and all of it: after an outage the clients
-/// of a pool must not come back in step.
+/// Waits that double from `least` to `most`. Each is drawn between half of its length and all of it: after an outage
+/// the clients of a pool, or the units of a room, must not come back in the same instant.
 #[derive(Debug)]
 pub struct Backoff {
     least: Duration,
@@ -17,7 +17,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits from `least` to `most`.
+    /// Waits from `least` to `most`; `rng` draws them.
     pub fn new(least: Duration, most: Duration, rng: Rng) -> Backoff {
         Backoff {
             least,
@@ -27,14 +27,14 @@ impl Backoff {
         }
     }
 
-    /// The next wait.
+    /// The next wait, and the one after it is twice as long.
     pub fn wait(&mut self) -> Duration {
         let wait = self.next.min(self.most);
         self.next = (wait * 2).min(self.most);
         wait.mul_f64(0.5 + 0.5 * self.rng.random::<f64>())
     }
 
-    /// It worked: the next wait is the least again.
+    /// The attempt succeeded: the next wait is the least again.
     pub fn reset(&mut self) {
         self.next = self.least;
     }
@@ -43,7 +43,7 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use thermine_units::seed;
+    use crate::seed;
 
     #[test]
     fn it_doubles_up_to_a_bound_and_two_clients_do_not_keep_step() {
