@@ -270,12 +270,13 @@ const RENAMED: [(File, &str, &str, &str); 3] = [
 
 impl File {
     /// Its keys.
-    pub fn keys(self) -> impl Iterator<Item = &'static Key> {
+    pub(crate) fn keys(self) -> impl Iterator<Item = &'static Key> {
         KEYS.iter().filter(move |key| key.file == self)
     }
 
     /// The key at `path`.
-    pub fn key(self, path: &str) -> Option<&'static Key> {
+    #[cfg(test)]
+    fn key(self, path: &str) -> Option<&'static Key> {
         self.keys().find(|key| key.path == path)
     }
 
@@ -315,7 +316,7 @@ impl File {
     }
 
     /// The keys directly in the section `section`; the empty one is the file itself.
-    pub fn section(self, section: &str) -> impl Iterator<Item = &'static Key> {
+    pub(crate) fn section(self, section: &str) -> impl Iterator<Item = &'static Key> {
         self.keys().filter(move |key| key.section() == section)
     }
 }

@@ -82,7 +82,7 @@ impl Overrides {
     ///
     /// # Errors
     /// If the file is wrong, or with an override in it.
-    pub fn parse<T: DeserializeOwned>(
+    pub(crate) fn parse<T: DeserializeOwned>(
         &self,
         file: File,
         path: &Path,

@@ -43,7 +43,7 @@ pub(super) fn simulated(model: Model) -> (&'static str, &'static str) {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Which unit.
+    /// The unit: its name, its model, and whether it is simulated.
     pub unit: Unit,
     /// Where it gets its work; bare chips have none.
     pub stratum: Option<Stratum>,
@@ -71,22 +71,22 @@ pub struct Config {
 pub enum Wires<'a> {
     /// It connects to our Stratum server, and has a control interface.
     Network {
-        /// The server.
+        /// The server that gives the unit its work.
         stratum: &'a Stratum,
-        /// The interface.
+        /// The interface that its sensors are read by.
         api: &'a Api,
     },
     /// Bare chips on a serial line.
     Serial(&'a Serial),
 }
 
-/// The unit.
+/// Name and model of a unit, and how the program plays it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unit {
     /// Name in messages and reports.
     pub name: String,
-    /// Its model.
+    /// Model, which decides its limits and wires.
     pub model: Model,
     /// Time that it is given to come back when its connection breaks, in seconds of the unit's time; 0 ends the run.
     #[serde(default = "reconnect_seconds")]
@@ -210,7 +210,7 @@ pub struct Point {
     pub voltage_v: Option<f64>,
     /// Fan speed, 0 to 1.
     pub fan: Option<f64>,
-    /// Power plan.
+    /// Power plan, of models that have some.
     pub mode: Option<PowerMode>,
 }
 
