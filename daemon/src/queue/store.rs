@@ -49,7 +49,7 @@ pub enum QueueError {
     /// Its folder cannot be made.
     #[error("cannot make the data folder {} (daemon.data): {source}", .path.display())]
     Folder {
-        /// The folder.
+        /// The data folder.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
@@ -57,7 +57,7 @@ pub enum QueueError {
     /// The database failed.
     #[error("the queue {}: {source}", .path.display())]
     Database {
-        /// The file.
+        /// The file of the queue.
         path: PathBuf,
         /// What SQLite says.
         source: rusqlite::Error,
@@ -73,7 +73,7 @@ pub enum QueueError {
 /// A job with what only the queue knows of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// The job.
+    /// The job as everybody sees it.
     pub job: Job,
     /// Times that it has been begun.
     pub attempts: u32,
@@ -90,7 +90,7 @@ pub struct Entry {
 pub enum End {
     /// Well: where its report is, and what it has found.
     Done(String, Box<Found>),
-    /// With an error.
+    /// With this error.
     Failed(String),
     /// It was taken out while it ran.
     Cancelled,

@@ -8,7 +8,7 @@ use thermine_units::seed;
 /// The first wait, and the longest, in wall time.
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(60);
-/// Steps after which a unit counts as back for good.
+/// Steps after which a unit counts as having come back for good.
 const STEADY: u32 = 10;
 
 /// Waits that double until the unit has done some steps again.

@@ -13,11 +13,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::attendant::{self, Attendant};
 pub use super::changes::Changes;
+use super::claimed_job::ClaimedJob;
+use super::driven_unit::DrivenUnit;
 use super::health;
-use super::keeper::{House, Keeper};
-use super::lent::{Lent, begun, carry_out, entered};
+use super::proxied_unit::{self, ProxiedUnit};
+use super::shared::Shared;
 use super::{permit, publish, wall};
 use crate::lab::attach::Rig;
 use crate::lab::config::Config;
@@ -30,9 +31,8 @@ use crate::live::Live;
 use crate::live::snapshot::Progress as Standing;
 use crate::proxy::Running;
 use crate::queue::found::Found;
-use crate::queue::store::{End, Entry};
+use crate::queue::store::Entry;
 use crate::queue::{Queue, QueueError};
-use thermine_capture::error_chain::chain;
 
 /// Name of the file in the data folder that a daemon holds while it runs.
 const LOCK: &str = "daemon.lock";
@@ -45,8 +45,8 @@ const STOPPING: Duration = SAFE_END.saturating_add(Duration::from_secs(35));
 #[derive(Debug)]
 pub struct Daemon {
     rack: Rack,
-    house: House,
-    keepers: Vec<Kept>,
+    shared: Shared,
+    units: Vec<UnitTask>,
     proxy: Option<Running>,
     /// Of the jobs that were offered and have not ended.
     known: HashMap<u64, Progress>,
@@ -57,13 +57,44 @@ pub struct Daemon {
 
 /// A unit's task.
 #[derive(Debug)]
-struct Kept {
-    config: Config,
-    trained: Option<PathBuf>,
-    is_proxied: bool,
+struct UnitTask {
+    wanted: Wanted,
     stop: CancellationToken,
-    jobs: mpsc::Sender<Lent>,
+    jobs: mpsc::Sender<ClaimedJob>,
     task: JoinHandle<()>,
+}
+
+/// A unit as the rack has it.
+#[derive(Debug, PartialEq)]
+struct Wanted {
+    config: Config,
+    is_proxied: bool,
+    /// The readout that is applied to its live states.
+    trained: Option<PathBuf>,
+}
+
+impl Wanted {
+    /// The units of `rack`, in its order.
+    fn of(rack: &Rack) -> Vec<Wanted> {
+        let driven = rack.units.iter().map(|config| (config, false));
+        let proxied = rack.proxied.iter().map(|config| (config, true));
+        let trained = |config: &Config| {
+            let mut readouts = rack.readouts.iter();
+            let served = readouts.find(|served| served.unit == config.unit.name)?;
+            Some(served.file.clone())
+        };
+        let wanted = driven.chain(proxied).map(|(config, is_proxied)| Wanted {
+            config: config.clone(),
+            is_proxied,
+            trained: trained(config),
+        });
+        wanted.collect()
+    }
+
+    /// Whether one of `all` has the name `name`.
+    fn is_named(all: &[Wanted], name: &str) -> bool {
+        all.iter().any(|wanted| wanted.config.unit.name == name)
+    }
 }
 
 impl Daemon {
@@ -100,7 +131,7 @@ impl Daemon {
                 Some(Running::start(config, rack.daemon.seed, watch).await?)
             }
         };
-        let house = House {
+        let shared = Shared {
             live,
             queue,
             base: Arc::new(Rig::new(Clock::real())?),
@@ -116,8 +147,8 @@ impl Daemon {
                 readouts: Vec::new(),
                 ..rack.clone()
             },
-            house,
-            keepers: Vec::new(),
+            shared,
+            units: Vec::new(),
             proxy,
             known: HashMap::new(),
             alone: None,
@@ -129,23 +160,25 @@ impl Daemon {
 
     /// What is known now.
     pub fn live(&self) -> &Live {
-        &self.house.live
+        &self.shared.live
     }
 
     /// The experiments.
     pub fn queue(&self) -> &Queue {
-        &self.house.queue
+        &self.shared.queue
     }
 
     /// The folders that jobs may read.
     pub fn folders(&self) -> Folders {
-        self.house.daemon.folders()
+        self.shared.daemon.folders()
     }
 
     /// Names of the units: experiments may be queued for each.
     pub fn units(&self) -> Vec<&str> {
-        let units = self.keepers.iter();
-        units.map(|kept| kept.config.unit.name.as_str()).collect()
+        let units = self.units.iter();
+        units
+            .map(|task| task.wanted.config.unit.name.as_str())
+            .collect()
     }
 
     /// Takes over another state of the rack: units that are as they were go on untouched.
@@ -158,81 +191,55 @@ impl Daemon {
             later: self.needs_restart(&rack),
             ..Changes::default()
         };
-        let trained = |config: &Config| {
-            let of = rack
-                .readouts
-                .iter()
-                .find(|served| served.unit == config.unit.name);
-            of.map(|served| served.file.clone())
-        };
-        let wanted: Vec<(&Config, bool)> = rack
-            .units
-            .iter()
-            .map(|config| (config, false))
-            .chain(rack.proxied.iter().map(|config| (config, true)))
-            .collect();
-        let same = |kept: &Kept, config: &Config, is_proxied: bool| {
-            kept.config == *config
-                && kept.is_proxied == is_proxied
-                && kept.trained == trained(config)
-                // One whose task has ended by itself is begun anew.
-                && !kept.task.is_finished()
-        };
-        let (stay, go): (Vec<Kept>, Vec<Kept>) = std::mem::take(&mut self.keepers)
-            .into_iter()
-            .partition(|kept| wanted.iter().any(|(config, is)| same(kept, config, *is)));
-        let gone: Vec<String> = go
-            .iter()
-            .map(|kept| kept.config.unit.name.clone())
-            .collect();
-        // They let go of ports that their successors may want.
-        end_all(go, &self.house.context).await;
-        self.keepers = stay;
-        for name in &gone {
-            if !wanted.iter().any(|(config, _)| config.unit.name == *name) {
-                self.house.live.forget(name);
-                if let Some(hub) = &self.house.hub {
-                    hub.forget(name);
+        let wanted = Wanted::of(&rack);
+        let gone = self.end_others(&wanted).await;
+        for name in gone.iter().filter(|name| !Wanted::is_named(&wanted, name)) {
+            self.shared.live.forget(name);
+            if let Some(hub) = &self.shared.hub {
+                hub.forget(name);
+            }
+            changes.removed.push(name.clone());
+        }
+        let mut stay = std::mem::take(&mut self.units);
+        for (index, wanted) in wanted.into_iter().enumerate() {
+            let name = wanted.config.unit.name.clone();
+            let same = |task: &UnitTask| task.wanted.config.unit.name == name;
+            let task = match stay.iter().position(same) {
+                Some(at) => stay.swap_remove(at),
+                None => {
+                    let list = match gone.contains(&name) {
+                        true => &mut changes.changed,
+                        false => &mut changes.added,
+                    };
+                    list.push(name.clone());
+                    // Each unit gets its own seed, which stays the same across reloads.
+                    let seed = self.shared.daemon.seed.wrapping_add(index as u64 * 1000);
+                    let found = found.get(&name);
+                    self.start_unit(wanted, seed, found)
                 }
-                changes.removed.push(name.clone());
-            }
+            };
+            self.units.push(task);
         }
-        let mut kept_in_order = Vec::new();
-        for (index, (config, is_proxied)) in wanted.iter().enumerate() {
-            let name = &config.unit.name;
-            if let Some(at) = self
-                .keepers
-                .iter()
-                .position(|kept| kept.config.unit.name == *name)
-            {
-                kept_in_order.push(self.keepers.swap_remove(at));
-                continue;
-            }
-            if gone.contains(name) {
-                changes.changed.push(name.clone());
-            } else {
-                changes.added.push(name.clone());
-            }
-            if let Some(hub) = &self.house.hub {
-                permit::watch(hub, config);
-            }
-            let mut unit = publish::unknown(config, self.house.speed(config));
-            if let Some(found) = found.get(name) {
-                unit.verdict.clone_from(&found.verdict);
-                unit.tpf.clone_from(&found.filter);
-            }
-            self.house.live.unit(unit);
-            // Units of one rack differ, and one keeps its own.
-            let seed = self.house.daemon.seed.wrapping_add(index as u64 * 1000);
-            kept_in_order.push(self.kept((*config).clone(), *is_proxied, trained(config), seed));
-        }
-        self.keepers = kept_in_order;
         self.rack = Rack {
             daemon: self.rack.daemon.clone(),
             proxy: self.rack.proxy.clone(),
             ..rack
         };
         Ok(changes)
+    }
+
+    /// Ends the tasks of units that are not `wanted` as they are, and returns the names of these units.
+    async fn end_others(&mut self, wanted: &[Wanted]) -> Vec<String> {
+        let (stay, go): (Vec<UnitTask>, Vec<UnitTask>) = std::mem::take(&mut self.units)
+            .into_iter()
+            // A task that has ended by itself is started again.
+            .partition(|task| wanted.contains(&task.wanted) && !task.task.is_finished());
+        self.units = stay;
+        let gone = go.iter().map(|task| task.wanted.config.unit.name.clone());
+        let gone = gone.collect();
+        // They let go of ports that their successors may want.
+        end_all(go, &self.shared.context).await;
+        gone
     }
 
     fn needs_restart(&self, rack: &Rack) -> Vec<&'static str> {
@@ -248,7 +255,7 @@ impl Daemon {
 
     /// What the last experiments have found of each unit.
     fn found(&self) -> Result<HashMap<String, Found>> {
-        let mut entries = self.house.queue.list()?;
+        let mut entries = self.shared.queue.list()?;
         entries.sort_by_key(|entry| entry.job.id);
         let mut last: HashMap<String, Found> = HashMap::new();
         for Entry { job, found, .. } in entries {
@@ -259,15 +266,26 @@ impl Daemon {
         Ok(last)
     }
 
-    fn kept(&self, config: Config, is_proxied: bool, trained: Option<PathBuf>, seed: u64) -> Kept {
+    /// Starts the task of a unit, of which earlier experiments have `found` something.
+    fn start_unit(&self, wanted: Wanted, seed: u64, found: Option<&Found>) -> UnitTask {
+        let config = &wanted.config;
+        if let Some(hub) = &self.shared.hub {
+            permit::watch(hub, config);
+        }
+        let mut unit = publish::unknown(config, self.shared.speed(config));
+        if let Some(found) = found {
+            unit.verdict.clone_from(&found.verdict);
+            unit.tpf.clone_from(&found.filter);
+        }
+        self.shared.live.unit(unit);
         let stop = CancellationToken::new();
-        let house = self.house.clone();
         let (sender, jobs) = mpsc::channel(1);
-        let task = match (&self.proxy, is_proxied) {
+        let (shared, config) = (self.shared.clone(), config.clone());
+        let task = match (&self.proxy, wanted.is_proxied) {
             (Some(proxy), true) => {
-                let attendant = Attendant {
-                    house,
-                    config: config.clone(),
+                let unit = ProxiedUnit {
+                    shared,
+                    config,
                     seed,
                     hub: proxy.hub.clone(),
                     pool: proxy.address,
@@ -276,24 +294,16 @@ impl Daemon {
                     stop: stop.clone(),
                     standing: health::Standing::shared(),
                 };
-                tokio::spawn(attendant.attend())
+                tokio::spawn(unit.run())
             }
             _ => {
-                let keeper = Keeper::new(
-                    house,
-                    config.clone(),
-                    seed,
-                    trained.clone(),
-                    jobs,
-                    stop.clone(),
-                );
-                tokio::spawn(keeper.keep())
+                let trained = wanted.trained.clone();
+                let unit = DrivenUnit::new(shared, config, seed, trained, jobs, stop.clone());
+                tokio::spawn(unit.run())
             }
         };
-        Kept {
-            config,
-            trained,
-            is_proxied,
+        UnitTask {
+            wanted,
             stop,
             jobs: sender,
             task,
@@ -306,7 +316,7 @@ impl Daemon {
     /// If the queue cannot be read: a locked file is only slow, a broken one is said.
     pub async fn tick(&mut self) -> Result<(), QueueError> {
         self.tell_proxy();
-        let queue = self.house.queue.clone();
+        let queue = self.shared.queue.clone();
         let listed = tokio::task::spawn_blocking(move || queue.list()).await;
         let mut entries = match listed {
             Ok(entries) => entries?,
@@ -345,53 +355,44 @@ impl Daemon {
         };
         self.known.retain(|id, _| is_open(id));
         let jobs = entries.into_iter().map(|entry| entry.job);
-        self.house.live.jobs(jobs.collect());
+        self.shared.live.jobs(jobs.collect());
         Ok(())
     }
 
     /// Offers a job to its unit, which begins it when it is free. Offered twice, it is begun once.
     fn offer(&mut self, entry: &Entry) {
         let id = entry.job.id;
-        let lent = || Lent {
+        let known = self.known.get(&id).cloned();
+        let progress = known.unwrap_or_else(|| Progress::hidden(&self.shared.context.apart()));
+        let job = ClaimedJob {
             entry: entry.clone(),
-            progress: self
-                .known
-                .get(&id)
-                .cloned()
-                .unwrap_or_else(|| Progress::hidden(&self.house.context.apart())),
+            progress: progress.clone(),
         };
-        let lent = if entry.job.unit.is_empty() {
+        let name = &entry.job.unit;
+        let mut units = self.units.iter();
+        if name.is_empty() {
             if self.alone.is_some() {
                 return;
             }
-            let lent = lent();
-            let stop = CancellationToken::new();
-            let task = tokio::spawn(alone(lent.clone(), self.house.clone(), stop.clone()));
+            let (shared, stop) = (self.shared.clone(), CancellationToken::new());
+            let stopped = stop.clone();
+            let task = tokio::spawn(async move { job.run(&shared, None, &stopped).await });
             self.alone = Some((task, stop));
-            lent
-        } else {
-            let unit = &entry.job.unit;
-            let kept = self
-                .keepers
-                .iter()
-                .find(|kept| kept.config.unit.name == *unit);
-            let Some(kept) = kept else {
-                return;
-            };
-            let lent = lent();
-            if kept.jobs.try_send(lent.clone()).is_err() {
+        } else if let Some(unit) = units.find(|task| task.wanted.config.unit.name == *name) {
+            if unit.jobs.try_send(job).is_err() {
                 return;
             }
-            lent
-        };
-        self.known.insert(id, lent.progress);
+        } else {
+            return;
+        }
+        self.known.insert(id, progress);
     }
 
     fn tell_proxy(&self) {
         let Some(proxy) = &self.proxy else { return };
-        self.house
+        self.shared
             .live
-            .proxy(Some(attendant::account(&proxy.hub, proxy.address)));
+            .proxy(Some(proxied_unit::account(&proxy.hub, proxy.address)));
     }
 
     /// Waits until the proxy has ended by itself, which it does if its journal fails; for ever without one.
@@ -411,68 +412,30 @@ impl Daemon {
         if let Some((_, stop)) = &self.alone {
             stop.cancel();
         }
-        end_all(self.keepers, &self.house.context).await;
+        end_all(self.units, &self.shared.context).await;
         if let Some((task, _)) = self.alone {
             let _ = task.await;
         }
-        self.house.hub = None;
+        self.shared.hub = None;
         if let Some(proxy) = self.proxy {
             proxy.stop().await?;
         }
-        if let Ok(base) = Arc::try_unwrap(self.house.base) {
+        if let Ok(base) = Arc::try_unwrap(self.shared.base) {
             let _ = tokio::time::timeout(STOPPING, base.close()).await;
         }
         Ok(())
     }
 }
 
-/// Carries out a job that needs no unit, until it is done or soon after `stop`.
-async fn alone(lent: Lent, house: House, stop: CancellationToken) {
-    let id = lent.entry.job.id;
-    let queue = house.queue;
-    if !begun(queue.clone(), id).await {
-        return;
-    }
-    let folder = lent.folder(&house.daemon.data);
-    let progress = lent.progress;
-    let carried = carry_out(
-        lent.entry.request,
-        house.daemon,
-        None,
-        folder,
-        progress.clone(),
-    );
-    let mut carried = std::pin::pin!(carried);
-    let ended = tokio::select! {
-        ended = &mut carried => Some(ended),
-        () = stop.cancelled() => None,
-    };
-    let end = match ended {
-        Some(Ok(outcome)) => End::Done(
-            outcome.folder.display().to_string(),
-            Box::new(outcome.found),
-        ),
-        Some(Err(_)) if progress.is_stopped() => End::Cancelled,
-        Some(Err(error)) => End::Failed(chain(&error)),
-        None => {
-            progress.stop();
-            // Its process is killed at the next look at it.
-            let _ = carried.await;
-            End::Interrupted
-        }
-    };
-    entered(queue, id, end).await;
-}
-
 /// Ends these units' tasks, all at once.
-async fn end_all(kept: Vec<Kept>, context: &Context) {
-    for one in &kept {
+async fn end_all(units: Vec<UnitTask>, context: &Context) {
+    for one in &units {
         one.stop.cancel();
     }
     let all = async {
-        for one in kept {
+        for one in units {
             if one.task.await.is_err() {
-                tracing::error!(unit = one.config.unit.name, "its task has failed");
+                tracing::error!(unit = one.wanted.config.unit.name, "its task has failed");
             }
         }
     };

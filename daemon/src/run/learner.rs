@@ -374,7 +374,7 @@ mod tests {
         }
         let (device, control) = learner.scores().expect("enough");
         assert_eq!(device.n, control.n);
-        // The house's ridge scores 0.70 ± 0.05 beside 0.92 on these states.
+        // The shared's ridge scores 0.70 ± 0.05 beside 0.92 on these states.
         assert!(
             device.value < 0.9 && device.value < control.value,
             "{device:?} {control:?}"

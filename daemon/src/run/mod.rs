@@ -1,27 +1,30 @@
 //! `thermine run`: all units of a rack, kept for as long as they are wanted.
 //!
-//! - [`daemon`]: everything from start to stop, reload (`changes`) and queue;
-//! - `keeper`: a driven unit; `attendant`: one that mines through the proxy; `backoff`: until they are tried again;
-//! - `lent`: a job in a keeper's hands; `seam`: the web server's requests;
+//! - [`daemon`]: everything from start to stop, reload (`changes`) and queue; [`serve`]: by signals and the web server's
+//!   requests (`web_commands`);
+//! - `driven_unit`, `proxied_unit`: the task of a unit, of one that mines through the proxy; `shared`: what all tasks share;
+//!   `backoff`: until a lost unit is tried again; `claimed_job`: an experiment on a unit;
 //! - `permit`: what a unit's interlock says, passed on to the proxy;
-//! - `learner`: the live task; `tap`, `gauge`, `expected`, `health`, `publish`: what is told of a unit; `captures`: what of it is kept.
+//! - `learner`: the live task; `record_tee`, `share_stats`, `expected`, `health`, `publish`: what is told of a unit;
+//!   `captures`: what of it is kept.
 
-mod attendant;
 mod backoff;
 mod captures;
 mod changes;
+mod claimed_job;
 pub mod daemon;
+mod driven_unit;
 mod expected;
-mod gauge;
 mod health;
-mod keeper;
 mod learner;
-mod lent;
 mod permit;
+mod proxied_unit;
 mod publish;
-mod seam;
+mod record_tee;
 pub(crate) mod serve;
-mod tap;
+mod share_stats;
+mod shared;
 pub(crate) mod wall;
+mod web_commands;
 
 pub use self::daemon::Daemon;

@@ -11,8 +11,8 @@ use thermine_units::unit::Telemetry;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::gauge::{Gauge, histogram};
 use super::health::{Reading as Newest, Standing};
+use super::share_stats::{ShareStats, histogram};
 use super::{expected, wall};
 use crate::lab::config::Config;
 use crate::live::Live;
@@ -74,7 +74,7 @@ pub(super) struct Publisher {
     pub(super) config: Config,
     pub(super) latest: watch::Receiver<Latest>,
     /// `None` where another than this program judges its shares.
-    pub(super) gauge: Option<Arc<Mutex<Gauge>>>,
+    pub(super) stats: Option<Arc<Mutex<ShareStats>>>,
     pub(super) clock: Clock,
     pub(super) seed: u64,
     pub(super) standing: Arc<Mutex<Standing>>,
@@ -116,10 +116,10 @@ impl Publisher {
         let freshness = latest.freshness(now, model.limits().stale_after);
         let (health, why, is_current) = self.judge(&latest, freshness);
         let telemetry = latest.telemetry.as_ref().filter(|_| is_current);
-        let gauged = self.gauge.as_ref().map(|gauge| {
-            let mut gauge = gauge.lock().unwrap_or_else(PoisonError::into_inner);
-            let driven = gauge.driven(now);
-            (gauge.hash_rate(now), driven, gauge.shares(), gauge.board())
+        let gauged = self.stats.as_ref().map(|stats| {
+            let mut stats = stats.lock().unwrap_or_else(PoisonError::into_inner);
+            let driven = stats.driven(now);
+            (stats.hash_rate(now), driven, stats.shares(), stats.board())
         });
         let seen = self.evidence.as_ref().map(|evidence| {
             if let Some(identity) = &latest.identity {
@@ -178,10 +178,10 @@ impl Publisher {
     }
 
     async fn tell_intervals(&self) {
-        let Some(gauge) = &self.gauge else { return };
+        let Some(stats) = &self.stats else { return };
         let intervals = {
-            let gauge = gauge.lock().unwrap_or_else(PoisonError::into_inner);
-            gauge.last_intervals()
+            let stats = stats.lock().unwrap_or_else(PoisonError::into_inner);
+            stats.last_intervals()
         };
         let seed = self.seed;
         // Some milliseconds of arithmetic.
@@ -252,7 +252,7 @@ mod tests {
         let publisher = Publisher {
             live,
             latest,
-            gauge: None,
+            stats: None,
             clock: Clock::real(),
             seed: 1,
             standing: Standing::shared(),

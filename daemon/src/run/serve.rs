@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::daemon::Daemon;
-use super::seam::Web;
+use super::web_commands::Web;
 use crate::lab::config::overrides::Overrides;
 use crate::lab::config::rack::Rack;
 use crate::lab::request::ReadCommand;

@@ -89,7 +89,14 @@ fn each_real_unit_that_is_not_there_is_an_error_that_says_what_to_do() {
             said.contains("cannot open the serial port /dev/no-such-port"),
             "{said}"
         );
-        let unaware = example(dir.path(), name, &[("unsensed = true", "unsensed = false")]);
+        let unaware = example(
+            dir.path(),
+            name,
+            &[(
+                "without_temperature_sensor = true",
+                "without_temperature_sensor = false",
+            )],
+        );
         let output = train(&unaware, &dir.path().join(format!("unaware-{name}")));
         let said = text(&output.stderr);
         assert!(said.contains("no interlock can watch bare chips"), "{said}");

@@ -111,7 +111,7 @@ impl Rig {
         Rig::with(clock, self.clients.clone(), None)
     }
 
-    /// The clock.
+    /// The clock that its units live by.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }

@@ -16,7 +16,7 @@ pub enum Driven {
     Handshake(Box<Handshake>),
     /// Bare chips on a serial line.
     Chain(Chain),
-    /// Without work.
+    /// A unit that has no work.
     Idle(Box<Idle>),
 }
 

@@ -38,11 +38,11 @@ pub struct Ports {
 /// What a simulated unit mines.
 #[derive(Debug, Clone)]
 pub struct Mine {
-    /// Its model.
+    /// Model of the unit.
     pub model: Model,
-    /// Where.
+    /// Address of the pool.
     pub pool: SocketAddr,
-    /// As whom.
+    /// Worker name.
     pub worker: String,
     /// How it is played: difficulty scale, setting on start, silicon.
     pub played: Simulated,

@@ -45,7 +45,7 @@ const IDENTIFYING: Duration = Duration::from_secs(10);
 pub struct Unit {
     /// Its name in the configuration.
     pub name: String,
-    /// Its model.
+    /// Its model, as configured.
     pub model: Model,
     /// What is known of it.
     pub latest: watch::Receiver<Latest>,
@@ -97,7 +97,6 @@ pub(super) struct Network {
     pub(super) worker: String,
     /// Address of the control interface.
     pub(super) control: SocketAddr,
-    /// Its interlock.
     pub(super) guard: Guarded,
     /// Its session, once it has connected and while it is not driven.
     pub(super) session: Option<Session>,
@@ -240,7 +239,7 @@ impl Unit {
                 let applied = network.guard.set(self.point).await;
                 let applied = applied.with_context(|| {
                     format!(
-                        "{}: cannot be set to where it is to run ([point])",
+                        "{}: cannot be set to where it is to run ([operating_point])",
                         self.name
                     )
                 })?;

@@ -41,7 +41,6 @@ fn late(actuator: Actuator, low: f64, high: f64, lag: usize) -> Channel {
     }
 }
 
-/// All rows.
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = s9();
     rows.extend(s9_pair());
@@ -50,7 +49,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows
 }
 
-/// An S9's heat.
+/// Rows that read the heat of an S9.
 fn s9() -> Vec<Row> {
     vec![
         Row {
@@ -187,7 +186,7 @@ fn s9_pair() -> Vec<Row> {
     ]
 }
 
-/// An LV06.
+/// Rows on an LV06.
 fn lv06() -> Vec<Row> {
     vec![
         Row {
@@ -261,7 +260,7 @@ fn lv06() -> Vec<Row> {
     ]
 }
 
-/// An S9's times.
+/// Rows that read the share times of an S9.
 fn timing() -> Vec<Row> {
     vec![
         Row {

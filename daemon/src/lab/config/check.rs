@@ -57,11 +57,12 @@ impl Config {
         match &wires {
             Err(what) => found.push(Problem::new("unit.model", what)),
             Ok(Wires::Serial(Serial {
-                unsensed: false, ..
+                without_temperature_sensor: false,
+                ..
             })) => found.push(Problem::new(
-                "serial.unsensed",
-                "serial.unsensed = false, but this line tells no temperature: no interlock can watch bare \
-                 chips. Watch them by other means, and say so with `unsensed = true`",
+                "serial.without_temperature_sensor",
+                "serial.without_temperature_sensor = false, but this line tells no temperature: no interlock can watch bare \
+                 chips. Watch them by other means, and say so with `without_temperature_sensor = true`",
             )),
             Ok(_) => {}
         }

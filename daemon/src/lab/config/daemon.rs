@@ -202,6 +202,15 @@ impl Overrides {
         if is_set("captures") {
             daemon.captures = over.captures;
         }
+        if is_set("files") {
+            daemon.files = over.files;
+        }
+        if is_set("analysis_mib") {
+            daemon.analysis_mib = over.analysis_mib;
+        }
+        if is_set("analysis_seconds") {
+            daemon.analysis_seconds = over.analysis_seconds;
+        }
         if is_set("live") {
             daemon.live = over.live;
         }

@@ -10,7 +10,7 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration {}: {source}", .path.display())]
     Read {
-        /// The file.
+        /// The configuration that was read.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
@@ -18,7 +18,7 @@ pub enum ConfigError {
     /// It is not TOML, or has a key or a value that is not known. The message shows the line.
     #[error("{}: {source}", .path.display())]
     Parse {
-        /// The file.
+        /// The configuration that was read.
         path: PathBuf,
         /// What the parser says, with line and column.
         source: Box<toml::de::Error>,
@@ -26,15 +26,15 @@ pub enum ConfigError {
     /// A section that the model needs is missing, or is of no use to it.
     #[error("{}: {what}", .path.display())]
     Wires {
-        /// The file.
+        /// The configuration that was read.
         path: PathBuf,
-        /// Which.
+        /// The section, and what it lacks.
         what: String,
     },
     /// An environment variable that overrides nothing, or with what cannot be.
     #[error("the environment variable {name} {what}")]
     Override {
-        /// The variable.
+        /// Name of the variable.
         name: String,
         /// What is wrong with it.
         what: String,

@@ -135,7 +135,8 @@ impl Examined<'_> {
         let known: Vec<&Key> = file.section(section).collect();
         for (name, value) in table {
             let (span, name) = (name.span(), name.get_ref());
-            let Some(key) = known.iter().find(|key| key.name() == &**name) else {
+            let current = file.newer(section, name).unwrap_or(&**name);
+            let Some(key) = known.iter().find(|key| key.name() == current) else {
                 let place = match section {
                     "" => format!("a {}'s file", file.name()),
                     section => format!("[{section}]"),
@@ -158,7 +159,10 @@ impl Examined<'_> {
             self.value(file, key, value.get_ref(), value.span());
         }
         for key in known {
-            let is_there = table.iter().any(|(name, _)| name.get_ref() == key.name());
+            let is_there = table.iter().any(|(name, _)| {
+                let name = name.get_ref();
+                file.newer(section, name).unwrap_or(&**name) == key.name()
+            });
             if key.missing == Missing::Required && !is_there {
                 let place = match section {
                     "" => "the file".to_string(),

@@ -5,21 +5,20 @@ pub(crate) const PREFIX: &str = "THERMINE_";
 
 /// A kind of configuration file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum File {
+pub(crate) enum File {
     /// A unit and the steps that it is driven with.
     Unit,
     /// A rack: the files of several units, and the daemon that keeps them.
     Rack,
-    /// The proxy.
     Proxy,
 }
 
 impl File {
     /// All kinds, in the order in which they are explained.
-    pub const ALL: [File; 3] = [File::Unit, File::Rack, File::Proxy];
+    pub(crate) const ALL: [File; 3] = [File::Unit, File::Rack, File::Proxy];
 
     /// Name in messages.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             File::Unit => "unit",
             File::Rack => "rack",
@@ -30,14 +29,11 @@ impl File {
 
 /// What a key may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holds {
-    /// Any text.
+pub(crate) enum Holds {
     Text,
-    /// A path.
     Path,
     /// An IP address and a port.
     Address,
-    /// A number.
     Number,
     /// A whole number.
     Whole,
@@ -51,15 +47,13 @@ pub enum Holds {
     Wholes,
     /// A list of pairs of numbers.
     Pairs,
-    /// A section.
     Section,
     /// A section that may stand several times, as `[[...]]`.
     Sections,
 }
 
 impl Holds {
-    /// In words.
-    pub fn words(self) -> String {
+    pub(crate) fn words(self) -> String {
         match self {
             Holds::Text => "text".into(),
             Holds::Path => "a path".into(),
@@ -82,47 +76,44 @@ impl Holds {
 
 /// What stands in for a key that is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
+pub(crate) enum Missing {
     /// Nothing: it must be there, if its section is.
     Required,
     /// Nothing, and that means what this says.
     Means(&'static str),
-    /// This value.
     Value(&'static str),
 }
 
-/// A key.
 #[derive(Debug, Clone, Copy)]
-pub struct Key {
-    /// In which file.
-    pub file: File,
+pub(crate) struct Key {
+    pub(crate) file: File,
     /// Its sections and its name, with dots between them.
-    pub path: &'static str,
+    pub(crate) path: &'static str,
     /// What it may hold.
-    pub holds: Holds,
+    pub(crate) holds: Holds,
     /// What stands in for it.
-    pub missing: Missing,
+    pub(crate) missing: Missing,
     /// What it is for.
-    pub doc: &'static str,
+    pub(crate) doc: &'static str,
 }
 
 impl Key {
     /// The section that it is in; the empty one is the file itself.
-    pub fn section(&self) -> &'static str {
+    pub(crate) fn section(&self) -> &'static str {
         self.path
             .rsplit_once('.')
             .map_or("", |(section, _)| section)
     }
 
     /// Its name in the section.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.path
             .rsplit_once('.')
             .map_or(self.path, |(_, name)| name)
     }
 
     /// The environment variable that overrides it, if one can: single values of the daemon and of the proxy.
-    pub fn variable(&self) -> Option<String> {
+    pub(crate) fn variable(&self) -> Option<String> {
         let single = !matches!(
             self.holds,
             Holds::Texts | Holds::Wholes | Holds::Pairs | Holds::Section | Holds::Sections

@@ -104,17 +104,17 @@ const KEYS: &[Key] = &[
         "Clock that they are ramped to, MHz."),
     key(Unit, "serial.ticket_difficulty", Whole, Required,
         "Difficulty from which the chips report a nonce, a power of two."),
-    key(Unit, "serial.unsensed", Switch, Required,
+    key(Unit, "serial.without_temperature_sensor", Switch, Required,
         "Must be true: you have seen that no interlock can watch these chips, and watch them by other means."),
-    key(Unit, "point", Section, Means("it stays as the unit has it"),
+    key(Unit, "operating_point", Section, Means("it stays as the unit has it"),
         "Where the unit runs during a run."),
-    key(Unit, "point.frequency_mhz", Number, Means("it stays as the unit has it"),
+    key(Unit, "operating_point.frequency_mhz", Number, Means("it stays as the unit has it"),
         "Chip clock, MHz."),
-    key(Unit, "point.voltage_v", Number, Means("it stays as the unit has it"),
+    key(Unit, "operating_point.voltage_v", Number, Means("it stays as the unit has it"),
         "Core voltage, V."),
-    key(Unit, "point.fan", Number, Means("it stays as the unit has it"),
+    key(Unit, "operating_point.fan", Number, Means("it stays as the unit has it"),
         "Fan speed, 0 to 1."),
-    key(Unit, "point.mode", Choice(&["normal", "low_power", "sleep"]), Means("it stays as the unit has it"),
+    key(Unit, "operating_point.mode", Choice(&["normal", "low_power", "sleep"]), Means("it stays as the unit has it"),
         "Power plan."),
     key(Unit, "interlock", Section, Means("the model's limits"),
         "Where the interlock is to be stricter than the model demands; it can only be stricter."),
@@ -239,7 +239,7 @@ const KEYS: &[Key] = &[
         "Easiest difficulty."),
     key(Proxy, "units.difficulty_most", Number, Value("1e12"),
         "Hardest difficulty; the pool's own is never exceeded either."),
-    key(Proxy, "units.most", Whole, Value("10000"),
+    key(Proxy, "units.max_connections", Whole, Value("10000"),
         "Units connected at most."),
     key(Proxy, "units.max_unauthorised", Whole, Value("2048"),
         "Connections that have not authorised yet, at most; beyond that the oldest of the address with the most is closed."),
@@ -261,19 +261,62 @@ const KEYS: &[Key] = &[
         "Hashes per second, to begin with."),
 ];
 
+/// Keys that had another name in older versions: the section, the old name and the new one.
+const RENAMED: [(File, &str, &str, &str); 3] = [
+    (Unit, "", "point", "operating_point"),
+    (Unit, "serial", "unsensed", "without_temperature_sensor"),
+    (Proxy, "units", "most", "max_connections"),
+];
+
 impl File {
     /// Its keys.
-    pub fn keys(self) -> impl Iterator<Item = &'static Key> {
+    pub(crate) fn keys(self) -> impl Iterator<Item = &'static Key> {
         KEYS.iter().filter(move |key| key.file == self)
     }
 
     /// The key at `path`.
-    pub fn key(self, path: &str) -> Option<&'static Key> {
+    #[cfg(test)]
+    fn key(self, path: &str) -> Option<&'static Key> {
         self.keys().find(|key| key.path == path)
     }
 
+    /// The name that the key `name` of `section` has now, if that is an older name.
+    pub(super) fn newer(self, section: &str, name: &str) -> Option<&'static str> {
+        let renamed = RENAMED
+            .iter()
+            .find(|(file, of, old, _)| *file == self && *of == section && *old == name);
+        renamed.map(|(.., new)| *new)
+    }
+
+    /// Gives the keys of `table`, a whole file, their present names. Returns every older name with the new one.
+    pub(super) fn rename(self, table: &mut toml::Table) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for (_, section, old, new) in RENAMED.iter().filter(|(file, ..)| *file == self) {
+            let holder = match *section {
+                "" => Some(&mut *table),
+                section => table.get_mut(section).and_then(toml::Value::as_table_mut),
+            };
+            if let Some(holder) = holder
+                && let Some(value) = holder.remove(*old)
+            {
+                holder.entry(*new).or_insert(value);
+                let whole = |name: &str| format!("{section}.{name}").trim_matches('.').to_string();
+                found.push((whole(old), whole(new)));
+            }
+        }
+        found
+    }
+
+    /// Says the present names of the keys in `text`, the file `path`, that have older names.
+    pub(super) fn say_newer(self, path: &std::path::Path, text: &str) {
+        let mut table: toml::Table = toml::from_str(text).unwrap_or_default();
+        for (old, new) in self.rename(&mut table) {
+            tracing::warn!("{}: {old} is now called {new}", path.display());
+        }
+    }
+
     /// The keys directly in the section `section`; the empty one is the file itself.
-    pub fn section(self, section: &str) -> impl Iterator<Item = &'static Key> {
+    pub(crate) fn section(self, section: &str) -> impl Iterator<Item = &'static Key> {
         self.keys().filter(move |key| key.section() == section)
     }
 }
@@ -313,6 +356,7 @@ mod tests {
             .split('`')
             .skip(1)
             .step_by(2)
+            .filter(|word| file.newer(section, word).is_none())
             .map(str::to_string)
             .collect();
         words.sort();
@@ -374,6 +418,26 @@ mod tests {
         let parse = |text: &str| toml::from_str::<rack::File>(text).expect("sound");
         assert_eq!(parse(&daemon), parse("units = []"));
         assert!(given(File::Unit, "stratum").contains("= 30"));
+    }
+
+    #[test]
+    fn older_names_of_keys_are_still_read() {
+        let text = include_str!("../../../../configs/sim-lv06.toml");
+        let old = text.replace("[operating_point]", "[point]");
+        assert_ne!(old, text);
+        let read = |text: &str| toml::from_str::<Config>(text).expect("sound");
+        assert_eq!(read(&old), read(text));
+        let mut table: toml::Table = toml::from_str(&old).expect("TOML");
+        let renamed = File::Unit.rename(&mut table);
+        assert_eq!(renamed, [("point".into(), "operating_point".into())]);
+        // As captures keep it, whose fingerprint does not change with a name.
+        assert!(
+            read(text)
+                .fingerprint()
+                .expect("TOML")
+                .0
+                .contains("[point]")
+        );
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub(super) fn problems(
 /// `text` without the keys `wrong` and with what must be there, and the keys that were put in.
 fn usable(file: File, text: &str, wrong: &HashSet<String>) -> Option<(String, HashSet<String>)> {
     let mut table: Table = toml::from_str(text).ok()?;
+    let renamed = file.rename(&mut table);
     for path in wrong {
         remove(&mut table, path);
     }
@@ -80,7 +81,7 @@ fn usable(file: File, text: &str, wrong: &HashSet<String>) -> Option<(String, Ha
     let mut filled = HashSet::new();
     fill(file, "", &mut table, &example, &mut filled);
     // As it stands where it can be, so that errors have their place in it.
-    let text = match wrong.is_empty() && filled.is_empty() {
+    let text = match wrong.is_empty() && filled.is_empty() && renamed.is_empty() {
         true => text.to_owned(),
         false => toml::to_string(&table).ok()?,
     };

@@ -82,7 +82,7 @@ impl Overrides {
     ///
     /// # Errors
     /// If the file is wrong, or with an override in it.
-    pub fn parse<T: DeserializeOwned>(
+    pub(crate) fn parse<T: DeserializeOwned>(
         &self,
         file: File,
         path: &Path,
@@ -98,6 +98,7 @@ impl Overrides {
             return Ok(plain);
         }
         let mut table: toml::Table = toml::from_str(text).unwrap_or_default();
+        file.rename(&mut table);
         for (key, name, value) in self.0.iter().filter(mine) {
             let section = table
                 .entry(key.section())

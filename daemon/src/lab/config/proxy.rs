@@ -24,63 +24,61 @@ use super::overrides::Overrides;
 use crate::lab::descriptors;
 use thermine_capture::error_chain::chain;
 
-/// The file.
+/// The proxy, its pools and its units.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The proxy itself.
-    pub proxy: Proxy,
+    pub(crate) proxy: Proxy,
     /// Pools, in the order of preference.
-    pub pool: Vec<Pool>,
+    pub(crate) pool: Vec<Pool>,
     /// Set if the program plays the first pool itself.
     pub simulated_pool: Option<SimulatedPool>,
-    /// The units.
-    pub units: Units,
+    pub(crate) units: Units,
 }
 
 /// The proxy itself.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     /// Address that units connect to.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// File of the share journal.
-    pub journal: PathBuf,
+    pub(crate) journal: PathBuf,
     /// Time between two reports, in seconds.
     #[serde(default = "Proxy::report")]
-    pub report_seconds: f64,
+    pub(crate) report_seconds: f64,
     /// Factor on the difficulty that a hash must really meet; 1 for hardware.
     #[serde(default = "one")]
-    pub difficulty_scale: f64,
+    pub(crate) difficulty_scale: f64,
     /// How often a better pool is tried while at another, in seconds.
     #[serde(default = "Proxy::back")]
-    pub return_seconds: f64,
+    pub(crate) return_seconds: f64,
     /// How long a share is kept for a pool that is away, in seconds.
     #[serde(default = "Proxy::keep")]
-    pub keep_seconds: f64,
+    pub(crate) keep_seconds: f64,
 }
 
 /// A pool.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Pool {
+pub(crate) struct Pool {
     /// `stratum+tcp://HOST:PORT`, or `stratum+ssl://HOST:PORT`.
-    pub url: String,
-    /// Account there.
-    pub user: String,
+    pub(crate) url: String,
+    pub(crate) user: String,
     /// Environment variable that holds its password; `x` is sent without one.
-    pub password_env: Option<String>,
+    pub(crate) password_env: Option<String>,
     /// Hosts that its `client.reconnect` may lead to, beside its own.
     #[serde(default)]
-    pub reconnect_hosts: Vec<String>,
+    pub(crate) reconnect_hosts: Vec<String>,
     /// PEM file with a certificate to be trusted beside those that browsers trust.
-    pub ca_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
     /// Time for connecting and for each answer, in seconds.
     #[serde(default = "Pool::timeout")]
-    pub timeout_seconds: f64,
+    pub(crate) timeout_seconds: f64,
     /// Time without a line after which it counts as dead, in seconds.
     #[serde(default = "Pool::silence")]
-    pub silence_seconds: f64,
+    pub(crate) silence_seconds: f64,
 }
 
 /// A pool that the program plays itself.
@@ -88,59 +86,58 @@ pub struct Pool {
 #[serde(deny_unknown_fields)]
 pub struct SimulatedPool {
     /// Share difficulty.
-    pub difficulty: Difficulty,
+    pub(crate) difficulty: Difficulty,
     /// Time between blocks, in seconds.
-    pub block_seconds: f64,
+    pub(crate) block_seconds: f64,
 }
 
-/// The units.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Units {
+pub(crate) struct Units {
     /// Wanted mean time between a unit's shares, in seconds.
     #[serde(default = "Units::share")]
-    pub share_seconds: f64,
+    pub(crate) share_seconds: f64,
     /// Difficulty of a unit that has just come.
-    pub difficulty_first: Difficulty,
+    pub(crate) difficulty_first: Difficulty,
     /// Easiest difficulty.
     #[serde(default = "Units::least")]
-    pub difficulty_least: Difficulty,
+    pub(crate) difficulty_least: Difficulty,
     /// Hardest difficulty; the pool's own is never exceeded either.
     #[serde(default = "Units::hardest")]
-    pub difficulty_most: Difficulty,
+    pub(crate) difficulty_most: Difficulty,
     /// Units connected at most.
-    #[serde(default = "Units::most")]
-    pub most: usize,
+    #[serde(default = "Units::connections", alias = "most")]
+    pub(crate) max_connections: usize,
     /// Connections that have not authorised yet, at most.
     #[serde(default = "Units::max_unauthorised")]
-    pub max_unauthorised: usize,
+    pub(crate) max_unauthorised: usize,
     /// Invalid shares within a minute for which a unit is banned.
     #[serde(default = "Units::ban")]
-    pub ban_invalid: u32,
+    pub(crate) ban_invalid: u32,
     /// How long it is then kept out, in seconds.
     #[serde(default = "Units::ban_length")]
-    pub ban_seconds: f64,
+    pub(crate) ban_seconds: f64,
     /// Time without a line after which a unit is given up, in seconds.
     #[serde(default = "Units::idle")]
-    pub idle_seconds: f64,
+    pub(crate) idle_seconds: f64,
     /// How long the queue of a unit that runs dry lasts at least, in seconds.
     #[serde(default = "Units::lead")]
-    pub lead_seconds: f64,
+    pub(crate) lead_seconds: f64,
     /// Units that run dry.
     #[serde(default)]
-    pub ranged: Vec<Ranged>,
+    pub(crate) ranged: Vec<Ranged>,
 }
 
 /// Units that go through one range of nonces a job.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ranged {
+pub(crate) struct Ranged {
     /// Worker name; a `*` at its end stands for any end.
-    pub worker: String,
+    pub(crate) worker: String,
     /// Hashes of a job.
-    pub range: f64,
+    pub(crate) range: f64,
     /// Hashes per second, to begin with.
-    pub hash_rate: f64,
+    pub(crate) hash_rate: f64,
 }
 
 fn one() -> f64 {
@@ -179,7 +176,7 @@ impl Units {
     fn hardest() -> Difficulty {
         Difficulty::ONE.scaled(1e12)
     }
-    fn most() -> usize {
+    fn connections() -> usize {
         10_000
     }
     fn max_unauthorised() -> usize {
@@ -199,6 +196,41 @@ impl Units {
     }
 }
 
+impl Units {
+    /// Everything that the types do not rule out.
+    fn problems(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        for (key, most) in [
+            ("units.max_connections", self.max_connections),
+            ("units.max_unauthorised", self.max_unauthorised),
+        ] {
+            if !(1..=65_536).contains(&most) {
+                let what = format!("{key} = {most} must be between 1 and 65536");
+                found.push(Problem::new(key, what));
+            }
+        }
+        if self.ban_invalid == 0 {
+            let what = "units.ban_invalid must be above 0";
+            found.push(Problem::new("units.ban_invalid", what));
+        }
+        if self.difficulty_least.get() > self.difficulty_most.get() {
+            let what = "units.difficulty_least is above units.difficulty_most";
+            found.push(Problem::new("units.difficulty_least", what));
+        }
+        for ranged in &self.ranged {
+            let sound = |number: f64| number.is_finite() && number >= 1.0;
+            if !(sound(ranged.range) && sound(ranged.hash_rate)) {
+                let what = format!(
+                    "units.ranged of worker {}: range and hash_rate must be at least 1",
+                    ranged.worker
+                );
+                found.push(Problem::new("units.ranged", what));
+            }
+        }
+        found
+    }
+}
+
 impl Config {
     /// Reads `path`.
     ///
@@ -212,12 +244,13 @@ impl Config {
     ///
     /// # Errors
     /// As [`load`](Config::load).
-    pub fn load_with(path: &Path, overrides: &Overrides) -> Result<Config> {
+    pub(crate) fn load_with(path: &Path, overrides: &Overrides) -> Result<Config> {
         Config::parse(path, &read(path)?, overrides)
     }
 
     fn parse(path: &Path, text: &str, overrides: &Overrides) -> Result<Config> {
         let config: Config = overrides.parse(key::File::Proxy, path, text)?;
+        key::File::Proxy.say_newer(path, text);
         Problem::none_of(config.problems()).map_err(|what| ConfigError::Wires {
             path: path.to_path_buf(),
             what,
@@ -228,29 +261,46 @@ impl Config {
     /// Everything that the types do not rule out.
     pub(crate) fn problems(&self) -> Vec<Problem> {
         let mut found = Vec::new();
-        let mut unless = |sound: bool, key: &str, what: String| {
-            if !sound {
-                found.push(Problem::new(key, what));
-            }
-        };
-        unless(
-            !self.pool.is_empty(),
-            "pool",
-            "there is no [[pool]]: name at least one".into(),
-        );
-        for pool in &self.pool {
-            if let Err(error) = pool.url.parse::<Endpoint>() {
-                unless(false, "pool", error.to_string());
-            }
+        if self.pool.is_empty() {
+            let what = "there is no [[pool]]: name at least one";
+            found.push(Problem::new("pool", what));
         }
+        let urls = self.pool.iter().map(|pool| pool.url.parse::<Endpoint>());
+        found.extend(
+            urls.filter_map(Result::err)
+                .map(|error| Problem::new("pool", error.to_string())),
+        );
+        found.extend(self.spans().filter_map(|(key, seconds)| {
+            let what = format!("{key} = {seconds} must be above 0 and at most 86400");
+            (!(seconds > 0.0 && seconds <= 86_400.0)).then(|| Problem::new(key, what))
+        }));
+        let scale = self.proxy.difficulty_scale;
+        if !(scale > 0.0 && scale <= 1.0) {
+            let what = format!("proxy.difficulty_scale = {scale} must be above 0 and at most 1");
+            found.push(Problem::new("proxy.difficulty_scale", what));
+        }
+        found.extend(self.units.problems());
+        if let Some(first) = self.pool.first().filter(|_| self.simulated_pool.is_some())
+            && let Err(error) = self.simulated_address()
+        {
+            let (url, why) = (&first.url, chain(&error));
+            let what = format!("the simulated pool cannot be at {url}: {why}");
+            found.push(Problem::new("simulated_pool", what));
+        }
+        found
+    }
+
+    /// Every span of time with its key, in seconds.
+    fn spans(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let (proxy, units) = (&self.proxy, &self.units);
         let spans = [
-            ("proxy.report_seconds", self.proxy.report_seconds),
-            ("proxy.return_seconds", self.proxy.return_seconds),
-            ("proxy.keep_seconds", self.proxy.keep_seconds),
-            ("units.share_seconds", self.units.share_seconds),
-            ("units.ban_seconds", self.units.ban_seconds),
-            ("units.idle_seconds", self.units.idle_seconds),
-            ("units.lead_seconds", self.units.lead_seconds),
+            ("proxy.report_seconds", proxy.report_seconds),
+            ("proxy.return_seconds", proxy.return_seconds),
+            ("proxy.keep_seconds", proxy.keep_seconds),
+            ("units.share_seconds", units.share_seconds),
+            ("units.ban_seconds", units.ban_seconds),
+            ("units.idle_seconds", units.idle_seconds),
+            ("units.lead_seconds", units.lead_seconds),
         ];
         let pools = self.pool.iter().flat_map(|pool| {
             [
@@ -260,67 +310,7 @@ impl Config {
         });
         let simulated = self.simulated_pool.iter();
         let blocks = simulated.map(|pool| ("simulated_pool.block_seconds", pool.block_seconds));
-        for (key, seconds) in spans.into_iter().chain(pools).chain(blocks) {
-            unless(
-                seconds > 0.0 && seconds <= 86_400.0,
-                key,
-                format!("{key} = {seconds} must be above 0 and at most 86400"),
-            );
-        }
-        let scale = self.proxy.difficulty_scale;
-        unless(
-            scale > 0.0 && scale <= 1.0,
-            "proxy.difficulty_scale",
-            format!("proxy.difficulty_scale = {scale} must be above 0 and at most 1"),
-        );
-        unless(
-            (1..=65_536).contains(&self.units.most),
-            "units.most",
-            format!(
-                "units.most = {} must be between 1 and 65536",
-                self.units.most
-            ),
-        );
-        unless(
-            (1..=65_536).contains(&self.units.max_unauthorised),
-            "units.max_unauthorised",
-            format!(
-                "units.max_unauthorised = {} must be between 1 and 65536",
-                self.units.max_unauthorised
-            ),
-        );
-        unless(
-            self.units.ban_invalid > 0,
-            "units.ban_invalid",
-            "units.ban_invalid must be above 0".into(),
-        );
-        unless(
-            self.units.difficulty_least.get() <= self.units.difficulty_most.get(),
-            "units.difficulty_least",
-            "units.difficulty_least is above units.difficulty_most".into(),
-        );
-        for ranged in &self.units.ranged {
-            let sound = |number: f64| number.is_finite() && number >= 1.0;
-            unless(
-                sound(ranged.range) && sound(ranged.hash_rate),
-                "units.ranged",
-                format!(
-                    "units.ranged of worker {}: range and hash_rate must be at least 1",
-                    ranged.worker
-                ),
-            );
-        }
-        if let Some(first) = self.pool.first().filter(|_| self.simulated_pool.is_some())
-            && let Err(error) = self.simulated_address()
-        {
-            let what = format!(
-                "the simulated pool cannot be at {}: {}",
-                first.url,
-                chain(&error)
-            );
-            unless(false, "simulated_pool", what);
-        }
-        found
+        spans.into_iter().chain(pools).chain(blocks)
     }
 
     /// Where the pool is that the program plays itself: on loopback, without TLS.
@@ -402,7 +392,7 @@ impl Config {
                     .map(|ranged| (ranged.worker.clone(), ranged.range, ranged.hash_rate))
                     .collect(),
                 lead: span(units.lead_seconds),
-                most: descriptors::at_most(units.most, 2, "units.most"),
+                most: descriptors::at_most(units.max_connections, 2, "units.max_connections"),
                 max_unauthorised: descriptors::at_most(
                     units.max_unauthorised,
                     8,
@@ -447,7 +437,7 @@ mod tests {
         assert!(
             error("share_seconds = 3.0", "share_seconds = 0").contains("units.share_seconds = 0")
         );
-        assert!(error("most = 10000", "most = 0").contains("units.most"));
+        assert!(error("most = 10000", "most = 0").contains("units.max_connections"));
         assert!(error("difficulty_first = 256", "difficulty_first = -1").contains("-1"));
     }
 

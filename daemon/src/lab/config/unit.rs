@@ -18,6 +18,7 @@ use thermine_units::quantity::{MegaHertz, Volts};
 use thermine_units::unit::{OperatingPoint, PowerMode};
 
 use super::error::{ConfigError, read};
+use super::key::File;
 
 /// The simulated unit of `model` that stands for it when no file is named: its file's name and text.
 pub(super) fn simulated(model: Model) -> (&'static str, &'static str) {
@@ -42,7 +43,7 @@ pub(super) fn simulated(model: Model) -> (&'static str, &'static str) {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Which unit.
+    /// The unit: its name, its model, and whether it is simulated.
     pub unit: Unit,
     /// Where it gets its work; bare chips have none.
     pub stratum: Option<Stratum>,
@@ -50,8 +51,13 @@ pub struct Config {
     pub api: Option<Api>,
     /// The line that bare chips are on.
     pub serial: Option<Serial>,
-    /// Where it runs during a run.
-    #[serde(default)]
+    /// Where it runs during a run. It is written under its older name, so that the fingerprint of a configuration stays
+    /// what it was.
+    #[serde(
+        default,
+        rename(serialize = "point", deserialize = "operating_point"),
+        alias = "point"
+    )]
     pub point: Point,
     /// Where the interlock is to be stricter than the model demands.
     #[serde(default)]
@@ -65,22 +71,22 @@ pub struct Config {
 pub enum Wires<'a> {
     /// It connects to our Stratum server, and has a control interface.
     Network {
-        /// The server.
+        /// The server that gives the unit its work.
         stratum: &'a Stratum,
-        /// The interface.
+        /// The interface that its sensors are read by.
         api: &'a Api,
     },
     /// Bare chips on a serial line.
     Serial(&'a Serial),
 }
 
-/// The unit.
+/// Name and model of a unit, and how the program plays it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unit {
     /// Name in messages and reports.
     pub name: String,
-    /// Its model.
+    /// Model, which decides its limits and wires.
     pub model: Model,
     /// Time that it is given to come back when its connection breaks, in seconds of the unit's time; 0 ends the run.
     #[serde(default = "reconnect_seconds")]
@@ -204,7 +210,7 @@ pub struct Point {
     pub voltage_v: Option<f64>,
     /// Fan speed, 0 to 1.
     pub fan: Option<f64>,
-    /// Power plan.
+    /// Power plan, of models that have some.
     pub mode: Option<PowerMode>,
 }
 
@@ -235,7 +241,11 @@ pub struct Serial {
     pub ticket_difficulty: u32,
     /// Must be `true`: whoever writes it has seen that this line tells no temperature, that no interlock can
     /// watch these chips, and that they are to be watched by other means.
-    pub unsensed: bool,
+    #[serde(
+        rename(serialize = "unsensed", deserialize = "without_temperature_sensor"),
+        alias = "unsensed"
+    )]
+    pub without_temperature_sensor: bool,
 }
 
 /// A step of the experiment.
@@ -355,6 +365,7 @@ impl Config {
             source: Box::new(source),
         })?;
         config.check(path)?;
+        File::Unit.say_newer(path, text);
         Ok(config)
     }
 }

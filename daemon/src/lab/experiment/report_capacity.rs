@@ -31,13 +31,10 @@ const LONGEST_MEMORY: usize = 100;
 /// What the states of an arm, or of a control, hold.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Capacity {
-    /// Whose states.
     pub(crate) row: String,
     /// Where they come from.
     pub(crate) provenance: String,
-    /// How many.
     pub(crate) features: usize,
-    /// Linear memory.
     pub(crate) memory: MemoryCapacity,
     /// All of it by degree, if asked for.
     pub(crate) processing: Option<ProcessingCapacity>,
@@ -49,7 +46,6 @@ pub(crate) struct CapacityReport {
     /// What stands above.
     #[serde(flatten)]
     pub(crate) head: Head,
-    /// Steps.
     pub(crate) split: Split,
     /// The arms first, then the controls of the first.
     pub(crate) rows: Vec<Capacity>,

@@ -107,7 +107,7 @@ fn set(config: &mut Config, request: &Record) -> Result<()> {
             };
         }
         None if asked.iter().any(Option::is_some) => bail!(
-            "--frequency, --voltage and --fan are for a simulated unit: set a real one by [point] of its configuration"
+            "--frequency, --voltage and --fan are for a simulated unit: set a real one by [operating_point] of its configuration"
         ),
         None => {}
     }

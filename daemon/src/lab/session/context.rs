@@ -74,7 +74,7 @@ impl Context {
         }
     }
 
-    /// Who drives.
+    /// Who drives, for messages to others.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -34,9 +34,7 @@ use crate::lab::observer::Notices;
 /// What a session is about.
 #[derive(Clone, Copy)]
 pub(crate) struct Session<'a> {
-    /// Who drives.
     pub(crate) context: &'a Context,
-    /// The unit.
     pub(crate) config: &'a Config,
     /// Seed of the unit's physics, if it is simulated, and of its jobs.
     pub(crate) seed: u64,

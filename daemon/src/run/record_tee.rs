@@ -1,4 +1,4 @@
-//! Where a live drive's records go: to the gauge and to whoever watches, and then to where they are kept. Of what an
+//! Where a live drive's records go: to the stats and to whoever watches, and then to where they are kept. Of what an
 //! experiment records nothing passes here: that goes to its capture.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use thermine_units::record::Recorder;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::gauge::Gauge;
+use super::share_stats::ShareStats;
 use crate::live::Live;
 
 /// Records that may wait; beyond that the drive waits.
@@ -17,7 +17,7 @@ const QUEUE: usize = 1024;
 /// recorder is gone, or nothing more can be kept. Shares are acknowledged as `kept` has it: at once if that keeps nothing,
 /// since live shares are of no pool.
 pub(super) fn open(
-    gauge: Arc<Mutex<Gauge>>,
+    stats: Arc<Mutex<ShareStats>>,
     live: &Live,
     name: &str,
     kept: Recorder,
@@ -28,8 +28,8 @@ pub(super) fn open(
     let task = tokio::spawn(async move {
         while let Some(entry) = records.recv().await {
             let share = {
-                let mut gauge = gauge.lock().unwrap_or_else(PoisonError::into_inner);
-                gauge.note(&entry.record, &name)
+                let mut stats = stats.lock().unwrap_or_else(PoisonError::into_inner);
+                stats.note(&entry.record, &name)
             };
             if let Some(share) = share {
                 live.share(share);

@@ -1,5 +1,5 @@
-//! A unit that mines through the proxy: it is read and guarded, gets no work while its interlock withholds it, and is
-//! held by experiments.
+//! One task for each unit that mines through the proxy: it reads and guards the unit, which gets no work while its
+//! interlock withholds it, and gives it to experiments.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -19,11 +19,11 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::claimed_job::{ClaimedJob, FreeUnit};
 use super::health::{Standing, Work};
-use super::keeper::House;
-use super::lent::Lent;
 use super::permit::Permit;
 use super::publish::{self, Publisher, standing_of};
+use super::shared::Shared;
 use crate::lab::attach::machine::comes_from;
 use crate::lab::config::Config;
 use crate::lab::session::{Ending, Lock, label};
@@ -35,39 +35,42 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Looks over which the hash rate is taken: a minute.
 const LOOKS: usize = 61;
 
-/// Attends to a unit.
+/// The task of a proxied unit.
 #[derive(Debug)]
-pub(super) struct Attendant {
-    pub(super) house: House,
+pub(super) struct ProxiedUnit {
+    pub(super) shared: Shared,
     pub(super) config: Config,
     pub(super) seed: u64,
     pub(super) hub: Hub,
     pub(super) pool: SocketAddr,
-    pub(super) jobs: mpsc::Receiver<Lent>,
+    pub(super) jobs: mpsc::Receiver<ClaimedJob>,
     /// A job that waits until the unit's interlock is released.
-    pub(super) next: Option<Lent>,
+    pub(super) next: Option<ClaimedJob>,
     pub(super) stop: CancellationToken,
     pub(super) standing: Arc<Mutex<Standing>>,
 }
 
-impl Attendant {
-    /// Attends to the unit until it is stopped.
-    pub(super) async fn attend(mut self) {
+impl ProxiedUnit {
+    /// Watches the unit until the task is stopped.
+    pub(super) async fn run(mut self) {
         let mut backoff = Backoff::new(self.seed);
         loop {
             let why = match self.stay().await {
                 Ok(None) => return,
-                Ok(Some(lent)) => {
-                    let rig = self.house.base.behind(self.hub.clone(), self.pool);
-                    lent.on_unit(&self.house, &self.config, Arc::new(rig), &self.stop)
-                        .await;
+                Ok(Some(job)) => {
+                    let rig = self.shared.base.behind(self.hub.clone(), self.pool);
+                    let unit = FreeUnit {
+                        config: &self.config,
+                        lender: Arc::new(rig),
+                    };
+                    job.run(&self.shared, Some(unit), &self.stop).await;
                     continue;
                 }
                 Err(error) => chain(&error),
             };
             tracing::warn!(unit = self.config.unit.name, why, "lost");
             standing_of(&self.standing).work(Work::Failed(why), Instant::now());
-            publish::failed(&self.house.live, &self.config.unit.name, &self.standing);
+            publish::failed(&self.shared.live, &self.config.unit.name, &self.standing);
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(backoff.next()) => {}
@@ -76,28 +79,25 @@ impl Attendant {
     }
 
     /// Stays with the unit until it is stopped or the unit is wanted for a job.
-    async fn stay(&mut self) -> Result<Option<Lent>> {
+    async fn stay(&mut self) -> Result<Option<ClaimedJob>> {
         let name = &self.config.unit.name;
-        let worker = self
-            .config
-            .stratum
-            .as_ref()
-            .map_or(name, |stratum| &stratum.worker);
+        let stratum = self.config.stratum.as_ref();
+        let worker = stratum.map_or(name, |stratum| &stratum.worker).clone();
         let simulated = &self.config.unit.simulated;
-        let rig = self.house.rig(&self.config);
-        let lock = Lock::of(&self.config, &self.house.context)?;
+        let rig = self.shared.rig(&self.config);
+        let lock = Lock::of(&self.config, &self.shared.context)?;
         let (latest, guard) = rig.attend(&self.config, self.pool, self.seed).await?;
         let permission = guard.permission();
         let clock = rig.clock().clone();
         // However this task ends, the guard leaves the unit safe.
         let label = label(&self.config);
-        let ending = Ending::new(guard, rig, lock, label, &self.house.context);
+        let ending = Ending::new(guard, rig, lock, label, &self.shared.context);
         let _permit = Permit::follow(self.hub.clone(), name, permission.clone());
         let publisher = Publisher {
-            live: self.house.live.clone(),
+            live: self.shared.live.clone(),
             config: self.config.clone(),
             latest,
-            gauge: None,
+            stats: None,
             clock: clock.clone(),
             seed: self.seed,
             standing: self.standing.clone(),
@@ -115,17 +115,17 @@ impl Attendant {
         let mut rate = Rate::default();
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let lent = loop {
+        let job = loop {
             if may_be_lent(&permission)
-                && let Some(lent) = self.next.take()
+                && let Some(job) = self.next.take()
             {
-                break Some(lent);
+                break Some(job);
             }
             tokio::select! {
                 () = self.stop.cancelled() => break None,
-                lent = self.jobs.recv(), if self.next.is_none() => match lent {
-                    Some(lent) => {
-                        self.next = Some(lent);
+                job = self.jobs.recv(), if self.next.is_none() => match job {
+                    Some(job) => {
+                        self.next = Some(job);
                         continue;
                     }
                     None => break None,
@@ -136,20 +136,7 @@ impl Attendant {
                 permission.has_changed().is_ok(),
                 "{name}: its interlock has ended: it is started again"
             );
-            let seen = self.hub.seen();
-            // Others may mine under its name: what is told of the unit must be its own.
-            let ours = seen
-                .iter()
-                .filter(|seen| seen.worker == *worker && comes_from(&self.config, seen.peer.ip()));
-            let (mut account, mut agent) = (None::<Account>, None);
-            // A unit that reconnects may have two connections for a while.
-            for seen in ours {
-                match &mut account {
-                    Some(account) => account.add(&seen.account),
-                    None => account = Some(seen.account.clone()),
-                }
-                agent.clone_from(&seen.agent);
-            }
+            let (account, agent) = self.seen(&worker);
             let account = account.as_ref();
             match account {
                 Some(_) => standing_of(&self.standing).work(Work::Given, Instant::now()),
@@ -163,7 +150,24 @@ impl Attendant {
             self.tell(account, rate);
         };
         ending.finish().await;
-        Ok(lent)
+        Ok(job)
+    }
+
+    /// What the proxy sees of the unit, which mines as `worker`, and the firmware that it names.
+    fn seen(&self, worker: &str) -> (Option<Account>, Option<Arc<str>>) {
+        let (mut account, mut agent) = (None::<Account>, None);
+        // Others may mine under its name: what is told of the unit must be its own. A unit that reconnects may have two
+        // connections for a while.
+        for seen in (self.hub.seen().iter())
+            .filter(|seen| seen.worker == worker && comes_from(&self.config, seen.peer.ip()))
+        {
+            match &mut account {
+                Some(account) => account.add(&seen.account),
+                None => account = Some(seen.account.clone()),
+            }
+            agent.clone_from(&seen.agent);
+        }
+        (account, agent)
     }
 
     /// The unit is not connected: it is still awaited, or has gone.
@@ -175,7 +179,7 @@ impl Attendant {
     }
 
     fn tell(&self, account: Option<&Account>, rate: Option<Estimate>) {
-        self.house.live.change(&self.config.unit.name, |unit| {
+        self.shared.live.change(&self.config.unit.name, |unit| {
             unit.hash_rate_ghs = rate;
             if let Some(account) = account {
                 unit.shares = shares(account);

@@ -40,7 +40,7 @@ const WORTH: f64 = 0.2;
 
 /// What is kept of a unit's shares: bounded, however long it runs.
 #[derive(Debug)]
-pub(super) struct Gauge {
+pub(super) struct ShareStats {
     algorithm: Algorithm,
     layout: Option<Layout>,
     chips: usize,
@@ -56,10 +56,10 @@ pub(super) struct Gauge {
     drives: Drives,
 }
 
-impl Gauge {
-    pub(super) fn new(model: Model) -> Gauge {
+impl ShareStats {
+    pub(super) fn new(model: Model) -> ShareStats {
         let (chips, _) = places(model);
-        Gauge {
+        ShareStats {
             algorithm: model.algorithm(),
             layout: layout(model),
             chips: usize::from(chips),
@@ -334,12 +334,12 @@ mod tests {
         }
     }
 
-    fn job(gauge: &mut Gauge, difficulty: f64) {
+    fn job(stats: &mut ShareStats, difficulty: f64) {
         let record = Record::Job(sent(0, difficulty));
-        assert_eq!(gauge.note(&record, "a"), None);
+        assert_eq!(stats.note(&record, "a"), None);
     }
 
-    fn share(gauge: &mut Gauge, seconds: f64, nonce: u32, verdict: Verdict) -> Share {
+    fn share(stats: &mut ShareStats, seconds: f64, nonce: u32, verdict: Verdict) -> Share {
         let record = ShareRecord {
             ticket: 1,
             job_id: "1".into(),
@@ -350,35 +350,35 @@ mod tests {
             verdict,
             difficulty: None,
         };
-        gauge.note(&Record::Share(record), "a").expect("a share")
+        stats.note(&Record::Share(record), "a").expect("a share")
     }
 
     #[test]
     fn a_minute_s_shares_give_a_hash_rate_and_old_ones_do_not_count() {
-        let mut gauge = Gauge::new(Model::AntminerS9);
-        assert_eq!(gauge.hash_rate(Nanos::from_seconds(1.0)), None);
-        gauge.begin(Nanos::ZERO);
-        job(&mut gauge, 256.0);
+        let mut stats = ShareStats::new(Model::AntminerS9);
+        assert_eq!(stats.hash_rate(Nanos::from_seconds(1.0)), None);
+        stats.begin(Nanos::ZERO);
+        job(&mut stats, 256.0);
         for i in 0..1000 {
-            let seen = share(&mut gauge, 0.1 * f64::from(i + 1), 0, Verdict::Accepted);
+            let seen = share(&mut stats, 0.1 * f64::from(i + 1), 0, Verdict::Accepted);
             assert_eq!(seen.interval_ms.is_none(), i == 0);
         }
-        share(&mut gauge, 100.0, 0, Verdict::Stale);
-        let rate = gauge.hash_rate(Nanos::from_seconds(100.0)).expect("driven");
+        share(&mut stats, 100.0, 0, Verdict::Stale);
+        let rate = stats.hash_rate(Nanos::from_seconds(100.0)).expect("driven");
         // Ten shares a second of 2^40 hashes.
         assert!(
             (rate.value / (10.0 * 2f64.powi(40) * 1e-9) - 1.0).abs() < 0.005,
             "{rate:?}"
         );
         assert!(rate.low < rate.value && rate.value < rate.high && rate.n == 601);
-        assert_eq!((gauge.shares().accepted, gauge.shares().stale), (1000, 1));
-        gauge.end();
-        assert_eq!(gauge.hash_rate(Nanos::from_seconds(100.0)), None);
+        assert_eq!((stats.shares().accepted, stats.shares().stale), (1000, 1));
+        stats.end();
+        assert_eq!(stats.hash_rate(Nanos::from_seconds(100.0)), None);
     }
 
-    /// Drives the twin of `model` at this duty for two minutes. Returns its gauge, the time, its mean claim of the last
+    /// Drives the twin of `model` at this duty for two minutes. Returns its stats, the time, its mean claim of the last
     /// minute in GH/s, and its last reading.
-    async fn twin(model: Model, duty: f64) -> (Gauge, Nanos, f64, Telemetry) {
+    async fn twin(model: Model, duty: f64) -> (ShareStats, Nanos, f64, Telemetry) {
         let params = Params::of(model).expect("whole");
         let (queue, mut records) = tokio::sync::mpsc::channel(65_536);
         let durable = Recorder::discard().durable();
@@ -403,24 +403,24 @@ mod tests {
                 timeout: Duration::from_secs(2),
             },
         };
-        let mut gauge = Gauge::new(model);
-        gauge.begin(Nanos::ZERO);
+        let mut stats = ShareStats::new(model);
+        stats.begin(Nanos::ZERO);
         let (mut claims, mut last) = (Vec::new(), Telemetry::default());
         for step in 0..60 {
             let seen = twin.step(&drive).await.expect("it answers");
             while let Ok(entry) = records.try_recv() {
                 // The twin records no jobs: each share is of the difficulty that was asked.
                 if let Record::Share(share) = &entry.record {
-                    gauge
+                    stats
                         .jobs
                         .push_back((share.job_id.clone(), drive.difficulty.get()));
                 }
                 if let Record::Step(_) = &entry.record {
                     for _ in 0..seen.jobs {
-                        gauge.drives.job(&sent(step, drive.difficulty.get()));
+                        stats.drives.job(&sent(step, drive.difficulty.get()));
                     }
                 }
-                gauge.note(&entry.record, "a");
+                stats.note(&entry.record, "a");
             }
             last = seen.telemetry.expect("read");
             if step >= 30 {
@@ -428,7 +428,7 @@ mod tests {
             }
         }
         let mean = claims.iter().sum::<f64>() / claims.len() as f64;
-        (gauge, Nanos::from_seconds(120.0), mean, last)
+        (stats, Nanos::from_seconds(120.0), mean, last)
     }
 
     #[tokio::test]
@@ -438,8 +438,8 @@ mod tests {
             Model::LuckyMinerLv06,
             Model::GoldshellLbBox,
         ] {
-            let (mut gauge, now, claimed, _) = twin(model, 1.0).await;
-            let rate = gauge.hash_rate(now).expect("shares");
+            let (mut stats, now, claimed, _) = twin(model, 1.0).await;
+            let rate = stats.hash_rate(now).expect("shares");
             assert!(
                 rate.low < claimed && claimed < rate.high,
                 "{model}: claims {claimed} GH/s, shown {rate:?}"
@@ -455,9 +455,9 @@ mod tests {
             Model::GoldshellLbBox,
         ] {
             for duty in [1.0, 0.5] {
-                let (mut gauge, now, _, reading) = twin(model, duty).await;
-                let rate = gauge.hash_rate(now).expect("shares");
-                let driven = gauge.driven(now).expect("driven");
+                let (mut stats, now, _, reading) = twin(model, duty).await;
+                let rate = stats.hash_rate(now).expect("shares");
+                let driven = stats.driven(now).expect("driven");
                 assert!((driven.duty - duty).abs() < 0.03, "{model}: {driven:?}");
                 let config = Config::simulated(model).expect("sound");
                 let ghs = expected::ghs(&config, driven, Some(&reading)).expect("a clock");
@@ -474,8 +474,8 @@ mod tests {
     #[test]
     fn a_weak_chip_is_marked_and_even_ones_are_not() {
         let mut rng = seed::stream(1, "chips");
-        let mut even = Gauge::new(Model::AntminerS9);
-        let mut weak = Gauge::new(Model::AntminerS9);
+        let mut even = ShareStats::new(Model::AntminerS9);
+        let mut weak = ShareStats::new(Model::AntminerS9);
         for _ in 0..19_000 {
             let chip: u8 = rng.random_range(0..63);
             let nonce = Layout::Bm1387.encode(Origin {
@@ -494,7 +494,7 @@ mod tests {
         let (even, weak) = (even.board().expect("shares"), weak.board().expect("shares"));
         assert!(even.marked.is_empty(), "{}", even.verdict);
         assert_eq!(weak.marked, [7], "{}", weak.verdict);
-        assert!(Gauge::new(Model::LuckyMinerLv06).board().is_none());
+        assert!(ShareStats::new(Model::LuckyMinerLv06).board().is_none());
     }
 
     #[test]

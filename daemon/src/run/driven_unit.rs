@@ -1,4 +1,4 @@
-//! One task for each driven unit: it drives the unit live, lends it to experiments, and gets it back when it is lost.
+//! One task for each driven unit: it drives the unit live, gives it to experiments, and reconnects it when it is lost.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,28 +7,26 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use thermine_drivers::interlock::{Permission, may_be_lent};
 use thermine_lab::substrate::Substrate;
-use thermine_proxy::Hub;
 use thermine_units::clock::Clock;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::captures::Captures;
-use super::gauge::Gauge;
+use super::claimed_job::{ClaimedJob, FreeUnit};
 use super::health::{Standing, Work};
 use super::learner::Learner;
-use super::lent::Lent;
 use super::permit::Permit;
 use super::publish::{self, Publisher, standing_of};
-use super::tap;
-use crate::lab::attach::{Driven, Rig, Unit};
-use crate::lab::config::daemon::{Daemon, Live as Task};
+use super::record_tee;
+use super::share_stats::ShareStats;
+use super::shared::Shared;
+use crate::lab::attach::{Driven, Unit};
+use crate::lab::config::daemon::Live as Task;
 use crate::lab::config::{Config, Step};
 use crate::lab::experiment::trained::Readout;
 use crate::lab::observer::Log;
-use crate::lab::session::{Context, Session, with_attached};
-use crate::live::Live;
-use crate::queue::Queue;
+use crate::lab::session::{Session, with_attached};
 use thermine_capture::error_chain::chain;
 
 /// Wall time that a unit is given to have its last shares acknowledged.
@@ -40,88 +38,44 @@ const RELEASED: Duration = Duration::from_secs(1);
 /// Wall time between two sights of target and prediction.
 const SHOWING: Duration = Duration::from_millis(250);
 
-/// What every keeper works with.
-#[derive(Debug, Clone)]
-pub(super) struct House {
-    pub(super) live: Live,
-    pub(super) queue: Queue,
-    pub(super) base: Arc<Rig>,
-    /// The daemon, as the driver of its units. A unit's task is stopped by itself, and not by this.
-    pub(super) context: Context,
-    pub(super) daemon: Daemon,
-    /// The proxy, if the rack has one: a driven unit whose firmware falls back to it is under its interlock there too.
-    pub(super) hub: Option<Hub>,
-    /// Whether simulated units that name no speed run in virtual time, for tests of a long time.
-    pub(super) is_virtual: bool,
-}
-
-impl House {
-    /// The clock of a unit; `None` for the wall's.
-    pub(super) fn clock(&self, config: &Config) -> Option<Clock> {
-        let simulated = config.unit.simulated.as_ref()?;
-        match simulated.speed {
-            None if self.is_virtual => Some(Clock::virtual_time()),
-            speed => Some(Clock::scaled(speed.unwrap_or(self.daemon.speed))),
-        }
-    }
-
-    /// Seconds of a unit's time in one of the wall's; `None` where it has no fixed speed.
-    pub(super) fn speed(&self, config: &Config) -> Option<f64> {
-        match &config.unit.simulated {
-            None => Some(1.0),
-            Some(simulated) => match simulated.speed {
-                None if self.is_virtual => None,
-                speed => Some(speed.unwrap_or(self.daemon.speed)),
-            },
-        }
-    }
-
-    /// A rig for a unit.
-    pub(super) fn rig(&self, config: &Config) -> Rig {
-        match self.clock(config) {
-            None => self.base.beside(),
-            Some(clock) => self.base.apart(clock),
-        }
-    }
-}
-
-/// What a keeper's task is about.
+/// The task of a driven unit.
 #[derive(Debug)]
-pub(super) struct Keeper {
-    house: House,
+pub(super) struct DrivenUnit {
+    shared: Shared,
     config: Config,
     seed: u64,
     trained: Option<PathBuf>,
-    gauge: Arc<Mutex<Gauge>>,
+    stats: Arc<Mutex<ShareStats>>,
     learner: Option<Learner>,
     captures: Captures,
     backoff: Backoff,
-    jobs: mpsc::Receiver<Lent>,
+    jobs: mpsc::Receiver<ClaimedJob>,
     stop: CancellationToken,
     sessions: u64,
     standing: Arc<Mutex<Standing>>,
 }
 
 /// Why a unit is no longer driven.
-enum Parting {
+enum StopReason {
     Stopped,
-    Lent(Box<Lent>),
+    /// A job wants the unit.
+    Job(Box<ClaimedJob>),
 }
 
-impl Keeper {
+impl DrivenUnit {
     pub(super) fn new(
-        house: House,
+        shared: Shared,
         config: Config,
         seed: u64,
         trained: Option<PathBuf>,
-        jobs: mpsc::Receiver<Lent>,
+        jobs: mpsc::Receiver<ClaimedJob>,
         stop: CancellationToken,
-    ) -> Keeper {
-        Keeper {
-            gauge: Arc::new(Mutex::new(Gauge::new(config.unit.model))),
+    ) -> DrivenUnit {
+        DrivenUnit {
+            stats: Arc::new(Mutex::new(ShareStats::new(config.unit.model))),
             backoff: Backoff::new(seed),
-            captures: Captures::of(&house.daemon, &config, seed),
-            house,
+            captures: Captures::of(&shared.daemon, &config, seed),
+            shared,
             config,
             seed,
             trained,
@@ -137,8 +91,8 @@ impl Keeper {
         &self.config.unit.name
     }
 
-    /// Keeps the unit until it is stopped.
-    pub(super) async fn keep(mut self) {
+    /// Drives the unit until the task is stopped.
+    pub(super) async fn run(mut self) {
         self.stay_until_stopped().await;
         self.captures.close().await;
     }
@@ -146,11 +100,13 @@ impl Keeper {
     async fn stay_until_stopped(&mut self) {
         loop {
             match self.stay().await {
-                Ok(Parting::Stopped) => return,
-                Ok(Parting::Lent(lent)) => {
-                    let lender = self.house.base.clone();
-                    lent.on_unit(&self.house, &self.config, lender, &self.stop)
-                        .await;
+                Ok(StopReason::Stopped) => return,
+                Ok(StopReason::Job(job)) => {
+                    let unit = FreeUnit {
+                        config: &self.config,
+                        lender: self.shared.base.clone(),
+                    };
+                    job.run(&self.shared, Some(unit), &self.stop).await;
                 }
                 Err(error) => {
                     self.lost(&chain(&error));
@@ -163,12 +119,12 @@ impl Keeper {
     }
 
     /// Brings the unit in, works with it, and leaves it safe.
-    async fn stay(&mut self) -> Result<Parting> {
+    async fn stay(&mut self) -> Result<StopReason> {
         if self.stop.is_cancelled() {
-            return Ok(Parting::Stopped);
+            return Ok(StopReason::Stopped);
         }
-        let rig = self.house.rig(&self.config);
-        let (context, config) = (self.house.context.within(), self.config.clone());
+        let rig = self.shared.rig(&self.config);
+        let (context, config) = (self.shared.context.within(), self.config.clone());
         let session = Session {
             context: &context,
             config: &config,
@@ -178,15 +134,15 @@ impl Keeper {
         with_attached(session, rig, async |unit, rig| {
             // A unit that leaves is shown as lost until it is back.
             unit.without_patience();
-            let hub = self.house.hub.clone();
+            let hub = self.shared.hub.clone();
             let _permit = hub
                 .zip(unit.permission())
                 .map(|(hub, permission)| Permit::follow(hub, self.name(), permission));
-            let why = match self.house.daemon.live {
+            let why = match self.shared.daemon.live {
                 Task::Narma10 => self.work(unit, rig.clock()).await,
                 Task::Off => self.watch(unit, rig.clock()).await,
             };
-            self.gauge().end();
+            self.stats().end();
             unit.hang_up().await;
             why
         })
@@ -194,17 +150,17 @@ impl Keeper {
     }
 
     /// Reads the unit, and gives it no work.
-    async fn watch(&mut self, unit: &Unit, clock: &Clock) -> Result<Parting> {
+    async fn watch(&mut self, unit: &Unit, clock: &Clock) -> Result<StopReason> {
         self.activity("watched, without work");
         standing_of(&self.standing).work(Work::NotAsked, Instant::now());
         let _publisher = Publisher {
-            gauge: None,
+            stats: None,
             ..self.publisher(unit, clock)
         }
         .start();
-        let lent = tokio::select! {
-            () = self.stop.cancelled() => return Ok(Parting::Stopped),
-            lent = self.jobs.recv() => lent,
+        let job = tokio::select! {
+            () = self.stop.cancelled() => return Ok(StopReason::Stopped),
+            job = self.jobs.recv() => job,
         };
         // The interlock of the job would not know that this one has tripped.
         while unit
@@ -212,15 +168,15 @@ impl Keeper {
             .is_some_and(|permission| !may_be_lent(&permission))
         {
             tokio::select! {
-                () = self.stop.cancelled() => return Ok(Parting::Stopped),
+                () = self.stop.cancelled() => return Ok(StopReason::Stopped),
                 () = tokio::time::sleep(RELEASED) => {}
             }
         }
-        Ok(lent.map_or(Parting::Stopped, |lent| Parting::Lent(Box::new(lent))))
+        Ok(job.map_or(StopReason::Stopped, |job| StopReason::Job(Box::new(job))))
     }
 
     /// Drives the unit live, again and again while it can be had.
-    async fn work(&mut self, unit: &mut Unit, clock: &Clock) -> Result<Parting> {
+    async fn work(&mut self, unit: &mut Unit, clock: &Clock) -> Result<StopReason> {
         let awaited = format!("it has not connected yet ({})", unit.instructions());
         standing_of(&self.standing).work(Work::Awaited(awaited), Instant::now());
         // Its readings are told as long as it is here, whether it is driven or not.
@@ -230,7 +186,7 @@ impl Keeper {
                 let stop = self.stop.clone();
                 tokio::select! {
                     biased;
-                    () = stop.cancelled() => return Ok(Parting::Stopped),
+                    () = stop.cancelled() => return Ok(StopReason::Stopped),
                     ready = unit.ready() => ready,
                 }
             };
@@ -248,10 +204,10 @@ impl Keeper {
                 Err(error) => Err(error),
             };
             let error = match driven {
-                Ok(parting) => return Ok(parting),
+                Ok(reason) => return Ok(reason),
                 Err(error) => error,
             };
-            self.gauge().end();
+            self.stats().end();
             if unit.permission().is_some() {
                 standing_of(&self.standing).withheld(unit.withheld().as_ref());
             }
@@ -264,25 +220,26 @@ impl Keeper {
             }
             // Its interlock and its readings go on meanwhile.
             if !self.wait().await {
-                return Ok(Parting::Stopped);
+                return Ok(StopReason::Stopped);
             }
         }
     }
 
     /// Drives the unit, which is ready, with the live task.
-    async fn drive(&mut self, unit: &mut Unit, clock: &Clock) -> Result<Parting> {
+    async fn drive(&mut self, unit: &mut Unit, clock: &Clock) -> Result<StopReason> {
         let mut learner = self.learner(unit)?;
         let kept = self.captures.next().await?;
-        let (recorder, tap) = tap::open(self.gauge.clone(), &self.house.live, self.name(), kept);
+        let (recorder, tap) =
+            record_tee::open(self.stats.clone(), &self.shared.live, self.name(), kept);
         let mut driven = unit.drive(learner.encoding().discipline, recorder)?;
-        self.gauge().begin(clock.now());
+        self.stats().begin(clock.now());
         self.activity(&learner.activity());
         standing_of(&self.standing).work(Work::Given, Instant::now());
-        let parting = self
+        let reason = self
             .steps(&mut driven, unit.permission(), &mut learner)
             .await;
         self.learner = Some(learner);
-        let parting = parting?;
+        let reason = reason?;
         // Every share so far is acknowledged.
         match tokio::time::timeout(PARTING, unit.release(driven)).await {
             Ok(Ok(())) => {}
@@ -293,7 +250,7 @@ impl Keeper {
         }
         // What it has recorded is counted before the numbers are read again.
         let _ = tokio::time::timeout(PARTING, tap).await;
-        Ok(parting)
+        Ok(reason)
     }
 
     async fn steps(
@@ -301,21 +258,21 @@ impl Keeper {
         driven: &mut Driven,
         permission: Option<watch::Receiver<Permission>>,
         learner: &mut Learner,
-    ) -> Result<Parting> {
+    ) -> Result<StopReason> {
         let stop = self.stop.clone();
         let (mut shown, mut scored) = (None, None);
         let due =
             |last: Option<tokio::time::Instant>, every| last.is_none_or(|at| at.elapsed() >= every);
         loop {
             let may_be_lent = permission.as_ref().is_none_or(may_be_lent);
-            if may_be_lent && let Ok(lent) = self.jobs.try_recv() {
-                return Ok(Parting::Lent(Box::new(lent)));
+            if may_be_lent && let Ok(job) = self.jobs.try_recv() {
+                return Ok(StopReason::Job(Box::new(job)));
             }
             let mut seen = Vec::new();
             for drive in learner.drives() {
                 tokio::select! {
                     biased;
-                    () = stop.cancelled() => return Ok(Parting::Stopped),
+                    () = stop.cancelled() => return Ok(StopReason::Stopped),
                     step = driven.step(&drive) => seen.push(step?),
                 }
             }
@@ -330,7 +287,7 @@ impl Keeper {
                 } else {
                     None
                 };
-                self.house.live.change(self.name(), |unit| {
+                self.shared.live.change(self.name(), |unit| {
                     let before = unit.learning.take();
                     let before = before.and_then(|before| before.nrmse.zip(before.control));
                     if let Some((nrmse, control)) = scores.or(before) {
@@ -367,23 +324,23 @@ impl Keeper {
     /// A live step.
     fn step(&self) -> Step {
         let mut step = self.config.step.clone();
-        if let Some(seconds) = self.house.daemon.step_seconds {
+        if let Some(seconds) = self.shared.daemon.step_seconds {
             step.hold_seconds = seconds;
             step.timeout_seconds = step.timeout_seconds.max(2.0 * seconds);
         }
         step
     }
 
-    fn gauge(&self) -> std::sync::MutexGuard<'_, Gauge> {
-        self.gauge.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stats(&self) -> std::sync::MutexGuard<'_, ShareStats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn publisher(&self, unit: &Unit, clock: &Clock) -> Publisher {
         Publisher {
-            live: self.house.live.clone(),
+            live: self.shared.live.clone(),
             config: self.config.clone(),
             latest: unit.latest.clone(),
-            gauge: Some(self.gauge.clone()),
+            stats: Some(self.stats.clone()),
             clock: clock.clone(),
             seed: self.seed,
             standing: self.standing.clone(),
@@ -393,7 +350,7 @@ impl Keeper {
     }
 
     fn activity(&self, what: &str) {
-        self.house
+        self.shared
             .live
             .change(self.name(), |unit| unit.activity = what.to_string());
     }
@@ -401,7 +358,7 @@ impl Keeper {
     fn lost(&self, why: &str) {
         tracing::warn!(unit = self.name(), why, "lost");
         standing_of(&self.standing).work(Work::Failed(why.to_string()), Instant::now());
-        publish::failed(&self.house.live, self.name(), &self.standing);
+        publish::failed(&self.shared.live, self.name(), &self.standing);
         self.activity("waited for");
     }
 
