@@ -2,9 +2,8 @@
 //!
 //! - `source`: what a capture holds, as pages of rows; `readings`: the same of its telemetry and steps;
 //! - `states`: the state matrix of an arm, as a replay of the capture gives it;
-//! - `parquet`, `csv`, `npz`: a page at a time into a file; `arrow`: what Parquet files say of their columns.
+//! - `parquet`, `csv`, `npz`: a page at a time into a file.
 
-mod arrow;
 mod csv;
 mod npz;
 mod parquet;

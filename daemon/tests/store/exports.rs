@@ -66,6 +66,9 @@ fn every_table_goes_into_every_format() {
             .find(|pair| pair.key == key)
             .and_then(|pair| pair.value.clone())
     };
+    let units: serde_json::Value =
+        serde_json::from_str(&said("thermine.units").expect("units")).expect("JSON");
+    assert_eq!(units["since_job"], "ns");
     assert_eq!(said("thermine.seed").as_deref(), Some("7"));
     assert_eq!(said("thermine.provenance").as_deref(), Some("device"));
     assert_eq!(
