@@ -3,10 +3,10 @@
 
 #[path = "page/api.rs"]
 mod api;
+#[path = "page/auth.rs"]
+mod auth;
 #[path = "page/cdp.rs"]
 mod cdp;
-#[path = "page/door.rs"]
-mod door;
 #[path = "page/rack.rs"]
 mod rack;
 #[path = "page/serve.rs"]

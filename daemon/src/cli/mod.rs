@@ -405,7 +405,7 @@ pub fn run(cli: Cli, context: &Context) -> anyhow::Result<()> {
         Command::Vbm(Vbm::Bench(args)) => vbm::run(args),
         Command::Man(args) => manual::pages(&args),
         Command::Completions(args) => manual::completions(&args),
-        Command::Run(args) => run::run(&args, context),
+        Command::Run(args) => run::run(&args, request::parse, context),
         Command::Queue(args) => queue::run(args),
         Command::Config(command) => config::command::run(command),
         Command::Analyse => queue::analysis::serve(),

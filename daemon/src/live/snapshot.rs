@@ -52,6 +52,16 @@ impl Snapshot {
     }
 }
 
+/// A snapshot and its time.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct TimedSnapshot {
+    /// The daemon's wall time in milliseconds since 1970 when the snapshot was taken: ages are counted from it.
+    pub(crate) at_ms: u64,
+    /// The state at that time.
+    #[serde(flatten)]
+    pub(crate) known: Snapshot,
+}
+
 /// Where a unit's numbers come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -87,8 +97,20 @@ impl Provenance {
 }
 
 /// How a unit is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    strum::EnumIter,
+    strum::IntoStaticStr,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Health {
     /// Not reached yet.
     Starting,
@@ -318,8 +340,20 @@ pub struct Proxy {
 }
 
 /// Where an experiment stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    strum::EnumIter,
+    strum::IntoStaticStr,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Progress {
     /// In the queue.
     Waiting,

@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use thermine_units::clock::Clock;
 use thermine_units::listen::listen;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,7 @@ use crate::lab::session::Context;
 use crate::proxy::ENDED;
 use crate::render::stdout;
 use crate::runtime;
+use crate::web::{self, ParseCommand};
 
 /// Wall time between two looks at the queue.
 const LOOK: Duration = Duration::from_millis(500);
@@ -54,9 +56,10 @@ pub struct Run {
 }
 
 /// Runs the subcommand until it is asked to end.
-pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
-    let rack = read(args.config.as_deref())?;
-    runtime::run(context, serve(rack, args.config.as_deref(), context))?
+pub(crate) fn run(args: &Run, parse: ParseCommand, context: &Context) -> Result<()> {
+    let path = args.config.as_deref();
+    let rack = read(path)?;
+    runtime::run(context, serve(rack, path, parse, context))?
 }
 
 fn read(config: Option<&Path>) -> Result<Rack> {
@@ -67,10 +70,19 @@ fn read(config: Option<&Path>) -> Result<Rack> {
     })
 }
 
-async fn serve(rack: Rack, path: Option<&Path>, context: &Context) -> Result<()> {
+async fn serve(
+    rack: Rack,
+    path: Option<&Path>,
+    parse: ParseCommand,
+    context: &Context,
+) -> Result<()> {
     // Before anything is begun, so that none is missed.
     let mut hung_up = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
-    let opening = (rack.daemon.token()?, rack.daemon.hosts.clone());
+    let settings = web::Settings {
+        token: rack.daemon.token()?,
+        hosts: rack.daemon.hosts.clone(),
+        ..web::Settings::new(Clock::real(), parse)
+    };
     let asked = rack.daemon.listen;
     let listener = listen(asked).with_context(|| {
         format!("cannot listen on {asked} (daemon.listen): is another program using it? Name another address there, or in THERMINE_DAEMON__LISTEN")
@@ -78,7 +90,7 @@ async fn serve(rack: Rack, path: Option<&Path>, context: &Context) -> Result<()>
     let address = listener.local_addr()?;
     let mut daemon = Daemon::start(rack, false, context).await?;
     let shutdown = CancellationToken::new();
-    let mut web = Web::serve(listener, daemon.live().clone(), opening, shutdown.clone());
+    let mut web = Web::serve(listener, daemon.live().clone(), settings, shutdown.clone());
     say(&format!("live at http://{address}/; ends with Ctrl-C"));
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -1,8 +1,6 @@
 //! The web server, and what its clients ask for.
 
 use anyhow::Result;
-use thermine_units::clock::Clock;
-use thermine_units::secret::Secret;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -29,15 +27,10 @@ impl Web {
     pub(super) fn serve(
         listener: TcpListener,
         live: Live,
-        (token, hosts): (Option<Secret>, Vec<String>),
+        settings: web::Settings,
         shutdown: CancellationToken,
     ) -> Web {
         let (sender, commands) = mpsc::channel(COMMANDS);
-        let settings = web::Settings {
-            token,
-            hosts,
-            clock: Clock::real(),
-        };
         let task = tokio::spawn(web::serve(listener, live, settings, sender, shutdown));
         Web { commands, task }
     }

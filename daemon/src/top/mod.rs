@@ -18,8 +18,8 @@ use thermine_units::printable::printable;
 use self::view::View;
 use crate::causes::chain;
 use crate::lab::config::daemon::LONGEST_TOKEN;
+use crate::live::snapshot::TimedSnapshot;
 use crate::secret_file;
-use crate::web::Present;
 
 /// Between questions to the daemon.
 const EVERY: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ pub struct Args {
 }
 
 /// What the asking thread says.
-type Answer = Result<Present, String>;
+type Answer = Result<TimedSnapshot, String>;
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -160,7 +160,7 @@ impl Question {
         }
     }
 
-    async fn once(&self, client: &Client) -> Result<Present> {
+    async fn once(&self, client: &Client) -> Result<TimedSnapshot> {
         let mut request = client.get(&self.url);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token.clone());

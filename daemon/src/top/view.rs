@@ -11,8 +11,8 @@ use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table, TableState, 
 
 use super::text::{algorithm, all_from, interval, rate, span};
 use crate::live::Snapshot;
+use crate::live::snapshot::TimedSnapshot;
 use crate::live::snapshot::{Estimate, Health, Progress, Unit};
-use crate::web::Present;
 
 /// What is not known.
 const NONE: &str = "–";
@@ -24,7 +24,7 @@ const PAGE: usize = 10;
 /// What is known, and which unit is looked at.
 pub(super) struct View {
     url: String,
-    known: Option<Present>,
+    known: Option<TimedSnapshot>,
     /// When it was heard, on the clock of this program.
     heard: Duration,
     problem: Option<String>,
@@ -43,7 +43,7 @@ impl View {
     }
 
     /// Takes an answer that came at `now`. What was known before stays when there is none.
-    pub(super) fn hear(&mut self, answer: Result<Present, String>, now: Duration) {
+    pub(super) fn hear(&mut self, answer: Result<TimedSnapshot, String>, now: Duration) {
         match answer {
             Ok(present) => {
                 self.known = Some(present);
@@ -85,7 +85,7 @@ impl View {
         let old = now.saturating_sub(self.heard);
         frame.render_widget(self.summary(old), top);
         let mut chosen = self.table.selected().unwrap_or(0);
-        if let Some(Present { at_ms, known }) = &self.known {
+        if let Some(TimedSnapshot { at_ms, known }) = &self.known {
             chosen = chosen.min(known.units.len().saturating_sub(1));
             self.table.select(Some(chosen));
             frame.render_stateful_widget(
@@ -121,7 +121,7 @@ impl View {
         let bold = Style::new().add_modifier(Modifier::BOLD);
         let mut first = vec![Span::styled("thermine", bold)];
         let mut more = Vec::new();
-        if let Some(Present { known, .. }) = &self.known {
+        if let Some(TimedSnapshot { known, .. }) = &self.known {
             let well = known
                 .units
                 .iter()
@@ -370,8 +370,8 @@ mod tests {
     use super::rack::{BEGIN, rack};
     use super::*;
 
-    fn present(n: usize) -> Result<Present, String> {
-        Ok(Present {
+    fn present(n: usize) -> Result<TimedSnapshot, String> {
+        Ok(TimedSnapshot {
             at_ms: BEGIN,
             known: rack(n, BEGIN).snapshot(),
         })
