@@ -19,6 +19,7 @@ use thermine_units::provenance::Provenance;
 use thermine_units::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
 use thermine_units::seed;
 
+#[cfg(feature = "postgres")]
 #[path = "../tests/shared/port.rs"]
 mod port;
 #[expect(
@@ -26,6 +27,7 @@ mod port;
     clippy::print_stdout,
     reason = "the tests crash and question their servers too; where none is installed it says so"
 )]
+#[cfg(feature = "postgres")]
 #[path = "../tests/shared/postgres.rs"]
 mod postgres;
 
@@ -172,6 +174,7 @@ fn rates(shares: u64) {
         &folder.path().join("simulated.sqlite"),
         Provenance::Simulated,
     );
+    #[cfg(feature = "postgres")]
     if let Some(server) = postgres::Postgres::start() {
         row("PostgreSQL", &server.url("thermine"), Provenance::Device);
     }
@@ -191,7 +194,14 @@ fn count(path: &Path) -> u64 {
 fn large(shares: u64) {
     let folder = folder();
     let path = folder.path().join("large.sqlite");
-    for what in ["write", "count", "parquet", "csv", "npz"] {
+    for what in [
+        "write",
+        "count",
+        #[cfg(feature = "parquet")]
+        "parquet",
+        "csv",
+        "npz",
+    ] {
         let status = Command::new(std::env::current_exe().expect("this program"))
             .args(["part", what])
             .arg(&path)

@@ -13,6 +13,7 @@ mod rack;
 mod serve;
 #[path = "page/stream.rs"]
 mod stream;
+#[cfg(feature = "tui")]
 #[path = "page/terminal.rs"]
 mod terminal;
 

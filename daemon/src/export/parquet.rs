@@ -14,7 +14,7 @@ use ::parquet::schema::types::{Type, TypePtr};
 use anyhow::Result;
 use rusqlite::types::Value;
 
-use super::{About, Column, Sink};
+use super::table::{About, AboutRun, Column, Sink};
 use crate::store::tables::Kind;
 
 /// Rows of a row group: some 20 MB of shares in memory.
@@ -36,11 +36,11 @@ impl Parquet {
             .build()?;
         let metadata = [
             ("version", about.thermine.to_string()),
-            ("provenance", about.of_runs(|run| run.provenance.clone())),
-            ("seed", about.of_runs(|run| run.seed.to_string())),
+            ("provenance", of_runs(about, |run| run.provenance.clone())),
+            ("seed", of_runs(about, |run| run.seed.to_string())),
             (
                 "configuration",
-                about.of_runs(|run| run.configuration.clone()),
+                of_runs(about, |run| run.configuration.clone()),
             ),
             ("units", serde_json::to_string(&about.units)?),
             ("about", serde_json::to_string(about)?),
@@ -107,6 +107,18 @@ impl Parquet {
         group.close()?;
         Ok(())
     }
+}
+
+/// What is said of each run under `field`, without repetition.
+fn of_runs(about: &About, field: impl Fn(&AboutRun) -> String) -> String {
+    let mut all: Vec<String> = Vec::new();
+    for run in &about.runs {
+        let said = field(run);
+        if !all.contains(&said) {
+            all.push(said);
+        }
+    }
+    all.join(", ")
 }
 
 fn field(column: &Column) -> Result<TypePtr> {

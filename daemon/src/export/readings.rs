@@ -8,8 +8,8 @@ use thermine_lab::substrate::{Drive, Observation};
 use thermine_stratum::swh::Outcome;
 use thermine_units::unit::{Board, Telemetry};
 
-use super::Column;
-use super::source::{Table, names, of, origin, pages};
+use super::source::{names, of, origin, pages};
+use super::table::{Column, Table};
 use crate::store::Capture;
 use crate::store::tables::Kind;
 

@@ -5,22 +5,11 @@ use std::collections::HashMap;
 use anyhow::Result;
 use rusqlite::types::Value;
 
-use super::Column;
+use super::table::{Column, Pages, Table};
 use crate::store::database::Row;
 use crate::store::reader::PAGE;
 use crate::store::tables::Kind;
 use crate::store::{Capture, DatabaseError};
-
-/// Rows, a page at a time.
-pub(super) type Pages<'a> = Box<dyn Iterator<Item = Result<Vec<Vec<Value>>>> + 'a>;
-
-/// A table that can be exported.
-pub(super) struct Table<'a> {
-    pub(super) columns: Vec<Column>,
-    /// The stream, where it is of one.
-    pub(super) stream: Option<String>,
-    pub(super) pages: Pages<'a>,
-}
 
 /// Names of the streams by run and number.
 pub(super) type Names = HashMap<(i64, i64), String>;

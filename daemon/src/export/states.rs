@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, bail};
 use rusqlite::types::Value;
 
-use super::Column;
-use super::source::Table;
+use super::table::{Column, Table};
+
 use crate::capture::replay;
 use crate::lab::experiment::{arms, run};
 use crate::lab::train;

@@ -17,6 +17,7 @@ mod long;
 mod miner;
 #[path = "../shared/port.rs"]
 mod port;
+#[cfg(feature = "postgres")]
 #[expect(dead_code, reason = "the tests of the store need more of it")]
 #[path = "../shared/postgres.rs"]
 mod postgres;

@@ -9,12 +9,15 @@ mod exports;
 mod faults;
 mod files;
 mod imports;
+#[cfg(feature = "postgres")]
 #[path = "../shared/port.rs"]
 mod port;
+#[cfg(feature = "postgres")]
 #[path = "../shared/postgres.rs"]
 mod postgres;
 #[path = "../shared/real.rs"]
 mod real;
 mod records;
+#[cfg(feature = "postgres")]
 mod servers;
 mod wire;

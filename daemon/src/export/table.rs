@@ -1,0 +1,127 @@
+//! A table on its way into a file: its columns, where its numbers come from, and the file that takes its rows.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+use rusqlite::types::Value;
+use serde::Serialize;
+
+use super::request::What;
+use crate::store::reader::Run;
+use crate::store::tables::Kind;
+
+/// Rows, a page at a time.
+pub(super) type Pages<'a> = Box<dyn Iterator<Item = Result<Vec<Vec<Value>>>> + 'a>;
+
+/// A table that can be exported.
+pub(super) struct Table<'a> {
+    pub(super) columns: Vec<Column>,
+    /// The stream, if all rows are of one.
+    pub(super) stream: Option<String>,
+    pub(super) pages: Pages<'a>,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) name: String,
+    /// `1` for a number without dimension, and empty for what is no quantity.
+    pub(super) unit: String,
+    pub(super) kind: Kind,
+    /// Whether a row may be without it. What is missing stays missing, and is never zero.
+    pub(super) optional: bool,
+}
+
+impl Column {
+    pub(super) fn new(name: impl Into<String>, unit: &str, kind: Kind) -> Column {
+        Column {
+            name: name.into(),
+            unit: unit.into(),
+            kind,
+            optional: false,
+        }
+    }
+
+    pub(super) fn optional(self) -> Column {
+        Column {
+            optional: true,
+            ..self
+        }
+    }
+}
+
+/// What a file says of where its numbers come from.
+#[derive(Debug, Serialize)]
+pub(super) struct About {
+    /// Version of the program that exported it.
+    pub(super) thermine: &'static str,
+    /// The capture.
+    capture: String,
+    /// What of it.
+    what: &'static str,
+    /// Stream, where it is of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<String>,
+    pub(super) runs: Vec<AboutRun>,
+    /// Units by column.
+    pub(super) units: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct AboutRun {
+    run: i64,
+    begun: String,
+    version: String,
+    pub(super) seed: u64,
+    pub(super) configuration: String,
+    pub(super) provenance: String,
+    task: serde_json::Value,
+    state: String,
+    origin: Option<String>,
+}
+
+impl About {
+    pub(super) fn new(
+        capture: &Path,
+        what: What,
+        stream: Option<String>,
+        runs: Vec<Run>,
+        columns: &[Column],
+    ) -> Result<About> {
+        let runs: Result<Vec<AboutRun>> = runs
+            .into_iter()
+            .map(|run| {
+                Ok(AboutRun {
+                    run: run.id,
+                    begun: jiff::Timestamp::from_second(run.created_unix_s)?.to_string(),
+                    version: run.version,
+                    seed: run.seed,
+                    configuration: run.config_hash,
+                    provenance: run.provenance.to_string(),
+                    task: run.task,
+                    state: run.state,
+                    origin: run.origin,
+                })
+            })
+            .collect();
+        Ok(About {
+            thermine: env!("CARGO_PKG_VERSION"),
+            capture: capture.display().to_string(),
+            what: what.into(),
+            stream,
+            runs: runs?,
+            units: columns
+                .iter()
+                .filter(|column| !column.unit.is_empty())
+                .map(|column| (column.name.clone(), column.unit.clone()))
+                .collect(),
+        })
+    }
+}
+
+/// A file being written, a page of rows at a time.
+pub(super) trait Sink {
+    fn page(&mut self, rows: Vec<Vec<Value>>) -> Result<()>;
+    fn finish(self: Box<Self>) -> Result<()>;
+}
