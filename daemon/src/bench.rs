@@ -4,11 +4,11 @@
 //! Each row is a command line of `thermine train`, so that anyone can look further into it.
 
 use std::fmt::Write;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
+use parking_lot::Mutex;
 use serde::Serialize;
 use thermine_reservoir::bootstrap::Bootstrap;
 use thermine_reservoir::esn::{Esn, EsnConfig};
@@ -248,17 +248,12 @@ fn over_seeds<T: Send>(seeds: u64, work: impl Fn(u64) -> Result<T> + Sync) -> Re
                         break;
                     }
                     let result = work(seed).with_context(|| format!("seed {seed}"));
-                    let mut done = done
-                        .lock()
-                        .unwrap_or_else(std::sync::PoisonError::into_inner);
-                    done.push((seed, result));
+                    done.lock().push((seed, result));
                 }
             });
         }
     });
-    let mut done = done
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut done = done.into_inner();
     done.sort_by_key(|(seed, _)| *seed);
     done.into_iter().map(|(_, result)| result).collect()
 }

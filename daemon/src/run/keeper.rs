@@ -1,10 +1,11 @@
 //! One task for each driven unit: it drives the unit live, lends it to experiments, and gets it back when it is lost.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use parking_lot::Mutex;
 use thermine_drivers::interlock::{Permission, may_be_lent};
 use thermine_lab::substrate::Substrate;
 use thermine_proxy::Hub;
@@ -19,7 +20,7 @@ use super::health::{Standing, Work};
 use super::learner::Learner;
 use super::lent::Lent;
 use super::permit::Permit;
-use super::publish::{self, Publisher, standing_of};
+use super::publish::{self, Publisher};
 use super::tap;
 use crate::causes::chain;
 use crate::lab::attach::{Driven, Rig, Unit};
@@ -186,7 +187,7 @@ impl Keeper {
                 Task::Narma10 => self.work(unit, rig.clock()).await,
                 Task::Off => self.watch(unit, rig.clock()).await,
             };
-            self.gauge().end();
+            self.gauge.lock().end();
             unit.hang_up().await;
             why
         })
@@ -196,7 +197,7 @@ impl Keeper {
     /// Reads the unit, and gives it no work.
     async fn watch(&mut self, unit: &Unit, clock: &Clock) -> Result<Parting> {
         self.activity("watched, without work");
-        standing_of(&self.standing).work(Work::NotAsked, Instant::now());
+        self.standing.lock().work(Work::NotAsked, Instant::now());
         let _publisher = Publisher {
             gauge: None,
             ..self.publisher(unit, clock)
@@ -222,7 +223,9 @@ impl Keeper {
     /// Drives the unit live, again and again while it can be had.
     async fn work(&mut self, unit: &mut Unit, clock: &Clock) -> Result<Parting> {
         let awaited = format!("it has not connected yet ({})", unit.instructions());
-        standing_of(&self.standing).work(Work::Awaited(awaited), Instant::now());
+        self.standing
+            .lock()
+            .work(Work::Awaited(awaited), Instant::now());
         // Its readings are told as long as it is here, whether it is driven or not.
         let mut publisher = self.publisher(unit, clock).start();
         loop {
@@ -251,9 +254,9 @@ impl Keeper {
                 Ok(parting) => return Ok(parting),
                 Err(error) => error,
             };
-            self.gauge().end();
+            self.gauge.lock().end();
             if unit.permission().is_some() {
-                standing_of(&self.standing).withheld(unit.withheld().as_ref());
+                self.standing.lock().withheld(unit.withheld().as_ref());
             }
             self.lost(&chain(&error));
             self.sessions += 1;
@@ -275,9 +278,9 @@ impl Keeper {
         let kept = self.captures.next().await?;
         let (recorder, tap) = tap::open(self.gauge.clone(), &self.house.live, self.name(), kept);
         let mut driven = unit.drive(learner.encoding().discipline, recorder)?;
-        self.gauge().begin(clock.now());
+        self.gauge.lock().begin(clock.now());
         self.activity(&learner.activity());
-        standing_of(&self.standing).work(Work::Given, Instant::now());
+        self.standing.lock().work(Work::Given, Instant::now());
         let parting = self
             .steps(&mut driven, unit.permission(), &mut learner)
             .await;
@@ -374,10 +377,6 @@ impl Keeper {
         step
     }
 
-    fn gauge(&self) -> std::sync::MutexGuard<'_, Gauge> {
-        self.gauge.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn publisher(&self, unit: &Unit, clock: &Clock) -> Publisher {
         Publisher {
             live: self.house.live.clone(),
@@ -400,7 +399,9 @@ impl Keeper {
 
     fn lost(&self, why: &str) {
         tracing::warn!(unit = self.name(), why, "lost");
-        standing_of(&self.standing).work(Work::Failed(why.to_string()), Instant::now());
+        self.standing
+            .lock()
+            .work(Work::Failed(why.to_string()), Instant::now());
         publish::failed(&self.house.live, self.name(), &self.standing);
         self.activity("waited for");
     }

@@ -1,10 +1,10 @@
 //! The control interfaces of each model: where its telemetry is read and where it is set.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use parking_lot::Mutex;
 use thermine_drivers::control::{Control, NoControl};
 use thermine_drivers::interlock::{Guard, Guarded, Interlock, Trip};
 use thermine_drivers::poller::{Latest, Poller, Source};
@@ -35,9 +35,11 @@ impl Clients {
     }
 
     fn trip(&self, unit: &str) -> Trip {
-        // Whole between any two statements that hold the lock.
-        let mut trips = self.trips.lock().unwrap_or_else(PoisonError::into_inner);
-        trips.entry(unit.to_string()).or_default().clone()
+        self.trips
+            .lock()
+            .entry(unit.to_string())
+            .or_default()
+            .clone()
     }
 }
 

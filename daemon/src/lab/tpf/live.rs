@@ -5,9 +5,9 @@
 //! share that comes is verified, recorded, acknowledged and counted, in whichever arm.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use thermine_lab::substrate::{Discipline, Refused, Substrate, Twin};
 use thermine_reservoir::tpf::account::Account;
@@ -310,10 +310,7 @@ async fn drive(
         anytime,
         course: outcome.course,
         counterfactual: outcome.counterfactual,
-        remarks: remarks
-            .all
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner),
+        remarks: remarks.all.into_inner(),
     })
 }
 
@@ -329,7 +326,7 @@ impl Notices for Remarks<'_> {
     }
 
     fn remark(&self, line: &str) {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock();
         all.push(line.to_string());
     }
 }
