@@ -10,7 +10,7 @@ use super::parquet;
 use super::request::{Format, What};
 use super::table::{About, Column, Pages, Sink};
 use super::{csv, npz, readings, source, states};
-use crate::store::Capture;
+use thermine_capture::Capture;
 
 #[cfg(not(feature = "parquet"))]
 const NO_PARQUET: &str = "this build has no Parquet support; build it with `--features parquet`, or export as CSV or NPZ";

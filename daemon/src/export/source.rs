@@ -6,10 +6,10 @@ use anyhow::Result;
 use rusqlite::types::Value;
 
 use super::table::{Column, Pages, Table};
-use crate::store::database::Row;
-use crate::store::reader::PAGE;
-use crate::store::tables::Kind;
-use crate::store::{Capture, DatabaseError};
+use thermine_capture::database::Row;
+use thermine_capture::reader::PAGE;
+use thermine_capture::tables::Kind;
+use thermine_capture::{Capture, DatabaseError};
 
 /// Names of the streams by run and number.
 pub(super) type Names = HashMap<(i64, i64), String>;

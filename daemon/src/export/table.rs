@@ -8,8 +8,8 @@ use rusqlite::types::Value;
 use serde::Serialize;
 
 use super::request::What;
-use crate::store::reader::Run;
-use crate::store::tables::Kind;
+use thermine_capture::reader::Run;
+use thermine_capture::tables::Kind;
 
 /// Rows, a page at a time.
 pub(super) type Pages<'a> = Box<dyn Iterator<Item = Result<Vec<Vec<Value>>>> + 'a>;

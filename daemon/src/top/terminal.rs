@@ -16,7 +16,7 @@ use super::view::View;
 use crate::causes::chain;
 use crate::lab::config::daemon::LONGEST_TOKEN;
 use crate::live::snapshot::TimedSnapshot;
-use crate::secret_file;
+use thermine_capture::secret_file;
 
 /// Between questions to the daemon.
 const EVERY: Duration = Duration::from_secs(1);

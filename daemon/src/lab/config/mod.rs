@@ -31,7 +31,7 @@ use thermine_units::provenance::Provenance;
 use thermine_units::quantity::{MegaHertz, Volts};
 use thermine_units::unit::{OperatingPoint, PowerMode};
 
-use crate::input_file;
+use thermine_capture::input_file;
 
 /// The simulated unit of `model` that stands for it when no file is named: its file's name and text.
 fn simulated(model: Model) -> (&'static str, &'static str) {

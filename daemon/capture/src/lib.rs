@@ -1,0 +1,33 @@
+//! Captures: what happened in a run, in a SQLite file of its own or beside others in a PostgreSQL database.
+//!
+//! - `tables`: what both hold; `place`: how a user names either;
+//! - `database`: the interface between a capture and what holds it: `sqlite`, `server`; `error`: what can go wrong;
+//! - [`writer`]: one thread that commits what the drivers record, and tells them how far it has come;
+//! - [`reader`]: what a capture holds, share by share; [`answers`]: its nonces alone, fast; `steps`: step by step, for
+//!   a replay;
+//! - [`verify`]: every share hashed again; [`import`]: captures from other programs' CSV files; [`merge`]: several
+//!   captures in one.
+
+pub mod answers;
+pub mod database;
+mod error;
+pub mod error_chain;
+pub mod import;
+mod import_time;
+pub mod input_file;
+pub mod merge;
+pub mod place;
+pub mod reader;
+pub mod secret_file;
+mod server;
+mod sqlite;
+mod steps;
+pub mod tables;
+pub mod tabular;
+pub mod verify;
+pub mod writer;
+
+pub use error::{DatabaseError, StoreError};
+pub use reader::Capture;
+pub use steps::StoredStep;
+pub use writer::{RunMeta, Store};
