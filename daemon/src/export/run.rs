@@ -18,11 +18,11 @@ const NO_PARQUET: &str = "this build has no Parquet support; build it with `--fe
 /// What was exported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
-    /// The file.
+    /// The file that was written.
     pub file: PathBuf,
-    /// Its rows.
+    /// Rows of the table.
     pub rows: u64,
-    /// Its columns.
+    /// Columns of the table.
     pub columns: usize,
 }
 

@@ -67,7 +67,7 @@ pub(super) fn origin() -> Vec<Column> {
     ]
 }
 
-/// Their values.
+/// The values of the [`origin`] columns.
 pub(super) fn of(row: &Row, names: &Names) -> Result<Vec<Value>, DatabaseError> {
     let (run, stream) = (row.integer("run")?, row.integer("stream")?);
     let name = names
@@ -115,7 +115,7 @@ pub(super) fn shares(capture: &Capture) -> Result<Table<'_>> {
     })
 }
 
-/// Jobs.
+/// Jobs, a row each as they were sent.
 pub(super) fn jobs(capture: &Capture) -> Result<Table<'_>> {
     let names = names(capture)?;
     let mut columns = origin();

@@ -56,9 +56,8 @@ impl Column {
 pub(super) struct About {
     /// Version of the program that exported it.
     pub(super) thermine: &'static str,
-    /// The capture.
     capture: String,
-    /// What of it.
+    /// The table, such as `shares`.
     what: &'static str,
     /// Stream, where it is of one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -54,7 +54,6 @@ impl View {
         }
     }
 
-    /// Follows a key.
     pub(super) fn key(&mut self, key: KeyCode) {
         let last = self
             .known

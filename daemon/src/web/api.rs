@@ -98,7 +98,7 @@ impl Submission {
 /// An experiment that has been put into the queue.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Submitted {
-    /// Its number.
+    /// Number of the experiment, never used again.
     id: u64,
 }
 

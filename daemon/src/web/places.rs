@@ -18,7 +18,6 @@ pub(super) const CONNECTIONS: usize = 128;
 /// Further connections, for `/healthz` only: a supervisor must not end a daemon that is only busy.
 const HEALTH_ONLY: usize = 8;
 
-/// All places.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places(Arc<Mutex<Taken>>);
 
