@@ -6,15 +6,16 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
 use rand::RngExt;
 use rusqlite::Connection;
-use thermine::cli::{Cli, Command};
 use thermine::lab::chips::counts::Tally;
-use thermine::lab::chips::map::{self, Grid};
-use thermine::lab::chips::measure::{Group, Measured};
+use thermine::lab::chips::measured::{Group, Measured};
+use thermine::lab::chips::of_capture;
+use thermine::lab::chips::request::Chips;
 use thermine::lab::chips::table::Table;
 use thermine::lab::config::Config;
+use thermine::render::chips::map::{self, Grid};
+use thermine::render::chips::verdict;
 use thermine_capture::answers::Answer;
 use thermine_capture::{RunMeta, Store};
 use thermine_units::clock::Nanos;
@@ -131,12 +132,8 @@ fn main() -> Outcome<()> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("capture.sqlite");
     capture(&path, &answers)?;
-    let name = path.to_str().ok_or("a path in UTF-8")?;
-    let Command::Chips(args) = Cli::try_parse_from(["thermine", "chips", name])?.command else {
-        return Err("another subcommand".into());
-    };
     let began = Instant::now();
-    let measured = thermine::lab::chips::of_capture(&path, &args, &table, None)?;
+    let measured = of_capture(&path, &Chips::default(), &table, None)?;
     let whole = began.elapsed();
     let drawn = maps(&measured);
     let took = began.elapsed();
@@ -151,6 +148,6 @@ fn main() -> Outcome<()> {
             "MORE than the 1 s"
         }
     );
-    println!("{}", measured.verdict());
+    println!("{}", verdict(&measured));
     Ok(())
 }

@@ -20,16 +20,19 @@ use thermine_units::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Ve
 use thermine_units::seed;
 
 #[cfg(feature = "postgres")]
+#[expect(dead_code, reason = "the tests wait for more")]
+#[path = "../../drivers/tests/shared/patience.rs"]
+mod patience;
+#[cfg(feature = "postgres")]
 #[path = "../tests/shared/port.rs"]
 mod port;
-#[expect(
-    dead_code,
-    clippy::print_stdout,
-    reason = "the tests crash and question their servers too; where none is installed it says so"
-)]
 #[cfg(feature = "postgres")]
+#[expect(dead_code, reason = "the tests crash and question their servers too")]
 #[path = "../tests/shared/postgres.rs"]
 mod postgres;
+#[cfg(feature = "postgres")]
+#[path = "../tests/shared/tools.rs"]
+mod tools;
 
 /// Units at once, and shares that each has under way.
 const UNITS: u64 = 32;
@@ -227,7 +230,7 @@ fn part(what: &str, path: &Path, shares: u64) {
                 "csv" => (Format::Csv, path.with_extension("csv")),
                 _ => (Format::Npz, path.with_extension("npz")),
             };
-            let done = export(path, What::Shares, format, None, Some(&out)).expect("exported");
+            let done = export(path, What::Shares, format, Some(&out)).expect("exported");
             (done.rows, out)
         }
     };

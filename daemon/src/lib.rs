@@ -21,12 +21,7 @@ pub mod run;
 pub mod signals;
 
 mod bench;
-mod capture;
-mod devices;
-mod discover;
 mod manual;
 mod runtime;
-mod sim;
 mod top;
-pub mod vbm;
 pub mod web;

@@ -26,14 +26,3 @@ pub(crate) fn run<T>(context: &Context, work: impl Future<Output = T>) -> io::Re
     runtime.shutdown_timeout(CLOSING);
     Ok(done)
 }
-
-/// Runs `work`, which drives nothing and ends by itself.
-///
-/// # Errors
-/// If the system gives no reactor.
-pub(crate) fn run_here<T>(work: impl Future<Output = T>) -> io::Result<T> {
-    Ok(Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(work))
-}

@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use thermine_drivers::bm13xx::register::ticket_mask;
 use thermine_drivers::bm13xx::{Command, Family, HostCodec, Job, Port, Request, Target};
 use thermine_sim::chips::{Settings, serve, start};
-use thermine_units::clock::{Clock, Seat};
+use thermine_units::clock::{Clock, Waiter};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_serial::SerialPortBuilderExt;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ const PERIOD: Duration = Duration::from_micros(2890);
 /// The host's end.
 struct Host<T> {
     port: Port<T, HostCodec>,
-    seat: Seat,
+    seat: Waiter,
     clock: Clock,
 }
 

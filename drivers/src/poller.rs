@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, warn};
 
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::clock::{Clock, Nanos, Waiter};
 use thermine_units::record::{Record, Recorder};
 use thermine_units::seed::Rng;
 use thermine_units::unit::{Identity, Telemetry};
@@ -95,7 +95,7 @@ pub enum Freshness {
 #[derive(Debug)]
 pub struct Poller<S> {
     source: S,
-    seat: Seat,
+    seat: Waiter,
     clock: Clock,
     period: Duration,
     rng: Rng,

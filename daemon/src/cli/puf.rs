@@ -55,8 +55,8 @@ struct Challenged {
     /// Folder for the capture and the report; made if missing, and must be empty [default: a new one in `runs`].
     #[arg(short, long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Seed of the challenges and of a simulated unit [default: drawn from the system, so that nobody can know a
-    /// challenge before].
+    /// Seed of the challenges and of a simulated unit [default: drawn from the system, so that
+    /// a challenge is unpredictable].
     #[arg(long)]
     seed: Option<u64>,
 }

@@ -9,10 +9,11 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use thermine_units::pow::Difficulty;
 
+use super::capture::{Capture, Replay};
 use super::tpf::Tpf;
-use super::{Capture, Cli, Command, Record, Train, Unit};
+use super::{Cli, Command, Train, Unit};
+use crate::lab::experiment::Kind;
 use crate::lab::request::{self, Request};
-use crate::lab::sweep;
 
 /// Longest command, in bytes.
 const LONGEST: usize = 4096;
@@ -77,8 +78,8 @@ pub fn of_words(words: impl IntoIterator<Item = String>) -> Result<Request> {
     let cli = Cli::from_arg_matches(&matches).map_err(in_words)?;
     let request = match cli.command {
         Command::Train(args) => Request::Train(Box::new(of_train(&args))),
-        Command::Sweep(args) => Request::Sweep(of_sweep(&args)),
-        Command::Capture(Capture::Record(args)) => Request::Record(of_record(&args)),
+        Command::Sweep(args) => Request::Sweep(args.request()),
+        Command::Capture(Capture::Record(args)) => Request::Record(args.request()),
         Command::Capture(Capture::Verify { file, .. }) => Request::Verify(request::Verify {
             capture: text(&file),
         }),
@@ -203,63 +204,22 @@ pub(crate) fn train(asked: &request::Train, files: TrainFiles) -> Result<Train> 
     })
 }
 
-fn of_sweep(args: &sweep::Sweep) -> request::Sweep {
-    request::Sweep {
-        voltage: args.voltage,
-        frequency: args.frequency,
-        difficulty: args.difficulty,
-        window: args.window,
-        shares: args.shares,
-        hold: args.hold,
-        train: args.train,
-        narma: args.narma,
-        feasibility: args.feasibility,
-        seed: args.seed,
-    }
-}
-
-/// The arguments that carry `asked` out on the unit of the file `config`, into `out`.
-pub(crate) fn sweep(asked: &request::Sweep, config: PathBuf, out: PathBuf) -> sweep::Sweep {
-    sweep::Sweep {
-        config: Some(config),
-        unit: Unit::S9,
-        voltage: asked.voltage,
-        frequency: asked.frequency,
-        difficulty: asked.difficulty,
-        window: asked.window,
-        shares: asked.shares,
-        hold: asked.hold,
-        train: asked.train,
-        narma: asked.narma,
-        feasibility: asked.feasibility,
-        seed: asked.seed,
-        out: Some(out),
-    }
-}
-
-fn of_record(args: &Record) -> request::Record {
-    request::Record {
-        shares: args.shares,
-        difficulty: args.difficulty,
-        frequency: args.frequency,
-        voltage: args.voltage,
-        fan: args.fan,
-        seed: args.seed,
-    }
-}
-
-/// The arguments that carry `asked` out on the unit of the file `config`, into the capture `out`.
-pub(crate) fn record(asked: &request::Record, config: PathBuf, out: PathBuf) -> Record {
-    Record {
-        config: Some(config),
-        unit: Unit::S9,
-        shares: asked.shares,
-        difficulty: asked.difficulty,
-        frequency: asked.frequency,
-        voltage: asked.voltage,
-        fan: asked.fan,
-        seed: asked.seed,
-        out: Some(out),
-        store: None,
-    }
+/// The arguments that judge the experiment of a capture again.
+///
+/// # Errors
+/// As [`train`].
+pub(crate) fn replay(args: &Replay) -> Result<Train> {
+    let request = request::Train {
+        task: args.task,
+        substrate: Kind::Replay,
+        ..request::Train::default()
+    };
+    let files = TrainFiles {
+        capture: Some(args.file.clone()),
+        ..TrainFiles::default()
+    };
+    Ok(Train {
+        out: args.out.clone(),
+        ..train(&request, files)?
+    })
 }

@@ -25,7 +25,7 @@ pub enum Tpf {
     Twin(Twin),
     /// Test whether anything that can be seen of a share tells its difficulty.
     Study(Study),
-    /// Find the round from which on success can be told from the state.
+    /// Find the round from which on the state predicts success.
     Curve(Curve),
     /// Run a randomised trial on a unit at this program's own server: filter against pass-through, in shares per joule.
     Live(Live),

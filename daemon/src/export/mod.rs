@@ -2,7 +2,6 @@
 //!
 //! - `run`: from a capture to a file; `request`: what and how; `table`: columns, rows and where they come from;
 //! - `source`: what a capture holds, as pages of rows; `readings`: the same of its telemetry and steps;
-//! - `states`: the state matrix of an arm, as a replay of the capture gives it;
 //! - `parquet`, `csv`, `npz`: a page at a time into a file.
 
 mod csv;
@@ -13,8 +12,8 @@ mod readings;
 mod request;
 mod run;
 mod source;
-mod states;
 mod table;
 
 pub use self::request::{Format, What};
-pub use self::run::{Exported, export};
+pub use self::run::{Exported, export, export_table};
+pub use self::table::{Column, Pages, Table};

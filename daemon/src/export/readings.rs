@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use rusqlite::types::Value;
 use thermine_lab::substrate::{Drive, Observation};
-use thermine_stratum::swh::Outcome;
+use thermine_stratum::handshake::Outcome;
 use thermine_units::unit::{Board, Telemetry};
 
 use super::source::{names, of, origin, pages};

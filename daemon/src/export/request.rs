@@ -1,10 +1,9 @@
 //! What is exported, and in which format.
 
-use clap::ValueEnum;
 use strum::IntoStaticStr;
 
-/// A format of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, IntoStaticStr)]
+/// The format of an exported file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Format {
     /// Apache Parquet; units and provenance in its metadata.
@@ -15,8 +14,8 @@ pub enum Format {
     Npz,
 }
 
-/// What of a capture is exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, IntoStaticStr)]
+/// A table of a capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum What {
     /// Shares, a row each, with what their jobs asked for.
@@ -27,6 +26,4 @@ pub enum What {
     Telemetry,
     /// Steps of the experiment, a row each.
     Steps,
-    /// The state matrix of one stream: input, target, encoded drive and features, a row a step.
-    States,
 }

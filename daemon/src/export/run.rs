@@ -8,38 +8,30 @@ use anyhow::{Context, Result, bail};
 #[cfg(feature = "parquet")]
 use super::parquet;
 use super::request::{Format, What};
-use super::table::{About, Column, Pages, Sink};
-use super::{csv, npz, readings, source, states};
+use super::table::{About, Column, Pages, Sink, Table};
+use super::{csv, npz, readings, source};
 use thermine_capture::Capture;
 
 #[cfg(not(feature = "parquet"))]
 const NO_PARQUET: &str = "this build has no Parquet support; build it with `--features parquet`, or export as CSV or NPZ";
 
-/// What was exported.
+/// An exported file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
-    /// The file that was written.
+    /// Path of the file.
     pub file: PathBuf,
-    /// Rows of the table.
+    /// Number of rows.
     pub rows: u64,
-    /// Columns of the table.
+    /// Number of columns.
     pub columns: usize,
 }
 
-/// Exports `what` of the capture at `path` to `out`, by default a file named as the capture. Whatever its size, it
-/// takes the memory of a page and of a row group; a state matrix is held whole, by the length of its run.
+/// Exports `what` of the capture at `path` to `out`, by default a file named as the capture. The memory that it takes
+/// is that of a page and of a row group, whatever the size of the capture.
 ///
 /// # Errors
 /// If the capture cannot be read, holds nothing of it, or the file is there already or cannot be written.
-pub fn export(
-    path: &Path,
-    what: What,
-    format: Format,
-    stream: Option<&str>,
-    out: Option<&Path>,
-) -> Result<Exported> {
-    #[cfg(not(feature = "parquet"))]
-    anyhow::ensure!(format != Format::Parquet, NO_PARQUET);
+pub fn export(path: &Path, what: What, format: Format, out: Option<&Path>) -> Result<Exported> {
     let capture = Capture::open(path)?;
     // A run that is still being written is exported as it stands now.
     capture.freeze()?;
@@ -48,11 +40,23 @@ pub fn export(
         What::Jobs => source::jobs(&capture)?,
         What::Telemetry => readings::telemetry(&capture)?,
         What::Steps => readings::steps(&capture)?,
-        What::States => states::states(&capture, stream)?,
     };
-    if stream.is_some() && what != What::States {
-        bail!("--stream is for --what states: the other tables name the stream of every row");
-    }
+    export_table((path, &capture), what.into(), table, format, out)
+}
+
+/// Exports `table`, which was computed from the capture at `path`, as [`export`] does; the file is named after `what`.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_table(
+    (path, capture): (&Path, &Capture),
+    what: &'static str,
+    table: Table<'_>,
+    format: Format,
+    out: Option<&Path>,
+) -> Result<Exported> {
+    #[cfg(not(feature = "parquet"))]
+    anyhow::ensure!(format != Format::Parquet, NO_PARQUET);
     let about = About::new(path, what, table.stream, capture.runs()?, &table.columns)?;
     let out = match out {
         Some(out) => out.to_path_buf(),
@@ -112,7 +116,7 @@ fn write(
 }
 
 /// A name beside the capture, or in the present folder for one on a server.
-fn default_name(path: &Path, what: What, format: Format) -> PathBuf {
+fn default_name(path: &Path, what: &str, format: Format) -> PathBuf {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let name: String = name
         .chars()
@@ -124,7 +128,7 @@ fn default_name(path: &Path, what: What, format: Format) -> PathBuf {
             }
         })
         .collect();
-    let file = format!("{name}-{}.{}", <&str>::from(what), <&str>::from(format));
+    let file = format!("{name}-{what}.{}", <&str>::from(format));
     match path.to_string_lossy().contains("://") {
         true => PathBuf::from(file),
         false => path.with_file_name(file),

@@ -7,24 +7,25 @@ use anyhow::Result;
 use rusqlite::types::Value;
 use serde::Serialize;
 
-use super::request::What;
 use thermine_capture::reader::Run;
 use thermine_capture::tables::Kind;
 
 /// Rows, a page at a time.
-pub(super) type Pages<'a> = Box<dyn Iterator<Item = Result<Vec<Vec<Value>>>> + 'a>;
+pub type Pages<'a> = Box<dyn Iterator<Item = Result<Vec<Vec<Value>>>> + 'a>;
 
 /// A table that can be exported.
-pub(super) struct Table<'a> {
-    pub(super) columns: Vec<Column>,
-    /// The stream, if all rows are of one.
-    pub(super) stream: Option<String>,
-    pub(super) pages: Pages<'a>,
+pub struct Table<'a> {
+    /// Names, units and kinds of the cells of a row.
+    pub columns: Vec<Column>,
+    /// Stream that the table is of, if it is of one alone.
+    pub stream: Option<String>,
+    /// All rows.
+    pub pages: Pages<'a>,
 }
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Column {
+pub struct Column {
     pub(super) name: String,
     /// `1` for a number without dimension, and empty for what is no quantity.
     pub(super) unit: String,
@@ -34,6 +35,21 @@ pub(super) struct Column {
 }
 
 impl Column {
+    /// A column of numbers.
+    pub fn real(name: impl Into<String>, unit: &str) -> Column {
+        Column::new(name, unit, Kind::Real)
+    }
+
+    /// A column of whole numbers without a unit.
+    pub fn integer(name: impl Into<String>) -> Column {
+        Column::new(name, "", Kind::Integer)
+    }
+
+    /// A column of text.
+    pub fn text(name: impl Into<String>) -> Column {
+        Column::new(name, "", Kind::Text)
+    }
+
     pub(super) fn new(name: impl Into<String>, unit: &str, kind: Kind) -> Column {
         Column {
             name: name.into(),
@@ -83,7 +99,7 @@ pub(super) struct AboutRun {
 impl About {
     pub(super) fn new(
         capture: &Path,
-        what: What,
+        what: &'static str,
         stream: Option<String>,
         runs: Vec<Run>,
         columns: &[Column],
@@ -107,7 +123,7 @@ impl About {
         Ok(About {
             thermine: env!("CARGO_PKG_VERSION"),
             capture: capture.display().to_string(),
-            what: what.into(),
+            what,
             stream,
             runs: runs?,
             units: columns

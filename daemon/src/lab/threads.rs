@@ -12,7 +12,7 @@ use super::session::Context;
 ///
 /// # Errors
 /// What `work` fails with, or that it was interrupted.
-pub(super) async fn computed<T: Send + 'static>(
+pub async fn computed<T: Send + 'static>(
     context: &Context,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {

@@ -8,14 +8,17 @@ use thermine_reservoir::bootstrap;
 use thermine_units::provenance;
 
 use super::analysis;
-use crate::capture;
+use crate::cli;
 use crate::cli::request::{self as arguments, TrainFiles};
+use crate::lab::backend::Backend;
 use crate::lab::config::Config;
 use crate::lab::config::daemon::Daemon;
 use crate::lab::experiment::run::Report;
 use crate::lab::observer::Progress;
+use crate::lab::recording::CAPTURE;
 use crate::lab::request::{Request, Train};
-use crate::lab::{sweep, tpf, train};
+use crate::lab::sweep::plan::Plan;
+use crate::lab::{record, tpf, train};
 use crate::live::snapshot::{Estimate, Filter, Provenance, Row, Verdict};
 use crate::render::run::RunReport;
 use crate::render::{self, folder};
@@ -122,14 +125,14 @@ fn driven(
     progress: &Progress,
     said: &mut String,
 ) -> Result<Found> {
-    let unit = config.context("the unit of this job is no longer configured")?;
-    folder::write(folder, CONFIG, unit.fingerprint()?.0)?;
-    let (config, out) = (folder.join(CONFIG), folder.join(REPORT));
+    let config = config.context("the unit of this job is no longer configured")?;
+    folder::write(folder, CONFIG, config.fingerprint()?.0)?;
+    let (file, out) = (folder.join(CONFIG), folder.join(REPORT));
     let mut found = Found::default();
     match request {
         Request::Train(train) => {
             let files = TrainFiles {
-                config: Some(config),
+                config: Some(file),
                 data: data(train, daemon, folder)?,
                 capture: None,
                 store: std::env::var_os(STORE).map(PathBuf::from),
@@ -140,23 +143,25 @@ fn driven(
             found.verdict = verdict(done.first.as_ref());
         }
         Request::Sweep(sweep) => {
-            sweep::carry_out(
-                arguments::sweep(sweep, config, out),
-                progress,
-                &mut |text| {
-                    said.push_str(text);
-                    Ok(())
-                },
-            )?;
+            let plan = Plan::new(sweep, config.clone(), Backend::Wire)?;
+            let place = (sweep.feasibility, Some(out.as_path()));
+            let mut say = |text: &str| {
+                said.push_str(text);
+                Ok(())
+            };
+            let swept = cli::sweep::carry_out(plan, place, progress, &mut say);
+            runtime::run(progress.context(), swept)??;
         }
         Request::Record(record) => {
-            let args = arguments::record(record, config, folder.join("capture.sqlite"));
-            *said = capture::record::record(&args, progress)?.1;
+            let place = folder.join(CAPTURE);
+            let recorded = record::run(record, config.clone(), Backend::Wire, &place, progress);
+            let report = runtime::run(progress.context(), recorded)??;
+            *said = render::capture::recorded(&report);
         }
         Request::FilterTrial(trial) => {
             folder::make(Some(&out), "")?;
-            let capture = out.join("capture.sqlite");
-            let trial = tpf::live::run(trial, unit, &capture, progress);
+            let capture = out.join(CAPTURE);
+            let trial = tpf::live::run(trial, config, &capture, progress);
             let report = runtime::run(progress.context(), trial)??;
             render::tpf::live::write(&out, &report)?;
             *said = render::tpf::live::text(&report);

@@ -12,6 +12,7 @@ use thermine_reservoir::state::StateMatrix;
 use super::cell::cell;
 use super::run::RunReport;
 use super::svg::Plot;
+use crate::lab::segment::segment;
 use thermine_capture::tabular;
 
 /// Test steps that a plot of target against prediction shows: more would be a smear.
@@ -49,6 +50,23 @@ pub fn make(asked: Option<&Path>, name: &str) -> Result<PathBuf> {
         );
     }
     Ok(folder)
+}
+
+/// Makes a folder as [`make`] does, has `work` fill it, and removes it again if `work` fails and has left nothing in it.
+///
+/// # Errors
+/// As [`make`]; what `work` fails with.
+pub(crate) async fn filled<T>(
+    asked: Option<&Path>,
+    name: &str,
+    work: impl AsyncFnOnce(&Path) -> Result<T>,
+) -> Result<(PathBuf, T)> {
+    let folder = make(asked, name)?;
+    let done = work(&folder).await.inspect_err(|_| {
+        // A folder that holds something stays.
+        let _ = std::fs::remove_dir(&folder);
+    })?;
+    Ok((folder, done))
 }
 
 /// Writes `report` as JSON.
@@ -120,19 +138,6 @@ pub fn write_states(
     }
     let text = String::from_utf8(csv.into_inner()?)?;
     write(folder, &format!("states-{mode}.csv"), text)
-}
-
-/// What the step of `row` is for.
-pub(crate) fn segment(split: Split, left_out: &LeftOut, row: usize) -> &'static str {
-    if left_out.contains(row) {
-        "left out"
-    } else if row < split.washout {
-        "washout"
-    } else if row < split.test_rows().start {
-        "train"
-    } else {
-        "test"
-    }
 }
 
 /// Plots target against prediction over the first test steps.

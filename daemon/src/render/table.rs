@@ -17,6 +17,23 @@ pub fn table(headings: &[&str], numeric: &[usize]) -> Table {
     table
 }
 
+/// An empty table whose headings are separated by ` | `; `numeric` columns are set flush right.
+pub(crate) fn headed(headings: &str, numeric: &[usize]) -> Table {
+    table(&headings.split(" | ").collect::<Vec<_>>(), numeric)
+}
+
+/// A table of two columns: names and values.
+pub(crate) fn facts<N: Into<String>>(
+    headings: &str,
+    facts: impl IntoIterator<Item = (N, String)>,
+) -> Table {
+    let mut table = headed(headings, &[]);
+    for (name, value) in facts {
+        table.add_row([name.into(), value]);
+    }
+    table
+}
+
 /// `value` with so many `digits`, and never as `-0.00`.
 pub fn fixed(value: f64, digits: usize) -> String {
     let text = format!("{value:.digits$}");

@@ -2,30 +2,27 @@
 
 use std::time::Duration;
 
-use rand::RngExt;
-use thermine_units::seed::{self, Rng};
+use thermine_units::backoff;
+use thermine_units::seed;
 
 /// The first wait, and the longest, in wall time.
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(60);
-/// Steps after which a unit counts as having come back for good.
+/// Steps after which a unit counts as back for good.
 const STEADY: u32 = 10;
 
-/// Waits that double, each drawn between half and all of its length, so that the units of a room do not come back in
-/// the same instant.
+/// Waits that double until the unit has done some steps again.
 #[derive(Debug)]
 pub(super) struct Backoff {
-    next: Duration,
+    waits: backoff::Backoff,
     steps: u32,
-    rng: Rng,
 }
 
 impl Backoff {
     pub(super) fn new(seed: u64) -> Backoff {
         Backoff {
-            next: FIRST,
+            waits: backoff::Backoff::new(FIRST, LONGEST, seed::stream(seed, "back-off")),
             steps: 0,
-            rng: seed::stream(seed, "back-off"),
         }
     }
 
@@ -33,16 +30,14 @@ impl Backoff {
     pub(super) fn step(&mut self) {
         self.steps += 1;
         if self.steps >= STEADY {
-            self.next = FIRST;
+            self.waits.reset();
         }
     }
 
     /// The next wait.
     pub(super) fn next(&mut self) -> Duration {
         self.steps = 0;
-        let wait = self.next;
-        self.next = (2 * wait).min(LONGEST);
-        wait.mul_f64(self.rng.random_range(0.5..=1.0))
+        self.waits.wait()
     }
 }
 

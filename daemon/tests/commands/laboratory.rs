@@ -54,7 +54,7 @@ fn a_twin_is_profiled_as_the_wire_is_but_not_studied() {
     let dir = tempfile::tempdir().expect("a folder");
     let folder = dir.path().join("twin");
     let (_, report) = reported(
-        &["switch-profile", "--by", "twin", "--jobs", "1000"],
+        &["switch-profile", "--backend", "twin", "--jobs", "1000"],
         &folder,
     );
     let loss = report["profile"]["loss_per_switch"]["value"].as_f64();

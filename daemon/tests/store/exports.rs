@@ -4,14 +4,17 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 #[cfg(feature = "parquet")]
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use thermine::export::{Format, What, export};
+use thermine::lab::observer::Progress;
+use thermine::lab::session::Context;
+use thermine::lab::states;
 use thermine_capture::Store;
 use thermine_units::record::Record;
 
+use super::patience::found;
 use super::records::{a_bit_of_everything, durable, job, meta, share};
 
 #[test]
@@ -32,15 +35,14 @@ fn every_table_goes_into_every_format() {
             (Format::Csv, "csv"),
             (Format::Npz, "npz"),
         ] {
-            let exported = export(&path, what, format, None, None).expect("exported");
+            let exported = export(&path, what, format, None).expect("exported");
             assert_eq!(exported.rows, rows);
             let expected = dir.path().join(format!("c-{name}.{extension}"));
             assert_eq!(exported.file, expected);
             assert!(!Path::new(&format!("{}.new", expected.display())).exists());
         }
     }
-    let error =
-        export(&path, What::Shares, Format::Csv, None, None).expect_err("never overwritten");
+    let error = export(&path, What::Shares, Format::Csv, None).expect_err("never overwritten");
     assert!(error.to_string().contains("exists already"), "{error}");
 
     let text = std::fs::read_to_string(dir.path().join("c-telemetry.csv")).expect("read");
@@ -63,7 +65,7 @@ fn every_table_goes_into_every_format() {
     #[cfg(not(feature = "parquet"))]
     {
         let out = dir.path().join("c.parquet");
-        let error = export(&path, What::Shares, Format::Parquet, None, Some(&out));
+        let error = export(&path, What::Shares, Format::Parquet, Some(&out));
         let text = error.expect_err("no Parquet").to_string();
         assert!(
             text.contains("build it with `--features parquet`"),
@@ -72,6 +74,14 @@ fn every_table_goes_into_every_format() {
     }
 
     let error = export(&path, What::States, Format::Npz, None, None).expect_err("no experiment");
+    assert!(
+        error.to_string().contains("no input and target"),
+        "{error:#}"
+    );
+
+    let progress = Progress::hidden(&Context::new("test"));
+    let exported = states::export(&path, None, (Format::Npz, None), &progress);
+    let error = runtime.block_on(exported).expect_err("no experiment");
     assert!(
         error.to_string().contains("no input and target"),
         "{error:#}"
@@ -141,14 +151,14 @@ fn peak(path: &Path, format: &str) -> f64 {
         .expect("started");
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0.0_f64;
-    while child.try_wait().expect("waited").is_none() {
+    let ended = found("the export ends", || {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
         peak = peak.max(kilobytes.unwrap_or(0.0));
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    assert!(child.wait().expect("reaped").success());
+        child.try_wait().expect("waited").ok_or("it runs")
+    });
+    assert!(ended.success());
     peak / 1024.0
 }
 

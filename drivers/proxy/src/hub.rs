@@ -3,31 +3,25 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::{mpsc, watch};
 
-use super::account::Account;
-use super::ban::{Ban, Bans, Conduct, Conducts, Rules};
-use super::journal::{Entry, Journal, Outcome, Receipt, Restored, Share, Stopped};
-use super::mailbox::{Hold, Mailbox};
-use super::permits::Permits;
-use super::space::Prefixes;
-use super::template::Template;
-use super::upstream::pending::Settled;
-use super::vardiff::Goal;
-use thermine_stratum::Session;
+use crate::account::Account;
+use crate::ban::{Ban, Bans, Conduct, Conducts, Rules};
+use crate::journal::{Entry, Journal, Order, Outcome, Receipt, Restored, Settled, Share, Stopped};
+use crate::lock::lock;
+use crate::mailbox::Mailbox;
+use crate::permits::Permits;
+use crate::space::Prefixes;
+use crate::template::Template;
+use crate::vardiff::Goal;
 use thermine_stratum::request::Submit;
-use thermine_stratum::server::{AFTER_REFUSAL, Admit, NeverConnected};
-use thermine_units::clock::{Clock, Errand, Nanos};
+use thermine_units::clock::{Clock, Nanos};
 
 /// Shares on their way to the upstream task at most; beyond that the units wait.
 const ORDERS: usize = 8192;
-
-/// Wall time between two looks for a unit that is waited for.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// Prefixes whose use is entered in the store at once.
 const PREFIXES: u32 = 256;
@@ -56,38 +50,22 @@ pub struct UnitSettings {
     pub idle_timeout: Duration,
 }
 
-/// A share for the upstream task.
-#[derive(Debug)]
-pub struct Order {
-    /// The share.
-    pub(super) share: Box<Share>,
-    /// Number of the unit that found it.
-    pub(super) unit: u64,
-    /// Serial of its template.
-    pub(super) template: u64,
-    /// Version bits that the pool allowed to be rolled when it sent that template.
-    pub(super) mask: u32,
-    /// When it came.
-    pub(super) arrived: Nanos,
-    pub(super) errand: Option<Errand>,
-}
-
 /// A unit as the hub sees it.
 #[derive(Debug, Clone)]
-pub(super) struct Member {
-    pub(super) mailbox: Arc<Mailbox>,
-    pub(super) account: Arc<Mutex<Account>>,
-    pub(super) worker: Arc<str>,
-    pub(super) peer: SocketAddr,
+pub(crate) struct Member {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) account: Arc<Mutex<Account>>,
+    pub(crate) worker: Arc<str>,
+    pub(crate) peer: SocketAddr,
     /// What its firmware calls itself.
-    pub(super) agent: Option<Arc<str>>,
+    pub(crate) agent: Option<Arc<str>>,
     /// Why it gets no work; `None` if it may have some.
-    withheld: Arc<Mutex<Option<Arc<str>>>>,
+    pub(crate) withheld: Arc<Mutex<Option<Arc<str>>>>,
 }
 
 impl Member {
     /// Why it gets no work; `None` if it may have some.
-    pub(super) fn withheld(&self) -> Option<Arc<str>> {
+    pub(crate) fn withheld(&self) -> Option<Arc<str>> {
         lock(&self.withheld).clone()
     }
 }
@@ -139,7 +117,7 @@ struct Reserved {
 
 impl Hub {
     /// A hub, and what its upstream task is to serve.
-    pub(super) fn new(
+    pub(crate) fn new(
         units: UnitSettings,
         clock: Clock,
         journal: Journal,
@@ -168,25 +146,25 @@ impl Hub {
         (Hub(Arc::new(inner)), receiver)
     }
 
-    pub(super) fn units(&self) -> &UnitSettings {
+    pub(crate) fn units(&self) -> &UnitSettings {
         &self.0.units
     }
 
-    pub(super) fn scale(&self) -> f64 {
+    pub(crate) fn scale(&self) -> f64 {
         self.0.units.difficulty_scale
     }
 
-    /// The clock that the proxy and every session held out of it live by.
+    /// The clock of the proxy and of every session held out of it.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
 
-    pub(super) fn journal(&self) -> &Journal {
+    pub(crate) fn journal(&self) -> &Journal {
         &self.0.journal
     }
 
     /// The newest template, once a pool has given one; `None` if the proxy has ended.
-    pub(super) async fn ready(&self) -> Option<Arc<Template>> {
+    pub(crate) async fn ready(&self) -> Option<Arc<Template>> {
         let mut current = self.0.current.subscribe();
         let ready = current.wait_for(Option::is_some).await;
         ready.ok().and_then(|current| current.clone())
@@ -198,7 +176,7 @@ impl Hub {
     }
 
     /// A new template: into every unit's mailbox.
-    pub(super) fn publish(&self, template: Arc<Template>) {
+    pub(crate) fn publish(&self, template: Arc<Template>) {
         self.0.current.send_replace(Some(template.clone()));
         for member in lock(&self.0.members).values() {
             member.mailbox.template(template.clone());
@@ -206,7 +184,7 @@ impl Hub {
     }
 
     /// The pool is gone. Units go on with the newest template: its shares may still count.
-    pub(super) fn upstream_lost(&self) {
+    pub(crate) fn upstream_lost(&self) {
         // Whoever reads the log sees why; nothing is to be told to anybody.
         tracing::debug!(
             units = lock(&self.0.members).len(),
@@ -214,7 +192,7 @@ impl Hub {
         );
     }
 
-    pub(super) fn join(
+    pub(crate) fn join(
         &self,
         worker: &str,
         peer: SocketAddr,
@@ -235,7 +213,7 @@ impl Hub {
         (number, member)
     }
 
-    pub(super) fn leave(&self, number: u64) {
+    pub(crate) fn leave(&self, number: u64) {
         let member = lock(&self.0.members).remove(&number);
         if let Some(member) = member {
             let account = lock(&member.account).at(self.0.clock.now());
@@ -247,7 +225,7 @@ impl Hub {
     ///
     /// # Errors
     /// If the store has stopped.
-    pub(super) async fn prefix(&self, units: u32) -> Result<Option<u32>, Stopped> {
+    pub(crate) async fn prefix(&self, units: u32) -> Result<Option<u32>, Stopped> {
         let (prefix, enter) = {
             let mut reserved = lock(&self.0.prefixes);
             let Some(prefix) = reserved.prefixes.take(units) else {
@@ -267,7 +245,7 @@ impl Hub {
         Ok(Some(prefix))
     }
 
-    pub(super) fn give_back(&self, prefix: u32) {
+    pub(crate) fn give_back(&self, prefix: u32) {
         lock(&self.0.prefixes).prefixes.give_back(prefix);
     }
 
@@ -275,7 +253,7 @@ impl Hub {
     ///
     /// # Errors
     /// If the store has stopped.
-    pub(super) async fn forward(
+    pub(crate) async fn forward(
         &self,
         unit: u64,
         member: &Member,
@@ -299,7 +277,7 @@ impl Hub {
             template: template.serial,
             mask: template.space.version_mask(),
             arrived,
-            errand: Some(self.0.clock.errand()),
+            in_flight: Some(self.0.clock.in_flight()),
         };
         let receipt = Receipt::new(member.mailbox.clone(), id, &self.0.clock);
         // In this order: the store must know a share before its outcome can come.
@@ -314,7 +292,7 @@ impl Hub {
     ///
     /// # Errors
     /// If the store has stopped.
-    pub(super) async fn settle_all(&self, settled: Vec<Settled>) -> Result<(), Stopped> {
+    pub(crate) async fn settle_all(&self, settled: Vec<Settled>) -> Result<(), Stopped> {
         for Settled {
             unit,
             ticket,
@@ -352,7 +330,7 @@ impl Hub {
     ///
     /// # Errors
     /// If the store has stopped.
-    pub(super) async fn ban(
+    pub(crate) async fn ban(
         &self,
         peer: SocketAddr,
         worker: &str,
@@ -370,7 +348,7 @@ impl Hub {
     }
 
     /// The conduct of a worker, over all its connections.
-    pub(super) fn conduct(&self, peer: SocketAddr, worker: &str) -> Arc<Mutex<Conduct>> {
+    pub(crate) fn conduct(&self, peer: SocketAddr, worker: &str) -> Arc<Mutex<Conduct>> {
         let (rules, now) = (self.0.units.ban, self.0.clock.now());
         lock(&self.0.conducts).of(peer.ip(), worker, rules, now)
     }
@@ -403,7 +381,7 @@ impl Hub {
     }
 
     /// Whether `worker` is the name of a unit that an interlock watches.
-    pub(super) fn watches(&self, worker: &str) -> bool {
+    pub(crate) fn watches(&self, worker: &str) -> bool {
         lock(&self.0.permits).watches(worker)
     }
 
@@ -432,11 +410,16 @@ impl Hub {
         *lock(&self.0.restored)
     }
 
+    /// The units that are connected and authorised.
+    pub(crate) fn members(&self) -> Vec<Member> {
+        lock(&self.0.members).values().cloned().collect()
+    }
+
     /// Every unit's account, by worker name.
     pub fn seen(&self) -> Vec<Seen> {
         let now = self.0.clock.now();
-        let members: Vec<Member> = lock(&self.0.members).values().cloned().collect();
-        let mut seen: Vec<Seen> = members
+        let mut seen: Vec<Seen> = self
+            .members()
             .into_iter()
             .map(|member| Seen {
                 worker: member.worker.to_string(),
@@ -458,130 +441,10 @@ impl Hub {
         total
     }
 
-    /// Takes the job stream of the unit with this worker name, for the handshake. Its other shares are settled
-    /// first; the rest of the rack goes on. `None` if no such unit is here, or it leaves meanwhile.
-    pub async fn hold(&self, worker: &str) -> Option<Held> {
-        self.hold_if(worker, &Admit::anyone()).await.ok().flatten()
-    }
-
-    /// As [`hold`](Hub::hold), of the units with this name the one that `admit` lets in.
-    ///
-    /// # Errors
-    /// If there are only others: why the last was refused.
-    async fn hold_if(&self, worker: &str, admit: &Admit) -> Result<Option<Held>, String> {
-        let mailbox = {
-            let members = lock(&self.0.members);
-            let mut found = Ok(None);
-            for member in members.values().filter(|member| &*member.worker == worker) {
-                match admit.check(member.peer, member.agent.as_deref()) {
-                    Ok(()) => {
-                        found = Ok(Some(member.mailbox.clone()));
-                        break;
-                    }
-                    Err(why) => found = Err(why),
-                }
-            }
-            found
-        };
-        let Some(mailbox) = mailbox? else {
-            return Ok(None);
-        };
-        let (taken, session) = oneshot::channel();
-        let (back, returned) = oneshot::channel();
-        mailbox.hold(Hold {
-            taken,
-            back: returned,
-        });
-        drop(mailbox);
-        let session = session.await.ok();
-        Ok(session.map(|session| Held { session, back }))
-    }
-
-    /// As [`hold`](Hub::hold), waiting up to `patience` of wall time for the unit that `admit` lets in.
-    ///
-    /// # Errors
-    /// If it does not connect, or does not stay; if another machine has its worker name, why that was refused.
-    pub async fn hold_within(
-        &self,
-        worker: &str,
-        patience: Duration,
-        admit: &Admit,
-    ) -> Result<Held, NeverConnected> {
-        // `None`: as long as the caller waits.
-        let mut until = Instant::now().checked_add(patience);
-        let mut refused = None;
-        loop {
-            // Looked at here too: a hold that is refused at once never gives the timer its turn.
-            let look = match until {
-                Some(at) if Instant::now() >= at => None,
-                Some(at) => {
-                    let look = tokio::time::timeout_at(at, self.hold_if(worker, admit));
-                    look.await.ok()
-                }
-                None => Some(self.hold_if(worker, admit).await),
-            };
-            match look {
-                Some(Ok(Some(held))) => return Ok(held),
-                Some(Err(why)) if refused.is_none() => {
-                    refused = Some(why);
-                    let soon = Instant::now() + AFTER_REFUSAL;
-                    until = Some(until.map_or(soon, |at| at.min(soon)));
-                }
-                Some(_) => {}
-                None => {
-                    return Err(NeverConnected {
-                        worker: worker.to_string(),
-                        after: patience,
-                        refused,
-                    });
-                }
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
     /// Hangs up on every unit.
     pub fn close(&self, why: &'static str) {
         for member in lock(&self.0.members).values() {
             member.mailbox.close(why);
         }
     }
-}
-
-/// A unit whose job stream is held. Dropped, its connection is cut, and it comes back to mine.
-#[derive(Debug)]
-pub struct Held {
-    /// The unit, to be driven.
-    pub session: Session,
-    back: oneshot::Sender<Session>,
-}
-
-impl Held {
-    /// Its parts: a session to be driven, and the way to give it back.
-    pub fn split(self) -> (Session, Release) {
-        (self.session, Release(self.back))
-    }
-
-    /// Gives the unit back to mining.
-    pub fn release(self) {
-        let (session, release) = self.split();
-        release.give_back(session);
-    }
-}
-
-/// The way back for a held unit.
-#[derive(Debug)]
-pub struct Release(oneshot::Sender<Session>);
-
-impl Release {
-    /// Gives the unit back to mining.
-    pub fn give_back(self, session: Session) {
-        // An error means that the proxy has ended, and the session is hung up on.
-        let _ = self.0.send(session);
-    }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Whole between any two statements that hold the lock.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

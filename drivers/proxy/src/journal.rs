@@ -5,43 +5,18 @@
 //! over the same subscription resumed, where the pool itself knows a second copy for one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::mailbox::Mailbox;
+use crate::mailbox::Mailbox;
+pub use crate::subscription::Subscription;
 use thermine_stratum::request::Submit;
-use thermine_units::clock::{Clock, Errand};
+use thermine_units::clock::{Clock, InFlight, Nanos};
 
 /// Entries that may wait for the store. Beyond that the units wait too.
 const QUEUE: usize = 4096;
-
-/// A subscription to a pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscription {
-    /// Number within the store.
-    pub number: u64,
-    /// The pool, as configured.
-    pub pool: String,
-    /// User there.
-    pub user: String,
-    /// What the pool calls it, to resume it with; `None` if it does not say.
-    pub session: Option<String>,
-    /// Extranonce1.
-    pub extranonce1: Vec<u8>,
-    /// Bytes of extranonce2.
-    pub extranonce2_len: usize,
-}
-
-impl Subscription {
-    /// Whether a share of `other` is one of this too.
-    pub fn same_space(&self, other: &Subscription) -> bool {
-        self.pool == other.pool
-            && self.user == other.user
-            && self.extranonce1 == other.extranonce1
-            && self.extranonce2_len == other.extranonce2_len
-    }
-}
 
 /// A share that is worth the pool's while.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,20 +76,49 @@ pub enum Entry {
     },
 }
 
+/// A share for the upstream task.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// The share.
+    pub(crate) share: Box<Share>,
+    /// Number of the unit that found it.
+    pub(crate) unit: u64,
+    /// Serial of its template.
+    pub(crate) template: u64,
+    /// Version bits that the pool allowed to be rolled when it sent that template.
+    pub(crate) mask: u32,
+    /// When it came.
+    pub(crate) arrived: Nanos,
+    pub(crate) in_flight: Option<InFlight>,
+}
+
+/// What was decided about a share: by whom it was found, its ticket, and what became of it.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    /// Number of the unit; `None` if the share is from before a restart.
+    pub(crate) unit: Option<u64>,
+    /// Ticket.
+    pub(crate) ticket: u64,
+    /// What became of it.
+    pub(crate) outcome: Outcome,
+    /// Since its arrival.
+    pub(crate) span: Duration,
+}
+
 /// Owed to the unit whose share it is: *accepted*, once the share is durable. Dropped without that, the unit
 /// is told that the share could not be kept.
 #[derive(Debug)]
 pub struct Receipt {
     owed: Option<(Arc<Mailbox>, Value)>,
-    _errand: Errand,
+    _in_flight: InFlight,
 }
 
 impl Receipt {
     /// A receipt for the request `id` of the unit that `mailbox` belongs to.
-    pub(super) fn new(mailbox: Arc<Mailbox>, id: Value, clock: &Clock) -> Receipt {
+    pub(crate) fn new(mailbox: Arc<Mailbox>, id: Value, clock: &Clock) -> Receipt {
         Receipt {
             owed: Some((mailbox, id)),
-            _errand: clock.errand(),
+            _in_flight: clock.in_flight(),
         }
     }
 
@@ -151,7 +155,7 @@ impl Journal {
     }
 
     /// Waits until the store has stopped.
-    pub(super) async fn stopped(&self) {
+    pub(crate) async fn stopped(&self) {
         self.0.closed().await;
     }
 

@@ -7,7 +7,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::template::{Template, parse_job_id};
+use crate::template::{Template, parse_job_id};
 use thermine_stratum::request::Submit;
 use thermine_units::clock::Nanos;
 use thermine_units::pow::work::submitted_version;
@@ -29,7 +29,7 @@ const NTIME_ROLL: u32 = 7200;
 
 /// The jobs of one unit.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     jobs: VecDeque<Issued>,
     /// By previous block, the beginnings of the accepted shares' hashes. A header is counted once, whichever
     /// job it was submitted for: pools announce one job twice.
@@ -40,19 +40,19 @@ pub struct Ledger {
 
 /// How a unit was sent a piece of a template.
 #[derive(Debug, Clone, Copy)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// The unit's prefix.
-    pub prefix: u32,
+    pub(crate) prefix: u32,
     /// Number of the piece.
-    pub piece: u64,
+    pub(crate) piece: u64,
     /// Difficulty that the unit was told.
-    pub difficulty: Difficulty,
+    pub(crate) difficulty: Difficulty,
     /// Version bits that the unit may roll.
-    pub mask: u32,
+    pub(crate) mask: u32,
     /// When it was sent.
-    pub at: Nanos,
+    pub(crate) at: Nanos,
     /// Whether it retires all jobs before it.
-    pub clean: bool,
+    pub(crate) clean: bool,
 }
 
 #[derive(Debug)]
@@ -66,34 +66,34 @@ struct Issued {
 
 /// A share judged.
 #[derive(Debug, Clone)]
-pub struct Judged {
+pub(crate) struct Judged {
     /// What it is to the unit.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// Difficulty of its job as the unit was told; `None` if there is no such job.
-    pub difficulty: Option<Difficulty>,
+    pub(crate) difficulty: Option<Difficulty>,
     /// Piece that it answers: serial of the template, and piece of it.
-    pub piece: Option<(u64, u64)>,
+    pub(crate) piece: Option<(u64, u64)>,
     /// When that job was sent.
-    pub sent: Option<Nanos>,
+    pub(crate) sent: Option<Nanos>,
     /// What the pool is to be told of it, if it is worth forwarding.
-    pub forward: Option<Forward>,
+    pub(crate) forward: Option<Forward>,
 }
 
 /// A share in the pool's terms.
 #[derive(Debug, Clone)]
-pub struct Forward {
+pub(crate) struct Forward {
     /// Its template.
-    pub template: Arc<Template>,
+    pub(crate) template: Arc<Template>,
     /// The pool's extranonce2.
-    pub extranonce2: Vec<u8>,
+    pub(crate) extranonce2: Vec<u8>,
     /// Version of the header that was hashed.
-    pub version: u32,
+    pub(crate) version: u32,
 }
 
 impl Ledger {
     /// Takes note of a job that was sent. A clean one retires all before it. A share must meet its difficulty
     /// times `scale`.
-    pub fn issue(&mut self, template: Arc<Template>, sent: Sent, scale: f64) {
+    pub(crate) fn issue(&mut self, template: Arc<Template>, sent: Sent, scale: f64) {
         if sent.clean {
             self.retire();
         }
@@ -117,7 +117,7 @@ impl Ledger {
     }
 
     /// No job so far can be answered any more.
-    pub fn retire(&mut self) {
+    pub(crate) fn retire(&mut self) {
         for job in &mut self.jobs {
             job.template = None;
         }
@@ -125,7 +125,7 @@ impl Ledger {
 
     /// Judges a share. The unit may roll the version bits in `mask`, and those that its job was sent with. Each
     /// header is accepted once.
-    pub fn judge(&mut self, share: &Submit, mask: u32) -> Judged {
+    pub(crate) fn judge(&mut self, share: &Submit, mask: u32) -> Judged {
         let mut judged = Judged {
             verdict: Verdict::UnknownJob,
             difficulty: None,

@@ -8,45 +8,45 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 
-use super::template::Template;
+use crate::template::Template;
 use thermine_stratum::Session;
-use thermine_units::clock::{Clock, Errand};
+use thermine_units::clock::{Clock, InFlight};
 
 /// A request to hold a unit's job stream, and the way back.
 #[derive(Debug)]
-pub struct Hold {
+pub(crate) struct Hold {
     /// Where the session goes.
-    pub(super) taken: oneshot::Sender<Session>,
+    pub(crate) taken: oneshot::Sender<Session>,
     /// Where it comes back from.
-    pub(super) back: oneshot::Receiver<Session>,
+    pub(crate) back: oneshot::Receiver<Session>,
 }
 
 /// What there is to fetch.
 #[derive(Debug, Default)]
-pub struct Mail {
+pub(crate) struct Mail {
     /// The newest template, and whether it or one that it replaced in here retires what the unit has.
-    pub(super) template: Option<(Arc<Template>, bool)>,
+    pub(crate) template: Option<(Arc<Template>, bool)>,
     /// Requests whose shares are durable now, or could not be kept.
-    pub(super) stored: Vec<(Value, bool)>,
+    pub(crate) stored: Vec<(Value, bool)>,
     /// Somebody wants its job stream.
-    pub(super) hold: Option<Hold>,
+    pub(crate) hold: Option<Hold>,
     /// Whether it may have work has changed.
-    pub(super) permit: bool,
+    pub(crate) permit: bool,
     /// It is to be hung up on, and why.
-    pub(super) close: Option<&'static str>,
-    _errand: Option<Errand>,
+    pub(crate) close: Option<&'static str>,
+    _in_flight: Option<InFlight>,
 }
 
 /// The mailbox of one unit. Many write, one fetches.
 #[derive(Debug)]
-pub struct Mailbox {
+pub(crate) struct Mailbox {
     mail: Mutex<Mail>,
     wake: Notify,
     clock: Clock,
 }
 
 impl Mailbox {
-    pub(super) fn new(clock: Clock) -> Mailbox {
+    pub(crate) fn new(clock: Clock) -> Mailbox {
         Mailbox {
             mail: Mutex::default(),
             wake: Notify::new(),
@@ -55,43 +55,43 @@ impl Mailbox {
     }
 
     /// Waits until there is something. Cancel safe.
-    pub(super) async fn full(&self) {
+    pub(crate) async fn full(&self) {
         self.wake.notified().await;
     }
 
     /// Takes all that there is. Virtual time waits until it is dropped.
-    pub(super) fn fetch(&self) -> Mail {
+    pub(crate) fn fetch(&self) -> Mail {
         std::mem::take(&mut *self.lock())
     }
 
-    pub(super) fn template(&self, template: Arc<Template>) {
+    pub(crate) fn template(&self, template: Arc<Template>) {
         self.put(|mail| {
             let clean = template.clean || mail.template.as_ref().is_some_and(|(_, clean)| *clean);
             mail.template = Some((template, clean));
         });
     }
 
-    pub(super) fn stored(&self, id: Value, kept: bool) {
+    pub(crate) fn stored(&self, id: Value, kept: bool) {
         self.put(|mail| mail.stored.push((id, kept)));
     }
 
-    pub(super) fn hold(&self, hold: Hold) {
+    pub(crate) fn hold(&self, hold: Hold) {
         self.put(|mail| mail.hold = Some(hold));
     }
 
-    pub(super) fn permit(&self) {
+    pub(crate) fn permit(&self) {
         self.put(|mail| mail.permit = true);
     }
 
-    pub(super) fn close(&self, why: &'static str) {
+    pub(crate) fn close(&self, why: &'static str) {
         self.put(|mail| mail.close = Some(why));
     }
 
     fn put(&self, what: impl FnOnce(&mut Mail)) {
         let mut mail = self.lock();
         what(&mut mail);
-        if mail._errand.is_none() {
-            mail._errand = Some(self.clock.errand());
+        if mail._in_flight.is_none() {
+            mail._in_flight = Some(self.clock.in_flight());
         }
         drop(mail);
         self.wake.notify_one();

@@ -23,7 +23,7 @@ const UNREAD: &str = "its temperatures have not been read yet";
 
 /// The watched units, by their name in the configuration.
 #[derive(Debug, Default)]
-pub struct Permits(HashMap<String, Watched>);
+pub(crate) struct Permits(HashMap<String, Watched>);
 
 #[derive(Debug)]
 struct Watched {
@@ -37,7 +37,7 @@ struct Watched {
 
 impl Permits {
     /// From now on the connections of `unit` get work only while an interlock permits it.
-    pub fn watch(&mut self, unit: &str, worker: &str, address: IpAddr) {
+    pub(crate) fn watch(&mut self, unit: &str, worker: &str, address: IpAddr) {
         let interlock = self.0.get(unit).map_or(0, |known| known.interlock + 1);
         let watched = Watched {
             worker: worker.to_owned(),
@@ -49,13 +49,13 @@ impl Permits {
     }
 
     /// No interlock watches `unit` any more: it has left the configuration.
-    pub fn forget(&mut self, unit: &str) {
+    pub(crate) fn forget(&mut self, unit: &str) {
         self.0.remove(unit);
     }
 
     /// Withholds work from `unit` because of `why`. Returns the number under which its next interlock may
     /// [`say`](Permits::say) otherwise; earlier interlocks have no say any more.
-    pub fn hand_over(&mut self, unit: &str, why: &str) -> u64 {
+    pub(crate) fn hand_over(&mut self, unit: &str, why: &str) -> u64 {
         let Some(watched) = self.0.get_mut(unit) else {
             return 0;
         };
@@ -65,7 +65,7 @@ impl Permits {
     }
 
     /// What the interlock with this number says of `unit`: why it gets no work, or that it may have some.
-    pub fn say(&mut self, unit: &str, interlock: u64, withheld: Option<Arc<str>>) {
+    pub(crate) fn say(&mut self, unit: &str, interlock: u64, withheld: Option<Arc<str>>) {
         if let Some(watched) = self.0.get_mut(unit)
             && watched.interlock == interlock
         {
@@ -74,7 +74,7 @@ impl Permits {
     }
 
     /// Why a connection gets no work; `None` if it may have some.
-    pub fn refusal(&self, worker: &str, address: IpAddr) -> Option<Arc<str>> {
+    pub(crate) fn refusal(&self, worker: &str, address: IpAddr) -> Option<Arc<str>> {
         let address = address.to_canonical();
         let named = |watched: &&Watched| watched.worker == worker;
         let here = |watched: &&Watched| watched.address == address;
@@ -91,7 +91,7 @@ impl Permits {
     }
 
     /// Whether `worker` is the name of a watched unit.
-    pub fn watches(&self, worker: &str) -> bool {
+    pub(crate) fn watches(&self, worker: &str) -> bool {
         self.0.values().any(|watched| watched.worker == worker)
     }
 }

@@ -7,11 +7,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::hub::{Hub, UnitSettings};
-use super::journal::{Journal, Restored};
-use super::unit::{self, End};
-use super::upstream::endpoint::Trust;
-use super::upstream::{Policy, Upstream};
+use crate::hub::{Hub, UnitSettings};
+use crate::journal::{Journal, Restored};
+use crate::unit::{self, End};
+use crate::upstream::endpoint::Trust;
+use crate::upstream::{Policy, Upstream};
 use thermine_stratum::arrivals::Arrivals;
 use thermine_units::clock::Clock;
 use thermine_units::seed::Rng;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use thermine_units::clock::Nanos;
 
 /// Pieces that a unit is to have at most: ESP-Miner queues 12 and then drops the oldest.
-pub(super) const MOST: usize = 8;
+pub(crate) const MOST: usize = 8;
 
 /// Pieces without an answer that are remembered.
 const REMEMBERED: usize = 64;
@@ -20,12 +20,11 @@ const REMEMBERED: usize = 64;
 const WEIGHT: f64 = 0.25;
 
 /// Piece of a template: serial, number.
-pub type Piece = (u64, u64);
+pub(crate) type Piece = (u64, u64);
 
 /// What a unit that runs dry has before it.
 #[derive(Debug)]
-pub struct Feed {
-    range: f64,
+pub(crate) struct Feed {
     lead: Duration,
     /// Measured, or to begin with configured: seconds a piece.
     piece_time: f64,
@@ -43,9 +42,8 @@ pub struct Feed {
 impl Feed {
     /// A unit that goes through `range` hashes a piece, at some `rate` hashes a second to begin with; its queue
     /// is to last for `lead` at least.
-    pub fn new(range: f64, rate: f64, lead: Duration, now: Nanos) -> Feed {
+    pub(crate) fn new(range: f64, rate: f64, lead: Duration, now: Nanos) -> Feed {
         Feed {
-            range,
             lead,
             piece_time: (range / rate).clamp(1e-6, 86_400.0),
             measured: false,
@@ -57,7 +55,7 @@ impl Feed {
     }
 
     /// A piece was sent. A clean one replaces what the unit had.
-    pub fn sent(&mut self, piece: Piece, clean: bool, now: Nanos) {
+    pub(crate) fn sent(&mut self, piece: Piece, clean: bool, now: Nanos) {
         if clean {
             self.ahead.clear();
         }
@@ -80,7 +78,7 @@ impl Feed {
     }
 
     /// The unit answered `piece`: it is done, and those before it.
-    pub fn answered(&mut self, piece: Piece, now: Nanos) {
+    pub(crate) fn answered(&mut self, piece: Piece, now: Nanos) {
         let Some(position) = self.ahead.iter().position(|ahead| *ahead == piece) else {
             return;
         };
@@ -94,18 +92,18 @@ impl Feed {
     }
 
     /// Everything is taken from it.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.ahead.clear();
         self.assumed = 0;
     }
 
     /// Whether the next piece is to be sent now.
-    pub fn wants(&self, now: Nanos) -> bool {
+    pub(crate) fn wants(&self, now: Nanos) -> bool {
         self.left(now) < self.depth()
     }
 
     /// When it is to be looked at again, if nothing is heard until then.
-    pub fn due(&self, now: Nanos) -> Nanos {
+    pub(crate) fn due(&self, now: Nanos) -> Nanos {
         let due = match self.done(now) {
             done if done < self.ahead.len() => {
                 self.began + self.piece() * ((done - self.assumed) as u32 + 1)
@@ -117,14 +115,9 @@ impl Feed {
     }
 
     /// When it runs dry, as far as is known; `None` if it has nothing.
-    pub fn dry(&self) -> Option<Nanos> {
+    pub(crate) fn dry(&self) -> Option<Nanos> {
         let pieces = (self.ahead.len() - self.assumed) as u32;
         (pieces > 0).then(|| self.began + self.piece() * pieces)
-    }
-
-    /// Measured hash rate, hashes per second.
-    pub fn rate(&self) -> f64 {
-        self.range / self.piece_time
     }
 
     /// Pieces that it is to have: two at least, so that it always has one more when one ends.
@@ -220,7 +213,8 @@ mod tests {
             now += Duration::from_millis(250);
             feed.answered((1, piece), now);
         }
-        assert!((feed.rate() / 4e9 - 1.0).abs() < 0.01, "{:e}", feed.rate());
+        let rate = 1e9 / feed.piece_time;
+        assert!((rate / 4e9 - 1.0).abs() < 0.01, "{rate:e}");
         feed.answered((7, 7), now);
         assert_eq!(feed.dry(), None);
     }

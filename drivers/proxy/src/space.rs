@@ -36,7 +36,7 @@ pub struct Space {
     "the pool gives an extranonce2 of {0} bytes, and to divide it between units takes 3 to {MOST_UPSTREAM}: use \
      another pool"
 )]
-pub struct Indivisible(pub usize);
+pub(crate) struct Indivisible(pub usize);
 
 impl Space {
     /// Divides an extranonce2 of `extranonce2_len` bytes. The pool allows version bits in `version_mask` to be
@@ -44,7 +44,7 @@ impl Space {
     ///
     /// # Errors
     /// If it is too short or unreasonably long.
-    pub fn divide(
+    pub(crate) fn divide(
         extranonce1: Vec<u8>,
         extranonce2_len: usize,
         version_mask: u32,
@@ -87,12 +87,12 @@ impl Space {
     }
 
     /// Units that can be told apart.
-    pub fn units(&self) -> u32 {
+    pub(crate) fn units(&self) -> u32 {
         1 << (8 * self.prefix)
     }
 
     /// Pieces that one unit can be given of one template; 1 if they cannot be told apart.
-    pub fn pieces(&self) -> u64 {
+    pub(crate) fn pieces(&self) -> u64 {
         match self.piece {
             bytes @ 0..8 => 1 << (8 * bytes),
             _ => u64::MAX,
@@ -100,19 +100,19 @@ impl Space {
     }
 
     /// Extranonce1 of the unit with `prefix`.
-    pub fn unit_extranonce1(&self, prefix: u32) -> Vec<u8> {
+    pub(crate) fn unit_extranonce1(&self, prefix: u32) -> Vec<u8> {
         let mut bytes = self.extranonce1.clone();
         bytes.extend(self.prefix_bytes(prefix));
         bytes
     }
 
     /// Bytes of extranonce2 that a unit has.
-    pub fn unit_extranonce2_len(&self) -> usize {
+    pub(crate) fn unit_extranonce2_len(&self) -> usize {
         self.unit
     }
 
     /// The bytes of `piece`, which a unit gets at the head of its coinb2.
-    pub fn piece_bytes(&self, piece: u64) -> Vec<u8> {
+    pub(crate) fn piece_bytes(&self, piece: u64) -> Vec<u8> {
         let bytes = piece.to_be_bytes();
         let mut all = vec![0; self.piece.saturating_sub(bytes.len())];
         all.extend(&bytes[bytes.len() - self.piece.min(bytes.len())..]);
@@ -120,7 +120,7 @@ impl Space {
     }
 
     /// The pool's extranonce2 for a unit's.
-    pub fn upstream_extranonce2(&self, prefix: u32, unit: &[u8], piece: u64) -> Vec<u8> {
+    pub(crate) fn upstream_extranonce2(&self, prefix: u32, unit: &[u8], piece: u64) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.extranonce2_len());
         bytes.extend(self.prefix_bytes(prefix));
         bytes.extend(unit);
@@ -137,14 +137,14 @@ impl Space {
 /// Which prefixes are in use. They are handed out going round, so that the one of a unit that left is used
 /// again as late as can be: its headers of the present template have been searched.
 #[derive(Debug, Default)]
-pub struct Prefixes {
+pub(crate) struct Prefixes {
     next: u32,
     used: HashSet<u32>,
 }
 
 impl Prefixes {
     /// Begins at `next`: past all that were used before a restart.
-    pub fn beginning_at(next: u32) -> Prefixes {
+    pub(crate) fn beginning_at(next: u32) -> Prefixes {
         Prefixes {
             next,
             used: HashSet::new(),
@@ -152,7 +152,7 @@ impl Prefixes {
     }
 
     /// A prefix below `units` that is free; `None` if there is none.
-    pub fn take(&mut self, units: u32) -> Option<u32> {
+    pub(crate) fn take(&mut self, units: u32) -> Option<u32> {
         if units == 0 || self.used.len() >= units as usize {
             return None;
         }
@@ -166,13 +166,8 @@ impl Prefixes {
     }
 
     /// Takes a prefix back.
-    pub fn give_back(&mut self, prefix: u32) {
+    pub(crate) fn give_back(&mut self, prefix: u32) {
         self.used.remove(&prefix);
-    }
-
-    /// The one that is tried next.
-    pub fn next(&self) -> u32 {
-        self.next
     }
 }
 

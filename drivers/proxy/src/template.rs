@@ -5,15 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 
-use super::journal::Subscription;
-use super::space::Space;
+use crate::space::Space;
+use crate::subscription::Subscription;
 use thermine_stratum::notice::Notify;
-use thermine_units::clock::Nanos;
 use thermine_units::pow::work::swap_words;
 use thermine_units::pow::{Difficulty, Target, Work};
 
 /// Longest job id of a pool. Common ones have up to 20 characters, and each share carries it.
-pub const MOST_JOB_ID: usize = 128;
+pub(crate) const MOST_JOB_ID: usize = 128;
 
 /// A job of the pool, and the subscription that it came with.
 #[derive(Debug)]
@@ -25,17 +24,15 @@ pub struct Template {
     /// The extranonces in force.
     pub space: Arc<Space>,
     /// The pool's job id.
-    pub job_id: String,
+    pub(crate) job_id: String,
     /// Header and coinbase material, as the pool sent it.
     pub work: Work,
     /// Share difficulty that the pool wants of it.
-    pub difficulty: Difficulty,
+    pub(crate) difficulty: Difficulty,
     /// What a hash must meet to be worth forwarding.
-    pub target: Target,
+    pub(crate) target: Target,
     /// Whether all earlier ones are dead.
-    pub clean: bool,
-    /// When it came.
-    pub received: Nanos,
+    pub(crate) clean: bool,
     /// The notify of piece 0, clean, as a line: ten thousand units get the same bytes.
     first: String,
     /// The same for units that may roll all that the pool allows.
@@ -44,24 +41,22 @@ pub struct Template {
 
 /// What a template is made of, beside the pool's own words.
 #[derive(Debug, Clone)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// As [`Template::serial`].
-    pub serial: u64,
+    pub(crate) serial: u64,
     /// As [`Template::subscription`].
-    pub subscription: Arc<Subscription>,
+    pub(crate) subscription: Arc<Subscription>,
     /// As [`Template::space`].
-    pub space: Arc<Space>,
+    pub(crate) space: Arc<Space>,
     /// As [`Template::difficulty`].
-    pub difficulty: Difficulty,
+    pub(crate) difficulty: Difficulty,
     /// Factor on the difficulty that a hash must really meet; 1 for hardware.
-    pub scale: f64,
-    /// As [`Template::received`].
-    pub received: Nanos,
+    pub(crate) scale: f64,
 }
 
 impl Template {
     /// The template of `notify`.
-    pub fn new(notify: Notify, origin: Origin) -> Template {
+    pub(crate) fn new(notify: Notify, origin: Origin) -> Template {
         let pow = notify.work.proof_of_work();
         let mut template = Template {
             serial: origin.serial,
@@ -72,7 +67,6 @@ impl Template {
             work: notify.work,
             difficulty: origin.difficulty,
             clean: notify.clean,
-            received: origin.received,
             first: String::new(),
             first_rolled: OnceLock::new(),
         };
@@ -82,12 +76,12 @@ impl Template {
 
     /// Version that a unit is given which may roll the bits in `mask`. These are cleared, so that units that
     /// replace, OR or XOR them hash the same header; the others are the pool's.
-    pub fn version(&self, mask: u32) -> u32 {
+    pub(crate) fn version(&self, mask: u32) -> u32 {
         self.work.version & !mask
     }
 
     /// The line, newline included, that gives `piece` of it to a unit that may roll the bits in `mask`.
-    pub fn notify(&self, piece: u64, clean: bool, mask: u32) -> Cow<'_, str> {
+    pub(crate) fn notify(&self, piece: u64, clean: bool, mask: u32) -> Cow<'_, str> {
         let version = self.version(mask);
         if piece != 0 || !clean {
             return self.render(piece, clean, version).into();
@@ -128,7 +122,7 @@ impl Template {
 
     /// Whether shares of `other` can still count when this is the newest: the same chain tip, the same
     /// extranonces, the same pool.
-    pub fn continues(&self, other: &Template) -> bool {
+    pub(crate) fn continues(&self, other: &Template) -> bool {
         self.work.prevhash == other.work.prevhash
             && self.space == other.space
             && self.subscription.same_space(&other.subscription)
@@ -136,12 +130,12 @@ impl Template {
 }
 
 /// Job id that a unit is given. The dash keeps it apart from those of the handshake, which are bare numbers.
-pub fn job_id(serial: u64, piece: u64) -> String {
+pub(crate) fn job_id(serial: u64, piece: u64) -> String {
     format!("{serial:x}-{piece:x}")
 }
 
 /// Serial and piece of such a job id.
-pub fn parse_job_id(text: &str) -> Option<(u64, u64)> {
+pub(crate) fn parse_job_id(text: &str) -> Option<(u64, u64)> {
     let (serial, piece) = text.split_once('-')?;
     let number = |text| u64::from_str_radix(text, 16).ok();
     Some((number(serial)?, number(piece)?))
@@ -189,7 +183,6 @@ pub(crate) mod tests {
             space: Arc::new(space),
             difficulty: Difficulty::new(difficulty).expect("sound"),
             scale: 1.0,
-            received: Nanos::ZERO,
         };
         Template::new(notify, origin)
     }

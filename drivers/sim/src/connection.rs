@@ -3,18 +3,18 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::net::TcpStream;
 
 use super::command::{Spoken, Tap};
 use super::find::Find;
 use super::firmware::{Firmware, Opening};
-use thermine_stratum::line::{LineError, LineStream, Peer};
-use thermine_stratum::notice::{Notice, Refusal};
-use thermine_stratum::request::{Call, Request, Submit};
-use thermine_units::clock::{Clock, Nanos};
-use thermine_units::pow::work::BIP320_MASK;
+use thermine_stratum::client_connection::{ClientConnection, Way};
+use thermine_stratum::client_protocol::ClientError;
+use thermine_stratum::line::{LineStream, Peer};
+use thermine_stratum::request::{Call, Submit};
+use thermine_units::clock::{Clock, Nanos, Waiter};
 use thermine_units::pow::{Difficulty, Work};
+use thermine_units::secret::Secret;
 
 /// Jobs that a unit remembers, so that work in its pipeline can still be answered.
 pub(super) const REMEMBERED_JOBS: usize = 32;
@@ -22,27 +22,24 @@ pub(super) const REMEMBERED_JOBS: usize = 32;
 /// Shares that may be sent again.
 pub(super) const REMEMBERED_SUBMITS: usize = 8;
 
-/// Wall time that a pool is given to reply while connecting: bmminer waits 60 s.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time that a pool is given to answer the opening: bmminer waits 60 s.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The state of one connection.
 pub(super) struct Connection {
-    pub(super) lines: LineStream,
+    pub(super) wire: ClientConnection,
     pub(super) firmware: Firmware,
-    pub(super) tap: Tap,
     pub(super) extranonce1: Vec<u8>,
     pub(super) extranonce2_len: usize,
     /// Version bits that the unit rolls; `None` if its firmware does not roll.
     pub(super) version_mask: Option<u32>,
     pub(super) difficulty: Difficulty,
     pub(super) jobs: VecDeque<Received>,
-    pub(super) next_id: u64,
+    next_id: u64,
     /// Ids and difficulties of submitted shares that have no reply yet.
     pub(super) pending: VecDeque<(u64, f64)>,
     /// Newest shares, and what was sent for them: one of them may be sent again.
     pub(super) submits: VecDeque<(Find, Submit)>,
-    /// What the pool announced before it had answered.
-    pub(super) early: VecDeque<Notice>,
 }
 
 /// A job as received, with the unit's own counter for it.
@@ -61,123 +58,51 @@ impl Connection {
     /// Connects as the firmware does, see [`Opening`].
     pub(super) async fn open(
         stream: TcpStream,
+        waiter: &Waiter,
         clock: Clock,
         firmware: Firmware,
         tap: Tap,
         user: String,
     ) -> Result<Connection, MinerError> {
-        let mut connection = Connection {
-            lines: LineStream::with(stream, Peer::Pool, clock),
+        let lines = LineStream::with(stream, Peer::Pool, clock.clone());
+        let opening = firmware.requests(user);
+        let next_id = firmware.first_id + opening.len() as u64;
+        let limit = clock.device(PATIENCE);
+        let password = Secret::new("x");
+        let mut wire = ClientConnection::new(lines, opening, firmware.keys(), password, clock)
+            .with_listener(move |way, line| {
+                tap.tell(|| match way {
+                    Way::Out => Spoken::Said(line.to_string()),
+                    Way::In => Spoken::Heard(line.to_string()),
+                });
+            });
+        wire.open(waiter, limit).await?;
+        let given = wire.protocol().subscribed().cloned().unwrap_or_default();
+        let (least, most) = firmware.extranonce2;
+        if !(least..=most).contains(&given.extranonce2_len) {
+            return Err(MinerError::NotAPool);
+        }
+        let mask = wire.protocol().version_mask();
+        Ok(Connection {
+            version_mask: (firmware.opening == Opening::EspMiner).then_some(mask),
+            wire,
             firmware,
-            tap,
-            extranonce1: Vec::new(),
-            extranonce2_len: 0,
-            version_mask: None,
+            extranonce1: given.extranonce1,
+            extranonce2_len: given.extranonce2_len,
             difficulty: Difficulty::ONE,
             jobs: VecDeque::with_capacity(REMEMBERED_JOBS),
-            next_id: firmware.first_id,
+            next_id,
             pending: VecDeque::new(),
             submits: VecDeque::new(),
-            early: VecDeque::new(),
-        };
-        let agent = Some(firmware.agent.to_string());
-        let subscribe = connection.call(Call::Subscribe {
-            agent,
-            session: None,
-        });
-        match firmware.opening {
-            Opening::Bmminer => {
-                let subscribed = connection.reply(subscribe).await?;
-                connection.subscribed(&subscribed)?;
-                connection.call(Call::ExtranonceSubscribe);
-                let authorize = connection.call(Call::Authorize { user });
-                if connection.reply(authorize).await? != true {
-                    return Err(MinerError::Unauthorised);
-                }
-                connection.call(Call::Other("mining.multi_version".into()));
-            }
-            Opening::EspMiner => {
-                let version_rolling = Some(u32::MAX);
-                let configure = connection.call(Call::Configure {
-                    version_rolling,
-                    others: Vec::new(),
-                });
-                connection.call(Call::SuggestDifficulty(firmware.suggests));
-                let authorize = connection.call(Call::Authorize { user });
-                let subscribed = connection.reply(subscribe).await?;
-                connection.subscribed(&subscribed)?;
-                // A refusal only means that there is nothing to roll.
-                let granted = match connection.reply(configure).await {
-                    Err(MinerError::Refused(_)) => serde_json::Value::Null,
-                    reply => reply?,
-                };
-                let mask = granted["version-rolling.mask"]
-                    .as_str()
-                    .and_then(|text| u32::from_str_radix(text, 16).ok());
-                connection.version_mask = Some(mask.unwrap_or(0) & BIP320_MASK);
-                if connection.reply(authorize).await? != true {
-                    return Err(MinerError::Unauthorised);
-                }
-            }
-        }
-        Ok(connection)
+        })
     }
 
-    /// Takes what the pool gives in its reply to `mining.subscribe`.
-    fn subscribed(&mut self, reply: &serde_json::Value) -> Result<(), MinerError> {
-        let (least, most) = self.firmware.extranonce2;
-        self.extranonce1 = reply[1]
-            .as_str()
-            .and_then(|text| hex::decode(text).ok())
-            .ok_or(MinerError::NotAPool)?;
-        self.extranonce2_len = reply[2]
-            .as_u64()
-            .and_then(|len| usize::try_from(len).ok())
-            .filter(|len| (least..=most).contains(len))
-            .ok_or(MinerError::NotAPool)?;
-        Ok(())
-    }
-
-    /// Queues a request and returns its id.
-    pub(super) fn call(&mut self, call: Call) -> u64 {
+    /// Submits a share and returns the id of the request.
+    pub(super) fn submit(&mut self, share: Submit) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        let request = Request {
-            id: json!(id),
-            call,
-        };
-        let line = match self.firmware.opening {
-            Opening::Bmminer => request.to_line("x"),
-            Opening::EspMiner => request.to_line_id_first("x"),
-        };
-        self.lines.push(&line);
-        self.tap.tell(|| Spoken::Said(line.trim_end().to_string()));
+        self.wire.request(id, Call::Submit(share));
         id
-    }
-
-    /// Waits for the reply to request `id`; what the pool announces meanwhile is kept for later.
-    async fn reply(&mut self, id: u64) -> Result<serde_json::Value, MinerError> {
-        self.lines.flush().await?;
-        let reply = async {
-            loop {
-                let line = self.lines.next().await?;
-                let notice = Notice::parse(&line.text);
-                self.tap.tell(|| Spoken::Heard(line.text));
-                match notice {
-                    Ok(Notice::Reply { id: of, outcome }) if of == id => {
-                        return outcome.map_err(MinerError::Refused);
-                    }
-                    Ok(Notice::Reply { .. }) | Err(_) => {}
-                    Ok(notice) if self.early.len() < REMEMBERED_JOBS => {
-                        self.early.push_back(notice);
-                    }
-                    Ok(_) => {}
-                }
-            }
-        };
-        tokio::time::timeout(REPLY_TIMEOUT, reply)
-            .await
-            .unwrap_or(Err(MinerError::NoReply))
     }
 }
 
@@ -185,15 +110,9 @@ impl Connection {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MinerError {
     #[error("the pool is gone: {0}")]
-    Line(#[from] LineError),
-    #[error("the pool refused: {0:?}")]
-    Refused(Refusal),
-    #[error("the pool did not reply within {} s", REPLY_TIMEOUT.as_secs())]
-    NoReply,
-    #[error("the reply to mining.subscribe is not a pool's")]
+    Pool(#[from] ClientError),
+    #[error("the pool gives an extranonce2 of a length that the firmware does not take")]
     NotAPool,
-    #[error("the pool did not authorise the worker")]
-    Unauthorised,
     #[error("the unit restarts")]
     Restarting,
 }
@@ -213,9 +132,12 @@ mod tests {
             let stream = TcpStream::connect(addr).await.expect("connected");
             let clock = Clock::real();
             let tap = Tap::none(clock.clone());
-            let mut opened = Connection::open(stream, clock, BMMINER, tap, "w".into()).await?;
-            opened.lines.flush().await?;
-            Ok::<_, MinerError>((opened.extranonce1, opened.version_mask, opened.early.len()))
+            let waiter = clock.follow();
+            let opened = Connection::open(stream, &waiter, clock, BMMINER, tap, "w".into());
+            let mut opened = opened.await?;
+            opened.wire.flush().await?;
+            let early = opened.wire.early().count();
+            Ok::<_, MinerError>((opened.extranonce1, opened.version_mask, early))
         });
         let (stream, _) = listener.accept().await.expect("a connection");
         let (reader, mut writer) = stream.into_split();

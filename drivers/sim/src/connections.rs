@@ -1,4 +1,5 @@
-//! The listener of a simulated unit's page: a bounded number of connections, none of which stays silent.
+//! The listener of a simulated unit's page: a bounded number of connections, none of which stays silent; and how a page
+//! is served on it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,12 +11,36 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
+use tokio_util::sync::CancellationToken;
 
 /// Connections served at once; more wait in the listener's backlog.
 const CONNECTIONS: usize = 32;
 
 /// Wall time for a client to send its first request whole. Assumed: the default of such servers.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Wall time that connections have to end at shutdown.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Serves `page` on `listener` until `shutdown`; the connections that then remain have a second to end.
+pub(crate) async fn serve<L>(listener: L, page: axum::Router, shutdown: CancellationToken)
+where
+    L: axum::serve::Listener,
+    L::Addr: std::fmt::Debug,
+{
+    let served =
+        axum::serve(listener, page).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let late = async {
+        shutdown.cancelled().await;
+        sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            tracing::warn!(%error, "the page of a simulated unit cannot be served");
+        },
+        () = late => tracing::debug!("a page left a connection behind"),
+    }
+}
 
 /// The listener.
 pub(crate) struct Connections {

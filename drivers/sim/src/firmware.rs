@@ -1,5 +1,9 @@
 //! What differs between the Stratum sides of the firmwares that the simulator plays.
 
+use thermine_stratum::client_connection::Keys;
+use thermine_stratum::client_protocol::Ask;
+use thermine_stratum::request::Call;
+
 /// The Stratum side of a firmware.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Firmware {
@@ -55,6 +59,48 @@ pub const LV06: Firmware = Firmware {
     suggests: Some(1000.0),
     whole_difficulty: true,
 };
+
+impl Firmware {
+    /// What it asks its pool for when a connection begins, as worker `user`.
+    pub(crate) fn requests(&self, user: String) -> Vec<Ask> {
+        let mut ids = self.first_id..;
+        let mut ask = |make: fn(u64, Call) -> Ask, call| make(ids.next().unwrap_or(u64::MAX), call);
+        let agent = Some(self.agent.to_string());
+        let subscribe = Call::Subscribe {
+            agent,
+            session: None,
+        };
+        let authorize = Call::Authorize { user };
+        match self.opening {
+            Opening::Bmminer => vec![
+                ask(Ask::needed, subscribe).before_next(),
+                ask(Ask::optional, Call::ExtranonceSubscribe),
+                ask(Ask::needed, authorize).before_next(),
+                ask(Ask::optional, Call::Other("mining.multi_version".into())),
+            ],
+            Opening::EspMiner => {
+                let configure = Call::Configure {
+                    version_rolling: Some(u32::MAX),
+                    others: Vec::new(),
+                };
+                vec![
+                    ask(Ask::needed, subscribe),
+                    ask(Ask::needed, configure),
+                    ask(Ask::optional, Call::SuggestDifficulty(self.suggests)),
+                    ask(Ask::needed, authorize),
+                ]
+            }
+        }
+    }
+
+    /// The order of the keys in its requests.
+    pub(crate) fn keys(&self) -> Keys {
+        match self.opening {
+            Opening::Bmminer => Keys::ParamsFirst,
+            Opening::EspMiner => Keys::IdFirst,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -118,7 +118,7 @@ async fn join(
     mut rng: Rng,
     clock: Clock,
 ) -> Result<(), LineError> {
-    let seat = clock.follow();
+    let waiter = clock.follow();
     let far = TcpStream::connect(far).await?;
     let mut near = LineStream::new(near, clock.clone());
     let mut far = LineStream::with(far, Peer::Pool, clock.clone());
@@ -135,7 +135,7 @@ async fn join(
             biased;
             line = near.next(), if out.under_way.len() < MOST => out.take(line?.text, clock.now()),
             line = far.next(), if back.under_way.len() < MOST => back.take(line?.text, clock.now()),
-            () = seat.wait_until(next) => {}
+            () = waiter.wait_until(next) => {}
         }
         let now = clock.now();
         out.deliver(&mut far, now);

@@ -6,21 +6,26 @@
 //! gives shares that do not verify.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use serde_json::Value;
+
 use super::command::{Command, Inbox, Order, Spoken, Tap};
 use super::connection::{Connection, MinerError, REMEMBERED_JOBS, REMEMBERED_SUBMITS, Received};
 use super::device::Device;
 use super::find::Find;
 use super::firmware::{BMMINER, Firmware};
+use thermine_stratum::client_protocol::{ClientError, Told};
 use thermine_stratum::line::LineError;
 use thermine_stratum::notice::{Notice, Notify};
-use thermine_stratum::request::{Call, Submit};
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_stratum::refusal::Refusal;
+use thermine_stratum::request::Submit;
+use thermine_units::clock::{Clock, Nanos, Waiter};
 use thermine_units::nonce::Origin;
 use thermine_units::pow::Difficulty;
 use thermine_units::pow::work::BIP320_MASK;
@@ -79,7 +84,7 @@ pub struct PoolSettings {
 pub struct Miner<Report> {
     device: Device,
     settings: PoolSettings,
-    seat: Seat,
+    waiter: Arc<Waiter>,
     clock: Clock,
     rng: Rng,
     counters: PoolCounters,
@@ -104,7 +109,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         Miner {
             device,
             settings,
-            seat: clock.follow(),
+            waiter: Arc::new(clock.follow()),
             tap: Tap::none(clock.clone()),
             clock,
             rng,
@@ -153,10 +158,12 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
 
     async fn mine(&mut self) -> Result<std::convert::Infallible, MinerError> {
         let connecting = TcpStream::connect(self.settings.pool);
-        let stream = self.meanwhile(connecting).await?.map_err(LineError::Io)?;
-        let worker = self.settings.worker.clone();
+        let stream = self.meanwhile(connecting).await?;
+        let stream = stream.map_err(|error| ClientError::Line(LineError::Io(error)))?;
+        let (worker, waiter) = (self.settings.worker.clone(), self.waiter.clone());
         let opening = Connection::open(
             stream,
+            &waiter,
             self.clock.clone(),
             self.firmware,
             self.tap.clone(),
@@ -166,11 +173,8 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         self.counters.connected = true;
         let mut token = 0;
         let mut found = Vec::new();
-        while let Some(notice) = connection.early.pop_front() {
-            self.receive(&mut connection, notice, &mut token);
-        }
         loop {
-            connection.lines.flush().await?;
+            connection.wire.flush().await?;
             let next = self.device.next_event();
             tokio::select! {
                 biased;
@@ -179,26 +183,24 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                     self.submit(&mut connection, &mut found);
                     self.obey(order);
                     if self.restarting {
-                        connection.lines.abandon().await;
+                        connection.wire.abandon().await;
                         return Err(MinerError::Restarting);
                     }
                 }
-                line = connection.lines.next() => {
-                    let line = line?;
-                    match Notice::parse(&line.text) {
-                        Ok(notice) => {
-                            if matches!(notice, Notice::Notify(_)) {
-                                // Up to the moment at which the news came, the old job was hashed.
-                                self.advance(&mut found);
-                                self.submit(&mut connection, &mut found);
-                            }
-                            self.receive(&mut connection, notice, &mut token);
+                told = connection.wire.next() => match told? {
+                    Told::Notice(notice) => {
+                        if matches!(notice, Notice::Notify(_)) {
+                            // Up to the moment at which the news came, the old job was hashed.
+                            self.advance(&mut found);
+                            self.submit(&mut connection, &mut found);
                         }
-                        Err(error) => tracing::debug!(%error, "ignored a line from the pool"),
+                        self.receive(&mut connection, notice, &mut token);
                     }
-                    self.tap.tell(|| Spoken::Heard(line.text));
-                }
-                () = self.seat.wait_until(next) => {
+                    Told::Reply { id, outcome } => self.answered(&mut connection, &id, &outcome),
+                    Told::Ignored(_, error) => tracing::debug!(%error, "ignored a line from the pool"),
+                    Told::Granted(_) | Told::Answered => {}
+                },
+                () = self.waiter.wait_until(next) => {
                     self.advance(&mut found);
                     self.submit(&mut connection, &mut found);
                 }
@@ -263,7 +265,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             tokio::select! {
                 biased;
                 order = self.inbox.next() => self.obey(order),
-                () = self.seat.wait_until(next) => self.advance(&mut Vec::new()),
+                () = self.waiter.wait_until(next) => self.advance(&mut Vec::new()),
             }
         }
         self.restarting = false;
@@ -286,7 +288,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                 *token += 1;
                 self.take(connection, notify, *token);
             }
-            notice => self.heed(connection, notice),
+            notice => on_notice(connection, notice),
         }
     }
 
@@ -308,56 +310,28 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         });
     }
 
-    fn heed(&mut self, connection: &mut Connection, notice: Notice) {
-        match notice {
-            // bmminer ignores a difficulty of zero; a new one holds from the next job.
-            Notice::SetDifficulty(mut difficulty) => {
-                if connection.firmware.whole_difficulty {
-                    // To ESP-Miner zero is everything; 1 is under the floor of its chip and so the same.
-                    difficulty = difficulty.trunc().max(1.0);
-                }
-                if let Ok(difficulty) = Difficulty::new(difficulty) {
-                    connection.difficulty = difficulty;
-                }
+    /// Counts the answer to a share.
+    fn answered(
+        &mut self,
+        connection: &mut Connection,
+        id: &Value,
+        outcome: &Result<Value, Refusal>,
+    ) {
+        let position = connection.pending.iter().position(|(sent, _)| *id == *sent);
+        let Some((_, difficulty)) = position.and_then(|at| connection.pending.remove(at)) else {
+            return;
+        };
+        match outcome {
+            Ok(_) => {
+                self.counters.accepted += 1;
+                self.counters.difficulty_accepted += difficulty;
+                self.counters.last_share = Some(self.device.now());
             }
-            Notice::SetExtranonce {
-                extranonce1,
-                extranonce2_len,
-            } => {
-                connection.extranonce1 = extranonce1;
-                connection.extranonce2_len = extranonce2_len;
+            Err(refusal) => {
+                self.counters.rejected += 1;
+                self.counters.stale += u64::from(refusal.code == 21);
+                self.counters.difficulty_rejected += difficulty;
             }
-            Notice::Reply { id, outcome } => {
-                let Some(position) = connection.pending.iter().position(|(sent, _)| id == *sent)
-                else {
-                    return;
-                };
-                let Some((_, difficulty)) = connection.pending.remove(position) else {
-                    return;
-                };
-                match outcome {
-                    Ok(_) => {
-                        self.counters.accepted += 1;
-                        self.counters.difficulty_accepted += difficulty;
-                        self.counters.last_share = Some(self.device.now());
-                    }
-                    Err(refusal) => {
-                        self.counters.rejected += 1;
-                        self.counters.stale += u64::from(refusal.code == 21);
-                        self.counters.difficulty_rejected += difficulty;
-                    }
-                }
-            }
-            Notice::SetVersionMask(mask) => {
-                if let Some(rolled) = &mut connection.version_mask {
-                    *rolled = mask & BIP320_MASK;
-                }
-            }
-            Notice::Notify(_)
-            | Notice::Reconnect { .. }
-            | Notice::Question { .. }
-            | Notice::Message(_)
-            | Notice::Other(_) => {}
         }
     }
 
@@ -385,7 +359,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
             if connection.pending.len() == MAX_PENDING {
                 connection.pending.pop_front();
             }
-            let id = connection.call(Call::Submit(share.clone()));
+            let id = connection.submit(share.clone());
             connection.pending.push_back((id, difficulty));
             if connection.submits.len() == REMEMBERED_SUBMITS {
                 connection.submits.pop_front();
@@ -450,5 +424,39 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
                 version_bits,
             };
         }
+    }
+}
+
+/// Takes what the pool announces beside jobs.
+fn on_notice(connection: &mut Connection, notice: Notice) {
+    match notice {
+        // bmminer ignores a difficulty of zero; a new one holds from the next job.
+        Notice::SetDifficulty(mut difficulty) => {
+            if connection.firmware.whole_difficulty {
+                // To ESP-Miner zero is everything; 1 is under the floor of its chip and so the same.
+                difficulty = difficulty.trunc().max(1.0);
+            }
+            if let Ok(difficulty) = Difficulty::new(difficulty) {
+                connection.difficulty = difficulty;
+            }
+        }
+        Notice::SetExtranonce {
+            extranonce1,
+            extranonce2_len,
+        } => {
+            connection.extranonce1 = extranonce1;
+            connection.extranonce2_len = extranonce2_len;
+        }
+        Notice::SetVersionMask(mask) => {
+            if let Some(rolled) = &mut connection.version_mask {
+                *rolled = mask & BIP320_MASK;
+            }
+        }
+        Notice::Notify(_)
+        | Notice::Reply { .. }
+        | Notice::Reconnect { .. }
+        | Notice::Question { .. }
+        | Notice::Message(_)
+        | Notice::Other(_) => {}
     }
 }

@@ -10,7 +10,7 @@ use super::frame::{Command, Family, Reply, Request, Target};
 use super::port::{Port, PortError};
 use super::register::baud_rate;
 use super::wire::HostCodec;
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::clock::{Clock, Nanos, Waiter};
 
 /// Silence after which no further reply to a read is expected. A chain of 63 chips answers within 40 ms
 /// at the slowest rate; adapters hold bytes back for up to 16 ms.
@@ -25,7 +25,7 @@ pub struct Link<T> {
     port: Port<T, HostCodec>,
     place: String,
     family: Family,
-    seat: Seat,
+    seat: Waiter,
     clock: Clock,
 }
 

@@ -32,7 +32,7 @@ use super::safe::{Held, NotSafe, PATIENCE};
 use super::state::{Interlock, State};
 use crate::control::{Applied, Control, ControlError};
 use crate::poller::Latest;
-use thermine_units::clock::{Clock, Seat};
+use thermine_units::clock::{Clock, Waiter};
 use thermine_units::unit::OperatingPoint;
 
 /// Shortest period, so that a period of zero does not keep a processor busy with judging.
@@ -79,7 +79,7 @@ pub struct Guard<C> {
     interlock: Interlock,
     control: C,
     latest: watch::Receiver<Latest>,
-    seat: Seat,
+    seat: Waiter,
     clock: Clock,
     period: Duration,
     dry_run: bool,
@@ -311,7 +311,7 @@ struct Watcher<C: Control + 'static> {
     control: Held<C>,
     interlock: Interlock,
     latest: watch::Receiver<Latest>,
-    seat: Seat,
+    seat: Waiter,
     clock: Clock,
     period: Duration,
     dry_run: bool,

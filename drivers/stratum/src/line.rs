@@ -143,13 +143,13 @@ impl Decoder for LineCodec {
     }
 }
 
-/// A way to cut a connection without whoever holds it.
+/// Cuts a connection that another task holds.
 #[derive(Debug)]
-pub struct Plug(socket2::Socket);
+pub struct ConnectionKiller(socket2::Socket);
 
-impl Plug {
+impl ConnectionKiller {
     /// Cuts the connection, both ways and at once.
-    pub fn pull(&self) {
+    pub fn kill(&self) {
         // An error means that it is cut already.
         let _ = self.0.shutdown(Shutdown::Both);
     }
@@ -181,13 +181,13 @@ impl LineStream {
         LineStream::over(reader, writer, peer, clock)
     }
 
-    /// A plug of this connection.
+    /// A way for another task to cut this connection.
     ///
     /// # Errors
     /// If the process has no file descriptor left for it.
-    pub fn plug(&self) -> io::Result<Plug> {
+    pub fn killer(&self) -> io::Result<ConnectionKiller> {
         let socket: &TcpStream = self.writer.as_ref();
-        Ok(Plug(SockRef::from(socket).try_clone()?))
+        Ok(ConnectionKiller(SockRef::from(socket).try_clone()?))
     }
 
     /// Whether the peer has hung up and nothing that it has sent is left to be read. Does not wait.
@@ -317,7 +317,7 @@ mod tests {
     #[tokio::test]
     async fn virtual_time_waits_for_each_of_several_lines_read_at_once() {
         let clock = Clock::virtual_time();
-        let seat = clock.drive();
+        let waiter = clock.drive();
         let (near, far) = connection().await;
         let mut sender = LineStream::new(near, clock.clone());
         let mut receiver = LineStream::new(far, clock.clone());
@@ -327,18 +327,18 @@ mod tests {
         let soon = Duration::from_millis(20);
         for text in ["one", "two"] {
             assert_eq!(receiver.next().await.expect("a line").text, text);
-            let passed = timeout(soon, seat.wait_until(Nanos(5))).await;
+            let passed = timeout(soon, waiter.wait_until(Nanos(5))).await;
             assert!(passed.is_err(), "{text} has not been dealt with");
         }
         assert!(timeout(soon, receiver.next()).await.is_err(), "no more");
-        seat.wait_until(Nanos(5)).await;
+        waiter.wait_until(Nanos(5)).await;
         assert_eq!(clock.now(), Nanos(5));
     }
 
     #[tokio::test]
     async fn a_connection_given_up_leaves_nothing_under_way() {
         let clock = Clock::virtual_time();
-        let seat = clock.drive();
+        let waiter = clock.drive();
         let (near, far) = connection().await;
         let mut sender = LineStream::new(near, clock.clone());
         let mut receiver = LineStream::new(far, clock.clone());
@@ -349,7 +349,7 @@ mod tests {
         sender.flush().await.expect("sent");
         receiver.next().await.expect("a line");
         receiver.abandon().await;
-        let passed = timeout(Duration::from_secs(5), seat.wait_until(Nanos(5))).await;
+        let passed = timeout(Duration::from_secs(5), waiter.wait_until(Nanos(5))).await;
         passed.expect("nothing is under way");
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::notice::Refusal;
+use crate::refusal::Refusal;
 
 /// What a reply says.
 pub(super) fn outcome(
@@ -108,6 +108,17 @@ pub fn hex_number(value: &Value) -> Option<u32> {
         }
         value => value.as_u64().and_then(|number| u32::try_from(number).ok()),
     }
+}
+
+/// 32 bits in hex as a unit writes them: up to 8 digits and nothing else. `name` is for the error.
+pub(crate) fn hex_u32(name: &str, text: &str) -> Result<u32, String> {
+    let text = text.strip_prefix("0x").unwrap_or(text);
+    // `from_str_radix` would take a sign.
+    let digits = !text.is_empty() && text.len() <= 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    u32::from_str_radix(text, 16)
+        .ok()
+        .filter(|_| digits)
+        .ok_or_else(|| format!("{name} `{text}` is not a hex number of up to 8 digits"))
 }
 
 pub(super) fn flag(value: &Value) -> bool {

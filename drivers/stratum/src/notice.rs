@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::loose::{decimal, flag, hex_number, outcome, reply_id, size};
+use crate::loose::{decimal, flag, hex_number, outcome, reply_id, size};
+use crate::refusal::Refusal;
 use thermine_units::pow::Work;
 use thermine_units::pow::work::swap_words;
 use thermine_units::printable::printable;
@@ -62,26 +63,6 @@ pub struct Notify {
     pub work: Work,
     /// Whether all earlier jobs are to be dropped at once.
     pub clean: bool,
-}
-
-/// Why a request was refused: the list form `[code, text, null]` that all firmware understands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// Convention: 20 other, 21 job not found, 22 duplicate, 23 low difficulty, 24 unauthorised,
-    /// 25 not subscribed.
-    pub code: i64,
-    /// For people.
-    pub text: String,
-}
-
-impl Refusal {
-    /// A refusal with a code and a text.
-    pub fn new(code: i64, text: impl Into<String>) -> Refusal {
-        Refusal {
-            code,
-            text: text.into(),
-        }
-    }
 }
 
 /// A line that is not a notice, or that this miner could not use.
@@ -150,6 +131,18 @@ impl Notice {
             let said = printable(&format!("{method} with unusable parameters {params}"));
             NoticeError(said)
         })
+    }
+
+    /// The reply to request `id`: it is done, with this result.
+    pub fn result(id: Value, result: Value) -> Notice {
+        let outcome = Ok(result);
+        Notice::Reply { id, outcome }
+    }
+
+    /// The reply to request `id`: it is refused.
+    pub fn refused(id: Value, refusal: Refusal) -> Notice {
+        let outcome = Err(refusal);
+        Notice::Reply { id, outcome }
     }
 
     /// The notice as a line, newline included.

@@ -4,16 +4,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::configure::{VERSION_ROLLING, other_extensions, version_rolling};
+use crate::loose::hex_u32;
 use thermine_units::printable::printable;
-/// The extension of `mining.configure` that miners roll version bits by.
-const VERSION_ROLLING: &str = "version-rolling";
-
-/// The extension that stands for `mining.extranonce.subscribe`.
-pub const SUBSCRIBE_EXTRANONCE: &str = "subscribe-extranonce";
-
-/// Other extensions of one request that are answered, and the longest name of one.
-const MOST_EXTENSIONS: usize = 16;
-const MOST_EXTENSION: usize = 64;
 
 /// A request with the id that its reply must carry.
 #[derive(Debug, Clone, PartialEq)]
@@ -311,57 +304,6 @@ impl Submit {
     }
 }
 
-/// Extensions of `mining.configure` beside version rolling: each is to be answered (BIP 310).
-fn other_extensions(params: &[Value]) -> Vec<String> {
-    let asked = params.first().and_then(Value::as_array);
-    let names = asked.into_iter().flatten().filter_map(Value::as_str);
-    names
-        .filter(|name| *name != VERSION_ROLLING && name.len() <= MOST_EXTENSION)
-        .take(MOST_EXTENSIONS)
-        .map(str::to_owned)
-        .collect()
-}
-
-fn version_rolling(params: &[Value]) -> Result<Option<u32>, String> {
-    let asked = params
-        .first()
-        .and_then(Value::as_array)
-        .is_some_and(|list| list.iter().any(|name| name == VERSION_ROLLING));
-    if !asked {
-        return Ok(None);
-    }
-    match params.get(1).and_then(|o| o.get("version-rolling.mask")) {
-        // BIP 310: without a mask, all bits.
-        None => Ok(Some(u32::MAX)),
-        Some(Value::String(mask)) => hex_u32("version-rolling.mask", mask).map(Some),
-        Some(other) => Err(format!("version-rolling.mask {other} is not a hex string")),
-    }
-}
-
-/// The result of `mining.configure`: the version bits that are granted, if any were asked for, and each other extension.
-pub fn configured(granted: Option<u32>, others: &[String]) -> Value {
-    let mut result = serde_json::Map::new();
-    if let Some(mask) = granted {
-        result.insert(VERSION_ROLLING.into(), json!(mask != 0));
-        let mask = format!("{mask:08x}");
-        result.insert(format!("{VERSION_ROLLING}.mask"), json!(mask));
-    }
-    for name in others {
-        result.insert(name.clone(), json!(name == SUBSCRIBE_EXTRANONCE));
-    }
-    Value::Object(result)
-}
-
-fn hex_u32(name: &str, text: &str) -> Result<u32, String> {
-    let text = text.strip_prefix("0x").unwrap_or(text);
-    // `from_str_radix` would take a sign.
-    let digits = !text.is_empty() && text.len() <= 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    u32::from_str_radix(text, 16)
-        .ok()
-        .filter(|_| digits)
-        .ok_or_else(|| format!("{name} `{text}` is not a hex number of up to 8 digits"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -435,31 +377,6 @@ mod tests {
         let hole =
             r#"{"id":9,"method":"mining.submit","params":["w","1",null,"00000001","00000002"]}"#;
         assert!(Request::parse(hole).is_err());
-    }
-
-    #[test]
-    fn every_extension_of_configure_is_heard_and_answered() {
-        let configure = Request::parse(
-            r#"{"id":1,"method":"mining.configure","params":[["minimum-difficulty","version-rolling","subscribe-extranonce",7],{"version-rolling.mask":"1fffe000"}]}"#,
-        )
-        .expect("a request");
-        let Call::Configure {
-            version_rolling,
-            others,
-        } = configure.call
-        else {
-            panic!("{configure:?}");
-        };
-        assert_eq!(others, ["minimum-difficulty", "subscribe-extranonce"]);
-        let mask = version_rolling.map(|asked| asked & 0x0fff_e000);
-        assert_eq!(
-            configured(mask, &others),
-            json!({
-                "version-rolling": true, "version-rolling.mask": "0fffe000",
-                "minimum-difficulty": false, "subscribe-extranonce": true,
-            })
-        );
-        assert_eq!(configured(None, &[]), json!({}));
     }
 
     #[test]

@@ -203,7 +203,7 @@ impl Server {
             }
             Err(error) => {
                 match &error {
-                    SessionError::Tls { .. } => tracing::debug!(%peer, %error),
+                    SessionError::Tls(_) => tracing::debug!(%peer, %error),
                     _ => tracing::warn!(%peer, %error, "turned a connection away"),
                 }
                 self.turned_away.fetch_add(1, Ordering::Relaxed);

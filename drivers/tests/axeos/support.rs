@@ -11,7 +11,7 @@ use thermine_sim::params::Params;
 use thermine_stratum::factory::JobFactory;
 use thermine_stratum::server::{Expected, Server};
 use thermine_stratum::session::{Settings, Share};
-use thermine_units::clock::{Clock, Seat};
+use thermine_units::clock::{Clock, Waiter};
 use thermine_units::pow::Difficulty;
 use thermine_units::seed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -44,7 +44,7 @@ pub(crate) struct Bench {
     pub(crate) page: SocketAddr,
     pub(crate) client: Client,
     pub(crate) seen: mpsc::UnboundedReceiver<Seen>,
-    seat: Seat,
+    seat: Waiter,
     _stop: DropGuard,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thermine_drivers::bm13xx::register::ticket_mask;
 use thermine_drivers::bm13xx::{Command, Family, HostCodec, Job, Port, Reply, Request, Target};
 use thermine_sim::chips::{Settings, Status, serve};
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::clock::{Clock, Nanos, Waiter};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -22,7 +22,7 @@ const QUIET: Duration = Duration::from_millis(100);
 pub(crate) struct Host<T> {
     pub(crate) port: Port<T, HostCodec>,
     pub(crate) clock: Clock,
-    seat: Seat,
+    seat: Waiter,
     family: Family,
     _stop: DropGuard,
 }

@@ -11,7 +11,7 @@ use thermine_sim::params::Params;
 use thermine_stratum::factory::JobFactory;
 use thermine_stratum::server::Server;
 use thermine_stratum::session;
-use thermine_units::clock::{Clock, Seat};
+use thermine_units::clock::{Clock, Waiter};
 use thermine_units::pow::{Algorithm, Difficulty};
 use thermine_units::seed;
 use tokio::io::AsyncReadExt;
@@ -29,7 +29,7 @@ pub(crate) struct Unit {
     pub(crate) http: SocketAddr,
     pub(crate) api: SocketAddr,
     pub(crate) clock: Clock,
-    seat: Seat,
+    seat: Waiter,
     tasks: TaskTracker,
     stop: CancellationToken,
     _guard: DropGuard,

@@ -3,11 +3,11 @@
 //! A run has one [`Clock`]. It counts *device time*, in one of two ways:
 //!
 //! - *wall time* times a factor: 1 against hardware, more against a simulated unit;
-//! - *virtual time*, against a simulated unit only: time stands still while anyone works or anything is
+//! - *virtual time*, against a simulated unit only: time stands still while any task works or anything is
 //!   under way on a wire, and jumps to the next event when all wait. A run then goes as fast as its two
 //!   ends can, and comes out the same however busy the machine is.
 //!
-//! Whoever waits for an instant has a [`Seat`] at the clock. All stamps of a run are [`Nanos`]:
+//! A task waits for an instant through a [`Waiter`]. All stamps of a run are [`Nanos`]:
 //! monotonic, and never the time of day, which may jump.
 
 use std::collections::BTreeMap;
@@ -92,23 +92,23 @@ enum Time {
     Virtual(Arc<Mutex<Table>>),
 }
 
-/// The state of virtual time: who sits at the clock, and what is on the wires.
+/// The state of virtual time: who waits at the clock, and what is on the wires.
 #[derive(Debug, Default)]
 struct Table {
     now: Nanos,
     /// Bytes sent and not yet dealt with by their receiver.
     under_way: u64,
     drivers: usize,
-    next_seat: u64,
-    /// What each seat waits for; `None` while its owner works.
-    seats: BTreeMap<u64, Option<(Nanos, Waker)>>,
-    /// The seat whose instant has come, until it takes note.
+    next_waiter: u64,
+    /// What each waiter waits for; `None` while its owner works.
+    waiters: BTreeMap<u64, Option<(Nanos, Waker)>>,
+    /// The waiter whose instant has come, until it takes note.
     turn: Option<u64>,
 }
 
-/// A place at the clock, for one task. Given back by dropping it.
+/// Through which one task waits at a clock; the clock forgets it when this is dropped.
 #[derive(Debug)]
-pub struct Seat {
+pub struct Waiter {
     clock: Clock,
     number: u64,
     drives: bool,
@@ -177,30 +177,39 @@ impl Clock {
         }
     }
 
-    /// A seat for whoever the run is for. Virtual time moves only while there is one: a unit that nobody
+    /// Device time that passes in `span` of wall time; `span` itself in virtual time. For limits on how long a peer may
+    /// take: a real peer is no faster where device time is, and a simulated one has its limits in virtual time.
+    pub fn device(&self, span: Duration) -> Duration {
+        match self.time {
+            Time::Wall { speed, .. } => span.mul_f64(speed),
+            Time::Virtual(_) => span,
+        }
+    }
+
+    /// A waiter for the task that drives the run. Virtual time moves only while there is one: a unit that nobody
     /// drives does not age.
-    pub fn drive(&self) -> Seat {
-        self.seat(true)
+    pub fn drive(&self) -> Waiter {
+        self.waiter(true)
     }
 
-    /// A seat for whoever goes along: a simulated unit, a poller.
-    pub fn follow(&self) -> Seat {
-        self.seat(false)
+    /// A waiter for any other task: a simulated unit, a poller.
+    pub fn follow(&self) -> Waiter {
+        self.waiter(false)
     }
 
-    fn seat(&self, drives: bool) -> Seat {
+    fn waiter(&self, drives: bool) -> Waiter {
         let number = match &self.time {
             Time::Wall { .. } => 0,
             Time::Virtual(table) => {
                 let mut table = lock(table);
-                table.next_seat += 1;
+                table.next_waiter += 1;
                 table.drivers += usize::from(drives);
-                let number = table.next_seat;
-                table.seats.insert(number, None);
+                let number = table.next_waiter;
+                table.waiters.insert(number, None);
                 number
             }
         };
-        Seat {
+        Waiter {
             clock: self.clone(),
             number,
             drives,
@@ -216,9 +225,9 @@ impl Clock {
 
     /// Something on its way between two tasks at this clock, like bytes on a wire: virtual time waits until it
     /// is dropped.
-    pub fn errand(&self) -> Errand {
+    pub fn in_flight(&self) -> InFlight {
         self.send(1);
-        Errand(self.clone())
+        InFlight(self.clone())
     }
 
     /// `bytes` that came over such a wire have been dealt with, answers to them given to the wire included.
@@ -233,17 +242,17 @@ impl Clock {
     }
 }
 
-/// Something on its way between two tasks, until this is dropped; see [`Clock::errand`].
+/// Something on its way between two tasks, until this is dropped; see [`Clock::in_flight`].
 #[derive(Debug)]
-pub struct Errand(Clock);
+pub struct InFlight(Clock);
 
-impl Drop for Errand {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.settle(1);
     }
 }
 
-impl Seat {
+impl Waiter {
     /// Waits until `t`. Cancel safe.
     ///
     /// On a wall clock of speed 1 this is tokio's timer, up to a millisecond late. On a faster one that
@@ -254,7 +263,7 @@ impl Seat {
             Time::Virtual(table) => {
                 VirtualWait {
                     table,
-                    seat: self.number,
+                    waiter: self.number,
                     until: t,
                 }
                 .await;
@@ -279,11 +288,22 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Waiter {
+    /// Waits for `what`, but not beyond `t`; `None` if that comes first.
+    pub async fn timeout<T>(&self, t: Nanos, what: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            outcome = what => Some(outcome),
+            () = self.wait_until(t) => None,
+        }
+    }
+}
+
+impl Drop for Waiter {
     fn drop(&mut self) {
         if let Time::Virtual(table) = &self.clock.time {
             let mut table = lock(table);
-            table.seats.remove(&self.number);
+            table.waiters.remove(&self.number);
             table.drivers -= usize::from(self.drives);
             if table.turn == Some(self.number) {
                 table.turn = None;
@@ -295,13 +315,13 @@ impl Drop for Seat {
 
 impl Table {
     /// If all wait and nothing is under way, moves on to the earliest instant that is waited for and
-    /// wakes its seat: one at a time, in order of instant and seat, so that a run has one order.
+    /// wakes its waiter: one at a time, in order of instant and waiter, so that a run has one order.
     fn advance(&mut self) {
         if self.drivers == 0 || self.under_way > 0 || self.turn.is_some() {
             return;
         }
         let mut next: Option<(Nanos, u64)> = None;
-        for (number, waits) in &self.seats {
+        for (number, waits) in &self.waiters {
             let Some((until, _)) = waits else { return };
             if next.is_none_or(|(earliest, _)| *until < earliest) {
                 next = Some((*until, *number));
@@ -310,7 +330,7 @@ impl Table {
         if let Some((until, number)) = next.filter(|(until, _)| *until < Nanos::MAX) {
             self.now = self.now.max(until);
             self.turn = Some(number);
-            if let Some(Some((_, waker))) = self.seats.get(&number) {
+            if let Some(Some((_, waker))) = self.waiters.get(&number) {
                 waker.wake_by_ref();
             }
         }
@@ -319,7 +339,7 @@ impl Table {
 
 struct VirtualWait<'a> {
     table: &'a Mutex<Table>,
-    seat: u64,
+    waiter: u64,
     until: Nanos,
 }
 
@@ -327,15 +347,15 @@ impl Future for VirtualWait<'_> {
     type Output = ();
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut table = lock(self.table);
-        if table.turn != Some(self.seat) {
+        if table.turn != Some(self.waiter) {
             let waits = (self.until, cx.waker().clone());
-            table.seats.insert(self.seat, Some(waits));
+            table.waiters.insert(self.waiter, Some(waits));
             table.advance();
         }
-        // `advance` may have given the turn to this very seat.
-        if table.turn == Some(self.seat) {
+        // `advance` may have given the turn to this very waiter.
+        if table.turn == Some(self.waiter) {
             table.turn = None;
-            table.seats.insert(self.seat, None);
+            table.waiters.insert(self.waiter, None);
             return Poll::Ready(());
         }
         Poll::Pending
@@ -346,8 +366,8 @@ impl Drop for VirtualWait<'_> {
     /// Its owner works again, on whatever came first.
     fn drop(&mut self) {
         let mut table = lock(self.table);
-        table.seats.insert(self.seat, None);
-        if table.turn == Some(self.seat) {
+        table.waiters.insert(self.waiter, None);
+        if table.turn == Some(self.waiter) {
             table.turn = None;
         }
     }
@@ -374,13 +394,17 @@ mod tests {
     #[tokio::test]
     async fn a_scaled_clock_waits_device_time_and_never_wakes_early() {
         let clock = Clock::scaled(1000.0);
-        let seat = clock.follow();
+        let waiter = clock.follow();
+        let began = clock.now();
         let wall = Instant::now();
-        let until = clock.now() + Duration::from_secs(5);
-        seat.wait_until(until).await;
+        let until = began + Duration::from_secs(5);
+        waiter.wait_until(until).await;
         assert!(clock.now() >= until);
-        assert!(wall.elapsed() >= Duration::from_millis(4));
-        assert!(wall.elapsed() < Duration::from_secs(5), "ran in real time");
+        let wall = wall.elapsed();
+        assert!(wall >= Duration::from_millis(4));
+        // The device's clock is read outside of what the wall's measures.
+        let device = clock.now().since(began);
+        assert!(device >= wall * 999, "{device:?} in {wall:?}");
     }
 
     /// Two parties that wait in turns, in virtual time: who woke when.
@@ -419,8 +443,8 @@ mod tests {
         let clock = Clock::virtual_time();
         let follower = clock.follow();
         let soon = Duration::from_millis(20);
-        let waited = |seat: Seat| async move {
-            tokio::time::timeout(soon, seat.wait_until(Nanos(5)))
+        let waited = |waiter: Waiter| async move {
+            tokio::time::timeout(soon, waiter.wait_until(Nanos(5)))
                 .await
                 .is_ok()
         };

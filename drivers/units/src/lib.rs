@@ -1,5 +1,6 @@
 //! What a mining unit is, below every wire.
 
+pub mod backoff;
 pub mod clock;
 pub mod listen;
 pub mod model;

@@ -167,7 +167,6 @@ fn the_early_exit_loses_nothing_on_65536_nonces() {
 }
 
 #[test]
-#[ignore = "eight million nonces: seconds in a release build"]
 fn the_early_exit_loses_nothing_on_millions_of_nonces() {
     // 8,192 expected, standard deviation 91.
     let met = compare(1 << 23, 10, 0x0101_0101);

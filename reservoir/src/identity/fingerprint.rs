@@ -19,12 +19,13 @@ pub const STANDS_OUT: f64 = 3.2;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// How even they are over all shares.
-    pub evenness: Evenness,
+    #[serde(rename = "evenness")]
+    pub uniformity: Evenness,
     /// Correlation over places of the counts in the first half of the shares with those in the second.
     pub halves: Option<Correlation>,
     /// The same of every other share with the rest: what lasts shorter than the capture is in both.
     pub alternate: Option<Correlation>,
-    /// Smallest coefficient of variation of the places' rates that the test of evenness finds with 80 % at 5 %.
+    /// Smallest coefficient of variation of the places' rates that the test of uniformity finds with 80 % at 5 %.
     pub smallest_spread: Option<f64>,
     /// Smallest relative weakness of one place that lifts it [`STANDS_OUT`] standard deviations out of its count.
     pub smallest_weakness: f64,
@@ -54,15 +55,15 @@ impl Fingerprint {
             }
             counts
         };
-        let evenness = Evenness::of(&counts(&|_| true))?;
+        let uniformity = Evenness::of(&counts(&|_| true))?;
         let middle = shares.len() / 2;
         let split = |first: &dyn Fn(usize) -> bool| {
             Correlation::of(&counts(first), &counts(&|i| !first(i)))
         };
-        let per_place = evenness.n as f64 / places as f64;
-        let bits = smallest_bits(evenness.n, places - 1, Demand::default());
+        let per_place = uniformity.n as f64 / places as f64;
+        let bits = smallest_bits(uniformity.n, places - 1, Demand::default());
         Some(Fingerprint {
-            evenness,
+            uniformity,
             halves: split(&|i| i < middle),
             alternate: split(&|i| i % 2 == 0),
             // A spread of CV c over n shares has noncentrality n c²; in bits it is that over 2 n ln 2.
@@ -77,7 +78,7 @@ impl Fingerprint {
         let lasting = self
             .halves
             .is_some_and(|halves| halves.r.value > 0.0 && halves.p < level);
-        self.evenness.p < level || lasting
+        self.uniformity.p < level || lasting
     }
 }
 
@@ -158,7 +159,7 @@ mod tests {
             let seen = Fingerprint::of(&places, 63).expect("shares");
             (
                 seen.found(0.025),
-                seen.evenness.p < 0.05,
+                seen.uniformity.p < 0.05,
                 seen.smallest_spread,
             )
         };

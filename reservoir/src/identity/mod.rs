@@ -11,7 +11,7 @@
 //! | [`profile`] | an enrolled unit, and the likelihood ratio of further blocks |
 //! | [`trials`] | scores of many units against many profiles: error rates, equal error rate, intervals |
 //! | [`drift`] | how scores move with temperature or time, within units |
-//! | [`promptness`] | how late an answer may come |
+//! | [`response_time`] | how late an answer may come |
 //! | [`fingerprint`] | whether the shares of a single capture tell chips or cores apart at all |
 //!
 //! Units are the unit of resampling everywhere: two scores that share a unit are not independent.
@@ -20,7 +20,7 @@ pub mod drift;
 pub mod fingerprint;
 pub mod population;
 pub mod profile;
-pub mod promptness;
+pub mod response_time;
 pub mod shrinkage;
 pub mod trials;
 

@@ -9,16 +9,14 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::SubstrateError;
 use thermine_stratum::Session;
 use thermine_stratum::session::Share;
-use thermine_units::clock::{Nanos, Seat};
+use thermine_units::clock::{Nanos, Waiter};
 use thermine_units::unit::OperatingPoint;
 
-/// Wall time for which a second connection of the unit stays open, the first being silent, until the second
-/// takes its place. A unit whose Wi-Fi was away opens a new connection while the old one still looks alive
+/// Time for which a second connection of the unit stays open while the first is silent, until the second takes its
+/// place: wall time, or virtual time on such a clock. A unit whose Wi-Fi was away opens a new connection while the old one still looks alive
 /// from here. Shorter, and a connection that firmware opens only to probe a pool would win.
 const TAKE_OVER: Duration = Duration::from_secs(30);
 
@@ -85,7 +83,7 @@ pub(super) struct Connection {
     first: Peer,
     patience: Option<Patience>,
     /// A second connection, and since when it is there.
-    second: Option<(Session, Instant)>,
+    second: Option<(Session, Nanos)>,
 }
 
 impl Connection {
@@ -117,7 +115,7 @@ impl Connection {
     /// The next share, or `None` at `until`. Cancel safe.
     pub(super) async fn next_share(
         &mut self,
-        seat: &Seat,
+        waiter: &Waiter,
         until: Nanos,
     ) -> Result<Option<Share>, SubstrateError> {
         loop {
@@ -133,13 +131,11 @@ impl Connection {
             };
             tokio::select! {
                 biased;
-                share = self.session.next_share() => return Ok(Some(share?)),
+                share = self.session.next_share_until(waiter, until) => return Ok(share?),
                 session = arrival => {
-                    if let Some(session) = self.first.only(session) {
-                        self.second = Some((session, Instant::now()));
-                    }
+                    let now = self.session.clock().now();
+                    self.second = self.first.only(session).map(|session| (session, now));
                 }
-                () = seat.wait_until(until) => return Ok(None),
             }
         }
     }
@@ -149,9 +145,10 @@ impl Connection {
         let Some((second, since)) = &self.second else {
             return Ok(());
         };
+        let clock = self.session.clock();
         if second.is_over() || self.session.heard_since(*since) {
             self.second = None;
-        } else if since.elapsed() >= TAKE_OVER {
+        } else if clock.now() >= *since + clock.device(TAKE_OVER) {
             return Err(SubstrateError::Replaced {
                 unit: self.first.worker.clone(),
                 after: TAKE_OVER,
@@ -161,14 +158,14 @@ impl Connection {
     }
 
     /// Waits until the unit is connected again, or until `until`. Returns whether it is. Cancel safe.
-    pub(super) async fn comes_back(&mut self, seat: &Seat, until: Nanos) -> bool {
+    pub(super) async fn comes_back(&mut self, waiter: &Waiter, until: Nanos) -> bool {
         let session = match (self.second.take(), &mut self.patience) {
             (Some((session, _)), _) if !session.is_over() => Some(session),
             (_, None) => None,
             (_, Some(patience)) => tokio::select! {
                 biased;
                 session = patience.door.next() => self.first.only(session),
-                () = seat.wait_until(until) => None,
+                () = waiter.wait_until(until) => None,
             },
         };
         let Some(session) = session else {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::connection::{Connection, Patience};
-use super::last_resort::LastResort;
 use super::steps::{Steps, Wire};
+use super::watchdog::Watchdog;
 use super::{Discipline, Drive, Observation, Provenance, Substrate, SubstrateError};
 use thermine_drivers::control::ControlError;
 use thermine_drivers::evidence::Evidence;
@@ -14,9 +14,9 @@ use thermine_drivers::interlock::{Permission, Setter};
 use thermine_drivers::poller::Latest;
 use thermine_stratum::Session;
 use thermine_stratum::factory::{Job, JobFactory};
+use thermine_stratum::handshake::cadence;
 use thermine_stratum::session::Share;
-use thermine_stratum::swh::cadence;
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::clock::{Clock, Nanos, Waiter};
 use thermine_units::pow::Difficulty;
 use thermine_units::record::Recorder;
 use thermine_units::unit::OperatingPoint;
@@ -34,8 +34,8 @@ pub struct Handshake {
 struct Unit {
     connection: Connection,
     dead_time: Duration,
-    seat: Seat,
-    last_resort: Option<(LastResort, watch::Receiver<Permission>)>,
+    waiter: Waiter,
+    watchdog: Option<(Watchdog, watch::Receiver<Permission>)>,
     setter: Option<Setter>,
     /// Where the last step has set it.
     point: OperatingPoint,
@@ -68,8 +68,8 @@ impl Handshake {
             unit: Unit {
                 connection: Connection::new(session),
                 dead_time,
-                seat: clock.drive(),
-                last_resort: None,
+                waiter: clock.drive(),
+                watchdog: None,
                 setter: None,
                 point: OperatingPoint::UNCHANGED,
                 base: OperatingPoint::UNCHANGED,
@@ -89,9 +89,8 @@ impl Handshake {
     }
 
     /// Looks at `permission` before every job and at least every second of device time: a unit whose work is
-    /// withheld is hung up on, and the step fails. It is hung up on too if no step looks for
-    /// [`LAST_RESORT`](super::LAST_RESORT) of wall time: an experiment that hangs leaves its unit at work on the
-    /// last job.
+    /// withheld is disconnected, and the step fails. A watchdog cuts its connection if no step looks for 5 s of wall
+    /// time: an experiment that hangs leaves its unit at work on the last job.
     ///
     /// # Errors
     /// If the process has no file descriptor left to hang up by.
@@ -151,8 +150,8 @@ impl Handshake {
 impl Unit {
     /// Has the present connection cut if work is withheld and no step hangs up.
     fn watch(&mut self, permission: watch::Receiver<Permission>) -> std::io::Result<()> {
-        let plug = self.connection.session.plug()?;
-        self.last_resort = Some((LastResort::new(plug, permission.clone()), permission));
+        let plug = self.connection.session.killer()?;
+        self.watchdog = Some((Watchdog::new(plug, permission.clone()), permission));
         Ok(())
     }
 
@@ -223,18 +222,18 @@ impl Wire for Unit {
     }
 
     async fn comes_back(&mut self, until: Nanos) -> bool {
-        if !self.connection.comes_back(&self.seat, until).await {
+        if !self.connection.comes_back(&self.waiter, until).await {
             return false;
         }
         self.is_unset = true;
-        let Some((_, permission)) = self.last_resort.take() else {
+        let Some((_, permission)) = self.watchdog.take() else {
             return true;
         };
         // A connection that nothing could cut is not used.
         let watched = self.watch(permission.clone());
         if let Err(error) = watched {
             tracing::warn!(%error, "cannot take the unit back: no file descriptor is left to cut its connection by");
-            self.last_resort = None;
+            self.watchdog = None;
             self.connection.session.hang_up().await;
             return false;
         }
@@ -246,7 +245,7 @@ impl Wire for Unit {
     }
 
     async fn next_share(&mut self, until: Nanos) -> Result<Option<Share>, SubstrateError> {
-        self.connection.next_share(&self.seat, until).await
+        self.connection.next_share(&self.waiter, until).await
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Drive, Observation, Outcome, Provenance, Refused, Substrate, Substra
 use thermine_drivers::evidence::Evidence;
 use thermine_drivers::poller::Latest;
 use thermine_stratum::Session;
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::clock::{Clock, Nanos, Waiter};
 use thermine_units::record::{Record, Recorder};
 
 /// A unit that is read and given nothing to do.
@@ -24,7 +24,7 @@ pub struct Idle {
     provenance: Provenance,
     evidence: Option<Evidence>,
     recorded: Option<Provenance>,
-    seat: Seat,
+    waiter: Waiter,
     clock: Clock,
     steps: u64,
     taken: Option<Nanos>,
@@ -48,7 +48,7 @@ impl Idle {
             provenance,
             evidence: None,
             recorded: None,
-            seat: clock.drive(),
+            waiter: clock.drive(),
             clock,
             steps: 0,
             taken: None,
@@ -76,7 +76,7 @@ impl Idle {
     /// Lets time pass, and listens to the session: a wire that nobody reads is no wire.
     async fn rest(&mut self, until: Nanos) -> Result<(), SubstrateError> {
         let Some(connection) = &mut self.connection else {
-            self.seat.wait_until(until).await;
+            self.waiter.wait_until(until).await;
             return Ok(());
         };
         loop {
@@ -85,7 +85,7 @@ impl Idle {
                     return Err(error);
                 };
                 let end = since + patience;
-                if !connection.comes_back(&self.seat, until.min(end)).await {
+                if !connection.comes_back(&self.waiter, until.min(end)).await {
                     let now = self.clock.now();
                     if now >= end {
                         return Err(SubstrateError::Gone {
@@ -101,7 +101,7 @@ impl Idle {
                 }
                 continue;
             }
-            match connection.next_share(&self.seat, until).await {
+            match connection.next_share(&self.waiter, until).await {
                 // An answer to a job of an earlier session: nothing was asked here.
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(()),

@@ -12,10 +12,10 @@ mod chain;
 mod connection;
 mod handshake;
 mod idle;
-mod last_resort;
 mod replay;
 mod steps;
 mod twin;
+mod watchdog;
 
 use std::future::Future;
 use std::time::Duration;
@@ -26,14 +26,12 @@ pub use chain::SerialChain;
 pub use connection::{NextSession, Patience, Reconnect};
 pub use handshake::Handshake;
 pub use idle::Idle;
-pub use last_resort::LAST_RESORT;
 pub use replay::{Recorded, Replay};
-pub use thermine_stratum::swh::{Discipline, Outcome, Pace};
+pub use thermine_stratum::handshake::{Discipline, Outcome, Pace};
 use thermine_units::provenance::Provenance;
 pub use twin::Twin;
 
 use thermine_drivers::bm13xx::ChainError;
-
 use thermine_drivers::interlock::{Cause, SetError};
 use thermine_stratum::SessionError;
 use thermine_units::clock::Nanos;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use thermine_capture::StoredStep;
-use thermine_stratum::swh::Outcome;
+use thermine_stratum::handshake::Outcome;
 use thermine_units::record::{ShareRecord, Verdict};
 
 use super::{Drive, Observation, Provenance, Refused, Sample, Substrate, SubstrateError};
@@ -144,7 +144,7 @@ impl Substrate for Replay {
 mod tests {
     use super::*;
     use std::time::Duration;
-    use thermine_stratum::swh::{Outcome, Pace};
+    use thermine_stratum::handshake::{Outcome, Pace};
     use thermine_units::clock::Nanos;
     use thermine_units::pow::Difficulty;
 

@@ -15,8 +15,8 @@ use thermine_drivers::evidence::Evidence;
 use thermine_drivers::interlock::{Permission, paused, withheld};
 use thermine_drivers::poller::Latest;
 use thermine_stratum::factory::{Job, JobFactory};
+use thermine_stratum::handshake::{Action, Step};
 use thermine_stratum::session::Share;
-use thermine_stratum::swh::{Action, Step};
 use thermine_units::clock::{Clock, Nanos};
 use thermine_units::pow::Difficulty;
 use thermine_units::record::{Record, Recorder, StepRecord, Verdict};
@@ -91,6 +91,15 @@ pub(super) struct Steps {
     provenance: Option<Provenance>,
 }
 
+/// What a step has brought so far.
+struct Course {
+    step: Step,
+    jobs: u32,
+    shares: Vec<Sample>,
+    refused: Refused,
+    gap: Duration,
+}
+
 impl Steps {
     pub(super) fn new(
         jobs: JobFactory,
@@ -150,11 +159,13 @@ impl Steps {
     ) -> Result<Observation, SubstrateError> {
         let now = self.clock.now();
         let cadence = wire.prepare(drive)?;
-        let mut step = Step::begin(self.discipline, drive.pace, cadence, now);
-        let mut jobs = 0;
-        let mut shares = Vec::with_capacity(drive.pace.shares as usize);
-        let mut refused = Refused::default();
-        let mut gap = Duration::ZERO;
+        let mut course = Course {
+            step: Step::begin(self.discipline, drive.pace, cadence, now),
+            jobs: 0,
+            shares: Vec::with_capacity(drive.pace.shares as usize),
+            refused: Refused::default(),
+            gap: Duration::ZERO,
+        };
         let (outcome, ended) = loop {
             self.check_permission(wire).await?;
             // Looked for and not waited for: to be woken by a reading would make the order of events depend
@@ -163,61 +174,29 @@ impl Steps {
                 self.take_reading().await?;
             }
             let now = self.clock.now();
-            let mut action = step.action(now);
+            let mut action = course.step.action(now);
             if action == Action::Send && self.permission.as_ref().is_some_and(paused) {
                 action = Action::Wait(now + PAUSED_LOOK);
             }
             match action {
-                Action::Send => {
-                    let len = wire.extranonce_len();
-                    let job = self.jobs.at(drive.word, drive.later, &self.clock, len);
-                    let serial = job.serial;
-                    let sent = wire
-                        .send(job, drive.difficulty, step.clean(), self.steps)
-                        .await;
-                    match sent {
-                        Ok(sent) => step.sent(serial, sent),
-                        Err(error) => {
-                            gap += self.take_back(wire, error).await?;
-                            step.interrupt();
-                            continue;
-                        }
-                    }
-                    // After the job has left, so that it never waits for bookkeeping.
-                    self.record_last_step().await?;
-                    jobs += 1;
+                Action::Send => self.send_job(wire, drive, &mut course).await?,
+                Action::Wait(until) => {
+                    let until = self.next_look(until, now);
+                    self.listen(wire, drive, &mut course, until).await?;
                 }
-                Action::Wait(until) => match wire.next_share(self.next_look(until, now)).await {
-                    Err(error) => {
-                        gap += self.take_back(wire, error).await?;
-                        step.interrupt();
-                    }
-                    Ok(None) => {}
-                    Ok(Some(share)) => {
-                        self.note_share(&share, drive.difficulty);
-                        if step.answered(share.judgement.job, share.judgement.verdict) {
-                            self.invalid = 0;
-                            shares.extend(sample(&share));
-                        } else {
-                            let verdict = share.judgement.verdict;
-                            refused.count(verdict);
-                            self.note_refusal(wire, verdict)?;
-                        }
-                    }
-                },
                 Action::End(outcome) => break (outcome, now),
             }
         };
         self.take_reading().await?;
         self.check_telemetry(wire, ended)?;
         let observation = Observation {
-            started: step.started(),
+            started: course.step.started(),
             ended,
             outcome,
-            gap,
-            jobs,
-            shares,
-            refused,
+            gap: course.gap,
+            jobs: course.jobs,
+            shares: course.shares,
+            refused: course.refused,
             telemetry: self.reading.clone(),
         };
         self.unrecorded = Some(drive.record(self.steps, &observation));
@@ -233,6 +212,62 @@ impl Steps {
         }
     }
 
+    /// Sends the next job of the step.
+    async fn send_job<W: Wire>(
+        &mut self,
+        wire: &mut W,
+        drive: &Drive,
+        course: &mut Course,
+    ) -> Result<(), SubstrateError> {
+        let len = wire.extranonce_len();
+        let job = self.jobs.at(drive.word, drive.later, &self.clock, len);
+        let (serial, clean) = (job.serial, course.step.clean());
+        match wire.send(job, drive.difficulty, clean, self.steps).await {
+            Ok(sent) => course.step.sent(serial, sent),
+            Err(error) => return self.interrupt(wire, course, error).await,
+        }
+        // After the job has left, so that it never waits for bookkeeping.
+        self.record_last_step().await?;
+        course.jobs += 1;
+        Ok(())
+    }
+
+    /// Waits for a share, but not beyond `until`.
+    async fn listen<W: Wire>(
+        &mut self,
+        wire: &mut W,
+        drive: &Drive,
+        course: &mut Course,
+        until: Nanos,
+    ) -> Result<(), SubstrateError> {
+        let share = match wire.next_share(until).await {
+            Ok(Some(share)) => share,
+            Ok(None) => return Ok(()),
+            Err(error) => return self.interrupt(wire, course, error).await,
+        };
+        self.note_share(&share, drive.difficulty);
+        let verdict = share.judgement.verdict;
+        if course.step.answered(share.judgement.job, verdict) {
+            self.invalid = 0;
+            course.shares.extend(sample(&share));
+            return Ok(());
+        }
+        course.refused.count(verdict);
+        self.note_refusal(wire, verdict)
+    }
+
+    /// Takes the unit back after `error`; the step goes on, and ends as interrupted.
+    async fn interrupt<W: Wire>(
+        &mut self,
+        wire: &mut W,
+        course: &mut Course,
+        error: SubstrateError,
+    ) -> Result<(), SubstrateError> {
+        course.gap += self.take_back(wire, error).await?;
+        course.step.interrupt();
+        Ok(())
+    }
+
     /// Waits until a unit whose connection broke with `error` is back. Returns how long it was away. Its
     /// interlock stays in force meanwhile.
     async fn take_back<W: Wire>(
@@ -246,7 +281,7 @@ impl Steps {
         let lost = self.clock.now();
         let unit = wire.unit();
         warn!(unit, %error, patience_seconds = patience.as_secs_f64(), "the connection broke; waiting for the unit");
-        // Whatever is left of the old connection must not stay under way at the clock.
+        // What is left of the old connection must not stay under way at the clock.
         wire.hang_up().await;
         loop {
             self.check_permission(wire).await?;

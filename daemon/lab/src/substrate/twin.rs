@@ -13,7 +13,7 @@ use super::{
     SubstrateError,
 };
 use thermine_sim::{Device, Find};
-use thermine_stratum::swh::{Action, Step, cadence};
+use thermine_stratum::handshake::{Action, Step, cadence};
 use thermine_stratum::verifier::job_id;
 use thermine_units::clock::Nanos;
 use thermine_units::model::Model;

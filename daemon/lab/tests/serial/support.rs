@@ -14,7 +14,7 @@ use thermine_drivers::bm13xx::{
 };
 use thermine_stratum::factory::{self, JobFactory};
 use thermine_stratum::session::Share;
-use thermine_units::clock::Seat;
+use thermine_units::clock::Waiter;
 use thermine_units::clock::{Clock, Nanos};
 use thermine_units::pow::Difficulty;
 use thermine_units::quantity::MegaHertz;
@@ -175,7 +175,7 @@ pub(crate) fn opens_cores(job: &Job) -> bool {
 
 struct Board<T> {
     port: Port<T, Spoilt>,
-    seat: Seat,
+    seat: Waiter,
     clock: Clock,
     log: Log,
     addresses: Vec<Option<u8>>,

@@ -16,7 +16,7 @@ use thermine_lab::substrate::{
     Discipline, Handshake, Idle, NextSession, Patience, Reconnect, SerialChain,
 };
 use thermine_proxy::Hub;
-use thermine_proxy::hub::Release;
+use thermine_proxy::Release;
 use thermine_stratum::Session;
 use thermine_stratum::factory::JobFactory;
 use thermine_stratum::server::{Admit, Expected, NeverConnected};

@@ -4,21 +4,21 @@ use serde::Serialize;
 use thermine_reservoir::describe::{Search, benjamini_hochberg, tails};
 
 use super::counts::Tally;
-use super::measure::Demand;
+use super::demand::Demand;
 
-/// Most that are listed.
+/// Most cores that are listed.
 const MOST_CELLS: usize = 1_000;
 
 /// Cores of single chips, each against its chip and its core's others.
 #[derive(Debug, Clone, Serialize)]
 pub struct Cells {
-    /// How many there are.
+    /// Number of cores of all chips.
     pub cells: usize,
-    /// Those that find too little.
+    /// Cores that find too little.
     pub few: Vec<Cell>,
-    /// Shares needed to see one that is dead in all boards.
+    /// Shares that show a core which is dead in all boards.
     pub needed: Option<u64>,
-    /// The same in one board.
+    /// Shares that show a core which is dead in one board.
     pub needed_in_one_board: Option<u64>,
 }
 
@@ -29,9 +29,9 @@ pub struct Cell {
     pub chip: usize,
     /// Number of the core.
     pub core: usize,
-    /// Its shares.
+    /// Shares that the core found.
     pub count: u64,
-    /// Those expected of it.
+    /// Shares expected of the core.
     pub expected: f64,
     /// p-value, adjusted over all cells.
     pub adjusted: f64,

@@ -1,5 +1,5 @@
-//! The clock of a unit's chips by two routes that share nothing but the time: from the work that was accepted, and
-//! from how fast its chips go through their counters.
+//! The clock of a unit's chips, estimated twice: from the accepted shares, and from the nonce counter. If the first is
+//! lower, some hashes are wrong or some cores dead.
 
 use serde::Serialize;
 use thermine_reservoir::bootstrap::Estimate;
@@ -11,29 +11,30 @@ use thermine_units::record::Verdict;
 
 use super::counts::Tally;
 use super::layout::Layout;
-use crate::capture::layout::work_rate;
+use crate::lab::compare::work_rate::work_rate;
+use crate::lab::estimate::scaled;
 use thermine_capture::answers::TimedAnswer;
 
-/// Answers that the fit of the work counter is made of: it is known to half a per cent then.
+/// Shares that the work counter is fitted to: its rate is then known to half a per cent.
 const MOST_POINTS: usize = 2_000;
 
-/// Times that are one, in seconds: captures keep at least microseconds.
+/// Times closer than this count as one, s: captures keep at least microseconds.
 const SAME: f64 = 1e-6;
 
-/// The clock, in MHz, and what it is taken from.
+/// The clock in MHz, and what it is estimated from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ChipClock {
-    /// Hash rate over the hashes of a cycle: that of right answers of live chips, so too low by what is wrong or dead.
+    /// Hash rate over the hashes of a cycle. Wrong hashes and dead chips lower it.
     pub by_work: Option<Estimate>,
-    /// What the shares' rate is, per second: that of steady hashing, or of all time where switches are not seen.
+    /// Shares per second of steady hashing, or of all time where switches are not seen.
     pub share_rate: Option<Estimate>,
-    /// Whether that rate is of steady hashing.
+    /// Whether `share_rate` is that of steady hashing.
     pub is_steady: bool,
-    /// Why it is not known, if so.
+    /// Reason why `by_work` is not known.
     pub by_work_missing: Option<String>,
     /// Coverage of the counter times its range times the rate of work items, over the boards.
     pub by_counter: Option<Estimate>,
-    /// Why it is not known, if so.
+    /// Reason why `by_counter` is not known.
     pub by_counter_missing: Option<String>,
     /// Part of hashes that do not come back right: 1 − first/second, the ends from the ends of both.
     pub not_right: Option<Estimate>,
@@ -44,16 +45,16 @@ pub struct ChipClock {
 pub struct Times {
     /// When jobs were sent, in seconds, rising.
     pub sent: Vec<f64>,
-    /// The shares.
+    /// Times of the shares and of their jobs.
     pub shares: Vec<SharePoint>,
     /// Of shares of the newest job found late enough: ms since the job was sent, and the number of the work item.
     pub work: Vec<(f64, f64)>,
 }
 
 impl Times {
-    /// Of the `answers` of a stream whose jobs were `sent` then. A `foreign` log, of another program, counts time from
-    /// the newest job whichever is answered, and does not tell of jobs that nobody answered.
-    pub fn of(answers: &[TimedAnswer], sent: &[Nanos], foreign: bool) -> Times {
+    /// Times of the `answers` of a stream whose jobs were `sent` then. A `foreign` log, of another program, counts time
+    /// from the newest job, whichever job a share is of, and lacks the jobs without a share.
+    pub(super) fn of(answers: &[TimedAnswer], sent: &[Nanos], foreign: bool) -> Times {
         let seconds = |time: Nanos| time.0 as f64 * 1e-9;
         let mut sent: Vec<f64> = sent.iter().map(|time| seconds(*time)).collect();
         let began = |timed: &TimedAnswer| {
@@ -91,9 +92,9 @@ impl Times {
 }
 
 impl ChipClock {
-    /// Of the shares counted in `tally`, found at `difficulties`, with the `profile` of their job switches if there
+    /// Clock by the shares counted in `tally`, found at `difficulties`, with the `profile` of their job switches if there
     /// is one, the `coverage` of the counter and the work items of `times`.
-    pub fn of(
+    pub(super) fn of(
         algorithm: Algorithm,
         tally: &Tally,
         difficulties: &[f64],
@@ -154,7 +155,7 @@ fn by_work(
     let hashes = Difficulty::new(*difficulty).map_err(|error| error.to_string())?;
     let rate = share_rate.ok_or("no time passed between its shares")?;
     let cycle = (layout.boards * layout.chips) as f64 * of_chip;
-    Ok(times(rate, hashes.hashes(algorithm) / cycle * 1e-6))
+    Ok(scaled(rate, hashes.hashes(algorithm) / cycle * 1e-6))
 }
 
 /// f = coverage · 2^bits · work items a second / boards: a core tries one value of its counter in a cycle, and each
@@ -180,12 +181,4 @@ fn by_counter(
         low: coverage.low * rate.low * range,
         high: coverage.high.min(1.0) * rate.high * range,
     })
-}
-
-fn times(estimate: Estimate, by: f64) -> Estimate {
-    Estimate {
-        value: estimate.value * by,
-        low: estimate.low * by,
-        high: estimate.high * by,
-    }
 }

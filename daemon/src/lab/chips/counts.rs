@@ -1,4 +1,4 @@
-//! Shares counted by who found them, as they stream by.
+//! Shares counted by chip and core, one after the other.
 
 use std::collections::VecDeque;
 
@@ -8,11 +8,11 @@ use thermine_units::record::Verdict;
 use super::layout::Layout;
 use thermine_capture::answers::Answer;
 
-/// Shares back to which a nonce is known again. A copy follows its share within tens of milliseconds; that two shares
+/// Shares over which a repeated nonce is recognised. A copy follows its share within tens of milliseconds; that two shares
 /// among so many have one nonce by chance happens once in 60 million.
 const REMEMBERED: usize = 64;
 
-/// Counters that are kept for a test of their law.
+/// Counters that are kept for a test.
 const MOST_COUNTERS: usize = 100_000;
 
 /// The counts of one stream.
@@ -21,20 +21,20 @@ pub struct Tally {
     layout: Layout,
     /// Shares by chip and core, core by core within chip by chip.
     cells: Vec<u64>,
-    /// Shares that are work, each once.
-    pub n: u64,
-    /// Those among them whose code no chip or no core has.
-    pub strange: u64,
-    /// Answers by verdict, in the order of [`Verdict::ALL`].
-    pub verdicts: [u64; Verdict::ALL.len()],
+    /// Valid shares, each counted once.
+    pub(super) n: u64,
+    /// Valid shares with the code of no chip or of no core.
+    pub(super) strange: u64,
+    /// Shares by verdict, in the order of [`Verdict::ALL`].
+    verdicts: [u64; Verdict::ALL.len()],
     /// Shares seen before that the server did not call duplicates, as it had called them stale.
-    pub repeated: u64,
-    /// Largest counter, of shares whose chip and core are known.
-    pub largest: u32,
-    /// The first counters.
-    pub counters: Vec<u32>,
-    /// When the first job that was answered was sent, and when the last answer came.
-    pub span: Option<(Nanos, Nanos)>,
+    pub(super) repeated: u64,
+    /// Largest counter of the shares whose chip and core are known.
+    pub(super) largest: u32,
+    /// Counters of the first shares.
+    pub(super) counters: Vec<u32>,
+    /// Time at which the job of the first share was sent, and time of the last share.
+    span: Option<(Nanos, Nanos)>,
     /// Smallest and largest nonce.
     nonces: (u32, u32),
     recent: VecDeque<u32>,
@@ -58,7 +58,7 @@ impl Tally {
         }
     }
 
-    /// Counts one answer.
+    /// Counts a share.
     pub fn add(&mut self, answer: &Answer) {
         let verdict = Verdict::ALL.iter().position(|v| *v == answer.verdict);
         if let Some(count) = verdict.and_then(|v| self.verdicts.get_mut(v)) {
@@ -101,31 +101,31 @@ impl Tally {
         }
     }
 
-    /// How its nonces are taken apart.
-    pub fn layout(&self) -> &Layout {
+    /// Layout of the nonces.
+    pub(super) fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// All answers.
-    pub fn answers(&self) -> u64 {
+    /// Shares of all verdicts.
+    pub(super) fn answers(&self) -> u64 {
         self.verdicts.iter().sum()
     }
 
-    /// Answers of one verdict.
-    pub fn of(&self, verdict: Verdict) -> u64 {
+    /// Shares of one verdict.
+    pub(super) fn of(&self, verdict: Verdict) -> u64 {
         let place = Verdict::ALL.iter().position(|v| *v == verdict);
         place.map_or(0, |place| self.verdicts[place])
     }
 
     /// Shares of each chip; none if chips are not told apart.
-    pub fn chips(&self) -> Vec<u64> {
+    pub(super) fn chips(&self) -> Vec<u64> {
         let cores = self.layout.cores.max(1);
         let rows = self.cells.chunks_exact(cores).map(|row| row.iter().sum());
         rows.take(self.layout.chips).collect()
     }
 
     /// Shares of each core, all chips together; none if cores are not told apart.
-    pub fn cores(&self) -> Vec<u64> {
+    pub(super) fn cores(&self) -> Vec<u64> {
         let cores = self.layout.cores;
         (0..cores)
             .map(|core| self.cells.iter().skip(core).step_by(cores.max(1)).sum())
@@ -133,7 +133,7 @@ impl Tally {
     }
 
     /// Shares of each core of each chip, chip by chip; none if either is not told apart.
-    pub fn cells(&self) -> &[u64] {
+    pub(super) fn cells(&self) -> &[u64] {
         if self.layout.chips < 2 || self.layout.cores < 2 {
             return &[];
         }
@@ -141,13 +141,13 @@ impl Tally {
     }
 
     /// Seconds from the sending of the first answered job to the last answer.
-    pub fn seconds(&self) -> f64 {
+    pub(super) fn seconds(&self) -> f64 {
         self.span
             .map_or(0.0, |(first, last)| last.since(first).as_secs_f64())
     }
 
     /// Whether all nonces are one number, as where a program has written none.
-    pub fn has_no_nonces(&self) -> bool {
+    pub(super) fn has_no_nonces(&self) -> bool {
         self.n > 1 && self.nonces.0 == self.nonces.1 || self.n <= 1 && self.repeated > 0
     }
 }

@@ -1,9 +1,6 @@
 //! How the nonces of one unit are taken apart.
 
-use super::table::{ChipKind, UnitKind};
-
-/// Widest field of a chip or a core, in bits: bounds what is counted.
-pub(super) const WIDEST_PLACE: u32 = 8;
+use super::kinds::{ChipKind, UnitKind, WIDEST_PLACE, width};
 
 /// A field of the nonce.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -50,10 +47,6 @@ pub struct Origin {
     pub core: Option<u16>,
     /// What the core has counted to.
     pub counter: u32,
-}
-
-pub(super) fn width(field: &[(u32, u32)]) -> u32 {
-    field.iter().map(|(_, width)| width).sum()
 }
 
 /// The number of each code of `bits` bits, in the order of the runs; checked before.

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use thermine_units::model::Model;
 
-use super::layout::{Layout, WIDEST_PLACE, width};
+use super::kinds::{ChipKind, UnitKind, rate};
+use super::layout::Layout;
 
 /// The table that comes with the program.
 const TABLE: &str = include_str!("layouts.toml");
@@ -14,7 +15,7 @@ const TABLE: &str = include_str!("layouts.toml");
 /// Largest table that is read, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// The table: kinds of chips, and units made of them.
+/// Kinds of chips, and units made of them.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
@@ -24,65 +25,11 @@ pub struct Table {
     units: Vec<UnitKind>,
 }
 
-/// A kind of chip.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ChipKind {
-    /// Its name.
-    pub(super) name: String,
-    /// Whether the nonce's bytes are read the other way round.
-    #[serde(default)]
-    pub(super) reversed: bool,
-    /// Bits that tell the chip's position.
-    #[serde(default)]
-    pub(super) chip: Vec<(u32, u32)>,
-    /// Its codes.
-    #[serde(default)]
-    pub(super) chip_codes: Vec<Vec<u16>>,
-    /// Bits that tell the core.
-    #[serde(default)]
-    pub(super) core: Vec<(u32, u32)>,
-    /// Its codes.
-    #[serde(default)]
-    pub(super) core_codes: Vec<Vec<u16>>,
-    /// Bits that a core counts through.
-    #[serde(default)]
-    pub(super) counter: Vec<(u32, u32)>,
-    /// Hashes of a chip per clock cycle.
-    pub(super) hashes_per_cycle: Option<f64>,
-    /// Where this is known from.
-    pub(super) source: String,
-}
-
-/// A unit.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct UnitKind {
-    pub(super) model: Model,
-    pub(super) chip: String,
-    /// Boards, which nonces do not tell apart.
-    pub(super) boards: usize,
-    /// Positions of chips on a board.
-    pub(super) chips: usize,
-    /// Chips side by side on the board.
-    #[serde(default = "one")]
-    pub(super) rows: usize,
-    /// Where it differs from the chip's own.
-    pub(super) hashes_per_cycle: Option<f64>,
-    /// Whether its firmware counts the work items of a job in extranonce2, lowest byte first.
-    #[serde(default)]
-    pub(super) work_in_extranonce2: bool,
-}
-
-fn one() -> usize {
-    1
-}
-
 impl Table {
-    /// The table that comes with the program, with what the file at `path` names anew.
+    /// The table that comes with the program; entries of the file at `path` replace those of the same name.
     ///
     /// # Errors
-    /// If the file cannot be read, or describes no nonce.
+    /// If the file cannot be read, or a layout in it is wrong.
     pub fn load(path: Option<&Path>) -> Result<Table> {
         let mut table: Table = toml::from_str(TABLE).context("the built-in table of layouts")?;
         if let Some(path) = path {
@@ -102,8 +49,8 @@ impl Table {
         Ok(table)
     }
 
-    /// How nonces of a unit of `model` are taken apart, `chips` of which are on a board if that is known better than
-    /// by its model; by the layout of chips `named` so, if one is.
+    /// Layout of the nonces of a unit of `model`: that of its chips, or the one that is `named`. `chips` is the number of
+    /// chips on a board, where it is not that of the model.
     ///
     /// # Errors
     /// If there is no such unit or kind of chip.
@@ -158,73 +105,6 @@ fn read(path: &Path) -> Result<Table> {
     );
     let text = std::fs::read_to_string(path).with_context(cannot)?;
     toml::from_str(&text).with_context(|| path.display().to_string())
-}
-
-fn rate(hashes_per_cycle: Option<f64>) -> Result<()> {
-    let given = hashes_per_cycle.unwrap_or(1.0);
-    ensure!(
-        given > 0.0 && given <= 1e6,
-        "hashes_per_cycle = {given}: must be above 0 and at most 1,000,000"
-    );
-    Ok(())
-}
-
-impl ChipKind {
-    fn check(&self) -> Result<()> {
-        let mut used = 0u32;
-        for (name, field) in [
-            ("chip", &self.chip),
-            ("core", &self.core),
-            ("counter", &self.counter),
-        ] {
-            for &(lowest, width) in field {
-                ensure!(
-                    lowest < 32 && (1..=32 - lowest).contains(&width),
-                    "{name} = [[{lowest}, {width}]]: not within the 32 bits of a nonce"
-                );
-                let mask = (u32::MAX >> (32 - width)) << lowest;
-                ensure!(
-                    used & mask == 0,
-                    "{name} = [[{lowest}, {width}]]: a bit is in two fields"
-                );
-                used |= mask;
-            }
-        }
-        for (name, field, codes) in [
-            ("chip", &self.chip, &self.chip_codes),
-            ("core", &self.core, &self.core_codes),
-        ] {
-            let bits = width(field);
-            ensure!(
-                bits <= WIDEST_PLACE,
-                "{name}: {bits} bits, at most {WIDEST_PLACE} are counted"
-            );
-            ensure!(
-                field.is_empty() == codes.is_empty(),
-                "{name} and {name}_codes go together"
-            );
-            let mut seen = vec![false; 1 << WIDEST_PLACE];
-            for run in codes {
-                let (first, last, step) = match run[..] {
-                    [first, last] => (first, last, 1),
-                    [first, last, step] if step > 0 => (first, last, step),
-                    _ => bail!(
-                        "{name}_codes: {run:?} is neither [first, last] nor [first, last, step]"
-                    ),
-                };
-                ensure!(
-                    first <= last && u32::from(last) < 1 << bits,
-                    "{name}_codes: [{first}, {last}] is not within {bits} bits"
-                );
-                for code in (first..=last).step_by(usize::from(step)) {
-                    let seen = &mut seen[usize::from(code)];
-                    ensure!(!*seen, "{name}_codes: {code} is listed twice");
-                    *seen = true;
-                }
-            }
-        }
-        rate(self.hashes_per_cycle)
-    }
 }
 
 #[cfg(test)]

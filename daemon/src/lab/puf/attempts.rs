@@ -165,9 +165,9 @@ pub(super) fn attack(
         bar.step();
     }
     let mut attacks = vec![
-        relays[0].named("none: the unit itself, one session on".into()),
+        relays[0].named("none: the unit itself, one session later".into()),
         cloned.named("cloned: a program that knows the profile".into()),
-        old.named("replayed: an old answer, if nobody looks at its jobs".into()),
+        old.named("replayed: an old response, if its jobs are not checked".into()),
     ];
     for (tally, delay) in relays[1..].iter().zip(DELAYS_MS) {
         attacks.push(tally.named(format!("relayed: the unit itself, {delay} ms further away")));
@@ -197,7 +197,7 @@ pub(super) fn in_time(fleet: &[Vec<Session>]) -> Cases {
     Cases::new(kept, all)
 }
 
-/// What an attacker knows who has seen all enrolment sessions of a unit: the mean of each feature.
+/// The knowledge of an attacker that has seen all enrolment sessions of a unit: the mean of each feature.
 fn known(table: &Table, blocks: &[Vec<f64>], first: usize, features: usize) -> Vec<Option<f64>> {
     let mut known = vec![None; features];
     for (place, column) in table.columns.iter().enumerate() {

@@ -79,7 +79,7 @@ fn find(evidence: &Evidence) -> Result<FingerprintReport> {
     let model = evidence.model.unwrap_or(Model::AntminerS9);
     let (chips, cores) = counts::places(model);
     let layout = counts::layout(model).with_context(|| {
-        format!("nobody has published how nonces of a {model} tell chips and cores")
+        format!("cannot tell chips and cores of a {model} apart: the layout of its nonces is not published")
     })?;
     let (mut by_chip, mut by_core) = (Vec::new(), Vec::new());
     let (mut shares, mut strange) = (0, 0);

@@ -5,7 +5,7 @@ use std::task::{self, Poll, Waker};
 
 use anyhow::{Context as _, Result, bail};
 use thermine_lab::substrate::{Observation, Outcome, Substrate};
-use thermine_reservoir::identity::promptness::latest;
+use thermine_reservoir::identity::response_time::latest;
 
 use super::challenge::{Challenge, Plan, Step};
 

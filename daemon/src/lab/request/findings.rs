@@ -56,7 +56,7 @@ impl Findings {
     /// Wants `value` to be a probability other than 0 and 1.
     pub(crate) fn probability(&mut self, name: &str, value: f64) {
         if !(value > 0.0 && value < 1.0) {
-            self.add(format!("{name} {value}: must be above 0 and below 1"));
+            self.add(format!("{name} {value}: must be between 0 and 1"));
         }
     }
 

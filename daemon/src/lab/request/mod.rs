@@ -14,11 +14,13 @@ mod words;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::drive::{FilterTrial, Record, Sweep, Verify};
+pub use self::drive::{FilterTrial, Verify};
 use self::findings::Findings;
 pub use self::findings::Wrong;
 pub use self::folders::Folders;
 pub use self::train::{DataFile, Train};
+use crate::lab::record::request::Record;
+use crate::lab::sweep::request::Sweep;
 
 /// Longest request as JSON, in bytes.
 pub const LONGEST: usize = 32 * 1024;
@@ -49,8 +51,8 @@ impl Request {
         let mut found = Findings::default();
         match self {
             Request::Train(train) => train.check(folders, &mut found),
-            Request::Sweep(sweep) => sweep.check(&mut found),
-            Request::Record(record) => record.check(&mut found),
+            Request::Sweep(sweep) => sweep.check_queued(&mut found),
+            Request::Record(record) => record.check_queued(&mut found),
             Request::FilterTrial(trial) => trial.find(&mut found),
             Request::Verify(verify) => found.file(folders.capture(&verify.capture)),
         }

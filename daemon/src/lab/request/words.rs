@@ -4,8 +4,10 @@ use std::fmt::Display;
 
 use clap::ValueEnum;
 
-use super::{FilterTrial, Record, Request, Sweep, Train};
+use super::{FilterTrial, Request, Train};
 use crate::lab::experiment::Kind;
+use crate::lab::record::request::Record;
+use crate::lab::sweep::request::Sweep;
 
 /// Words of a command line.
 struct Words(Vec<String>);

@@ -19,8 +19,8 @@ use thermine_units::pow::Difficulty;
 use thermine_units::provenance::Provenance;
 use thermine_units::unit::{OperatingPoint, Sensor, Telemetry};
 
-use super::Settings;
 use super::grid::Point;
+use super::plan::Settings;
 
 /// Bins of the entropy of waits.
 const BINS: usize = 16;
@@ -50,58 +50,58 @@ const NARMA: Split = Split {
 
 /// A finished cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Cell {
-    /// Where.
-    pub(super) point: Point,
-    /// Why it, or the rest of it, was not measured.
-    pub(super) not_run: Option<String>,
-    /// The share times.
-    pub(super) shares: Option<Shares>,
-    /// The reservoir.
-    pub(super) reservoir: Option<Reservoir>,
-    /// NRMSE of NARMA-10, if asked.
-    pub(super) narma: Option<Estimate>,
+pub struct Cell {
+    /// Operating point.
+    pub point: Point,
+    /// Why the cell, or the rest of it, was not measured.
+    pub not_run: Option<String>,
+    /// Share times at constant drive.
+    pub shares: Option<Shares>,
+    /// The unit as a reservoir.
+    pub reservoir: Option<Reservoir>,
+    /// NRMSE of NARMA-10, if it was asked for.
+    pub narma: Option<Estimate>,
     /// Hottest reading of each kind, in °C: circuit board, chip.
-    pub(super) hottest: [Option<f64>; 2],
-    /// Where its numbers come from, of a unit on its wires.
+    pub hottest: [Option<f64>; 2],
+    /// Origin of the numbers of a unit on its wires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) provenance: Option<Provenance>,
+    pub provenance: Option<Provenance>,
 }
 
 /// The share times of a window at constant drive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Shares {
+pub struct Shares {
     /// Length of the window, s.
-    pub(super) seconds: f64,
-    /// First answers: one a job.
-    pub(super) n: usize,
-    /// Their rate, 1/s.
-    pub(super) rate: f64,
-    /// CV of Δt with its interval.
-    pub(super) cv: Option<Estimate>,
-    /// The same beside the dead-time null.
-    pub(super) test: Option<DeadTimeTest>,
-    /// Dispersion of counts.
-    pub(super) dispersion: Option<Dispersion>,
+    pub seconds: f64,
+    /// First shares of a job: one a job.
+    pub n: usize,
+    /// Rate of these shares, 1/s.
+    pub rate: f64,
+    /// Coefficient of variation of Δt, the time from job to share.
+    pub cv: Option<Estimate>,
+    /// That coefficient against a Poisson process with the dead time of a job switch.
+    pub test: Option<DeadTimeTest>,
+    /// Dispersion of the counts in equal windows.
+    pub dispersion: Option<Dispersion>,
     /// Entropy of Δt in equal bins.
-    pub(super) entropy: Option<Entropy>,
+    pub entropy: Option<Entropy>,
 }
 
 /// The unit as a reservoir, driven by its duty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Reservoir {
+pub struct Reservoir {
     /// Share difficulty of its jobs: the cell's, or one low enough for a few shares a step.
-    pub(super) difficulty: f64,
-    /// Features.
-    pub(super) features: usize,
-    /// Linear memory capacity.
-    pub(super) memory: f64,
+    pub difficulty: f64,
+    /// Columns of the state matrix.
+    pub features: usize,
+    /// Linear memory capacity, steps.
+    pub memory: f64,
     /// Directions in which two runs of one input agree by more than they differ.
-    pub(super) driven_rank: usize,
+    pub driven_rank: usize,
     /// Rank over inputs without anything in common, above the noise.
-    pub(super) kernel_rank: usize,
+    pub kernel_rank: usize,
     /// Rank over inputs with a common end, above the noise.
-    pub(super) generalisation_rank: usize,
+    pub generalisation_rank: usize,
 }
 
 impl Cell {
@@ -122,13 +122,11 @@ impl Cell {
 /// Why a measurement ended early.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Stopped {
-    /// The substrate failed.
     #[error(transparent)]
     Substrate(#[from] SubstrateError),
     /// What came back cannot be analysed.
     #[error("{0}")]
     Analysis(String),
-    /// The unit's connection broke while the cell was measured.
     #[error("the unit's connection broke while the cell was measured")]
     Interrupted,
     /// A temperature is at the limit of the model.
@@ -141,7 +139,7 @@ pub(super) enum Stopped {
 }
 
 impl Stopped {
-    /// Whether it says something of the cell only, and the next can be tried.
+    /// Whether only this cell is concerned, so that the next can be tried.
     pub(super) fn is_of_the_cell(&self) -> bool {
         !matches!(
             self,
@@ -167,14 +165,13 @@ impl From<thermine_reservoir::capacity::CapacityError> for Stopped {
 
 /// One cell under measurement on a substrate that stands at its point.
 pub(super) struct Probe<'a, S> {
-    pub(super) substrate: &'a mut S,
-    pub(super) point: Point,
-    pub(super) settings: &'a Settings,
-    /// Limits that stop it.
-    pub(super) limits: &'a Enforced,
+    substrate: &'a mut S,
+    point: Point,
+    settings: &'a Settings,
+    limits: &'a Enforced,
     /// What a clean job costs, s.
-    pub(super) dead_time: f64,
-    pub(super) seed: u64,
+    dead_time: f64,
+    seed: u64,
     hottest: [Option<f64>; 2],
 }
 
@@ -197,7 +194,7 @@ impl<'a, S: Substrate> Probe<'a, S> {
         }
     }
 
-    /// Measures all that is asked. What ends it early is in the cell, if it is the cell's.
+    /// Measures all that is asked for. The cell says what ended it early, if that concerns no other cell.
     ///
     /// # Errors
     /// If the substrate is gone.

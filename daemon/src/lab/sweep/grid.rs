@@ -10,9 +10,7 @@ const MOST_VALUES: usize = 1_000;
 /// Most cells of a grid.
 pub(super) const MOST_CELLS: usize = 100_000;
 
-/// What a range must be.
 const RANGE: &str = "must be a number, or LOW:HIGH:STEP with LOW up to HIGH and a STEP above 0";
-/// What doublings must be.
 const DOUBLINGS: &str = "must be from 1 to 10^12, LOW up to HIGH";
 
 /// An axis from `low` to `high` by `step`; one value if the step is 0.
@@ -20,11 +18,11 @@ const DOUBLINGS: &str = "must be from 1 to 10^12, LOW up to HIGH";
 #[serde(deny_unknown_fields)]
 #[schema(as = SweepRange)]
 pub struct Range {
-    /// Its first value.
+    /// First value of the axis.
     pub low: f64,
-    /// Its last value at most.
+    /// Limit of the axis; the last value if the steps meet it.
     pub high: f64,
-    /// From each value to the next.
+    /// Distance between two values; 0 for one value alone.
     #[serde(default)]
     pub step: f64,
 }
@@ -49,7 +47,7 @@ impl std::str::FromStr for Range {
 }
 
 impl Range {
-    /// Says what is wrong with its ends or its step.
+    /// Checks the ends and the step.
     ///
     /// # Errors
     /// With what they must be.
@@ -85,9 +83,9 @@ impl Range {
 #[serde(deny_unknown_fields)]
 #[schema(as = SweepDoublings)]
 pub struct Doublings {
-    /// The smallest.
+    /// Smallest difficulty.
     pub low: f64,
-    /// The largest at most.
+    /// Limit; the largest difficulty if doubling meets it.
     pub high: f64,
 }
 
@@ -110,7 +108,7 @@ impl std::str::FromStr for Doublings {
 }
 
 impl Doublings {
-    /// Says what is wrong with its ends.
+    /// Checks the ends.
     ///
     /// # Errors
     /// With what they must be.
@@ -122,7 +120,6 @@ impl Doublings {
         }
     }
 
-    /// The difficulties.
     pub(crate) fn values(self) -> Vec<f64> {
         std::iter::successors(Some(self.low), |d| Some(d * 2.0))
             .take_while(|d| *d <= self.high)
@@ -148,32 +145,48 @@ impl std::fmt::Display for Doublings {
 
 /// The axes of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Grid {
+pub struct Grid {
     /// Voltages as a user names them, V: of an S9 those of a board. Empty where the unit's cannot be set.
-    pub(super) voltages: Vec<f64>,
+    pub voltages: Vec<f64>,
     /// Chip clocks, MHz.
-    pub(super) frequencies: Vec<f64>,
+    pub frequencies: Vec<f64>,
     /// Share difficulties.
-    pub(super) difficulties: Vec<f64>,
+    pub difficulties: Vec<f64>,
 }
 
 /// One operating point.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Point {
-    /// V; `None` where it cannot be set.
-    pub(super) voltage: Option<f64>,
-    /// MHz.
-    pub(super) frequency: f64,
-    pub(super) difficulty: f64,
+pub struct Point {
+    /// Voltage as a user names it, V; `None` where the unit's cannot be set.
+    pub voltage: Option<f64>,
+    /// Chip clock, MHz.
+    pub frequency: f64,
+    /// Share difficulty.
+    pub difficulty: f64,
 }
 
 impl Grid {
-    /// The published ranges for an S9 (arXiv 2601.12032); for the others some of what they can be set to.
-    pub(super) fn default_of(model: Model) -> (&'static str, &'static str, &'static str) {
+    /// The published ranges of voltage, clock and difficulty for an S9 (arXiv 2601.12032); for the other models some of
+    /// what they can be set to.
+    pub(super) fn usual(model: Model) -> (Range, Range, Doublings) {
+        let range = |low, high, step| Range { low, high, step };
+        let doublings = |low, high| Doublings { low, high };
         match model {
-            Model::LuckyMinerLv06 | Model::Bm1366 => ("1.1:1.3:0.05", "300:550:50", "256:4096"),
-            Model::GoldshellLbBox => ("0.41:0.45:0.01", "500:800:50", "256:4096"),
-            Model::AntminerS9 | Model::Bm1387 => ("7.0:8.4:0.2", "200:600:25", "1024:65536"),
+            Model::LuckyMinerLv06 | Model::Bm1366 => (
+                range(1.1, 1.3, 0.05),
+                range(300.0, 550.0, 50.0),
+                doublings(256.0, 4096.0),
+            ),
+            Model::GoldshellLbBox => (
+                range(0.41, 0.45, 0.01),
+                range(500.0, 800.0, 50.0),
+                doublings(256.0, 4096.0),
+            ),
+            Model::AntminerS9 | Model::Bm1387 => (
+                range(7.0, 8.4, 0.2),
+                range(200.0, 600.0, 25.0),
+                doublings(1024.0, 65536.0),
+            ),
         }
     }
 
@@ -206,11 +219,11 @@ mod tests {
 
     #[test]
     fn the_published_grid() {
-        let (voltages, frequencies, difficulties) = Grid::default_of(Model::AntminerS9);
+        let (voltages, frequencies, difficulties) = Grid::usual(Model::AntminerS9);
         let grid = Grid {
-            voltages: voltages.parse::<Range>().expect("a range").values(),
-            frequencies: frequencies.parse::<Range>().expect("a range").values(),
-            difficulties: difficulties.parse::<Doublings>().expect("a range").values(),
+            voltages: voltages.values(),
+            frequencies: frequencies.values(),
+            difficulties: difficulties.values(),
         };
         assert_eq!(grid.voltages, [7.0, 7.2, 7.4, 7.6, 7.8, 8.0, 8.2, 8.4]);
         assert_eq!((grid.frequencies.len(), grid.frequencies[16]), (17, 600.0));

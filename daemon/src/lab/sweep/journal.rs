@@ -1,4 +1,4 @@
-//! The finished cells of a sweep, one JSON line each: what an interruption leaves, and a later run goes on from.
+//! The finished cells of a sweep, one JSON line each: an interrupted sweep is continued from them.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -11,28 +11,27 @@ use serde::{Deserialize, Serialize};
 use super::cell::Cell;
 
 /// Name in the report folder.
-pub(super) const NAME: &str = "cells.jsonl";
+const NAME: &str = "cells.jsonl";
 
 /// Largest journal that is read.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// First line: what was swept.
+/// First line of a journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Head {
-    /// Version of the lines.
+    /// Version of the format.
     journal: u32,
-    /// Hash of everything that a cell depends on.
+    /// Hash of all that a cell depends on.
     config_hash: String,
 }
 
-/// A finished cell.
+/// Any other line.
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {
     index: usize,
     cell: Cell,
 }
 
-/// An open journal.
 #[derive(Debug)]
 pub(super) struct Journal {
     file: File,
@@ -44,7 +43,7 @@ impl Journal {
     /// Opens the journal in `folder`, or begins one, for the sweep with this hash.
     ///
     /// # Errors
-    /// If it is of another sweep, damaged, or cannot be written.
+    /// If the journal is of another sweep, is damaged, or cannot be written.
     pub(super) fn open(folder: &Path, config_hash: &str, cells: usize) -> Result<Journal> {
         let path = folder.join(NAME);
         let cannot = || format!("cannot use {}", path.display());
@@ -109,7 +108,7 @@ impl Journal {
         Ok(Journal { file, done })
     }
 
-    /// Adds a finished cell; it is in the file when this returns.
+    /// Adds a finished cell, which is in the file when this returns.
     ///
     /// # Errors
     /// If it cannot be written.

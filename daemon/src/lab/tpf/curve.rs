@@ -1,4 +1,4 @@
-//! From which round on success can be told from the state.
+//! The round from which on the state predicts success.
 
 use anyhow::{Result, bail};
 use serde::Serialize;
@@ -17,7 +17,7 @@ const EPOCHS: usize = 2;
 const LAST_ROUNDS: usize = 56;
 
 request! {
-    /// A search for the first round whose state tells success.
+    /// A search for the first round whose state predicts success.
     pub struct CurveRequest {
         /// Block header whose nonces are hashed.
         header: Header = Header::default();
@@ -127,14 +127,14 @@ fn verdict(points: &[Point]) -> String {
     let exact = after.iter().filter(|(_, auc)| auc.value == 1.0).count();
     match outside.count() {
         0 => format!(
-            "Nothing tells success before round 61 of the second compression ({} rounds within chance); from there on it \
-             is told exactly in {exact} of {} rounds.",
+            "No state before round 61 of the second compression predicts success ({} rounds within chance); from there on the \
+             prediction is exact in {exact} of {} rounds.",
             before.len(),
             after.len()
         ),
         count => format!(
             "{count} of {} rounds before round 61 of the second compression are outside the band of chance: repeat with \
-             another seed before believing it; from there on success is told exactly in {exact} of {} rounds.",
+             another seed before believing it; from there on the prediction is exact in {exact} of {} rounds.",
             before.len(),
             after.len()
         ),

@@ -91,16 +91,6 @@ pub async fn imported(
     Ok((made.capture, Some(folder)))
 }
 
-/// As [`imported`], for a caller that is on no runtime.
-pub(crate) fn capture_of(
-    file: &Path,
-    difficulty: f64,
-    make: impl FnOnce() -> Result<PathBuf>,
-) -> Result<(PathBuf, Option<PathBuf>)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    runtime.block_on(imported(file, difficulty, make))
-}
-
 impl Evidence {
     /// Reads `path`: the stream of that name, or the one with most shares.
     pub(crate) fn load(path: &Path, stream: Option<&str>) -> Result<Evidence> {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use thermine_reservoir::identity::fingerprint::{Correlation, STANDS_OUT};
 
 use crate::lab::puf::fingerprint::FingerprintReport;
-use crate::render::table::table;
+use crate::render::table::headed;
 
 /// The table and the verdict.
 pub(crate) fn text(report: &FingerprintReport) -> String {
@@ -23,23 +23,14 @@ pub(crate) fn text(report: &FingerprintReport) -> String {
             ", which the capture does not say"
         }
     );
-    let mut rows = table(
-        &[
-            "places",
-            "n",
-            "χ²/df",
-            "p",
-            "r of halves [95 %]",
-            "r of alternate shares [95 %]",
-            "smallest CV found",
-            "smallest weakness of one",
-            "shares for one 10 % weak",
-        ],
+    let mut rows = headed(
+        "places | n | χ²/df | p | r of halves [95 %] | r of alternate shares [95 %] | smallest CV found | smallest weakness of \
+         one | shares for one 10 % weak",
         &[1, 2, 3, 4, 5, 6, 7, 8],
     );
     for (name, print) in [("chips", &report.chips), ("cores", &report.cores)] {
         let Some(print) = print else { continue };
-        let uniformity = &print.evenness;
+        let uniformity = &print.uniformity;
         rows.add_row([
             format!("{} {name}", uniformity.places),
             uniformity.n.to_string(),

@@ -14,7 +14,7 @@ use crate::lab::puf::claims::{ClaimRow, FeatureSet};
 use crate::lab::puf::fleet_report::FleetReport;
 use crate::render::folder;
 use crate::render::svg::Plot;
-use crate::render::table::table;
+use crate::render::table::headed;
 
 /// Equal error rate that the verdict counts shares for.
 const GOAL: f64 = 0.01;
@@ -78,7 +78,7 @@ fn opening(text: &mut String, found: &FleetReport) {
         .collect();
     let _ = writeln!(
         text,
-        "a challenge: {} jobs of {} shares at each of {}, in an order of its own, {} s at each before",
+        "a challenge: {} jobs of {} shares at each of {}, in a random order, after {} s of settling at each",
         plan.jobs,
         plan.shares,
         places.join(" and "),
@@ -87,8 +87,8 @@ fn opening(text: &mut String, found: &FleetReport) {
     let spread = Spread::assumed(0);
     let _ = writeln!(
         text,
-        "units differ by what is assumed of their making, 1 σ of each: chips' speed 2 %, units' speed {} %, leakage {} %, sensors \
-         {} K; {} of all cores are dead; rooms of {} to {} °C, a session every {} week, {} % slower in the first year",
+        "assumed differences between units, 1 σ each: chips' speed 2 %, units' speed {} %, leakage {} %, sensors {} K; {} of \
+         all cores are dead; rooms of {} to {} °C, a session every {} week, {} % slower in the first year",
         100.0 * spread.speed,
         100.0 * spread.leakage,
         spread.sensor_k,
@@ -101,22 +101,15 @@ fn opening(text: &mut String, found: &FleetReport) {
     if !found.left_out.is_empty() {
         let _ = writeln!(
             text,
-            "{} features are left out, as some session lacks them",
+            "{} features are not used, as some session lacks them",
             found.left_out.len()
         );
     }
 }
 
 fn decisions(text: &mut String, found: &FleetReport) {
-    let mut rows = table(
-        &[
-            "decided by",
-            "shares",
-            "features",
-            "components",
-            "EER %",
-            "ROC area",
-        ],
+    let mut rows = headed(
+        "decided by | shares | features | components | EER % | ROC area",
         &[1, 2, 3, 4, 5],
     );
     let mut add = |name: String, row: &ClaimRow| {
@@ -159,7 +152,7 @@ fn details(text: &mut String, found: &FleetReport) {
             detail.genuine,
             detail.false_claims
         );
-        let mut rows = table(&["quantity", "value [95 %]"], &[1]);
+        let mut rows = headed("quantity | value [95 %]", &[1]);
         for (name, value) in [
             (
                 format!(
@@ -183,7 +176,7 @@ fn details(text: &mut String, found: &FleetReport) {
                 plain(&detail.genuine_score),
             ),
             (
-                "its change per K off the enrolment's room".into(),
+                "its change per K from the enrolment's room".into(),
                 optional(detail.per_kelvin.as_ref()),
             ),
             (
@@ -198,8 +191,8 @@ fn details(text: &mut String, found: &FleetReport) {
 }
 
 fn attacks(text: &mut String, found: &FleetReport) {
-    let mut rows = table(
-        &["attack", "likely enough, %", "in time, %", "accepted, %"],
+    let mut rows = headed(
+        "attack | likely enough, % | in time, % | accepted, %",
         &[1, 2, 3],
     );
     for attack in &found.attacks {
@@ -214,18 +207,14 @@ fn attacks(text: &mut String, found: &FleetReport) {
     let replayed = &found.replayed;
     let _ = writeln!(
         text,
-        "time bound: the last session of {} of {} units keeps to its own ({} %)",
+        "time bound: {} of {} units keep their own in their last session ({} %)",
         found.in_time.cases,
         found.in_time.of,
-        found
-            .in_time
-            .exact
-            .as_ref()
-            .map_or_else(|| "none".into(), percent)
+        (found.in_time.exact.as_ref()).map_or("none".into(), percent)
     );
     let _ = writeln!(
         text,
-        "replay at the wire: of {} shares found by hashing for one challenge, {} are accepted as answers to another \
+        "replay at the wire: of {} shares found by hashing for one challenge, {} are accepted in response to another \
          ({:.1} expected by chance at {HASHES_PER_SHARE} hashes a share; a real share takes 2^32 times its difficulty), \
          and {} a second time for their own",
         replayed.shares,
@@ -234,10 +223,10 @@ fn attacks(text: &mut String, found: &FleetReport) {
         replayed.twice
     );
     text.push_str(
-        "What stops whom: a fresh challenge stops the replay, as a share is valid for its own job only; the time bound \
-         stops a relay that is further away than its resolution. Neither stops the clone: a host that knows the \
-         profile chooses nonces and times as the unit would. So this is no strong physical unclonable function: keep \
-         profiles secret, and take an acceptance for a sign, not for a proof.\n",
+        "A fresh challenge stops a replay, as a share is valid for its own job only. The time bound stops a relay that adds \
+         more delay than the bound resolves. Neither stops a clone: a host that knows the profile chooses nonces and times \
+         as the unit would. So this is no strong physical unclonable function: keep profiles secret, and treat an \
+         acceptance as evidence, not as proof.\n",
     );
 }
 

@@ -9,7 +9,7 @@ use thermine_reservoir::information::calibration::{Rate, Test};
 use crate::lab::tpf::calibration::CalibrationReport;
 use crate::render::folder;
 use crate::render::svg::Plot;
-use crate::render::table::table;
+use crate::render::table::headed;
 
 /// Writes JSON and the plot.
 pub(crate) fn write(folder: &Path, report: &CalibrationReport) -> Result<()> {
@@ -31,7 +31,7 @@ pub(crate) fn text(report: &CalibrationReport) -> String {
         None => (&[][..], &[][..]),
     };
     text.push_str("\nwhere there is nothing (λ = 0), a test rejects:\n");
-    let mut rows = table(&["test", "stated", "found [95 %]", "agrees"], &[1, 2]);
+    let mut rows = headed("test | stated | found [95 %] | agrees", &[1, 2]);
     for rate in null {
         let bound = if rate.bound { "at most " } else { "" };
         rows.add_row([
@@ -48,8 +48,8 @@ pub(crate) fn text(report: &CalibrationReport) -> String {
     text.push_str("\nwhere there is something, it detects it in (stated power in brackets; * where they disagree):\n");
     let mut headings = vec!["test".to_string()];
     headings.extend(coupled.iter().map(|(bits, _)| format!("{bits:.4} bit")));
-    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
-    let mut rows = table(&headings, &(1..headings.len()).collect::<Vec<_>>());
+    let numeric: Vec<usize> = (1..headings.len()).collect();
+    let mut rows = headed(&headings.join(" | "), &numeric);
     for (i, test) in Test::ALL.into_iter().enumerate() {
         let mut cells = vec![test.name().to_string()];
         for rate in coupled.iter().filter_map(|(_, rates)| rates.get(i)) {

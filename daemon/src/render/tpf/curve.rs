@@ -8,7 +8,7 @@ use thermine_sha256::ROUNDS;
 use crate::lab::tpf::curve::{CurveReport, place};
 use crate::render::folder;
 use crate::render::svg::Plot;
-use crate::render::table::{interval, table};
+use crate::render::table::{headed, interval};
 
 /// Writes JSON and the plot.
 pub(crate) fn write(folder: &Path, report: &CurveReport) -> Result<()> {
@@ -52,14 +52,8 @@ fn plot(report: &CurveReport) -> Plot {
 
 /// The table and the verdict.
 pub(crate) fn text(report: &CurveReport) -> String {
-    let mut table = table(
-        &[
-            "compression",
-            "round",
-            "best model",
-            "AUC",
-            "chance, one point",
-        ],
+    let mut table = headed(
+        "compression | round | best model | AUC | chance, one point",
         &[0, 1],
     );
     for point in &report.points {

@@ -11,7 +11,7 @@ use crate::lab::tpf::live::{Arm, Look, Power, TrialReport};
 use crate::live::snapshot::{Estimate, Filter};
 use crate::render::folder;
 use crate::render::svg::Plot;
-use crate::render::table::table;
+use crate::render::table::{facts, headed};
 
 /// Writes JSON and the course of the evidence.
 pub(crate) fn write(folder: &Path, report: &TrialReport) -> Result<()> {
@@ -88,25 +88,16 @@ pub(crate) fn text(report: &TrialReport) -> String {
         report.block,
         report.settle,
         arms(report),
-        facts(report),
+        evidence(report),
         report.verdict,
     )
 }
 
 fn arms(report: &TrialReport) -> Table {
-    let headings = [
-        "arm",
-        "accepted shares",
-        "joules",
-        "TH per joule",
-        "steps",
-        "aborted",
-        "while settling",
-        "stale",
-        "duplicate",
-        "invalid",
-    ];
-    let mut arms = table(&headings, &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    let mut arms = headed(
+        "arm | accepted shares | joules | TH per joule | steps | aborted | while settling | stale | duplicate | invalid",
+        &[1, 2, 3, 4, 5, 6, 7, 8, 9],
+    );
     let hashes = Difficulty::new(report.difficulty)
         .map_or(0.0, |difficulty| difficulty.hashes(report.algorithm));
     for (name, arm) in [("filter", &report.filter), ("pass-through", &report.pass)] {
@@ -116,7 +107,7 @@ fn arms(report: &TrialReport) -> Table {
 }
 
 /// The evidence, a line a fact.
-fn facts(report: &TrialReport) -> Table {
+fn evidence(report: &TrialReport) -> Table {
     let of = &report.counterfactual;
     let part = |p: Option<Proportion>| {
         p.map_or("unidentified".to_string(), |p| {
@@ -134,11 +125,7 @@ fn facts(report: &TrialReport) -> Table {
     let lost = of.recall().map_or("unidentified".to_string(), |r| {
         format!("{:.1} %", 100.0 * (1.0 - r.value))
     });
-    let mut facts = table(
-        &["shares per joule, filter over pass-through", "value"],
-        &[],
-    );
-    for (name, value) in [
+    let rows = [
         (
             ratio,
             report.ratio.map_or("unidentified: no shares".into(), |r| {
@@ -169,10 +156,8 @@ fn facts(report: &TrialReport) -> Table {
             "a filter on finished shares instead",
             format!("saves 0 rounds, loses 1 − r of the income: {lost}"),
         ),
-    ] {
-        facts.add_row([name.to_string(), value]);
-    }
-    facts
+    ];
+    facts("shares per joule, filter over pass-through | value", rows)
 }
 
 fn row(name: &str, arm: &Arm, hashes: f64) -> Vec<String> {

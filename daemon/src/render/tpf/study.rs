@@ -9,7 +9,7 @@ use thermine_reservoir::information::leakage::LeakageBounds;
 
 use crate::lab::tpf::study::{LEVEL, StudyReport, TestRow};
 use crate::render::svg::Plot;
-use crate::render::table::table;
+use crate::render::table::headed;
 use crate::render::{folder, verify};
 
 /// Nonce bits that are shown one by one; all are in the report's JSON.
@@ -57,19 +57,10 @@ pub(crate) fn text(report: &StudyReport) -> String {
 
 /// All tests but those of nonce bits, and the nonce bits with the smallest p.
 fn tests(text: &mut String, report: &StudyReport) {
-    let headings = [
-        "difficulty beside",
-        "test",
-        "n",
-        "statistic",
-        "bit above null",
-        "p",
-        "Holm",
-        "detectable, 5 %",
-        "… Holm",
-        "remarks",
-    ];
-    let mut rows = table(&headings, &[2, 4, 5, 6, 7, 8]);
+    let mut rows = headed(
+        "difficulty beside | test | n | statistic | bit above null | p | Holm | detectable, 5 % | … Holm | remarks",
+        &[2, 4, 5, 6, 7, 8],
+    );
     let (mut bits, others): (Vec<&TestRow>, Vec<&TestRow>) =
         report.tests.iter().partition(|row| is_nonce_bit(row));
     bits.sort_by(|a, b| a.p.total_cmp(&b.p));
@@ -108,7 +99,7 @@ fn tests(text: &mut String, report: &StudyReport) {
 
 fn dropped(report: &StudyReport) -> Table {
     let percent = |part: f64| format!("{:.1} %", 100.0 * part);
-    let mut rows = table(&["dropped", "lost [95 %]"], &[0, 1]);
+    let mut rows = headed("dropped | lost [95 %]", &[0, 1]);
     for d in &report.dropped {
         let (low, high) = d.interval;
         rows.add_row([

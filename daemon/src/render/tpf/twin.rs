@@ -9,13 +9,13 @@ use thermine_reservoir::information::discrimination::Auc;
 use thermine_reservoir::tpf::account::UnitOfAccount;
 use thermine_reservoir::tpf::exact::Proportion;
 use thermine_reservoir::tpf::published::{FIGURES, ROUND};
-use thermine_reservoir::tpf::theorems::{ACCOUNT, EARLY_EXIT, Proved};
+use thermine_reservoir::tpf::theorems::{ACCOUNT, EARLY_EXIT};
 use thermine_reservoir::tpf::twin::Observable;
 
 use crate::lab::tpf::twin::{TwinReport, percent, rho};
 use crate::render::folder;
 use crate::render::svg::Plot;
-use crate::render::table::{interval, table};
+use crate::render::table::{facts, headed, interval};
 
 /// Writes JSON and plots.
 pub(crate) fn write(folder: &Path, report: &TwinReport) -> Result<()> {
@@ -89,16 +89,11 @@ pub(crate) fn text(report: &TwinReport, demonstrate_leak: bool) -> String {
     text
 }
 
-fn percent_in((value, low, high): (f64, f64, f64)) -> String {
-    let [value, low, high] = [value, low, high].map(|x| 100.0 * x);
-    format!("{value:.2} % [{low:.2}, {high:.2}]")
-}
-
 fn share(proportion: Option<Proportion>) -> String {
-    proportion.map_or_else(
-        || "unidentified".to_string(),
-        |p| percent_in((p.value, p.low, p.high)),
-    )
+    proportion.map_or("unidentified".into(), |p| {
+        let [value, low, high] = [p.value, p.low, p.high].map(|x| 100.0 * x);
+        format!("{value:.2} % [{low:.2}, {high:.2}]")
+    })
 }
 
 fn area(auc: &Auc) -> String {
@@ -107,20 +102,13 @@ fn area(auc: &Auc) -> String {
 
 /// Each figure of the paper, recomputed, and beside what it leaves out.
 fn figures(report: &TwinReport) -> Table {
-    let mut table = table(
-        &[
-            "figure",
-            "paper",
-            "by its own procedure",
-            "honest figure beside it",
-            "what it leaves out",
-        ],
+    let mut table = headed(
+        "figure | paper | by its own procedure | honest figure beside it | what it leaves out",
         &[1],
     );
     let (legacy, there) = (&report.legacy, &report.published_where_successes_exist);
     let raw = legacy.bill.raw_saving;
     let lost = there.account.successes - there.account.found;
-    let recall = share(there.account.recall());
     table.add_row([
         "energy saved".to_string(),
         percent(FIGURES[0]),
@@ -135,7 +123,7 @@ fn figures(report: &TwinReport) -> Table {
             there.bits,
             rho(there.bill.per_share.as_ref())
         ),
-        format!("recall: {recall}"),
+        format!("recall: {}", share(there.account.recall())),
     ]);
     table.add_row([
         "efficiency".to_string(),
@@ -190,19 +178,12 @@ fn figures(report: &TwinReport) -> Table {
 
 /// Every filter on every observable.
 fn filters(report: &TwinReport) -> Table {
-    let mut headings = vec![
-        "observed",
-        "filter",
-        "cut",
-        "keep c",
-        "recall r",
-        "raw saving",
-        "break-even r",
-    ];
-    let names = UnitOfAccount::ALL.map(|unit| format!("ρ, {}", unit.name()));
-    headings.extend(names.iter().map(String::as_str));
-    headings.push("true saving, n = 128");
-    let mut table = table(&headings, &[]);
+    let accounts = UnitOfAccount::ALL.map(|unit| format!("ρ, {}", unit.name()));
+    let headings = format!(
+        "observed | filter | cut | keep c | recall r | raw saving | break-even r | {} | true saving, n = 128",
+        accounts.join(" | ")
+    );
+    let mut table = headed(&headings, &[]);
     for row in &report.rows {
         let mut cells = vec![
             row.observable.name().to_string(),
@@ -232,10 +213,7 @@ fn filters(report: &TwinReport) -> Table {
 /// The exact early exit and the switching activity.
 fn exit(report: &TwinReport) -> Table {
     let exit = &report.early_exit;
-    let mut table = table(
-        &["the exact early exit, and the energy model", "value"],
-        &[],
-    );
+    let auc = |auc: &Option<Auc>| auc.as_ref().map_or_else(|| "unidentified".into(), area);
     let rows = [
         (
             "rounds",
@@ -268,37 +246,20 @@ fn exit(report: &TwinReport) -> Table {
         ),
         (
             "AUC of the switching up to the decision for success",
-            report
-                .activity
-                .early
-                .as_ref()
-                .map_or_else(|| "unidentified".into(), area),
+            auc(&report.activity.early),
         ),
         (
             "AUC of all its switching for success",
-            report
-                .activity
-                .whole
-                .as_ref()
-                .map_or_else(|| "unidentified".into(), area),
+            auc(&report.activity.whole),
         ),
     ];
-    for (name, value) in rows {
-        table.add_row([name.to_string(), value]);
-    }
-    table
+    facts("the exact early exit, and the energy model | value", rows)
 }
 
-/// How 100 % comes about.
+/// Where an accuracy of 100 % comes from.
 fn leak(report: &TwinReport) -> Table {
-    let mut table = table(
-        &[
-            "label of a two-second window",
-            "accuracy",
-            "always the more frequent",
-            "AUC",
-            "n",
-        ],
+    let mut table = headed(
+        "label of a two-second window | accuracy | always the more frequent | AUC | n",
         &[1, 2, 4],
     );
     for (name, judged) in [
@@ -321,11 +282,11 @@ fn leak(report: &TwinReport) -> Table {
 
 /// The theorems behind the formulae.
 fn proofs() -> Table {
-    let mut table = table(&["formula", "theorem (lean/)"], &[]);
-    for Proved { claim, theorem, .. } in ACCOUNT.iter().chain(EARLY_EXIT) {
-        table.add_row([*claim, *theorem]);
-    }
-    table
+    let proved = ACCOUNT.iter().chain(EARLY_EXIT);
+    facts(
+        "formula | theorem (lean/)",
+        proved.map(|proved| (proved.claim, proved.theorem.to_string())),
+    )
 }
 
 #[cfg(test)]

@@ -3,19 +3,14 @@
 use std::sync::Arc;
 
 use crate::journal::Stopped;
-use thermine_stratum::line::LineError;
+use thermine_stratum::server_protocol::Lost;
 
 /// Why a unit's connection ended.
 #[derive(Debug, thiserror::Error)]
-pub enum End {
-    /// The wire broke or carried what no miner sends.
-    #[error("{worker}: {source}; check its power and network")]
-    Line {
-        /// Its worker name, as far as it is known.
-        worker: String,
-        /// What happened.
-        source: LineError,
-    },
+pub(crate) enum End {
+    /// Its connection is of no more use.
+    #[error("{0}: {1}")]
+    Lost(String, Lost),
     /// It did not subscribe and authorise in time.
     #[error("it did not subscribe and authorise within {0} s")]
     Handshake(f64),
@@ -30,19 +25,6 @@ pub enum End {
         "it tried TLS, which this port does not speak: some miners do so first, and then go on without"
     )]
     Tls,
-    /// Nothing came from it for too long.
-    #[error("{0} has sent nothing for too long: check that it is powered and hashing")]
-    Idle(String),
-    /// It keeps sending lines that are not Stratum.
-    #[error("{worker} sent {count} lines that are not Stratum, the last: {last}")]
-    Garbage {
-        /// Its worker name, as far as it is known.
-        worker: String,
-        /// How many.
-        count: u32,
-        /// The last one's error.
-        last: String,
-    },
     /// It was banned, or still is.
     #[error("{0} is banned: {1}")]
     Banned(String, String),

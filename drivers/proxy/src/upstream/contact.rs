@@ -1,72 +1,22 @@
 //! How each pool wants to be spoken to, as far as its answers have shown.
 //!
-//! All requests of the opening go out at once, which costs one round trip. Some pools take one request at a time:
-//! a pool that refuses, falls silent or hangs up is asked that way the next time. That also shows which request
-//! it hangs up on; an optional one is then left out. A pool that refuses the login either way is left alone for
-//! longer and longer: credentials do not heal by trying them again.
+//! A pool that refuses the login in either manner is left alone for longer and longer: credentials do not heal by
+//! trying them again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Pool;
-use super::connection::{CONFIGURE, EXTRANONCE, NotOpened, PoolError};
+use super::error::{NotOpened, PoolError};
+use super::opening::{EXTRANONCE, Manner};
+use super::pool::Pool;
+use thermine_stratum::client_protocol::{AUTHORIZE, ClientError};
 use thermine_units::clock::Nanos;
-
-/// What [`PoolError::Refused`] calls the login.
-pub(super) const AUTHORIZED: &str = "mining.authorize";
 
 /// A pool that hangs up within this time of the opening does it because of the opening.
 const EARLY: Duration = Duration::from_secs(30);
 
 /// Longest rest of a pool that refuses the login, in longest waits between attempts.
 const MOST_RESTS: u32 = 15;
-
-/// How a connection is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
-    /// Whether each request waits for the answer to the one before.
-    pub one_at_a_time: bool,
-    /// Whether version rolling is asked for.
-    pub configure: bool,
-    /// Whether changes of the extranonce are asked for.
-    pub extranonce: bool,
-}
-
-impl Default for Manner {
-    fn default() -> Manner {
-        Manner {
-            one_at_a_time: false,
-            configure: true,
-            extranonce: true,
-        }
-    }
-}
-
-impl Manner {
-    /// The manner to try after an opening in this one has failed with `error`; `unanswered` are the requests
-    /// without an answer, in the order in which they were sent.
-    fn after(self, error: &PoolError, unanswered: &[u64]) -> Manner {
-        match (error, unanswered) {
-            (PoolError::Connect(_), _) => self,
-            // All else was answered.
-            (PoolError::Line(_), [EXTRANONCE]) => Manner {
-                extranonce: false,
-                ..self
-            },
-            _ if !self.one_at_a_time => Manner {
-                one_at_a_time: true,
-                ..self
-            },
-            (PoolError::Line(_), [CONFIGURE, ..]) => Manner {
-                configure: false,
-                ..self
-            },
-            (PoolError::Refused(..), _) => self,
-            // It was not the manner.
-            _ => Manner::default(),
-        }
-    }
-}
 
 #[derive(Debug, Clone, Default)]
 struct Contact {
@@ -79,7 +29,7 @@ struct Contact {
 
 /// What is known of each pool, by its place in the policy; clones are the same.
 #[derive(Debug, Clone)]
-pub struct Contacts {
+pub(super) struct Contacts {
     contacts: Arc<Mutex<Vec<Contact>>>,
     /// First rest of a pool that refuses the login.
     rest: Duration,
@@ -87,7 +37,7 @@ pub struct Contacts {
 
 impl Contacts {
     /// For `pools` pools; `rest` is the first rest of one that refuses the login.
-    pub fn new(pools: usize, rest: Duration) -> Contacts {
+    pub(super) fn new(pools: usize, rest: Duration) -> Contacts {
         Contacts {
             contacts: Arc::new(Mutex::new(vec![Contact::default(); pools])),
             rest,
@@ -95,24 +45,24 @@ impl Contacts {
     }
 
     /// How the pool at `place` is to be spoken to.
-    pub fn manner(&self, place: usize) -> Manner {
+    pub(super) fn manner(&self, place: usize) -> Manner {
         self.with(place, |contact| contact.manner)
     }
 
     /// Until when the pool at `place` is to be left alone.
-    pub fn rests_until(&self, place: usize) -> Nanos {
+    pub(super) fn rests_until(&self, place: usize) -> Nanos {
         self.with(place, |contact| contact.rests_until)
     }
 
     /// An opening succeeded.
-    pub fn opened(&self, place: usize) {
+    pub(super) fn opened(&self, place: usize) {
         self.with(place, |contact| {
             (contact.refused, contact.rests_until) = (0, Nanos::ZERO);
         });
     }
 
     /// An opening of `pool` failed at `now`: the next one may be another, or much later.
-    pub fn failed(&self, place: usize, pool: &Pool, failed: &NotOpened, now: Nanos) {
+    pub(super) fn failed(&self, place: usize, pool: &Pool, failed: &NotOpened, now: Nanos) {
         let NotOpened { error, unanswered } = failed;
         if let Some(rest) = self.learn(place, error, unanswered, now) {
             tracing::warn!(
@@ -132,7 +82,7 @@ impl Contacts {
         now: Nanos,
     ) -> Option<Duration> {
         self.with(place, |contact| {
-            let refused = matches!(error, PoolError::Refused(AUTHORIZED, _));
+            let refused = matches!(error, PoolError::Client(ClientError::Refused(AUTHORIZE, _)));
             let tried = contact.manner.one_at_a_time;
             contact.manner = contact.manner.after(error, unanswered);
             if !refused {
@@ -152,7 +102,7 @@ impl Contacts {
     }
 
     /// A connection that had been opened at `opened` was lost at `now`.
-    pub fn lost(
+    pub(super) fn lost(
         &self,
         place: usize,
         error: &PoolError,
@@ -161,7 +111,7 @@ impl Contacts {
         now: Nanos,
     ) {
         if now.since(opened) <= EARLY
-            && matches!(error, PoolError::Line(_))
+            && matches!(error, PoolError::Client(ClientError::Line(_)))
             && unanswered.contains(&EXTRANONCE)
         {
             self.with(place, |contact| {
@@ -182,17 +132,18 @@ impl Contacts {
 
 #[cfg(test)]
 mod tests {
+    use super::super::opening::CONFIGURE;
     use super::*;
     use thermine_stratum::line::LineError;
 
     const ALL: [u64; 4] = [CONFIGURE, 2, 3, EXTRANONCE];
 
     fn hung_up() -> PoolError {
-        PoolError::Line(LineError::Closed)
+        ClientError::Line(LineError::Closed).into()
     }
 
     fn refused() -> PoolError {
-        PoolError::Refused(AUTHORIZED, "no".into())
+        ClientError::Refused(AUTHORIZE, "no".into()).into()
     }
 
     #[test]

@@ -3,27 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::hub::Order;
-use crate::journal::{Outcome, Share, Subscription};
+use crate::journal::{Order, Outcome, Settled, Share};
+use crate::subscription::Subscription;
 use crate::template::Template;
 use thermine_units::clock::Nanos;
 
 /// Shares that may wait. Twenty a minute from each of ten thousand units fill this in twenty seconds; but those
 /// are of the units, and what the pool wants is far less.
 const MOST: usize = 65_536;
-
-/// What was decided about a share: by whom it was found, its ticket, and what became of it.
-#[derive(Debug)]
-pub struct Settled {
-    /// Number of the unit; `None` if the share is from before a restart.
-    pub unit: Option<u64>,
-    /// Ticket.
-    pub ticket: u64,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Since its arrival.
-    pub span: Duration,
-}
 
 #[derive(Debug)]
 struct Waiting {
@@ -41,26 +28,26 @@ struct Waiting {
 
 /// What shares are measured by at present.
 #[derive(Debug)]
-pub struct Present<'a> {
+pub(super) struct Present<'a> {
     /// Number of the connection.
-    pub connection: u64,
+    pub(super) connection: u64,
     /// Its subscription.
-    pub subscription: &'a Subscription,
+    pub(super) subscription: &'a Subscription,
     /// The newest template.
-    pub newest: &'a Template,
+    pub(super) newest: &'a Template,
     /// Serial of the oldest template whose shares can still count.
-    pub live: u64,
+    pub(super) live: u64,
     /// Serial of the first template of this connection.
-    pub first: u64,
+    pub(super) first: u64,
     /// Version bits that the pool allows to be rolled.
-    pub mask: u32,
+    pub(super) mask: u32,
     /// How long a share is kept.
-    pub keep_for: Duration,
+    pub(super) keep_for: Duration,
 }
 
 /// What is next for a share.
 #[derive(Debug)]
-pub enum Next {
+pub(super) enum Next {
     /// It is to be sent.
     Send(Box<Share>),
     /// It can never count any more.
@@ -71,7 +58,7 @@ pub enum Next {
 
 /// All of them, in the order in which they came.
 #[derive(Debug)]
-pub struct Pending {
+pub(super) struct Pending {
     waiting: BTreeMap<u64, Waiting>,
     /// Connection and ticket of what was sent, oldest first; some of it has been answered.
     sent: VecDeque<(u64, u64)>,
@@ -79,7 +66,7 @@ pub struct Pending {
 
 impl Pending {
     /// Begins with those that a store had. Whether they were sent is not known.
-    pub fn new(restored: Vec<Share>, now: Nanos) -> Pending {
+    pub(super) fn new(restored: Vec<Share>, now: Nanos) -> Pending {
         let waiting = |share: Share| {
             let ticket = share.ticket;
             let waiting = Waiting {
@@ -99,7 +86,7 @@ impl Pending {
     }
 
     /// Takes a share in. Those that there is no room for any more, oldest first, are returned.
-    pub fn add(&mut self, order: Order, now: Nanos) -> Vec<Settled> {
+    pub(super) fn add(&mut self, order: Order, now: Nanos) -> Vec<Settled> {
         let ticket = order.share.ticket;
         let waiting = Waiting {
             share: *order.share,
@@ -124,19 +111,9 @@ impl Pending {
         dropped
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// The shares to be sent over the present connection, marked as sent. Those that can never count any more
     /// are returned apart. A share of another pool stays, for as long as shares are kept.
-    pub fn due(&mut self, present: &Present<'_>, now: Nanos) -> (Vec<Share>, Vec<Settled>) {
+    pub(super) fn due(&mut self, present: &Present<'_>, now: Nanos) -> (Vec<Share>, Vec<Settled>) {
         let tickets: Vec<u64> = self.waiting.keys().copied().collect();
         let (mut send, mut expired) = (Vec::new(), Vec::new());
         for ticket in tickets {
@@ -150,7 +127,7 @@ impl Pending {
     }
 
     /// What is next for one share; if it is to be sent, it is marked as sent.
-    pub fn try_send(&mut self, ticket: u64, present: &Present<'_>, now: Nanos) -> Next {
+    pub(super) fn try_send(&mut self, ticket: u64, present: &Present<'_>, now: Nanos) -> Next {
         let Some(waiting) = self.waiting.get_mut(&ticket) else {
             return Next::Wait;
         };
@@ -202,7 +179,7 @@ impl Pending {
     }
 
     /// The pool at the far end of `connection` answered a share; `None` if it was not asked about that one.
-    pub fn answered(
+    pub(super) fn answered(
         &mut self,
         ticket: u64,
         connection: u64,
@@ -224,7 +201,7 @@ impl Pending {
     }
 
     /// Since when the oldest share that was sent over `connection` has had no answer.
-    pub fn unanswered_since(&mut self, connection: u64) -> Option<Nanos> {
+    pub(super) fn unanswered_since(&mut self, connection: u64) -> Option<Nanos> {
         loop {
             let (over, ticket) = *self.sent.front()?;
             let sent = self.waiting.get(&ticket).and_then(|waiting| waiting.sent);

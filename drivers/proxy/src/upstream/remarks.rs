@@ -18,7 +18,7 @@ const LONGEST: usize = 200;
 
 /// Remarks on pools; clones are the same ones.
 #[derive(Debug, Clone)]
-pub struct Remarks {
+pub(super) struct Remarks {
     clock: Clock,
     logged: Arc<Mutex<Logged>>,
 }
@@ -31,7 +31,7 @@ struct Logged {
 
 impl Remarks {
     /// No remarks yet.
-    pub fn new(clock: Clock) -> Remarks {
+    pub(super) fn new(clock: Clock) -> Remarks {
         let logged = Logged {
             since: clock.now(),
             remarks: HashSet::new(),
@@ -43,7 +43,7 @@ impl Remarks {
     }
 
     /// Logs that `pool` did `what`, with its own `text`, unless that has been logged.
-    pub fn log(&self, pool: &Endpoint, what: &str, text: &str) {
+    pub(super) fn log(&self, pool: &Endpoint, what: &str, text: &str) {
         if self.is_new(format!("{pool} {what}: {}", short(text))) {
             // Quoted: what a pool sends may hold control characters.
             tracing::warn!(%pool, text = ?short(text), "the pool {what}");
@@ -81,13 +81,13 @@ mod tests {
     #[tokio::test]
     async fn each_remark_is_new_once_and_no_more_than_a_bound() {
         let clock = Clock::virtual_time();
-        let seat = clock.drive();
+        let waiter = clock.drive();
         let remarks = Remarks::new(clock.clone());
         assert!(remarks.is_new("a".into()));
         assert!(!remarks.clone().is_new("a".into()));
         let new = (0..1000).filter(|i| remarks.is_new(format!("{i}"))).count();
         assert_eq!(new, MOST - 1);
-        seat.wait_until(clock.now() + SPAN).await;
+        waiter.wait_until(clock.now() + SPAN).await;
         assert!(remarks.is_new("a".into()));
     }
 

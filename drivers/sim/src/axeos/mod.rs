@@ -38,6 +38,7 @@ use self::info::Info;
 pub use self::log::line;
 pub use self::state::{Build, State};
 use super::command::{Command, Orders, Pool, Tap};
+use super::connections::serve;
 
 /// Longest request body: the firmware's scratch buffer.
 const BODY_BYTES: usize = 10_240;
@@ -47,9 +48,6 @@ const LOG_CLIENTS: usize = 10;
 
 /// Wall time that a client has to send the body of its request.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Wall time that connections have to end at shutdown.
-const LEAVE: Duration = Duration::from_secs(1);
 
 /// What the server shares with the unit.
 #[derive(Debug, Clone)]
@@ -78,18 +76,7 @@ pub async fn run(listener: TcpListener, unit: Unit, shutdown: CancellationToken)
         log_clients: Arc::new(Semaphore::new(LOG_CLIENTS)),
         shutdown: shutdown.clone(),
     };
-    let served =
-        axum::serve(gate, router(page)).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let overdue = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(LEAVE).await;
-    };
-    tokio::select! {
-        served = served => if let Err(error) = served {
-            tracing::warn!(%error, "LV06 page cannot be served");
-        },
-        () = overdue => {}
-    }
+    serve(gate, router(page), shutdown).await;
 }
 
 fn router(page: Page) -> Router {

@@ -21,7 +21,7 @@ use super::{Counters, Settings, Status};
 use crate::{Device, Find};
 use thermine_drivers::bm13xx::wire::{reply_bytes, request_bytes};
 use thermine_drivers::bm13xx::{Command, Family, Job, Port, PortError, Reply, Request};
-use thermine_units::clock::{Clock, Nanos, Seat};
+use thermine_units::clock::{Clock, Nanos, Waiter};
 use thermine_units::pow::Difficulty;
 use thermine_units::seed::{self, Rng};
 use thermine_units::unit::OperatingPoint;
@@ -43,7 +43,7 @@ pub(super) struct Serial<T> {
     port: Port<T, LineCodec>,
     slave: Option<Slave>,
     clock: Clock,
-    seat: Seat,
+    seat: Waiter,
     rng: Rng,
     device: Device,
     chain: Chain,

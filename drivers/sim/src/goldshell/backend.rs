@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -24,15 +23,13 @@ use super::setting::Setting;
 use super::state::BoxState;
 use crate::Params;
 use crate::command::{Command, Orders};
-use crate::connections::Connections;
+use crate::connections::{self, Connections};
 use thermine_drivers::goldshell::{Credentials, Secret};
 
 /// Longest request body. The settings have a kilobyte.
 const BODY_BYTES: usize = 64 * 1024;
 /// Pools that are kept; the web page allows three.
 const POOLS: usize = 3;
-/// For connections under way to end at shutdown.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// What the backend holds.
 #[derive(Debug)]
@@ -118,20 +115,8 @@ impl Backend {
 
 /// Serves the backend on `listener` until `shutdown`.
 pub async fn serve(listener: TcpListener, backend: Backend, shutdown: CancellationToken) {
-    let served = axum::serve(Connections::of(listener), router(Arc::new(backend)))
-        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let late = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        served = served => {
-            if let Err(error) = served {
-                tracing::warn!(%error, "web backend ended");
-            }
-        }
-        () = late => tracing::debug!("web backend left a connection behind"),
-    }
+    let page = router(Arc::new(backend));
+    connections::serve(Connections::of(listener), page, shutdown).await;
 }
 
 fn router(backend: Arc<Backend>) -> Router {

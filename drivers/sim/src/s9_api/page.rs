@@ -6,7 +6,6 @@
 //! restarts the miner for each, and a request to change one is refused with 501.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -21,15 +20,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::state::{ApiState, PoolState};
-use crate::connections::Connections;
+use crate::connections::{Connections, serve};
 
 /// The realm of every stock Antminer.
 const REALM: &str = "antMiner Configuration";
 /// Name and password as delivered.
 const USER: &str = "root";
 const PASSWORD: &str = "root";
-/// For connections under way to end at shutdown.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// What a request can reach.
 #[derive(Debug)]
@@ -61,20 +58,7 @@ pub async fn serve_page(
         ),
         nonce: id,
     });
-    let served = axum::serve(Connections::of(listener), router(page))
-        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let late = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        served = served => {
-            if let Err(error) = served {
-                tracing::warn!(%error, "the page of a simulated S9 ended");
-            }
-        }
-        () = late => {}
-    }
+    serve(Connections::of(listener), router(page), shutdown).await;
 }
 
 fn router(page: Arc<Page>) -> Router {

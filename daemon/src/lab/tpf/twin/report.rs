@@ -16,7 +16,7 @@ pub struct TwinReport {
     pub(super) version: &'static str,
     /// What is real of it and what is simulated, in words.
     pub provenance: &'static str,
-    /// What was asked for.
+    /// The request, whose fields stand among those of the report.
     #[serde(flatten)]
     pub request: TwinRequest,
     /// The published filter at its own difficulty.
@@ -25,9 +25,9 @@ pub struct TwinReport {
     pub published_where_successes_exist: Published,
     /// Windows of one second without an event, and what skipping them saves.
     pub empty_windows: EmptyWindows,
-    /// A network that is asked whether an event fell into the window that it sees.
+    /// A network that predicts whether an event fell into the window that it sees.
     pub same_window: Judged,
-    /// A network that is asked whether an event will fall into the next window.
+    /// A network that predicts whether an event will fall into the next window.
     pub next_window: Judged,
     /// Every filter on every observable.
     pub rows: Vec<FilterRow>,

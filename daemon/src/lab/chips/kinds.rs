@@ -1,0 +1,130 @@
+//! Kinds of chips and units, as a file of layouts describes them.
+
+use anyhow::{Result, bail, ensure};
+use serde::Deserialize;
+use thermine_units::model::Model;
+
+/// Widest field of a chip or a core, in bits: bounds what is counted.
+pub(super) const WIDEST_PLACE: u32 = 8;
+
+/// A kind of chip.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChipKind {
+    pub(super) name: String,
+    /// Whether the nonce's bytes are read the other way round.
+    #[serde(default)]
+    pub(super) reversed: bool,
+    /// Bits that tell the chip's position.
+    #[serde(default)]
+    pub(super) chip: Vec<(u32, u32)>,
+    #[serde(default)]
+    pub(super) chip_codes: Vec<Vec<u16>>,
+    /// Bits that tell the core.
+    #[serde(default)]
+    pub(super) core: Vec<(u32, u32)>,
+    #[serde(default)]
+    pub(super) core_codes: Vec<Vec<u16>>,
+    /// Bits that a core counts through.
+    #[serde(default)]
+    pub(super) counter: Vec<(u32, u32)>,
+    /// Hashes of a chip per clock cycle.
+    pub(super) hashes_per_cycle: Option<f64>,
+    /// Source of the layout.
+    pub(super) source: String,
+}
+
+/// A model of unit, by the kind of its chips.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UnitKind {
+    pub(super) model: Model,
+    pub(super) chip: String,
+    /// Boards, which nonces do not tell apart.
+    pub(super) boards: usize,
+    /// Positions of chips on a board.
+    pub(super) chips: usize,
+    /// Chips side by side on the board.
+    #[serde(default = "one")]
+    pub(super) rows: usize,
+    /// Hashes of a chip per clock cycle, where not as the kind says.
+    pub(super) hashes_per_cycle: Option<f64>,
+    /// Whether its firmware counts the work items of a job in extranonce2, lowest byte first.
+    #[serde(default)]
+    pub(super) work_in_extranonce2: bool,
+}
+
+fn one() -> usize {
+    1
+}
+
+pub(super) fn width(field: &[(u32, u32)]) -> u32 {
+    field.iter().map(|(_, width)| width).sum()
+}
+
+pub(super) fn rate(hashes_per_cycle: Option<f64>) -> Result<()> {
+    let given = hashes_per_cycle.unwrap_or(1.0);
+    ensure!(
+        given > 0.0 && given <= 1e6,
+        "hashes_per_cycle = {given}: must be above 0 and at most 1,000,000"
+    );
+    Ok(())
+}
+
+impl ChipKind {
+    pub(super) fn check(&self) -> Result<()> {
+        let mut used = 0u32;
+        for (name, field) in [
+            ("chip", &self.chip),
+            ("core", &self.core),
+            ("counter", &self.counter),
+        ] {
+            for &(lowest, width) in field {
+                ensure!(
+                    lowest < 32 && (1..=32 - lowest).contains(&width),
+                    "{name} = [[{lowest}, {width}]]: not within the 32 bits of a nonce"
+                );
+                let mask = (u32::MAX >> (32 - width)) << lowest;
+                ensure!(
+                    used & mask == 0,
+                    "{name} = [[{lowest}, {width}]]: a bit is in two fields"
+                );
+                used |= mask;
+            }
+        }
+        for (name, field, codes) in [
+            ("chip", &self.chip, &self.chip_codes),
+            ("core", &self.core, &self.core_codes),
+        ] {
+            let bits = width(field);
+            ensure!(
+                bits <= WIDEST_PLACE,
+                "{name}: {bits} bits, at most {WIDEST_PLACE} are counted"
+            );
+            ensure!(
+                field.is_empty() == codes.is_empty(),
+                "{name} and {name}_codes go together"
+            );
+            let mut seen = vec![false; 1 << WIDEST_PLACE];
+            for run in codes {
+                let (first, last, step) = match run[..] {
+                    [first, last] => (first, last, 1),
+                    [first, last, step] if step > 0 => (first, last, step),
+                    _ => bail!(
+                        "{name}_codes: {run:?} is neither [first, last] nor [first, last, step]"
+                    ),
+                };
+                ensure!(
+                    first <= last && u32::from(last) < 1 << bits,
+                    "{name}_codes: [{first}, {last}] is not within {bits} bits"
+                );
+                for code in (first..=last).step_by(usize::from(step)) {
+                    let seen = &mut seen[usize::from(code)];
+                    ensure!(!*seen, "{name}_codes: {code} is listed twice");
+                    *seen = true;
+                }
+            }
+        }
+        rate(self.hashes_per_cycle)
+    }
+}

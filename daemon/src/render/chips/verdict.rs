@@ -1,0 +1,90 @@
+//! The chips and cores that differ, in sentences.
+
+use thermine_reservoir::describe::Unlike;
+
+use super::counts::{grouped, rounded};
+use crate::lab::chips::measured::{Group, Measured, Needed};
+
+/// The places that differ, in one sentence for chips and one for cores.
+pub fn verdict(of: &Measured) -> String {
+    if of.chips.is_none() && of.cores.is_none() {
+        return match of.layout.chips + of.layout.cores {
+            0 => format!(
+                "Nothing can be said of single chips or cores: {}.",
+                of.layout.source
+            ),
+            _ => "Nothing can be said of single chips or cores: no share names a known one.".into(),
+        };
+    }
+    let mut said: Vec<String> = [&of.chips, &of.cores]
+        .into_iter()
+        .flatten()
+        .map(group_verdict)
+        .collect();
+    if let Some(cells) = of.cells.as_ref().filter(|cells| !cells.few.is_empty()) {
+        let shown: Vec<String> = (cells.few.iter().take(6))
+            .map(|cell| format!("{}/{}", cell.chip, cell.core))
+            .collect();
+        let more = match cells.few.len().saturating_sub(shown.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        said.push(format!(
+            "Cores of single chips that find too little, chip/core: {}{more}.",
+            shown.join(", ")
+        ));
+    }
+    said.join(" ")
+}
+
+/// One sentence for the chips or the cores.
+fn group_verdict(of: &Group) -> String {
+    let what = of.what;
+    let ten = of.needed.iter().find(|needed| needed.weakness == 0.1);
+    let found: Vec<String> = of
+        .places
+        .unlike()
+        .map(|(number, place)| match (place.unlike, place.ratio) {
+            (Some(Unlike::Dead), _) | (_, None) => format!("{number} is dead"),
+            (kind, Some(ratio)) => format!(
+                "{number} is {} ({:.0} % of the others [{:.0}, {:.0}])",
+                if kind == Some(Unlike::Hot) {
+                    "hot"
+                } else {
+                    "weak"
+                },
+                100.0 * ratio.value,
+                100.0 * ratio.low,
+                100.0 * ratio.high
+            ),
+        })
+        .collect();
+    if !found.is_empty() {
+        return format!(
+            "{} of {} {what}s differ: {what} {}.",
+            found.len(),
+            of.places.places.len(),
+            found.join(", ")
+        );
+    }
+    let would = match ten {
+        Some(Needed {
+            shares: Some(shares),
+            in_one_board,
+            ..
+        }) => {
+            let one_board = in_one_board
+                .map(|n| format!(", and {} if it is so on one board only", rounded(n)))
+                .unwrap_or_default();
+            format!(
+                "; a {what} 10 % weak would need {}{one_board}",
+                rounded(*shares)
+            )
+        }
+        _ => String::new(),
+    };
+    format!(
+        "No {what} differs at this number of shares ({}){would}.",
+        grouped(of.places.n)
+    )
+}

@@ -1,0 +1,28 @@
+//! A subscription to a pool: the header space that its shares belong to.
+
+/// A subscription to a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Number within the store.
+    pub number: u64,
+    /// The pool, as configured.
+    pub pool: String,
+    /// User there.
+    pub user: String,
+    /// What the pool calls it, to resume it with; `None` if it does not say.
+    pub session: Option<String>,
+    /// Extranonce1.
+    pub extranonce1: Vec<u8>,
+    /// Bytes of extranonce2.
+    pub extranonce2_len: usize,
+}
+
+impl Subscription {
+    /// Whether a share of `other` is one of this too.
+    pub fn same_space(&self, other: &Subscription) -> bool {
+        self.pool == other.pool
+            && self.user == other.user
+            && self.extranonce1 == other.extranonce1
+            && self.extranonce2_len == other.extranonce2_len
+    }
+}
