@@ -1,12 +1,16 @@
 //! Fuzz entries for files whose readers this crate keeps to itself. See `daemon/fuzz`.
 
 #[cfg(test)]
+#[expect(
+    dead_code,
+    reason = "the tests of parsers with seed folders use the rest"
+)]
 #[path = "../../../drivers/tests/shared/mutated.rs"]
 mod mutated;
 
 pub use super::puf::profile::fuzz_profile as puf_profile;
 
-use super::predict::Readout;
+use super::experiment::trained::Readout;
 
 /// A readout with what it says of its training: one that is taken can be applied.
 pub fn readout(data: &[u8]) {

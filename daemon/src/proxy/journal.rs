@@ -18,7 +18,7 @@ use thermine_stratum::request::Submit;
 use tokio::sync::mpsc;
 
 use super::intact::{Intact, read_through, warn_of_damaged_log};
-use crate::causes::chain;
+use thermine_capture::error_chain::chain;
 
 /// Marks the file as ours (`PRAGMA application_id`): "ThrJ".
 const APPLICATION_ID: i64 = 0x5468_724a;

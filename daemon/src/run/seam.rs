@@ -6,11 +6,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Daemon, wall};
-use crate::causes::chain;
+use super::daemon::Daemon;
+use super::wall;
 use crate::live::Live;
 use crate::web;
 use crate::web::Command;
+use thermine_capture::error_chain::chain;
 
 /// Requests that may wait.
 const COMMANDS: usize = 32;

@@ -13,9 +13,9 @@ use thermine_units::printable::printable;
 
 use super::args::Args;
 use super::view::View;
-use crate::causes::chain;
 use crate::lab::config::daemon::LONGEST_TOKEN;
 use crate::live::snapshot::TimedSnapshot;
+use thermine_capture::error_chain::chain;
 use thermine_capture::secret_file;
 
 /// Between questions to the daemon.

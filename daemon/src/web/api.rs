@@ -12,11 +12,10 @@ use utoipa::ToSchema;
 
 use super::error::Problem;
 use super::extract::{InBody, InPath};
-use super::settings::ParseCommand;
 use super::shared::{Command, Shared};
-use crate::causes::chain;
-use crate::lab::request::Request;
+use crate::lab::request::{ReadCommand, Request};
 use crate::live::snapshot::{Health, Job, Snapshot, TimedSnapshot, Unit};
+use thermine_capture::error_chain::chain;
 
 /// Everything that is known now.
 #[utoipa::path(get, path = "/api/v1/snapshot", responses((status = 200, description = "The present state.", body = TimedSnapshot)))]
@@ -75,13 +74,13 @@ pub(super) struct Submission {
 
 impl Submission {
     /// What is asked for, in whichever of the two ways.
-    fn request(&mut self, parse: ParseCommand) -> Result<Request, Problem> {
+    fn request(&mut self, read_command: ReadCommand) -> Result<Request, Problem> {
         let wrong = |what: String, fix: &str| {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what, "job", fix)
         };
         match (self.job.take(), self.command.take()) {
             (Some(job), None) => Ok(job),
-            (None, Some(command)) => parse(&command).map_err(|error| {
+            (None, Some(command)) => read_command(&command).map_err(|error| {
                 wrong(
                     chain(&error),
                     "write the command as on the command line, without the program's name",
@@ -122,7 +121,7 @@ pub(super) async fn submit(
     ),
     Problem,
 > {
-    let request = asked.request(web.parse)?;
+    let request = asked.request(web.read_command)?;
     if !request.is_analysis() {
         find(&web, &asked.unit)?;
     }

@@ -28,5 +28,5 @@ mod shared;
 mod stream;
 
 pub use self::router::serve;
-pub use self::settings::{ParseCommand, Settings};
+pub use self::settings::Settings;
 pub use self::shared::Command;

@@ -49,7 +49,7 @@ pub async fn serve(
         guesses: Guesses::default(),
         hosts: settings.hosts,
         loopback: address.ip().is_loopback(),
-        parse: settings.parse,
+        read_command: settings.read_command,
         commands,
         streams: Arc::new(Semaphore::new(STREAMS)),
         shutdown: shutdown.clone(),

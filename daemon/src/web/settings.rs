@@ -6,14 +6,10 @@ use anyhow::{Result, ensure};
 use thermine_units::clock::Clock;
 use thermine_units::secret::Secret;
 
-use crate::lab::request::Request;
+use crate::lab::request::ReadCommand;
 
 /// Least length of a token, in bytes: 128 bits, if they are random.
 const TOKEN_BYTES: usize = 16;
-
-/// Reads the text of a queued command, such as `train narma10 --steps 500`. The program hands it in: the server knows no
-/// command line.
-pub type ParseCommand = fn(&str) -> Result<Request>;
 
 /// How the server behaves.
 #[derive(Debug, Clone)]
@@ -25,18 +21,18 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// Tells the time of day.
     pub clock: Clock,
-    /// Reads commands that come as text.
-    pub parse: ParseCommand,
+    /// Reads commands that come as text. The program hands it in: the server knows no command line.
+    pub read_command: ReadCommand,
 }
 
 impl Settings {
     /// No token, no further names.
-    pub fn new(clock: Clock, parse: ParseCommand) -> Settings {
+    pub fn new(clock: Clock, read_command: ReadCommand) -> Settings {
         Settings {
             token: None,
             hosts: Vec::new(),
             clock,
-            parse,
+            read_command,
         }
     }
 

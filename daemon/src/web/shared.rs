@@ -7,8 +7,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::auth::{Auth, Guesses};
-use super::settings::ParseCommand;
-use crate::lab::request::Request;
+use crate::lab::request::{ReadCommand, Request};
 use crate::live::Live;
 
 /// What a client asks the daemon to do. A reply of `Err` says why not, in words.
@@ -44,7 +43,7 @@ pub(super) struct Shared {
     pub(super) hosts: Vec<String>,
     /// Whether the server listens on loopback, where names are checked.
     pub(super) loopback: bool,
-    pub(super) parse: ParseCommand,
+    pub(super) read_command: ReadCommand,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) streams: Arc<Semaphore>,
     pub(super) shutdown: CancellationToken,

@@ -69,12 +69,12 @@ struct Jobs {
 impl Jobs {
     /// Opened anew, as another process would.
     fn list(&self) -> Vec<Entry> {
-        let queue = Queue::open(&self.data).expect("a queue");
+        let queue = Queue::open(&self.data, request::parse).expect("a queue");
         queue.list().expect("readable")
     }
 
     fn add(&mut self, command: &str) -> u64 {
-        let queue = Queue::open(&self.data).expect("a queue");
+        let queue = Queue::open(&self.data, request::parse).expect("a queue");
         let request = request::parse(command).expect("a job");
         let folders = thermine::lab::config::daemon::Daemon {
             data: self.data.clone(),
@@ -229,7 +229,7 @@ impl Rack {
             if entry.job.id != last
                 && matches!(entry.job.progress, Progress::Running | Progress::Waiting)
             {
-                let queue = Queue::open(&self.jobs.data).expect("a queue");
+                let queue = Queue::open(&self.jobs.data, request::parse).expect("a queue");
                 queue.cancel(entry.job.id).expect("taken out");
             }
         }

@@ -139,7 +139,13 @@ async fn steps(daemon: &mut Daemon, streamed: &mut Streamed, steps: u64) {
 async fn run(count: u64) {
     let dir = tempfile::tempdir().expect("a folder");
     let context = thermine::lab::session::Context::new("thermine run");
-    let daemon = Daemon::start(mixed_rack(dir.path()), true, &context).await;
+    let daemon = Daemon::start(
+        mixed_rack(dir.path()),
+        true,
+        thermine::cli::request::parse,
+        &context,
+    )
+    .await;
     let mut daemon = daemon.expect("started");
     let mut streamed = Streamed {
         shares: daemon.live().shares(),

@@ -110,6 +110,7 @@ async fn a_trained_readout_is_applied_to_a_live_unit_and_refused_on_one_of_anoth
     let daemon = thermine::run::Daemon::start(
         rack,
         true,
+        thermine::cli::request::parse,
         &thermine::lab::session::Context::new("thermine run"),
     )
     .await
