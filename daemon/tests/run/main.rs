@@ -30,6 +30,7 @@ mod restless;
 mod scale;
 mod start;
 mod support;
+#[cfg(feature = "postgres")]
 #[path = "../shared/tools.rs"]
 mod tools;
 mod tripped;
