@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use thermine_capture::{RunMeta, Store};
-use thermine_reservoir::describe::{Places, Search, Unlike};
+use thermine_reservoir::describe::{Outlier, Places, Search};
 use thermine_sim::{Device, Params, Silicon};
 use thermine_units::clock::Nanos;
 use thermine_units::pow::Difficulty;
@@ -390,7 +390,7 @@ fn a_weak_chip_of_the_twin_is_found_among_as_many_shares_as_theory_says() {
                 counts[usize::from(find.chip)] += 1;
             }
             let places = Places::of(&counts, search.level).expect("shares");
-            *hits += u64::from(places.places[5].unlike == Some(Unlike::Weak));
+            *hits += u64::from(places.places[5].outlier == Some(Outlier::Weak));
         }
     }
     // 38 of 40 are expected, with a standard deviation of 1.4; of half as many shares some 22.

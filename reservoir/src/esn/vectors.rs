@@ -1,4 +1,4 @@
-//! Loops on the vectors that the processor has, which are found out at run time.
+//! Loops compiled for the processor's vector instructions, which are detected at run time.
 
 /// The vectors of this processor; without the feature `simd`, those of every processor of its kind.
 #[derive(Clone, Copy)]
@@ -14,8 +14,8 @@ impl Vectors {
 
     /// Runs `loops`, compiled for these vectors. What it calls must be inlined into it.
     ///
-    /// The bound is what makes a closure one that is called once, by value; handed to `dispatch` itself it would be
-    /// called through its reference, and not inlined.
+    /// The bound `FnOnce` makes the call by value. A closure given to `dispatch` directly is called through a reference
+    /// and is not inlined.
     #[inline(always)]
     pub(super) fn run(self, loops: impl FnOnce()) {
         #[cfg(feature = "simd")]

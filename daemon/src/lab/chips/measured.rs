@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use thermine_reservoir::bootstrap::Estimate;
-use thermine_reservoir::describe::{Evenness, Places};
+use thermine_reservoir::describe::{CountUniformity, Places};
 use thermine_reservoir::switching::SwitchProfile;
 use thermine_units::model::Model;
 use thermine_units::provenance::Provenance;
@@ -107,7 +107,7 @@ pub struct Group {
     /// `chip` or `core`, as the texts name a place.
     pub(crate) what: &'static str,
     /// All counts at once against equal ones.
-    pub(crate) even: Option<Evenness>,
+    pub(crate) even: Option<CountUniformity>,
     /// Each place against the others.
     pub(crate) places: Places,
     /// Shares per second of each place, with exact intervals.
