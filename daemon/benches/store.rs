@@ -19,14 +19,18 @@ use thermine_units::provenance::Provenance;
 use thermine_units::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
 use thermine_units::seed;
 
+#[cfg(feature = "postgres")]
 #[expect(dead_code, reason = "the tests wait for more")]
 #[path = "../../drivers/tests/shared/patience.rs"]
 mod patience;
+#[cfg(feature = "postgres")]
 #[path = "../tests/shared/port.rs"]
 mod port;
+#[cfg(feature = "postgres")]
 #[expect(dead_code, reason = "the tests crash and question their servers too")]
 #[path = "../tests/shared/postgres.rs"]
 mod postgres;
+#[cfg(feature = "postgres")]
 #[path = "../tests/shared/tools.rs"]
 mod tools;
 
@@ -173,6 +177,7 @@ fn rates(shares: u64) {
         &folder.path().join("simulated.sqlite"),
         Provenance::Simulated,
     );
+    #[cfg(feature = "postgres")]
     if let Some(server) = postgres::Postgres::start() {
         row("PostgreSQL", &server.url("thermine"), Provenance::Device);
     }
@@ -192,7 +197,14 @@ fn count(path: &Path) -> u64 {
 fn large(shares: u64) {
     let folder = folder();
     let path = folder.path().join("large.sqlite");
-    for what in ["write", "count", "parquet", "csv", "npz"] {
+    for what in [
+        "write",
+        "count",
+        #[cfg(feature = "parquet")]
+        "parquet",
+        "csv",
+        "npz",
+    ] {
         let status = Command::new(std::env::current_exe().expect("this program"))
             .args(["part", what])
             .arg(&path)

@@ -3,12 +3,12 @@
 
 #[path = "page/api.rs"]
 mod api;
+#[path = "page/auth.rs"]
+mod auth;
 #[path = "page/browser.rs"]
 mod browser;
 #[path = "page/cdp.rs"]
 mod cdp;
-#[path = "page/door.rs"]
-mod door;
 #[expect(dead_code, reason = "tests of other parts wait for more")]
 #[path = "../../drivers/tests/shared/patience.rs"]
 mod patience;
@@ -18,6 +18,7 @@ mod rack;
 mod serve;
 #[path = "page/stream.rs"]
 mod stream;
+#[cfg(feature = "tui")]
 #[path = "page/terminal.rs"]
 mod terminal;
 #[path = "shared/tools.rs"]

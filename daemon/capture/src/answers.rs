@@ -7,7 +7,8 @@ use thermine_units::record::Verdict;
 use thermine_units::unit::Telemetry;
 
 use super::StoreError;
-use super::database::{DatabaseError, Row};
+use super::database::Row;
+use super::error::DatabaseError;
 use super::reader::{Capture, PAGE, Stream};
 
 /// Nonce, time and verdict of a share.

@@ -1,4 +1,4 @@
-//! The one seam between a capture and the database that holds it: rows in, rows out.
+//! The one interface between a capture and the database that holds it: rows in, rows out.
 //!
 //! All SQL is written once, in what SQLite and PostgreSQL have in common. Parameters are `$1`, `$2` and so on, and
 //! appear in that order, because SQLite numbers them as they come.
@@ -7,22 +7,9 @@ use std::sync::Arc;
 
 use rusqlite::types::Value;
 
+use super::error::DatabaseError;
 use super::server::Server;
 use super::tables::Table;
-
-/// What a database says when it fails.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    /// SQLite.
-    #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
-    /// PostgreSQL, whose own text only names the kind of error.
-    #[error("{}", super::server::told(.0))]
-    Postgres(#[from] postgres::Error),
-    /// A value is not one that this program would have written.
-    #[error("{0}")]
-    Content(String),
-}
 
 /// An open database.
 #[derive(Debug)]
@@ -91,7 +78,7 @@ impl Database {
         }
     }
 
-    /// From here to [`Database::end`], queries see the database as it is now, whoever writes meanwhile.
+    /// From here to [`Database::end`], queries see the database as it is now, whatever others write.
     pub(crate) fn freeze(&self) -> Result<(), DatabaseError> {
         match self {
             Database::Sqlite(_) => self.batch("BEGIN"),

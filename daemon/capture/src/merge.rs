@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::types::Value;
 
-use super::database::{Database, DatabaseError};
+use super::Capture;
+use super::database::Database;
+use super::error::DatabaseError;
+use super::error::{StoreError, failed};
 use super::place::Place;
 use super::reader::PAGE;
 use super::server::Server;
 use super::sqlite::{self, Promise};
 use super::tables::{OF_A_RUN, RUN, Table};
-use super::{Capture, StoreError, database};
 
 /// A run that was merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub fn merge(sources: &[PathBuf], out: &Path) -> Result<Vec<Merged>, StoreError>
             // One file, without a log beside it, is what a user expects to copy.
             connection
                 .pragma_update(None, "journal_mode", "delete")
-                .map_err(database("cannot finish", out))?;
+                .map_err(failed("cannot finish", out))?;
             Ok(merged)
         }
         Place::Server { run: Some(_), .. } => Err(StoreError::Content {
@@ -72,7 +74,7 @@ pub fn merge(sources: &[PathBuf], out: &Path) -> Result<Vec<Merged>, StoreError>
         }),
         Place::Server { url, .. } => {
             let database = Database::Postgres(Box::new(Server::for_writing(&url)?));
-            let fail = super::database("cannot write to", out);
+            let fail = failed("cannot write to", out);
             database.batch("BEGIN").map_err(&fail)?;
             // Whatever fails, the connection ends without a commit, and the server forgets it all.
             let merged = into(&database)?;
@@ -85,8 +87,8 @@ pub fn merge(sources: &[PathBuf], out: &Path) -> Result<Vec<Merged>, StoreError>
 /// Copies a run, page by page.
 fn copy(capture: &Capture, was: i64, to: &Database, out: &Path) -> Result<Merged, StoreError> {
     let from = capture.database();
-    let reading = database("cannot read", capture.path());
-    let writing = |error: DatabaseError| database("cannot write to", out)(error);
+    let reading = failed("cannot read", capture.path());
+    let writing = |error: DatabaseError| failed("cannot write to", out)(error);
     let query = format!("SELECT {} FROM run WHERE id = $1", RUN.list());
     let mut row = from
         .query(&query, &[was.into()])

@@ -11,10 +11,12 @@ use thermine_units::provenance::Provenance;
 use thermine_units::record::{JobRecord, Proof, ShareRecord, Verdict};
 use thermine_units::unit::Identity;
 
-use super::database::{Database, DatabaseError, Row};
+use super::database::{Database, Row};
+use super::error::DatabaseError;
+use super::error::{StoreError, failed};
 use super::place::Place;
 use super::server::Server;
-use super::{StoreError, database, sqlite};
+use super::sqlite;
 
 /// Rows fetched at a time: bounds memory, and keeps no statement open between calls.
 pub const PAGE: i64 = 4096;
@@ -325,7 +327,7 @@ impl Capture {
     }
 
     fn fail(&self) -> impl Fn(DatabaseError) -> StoreError + use<'_> {
-        database("cannot read", &self.path)
+        failed("cannot read", &self.path)
     }
 }
 

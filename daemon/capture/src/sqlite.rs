@@ -4,9 +4,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::database::{Database, DatabaseError};
+use super::database::Database;
+use super::error::DatabaseError;
+use super::error::{StoreError, failed};
 use super::tables::{self, Dialect, VERSION};
-use super::{StoreError, database};
 
 /// Marks the file as ours (`PRAGMA application_id`): "Thrm".
 const APPLICATION_ID: i64 = 0x5468_726d;
@@ -35,7 +36,7 @@ pub(super) fn create<T>(
     if path.exists() {
         return Err(StoreError::Exists(path.to_path_buf()));
     }
-    let fail = |error: DatabaseError| database("cannot make the capture", path)(error);
+    let fail = |error: DatabaseError| failed("cannot make the capture", path)(error);
     let broken = |error: rusqlite::Error| fail(error.into());
     // Made beside its name and moved there when it is whole: a program killed in between leaves nothing
     // that looks like a capture and is none.
@@ -108,7 +109,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         path: path.to_path_buf(),
         source,
     })?;
-    let fail = |error: DatabaseError| database("cannot read", path)(error);
+    let fail = |error: DatabaseError| failed("cannot read", path)(error);
     // A capture whose program was killed has a log beside it, which opening it read-write folds in.
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
     let number = |pragma: &str| -> rusqlite::Result<i64> {

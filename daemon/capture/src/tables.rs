@@ -176,6 +176,10 @@ pub(super) enum Dialect {
     /// SQLite.
     Sqlite,
     /// PostgreSQL.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "only a server's tables are written in it")
+    )]
     Postgres,
 }
 

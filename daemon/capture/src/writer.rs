@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
 use rusqlite::types::Value;
 use thermine_units::clock::Nanos;
 use thermine_units::provenance::Provenance;
@@ -14,12 +15,13 @@ use thermine_units::record::{
 };
 use tokio::sync::{mpsc, watch};
 
-use super::database::{Database, DatabaseError};
+use super::database::Database;
+use super::error::DatabaseError;
+use super::error::{StoreError, failed};
 use super::place::Place;
 use super::server::Server;
 use super::sqlite::{self, Promise};
 use super::tables::{self, Table};
-use super::{StoreError, database};
 
 /// Records that may wait for the disk, and most that one commit takes. Beyond that the drivers wait too.
 const QUEUE: usize = 4096;
@@ -87,7 +89,7 @@ impl Store {
                     Provenance::Simulated => Promise::Program,
                     _ => Promise::Power,
                 };
-                let fail = super::database("cannot make the capture", path);
+                let fail = failed("cannot make the capture", path);
                 let (connection, run) =
                     sqlite::create(path, promise, |database| add(database).map_err(&fail))?;
                 (Database::Sqlite(connection), run)
@@ -101,7 +103,7 @@ impl Store {
             }
             Place::Server { url, .. } => {
                 let database = Database::Postgres(Box::new(Server::for_writing(url)?));
-                let run = add(&database).map_err(super::database("cannot write to", path))?;
+                let run = add(&database).map_err(failed("cannot write to", path))?;
                 (database, run)
             }
         };
@@ -142,7 +144,7 @@ impl Store {
     /// Opens a stream named `name`, which must be new to this capture.
     pub fn stream(&self, name: &str) -> Recorder {
         let (sender, durable) = watch::channel(Durable::default());
-        let mut streams = lock(&self.streams);
+        let mut streams = self.streams.lock();
         streams.names.push(name.to_string());
         streams.durable.push(sender);
         Recorder::open(streams.names.len() - 1, self.queue.clone(), durable)
@@ -175,7 +177,7 @@ impl Store {
             }
             Ok(())
         };
-        note().map_err(super::database("cannot finish", &self.path))?;
+        note().map_err(failed("cannot finish", &self.path))?;
         Ok(self.path)
     }
 }
@@ -265,7 +267,7 @@ impl Writer {
             self.take(entry);
         }
         let path = self.path.clone();
-        self.write().map_err(database("cannot write to", &path))
+        self.write().map_err(failed("cannot write to", &path))
     }
 
     fn take(&mut self, Entry { stream, record }: Entry) {
@@ -383,7 +385,7 @@ impl Writer {
     fn write(&mut self) -> Result<(), DatabaseError> {
         self.database.batch("BEGIN")?;
         let streams: Vec<Vec<Value>> = {
-            let streams = lock(&self.streams);
+            let streams = self.streams.lock();
             let new = streams.names.iter().enumerate().skip(self.opened);
             new.map(|(id, name)| {
                 let (id, name) = (Value::from(id as i64), name.clone().into());
@@ -431,7 +433,7 @@ impl Writer {
 
     /// Tells each stream how far it is durable.
     fn report(&self) {
-        let streams = lock(&self.streams);
+        let streams = self.streams.lock();
         for (stream, newest) in &self.newest {
             streams.durable[*stream].send_if_modified(|durable| {
                 let risen = durable.ticket < newest.ticket;
@@ -444,15 +446,10 @@ impl Writer {
     fn fail(&self, error: &StoreError) {
         tracing::error!(%error, "the capture has stopped");
         let reason: Arc<str> = Arc::from(error.to_string());
-        for sender in &lock(&self.streams).durable {
+        for sender in &self.streams.lock().durable {
             sender.send_modify(|durable| durable.failure = Some(reason.clone()));
         }
     }
-}
-
-fn lock(streams: &Mutex<Streams>) -> std::sync::MutexGuard<'_, Streams> {
-    // The two lists are of equal length between any two statements that hold the lock.
-    streams.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Both databases' integers are signed: 292 years of nanoseconds.

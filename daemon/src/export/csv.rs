@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rusqlite::types::Value;
 
-use super::{About, Column, Sink};
+use super::table::{About, Column, Sink};
 use crate::render::cell::cell;
 use thermine_capture::tabular;
 

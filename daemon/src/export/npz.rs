@@ -14,7 +14,7 @@ use rusqlite::types::Value;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::{About, Column, Sink};
+use super::table::{About, Column, Sink};
 use thermine_capture::tables::Kind;
 
 /// Compression: the columns are long and regular, and the lowest level halves them at the speed of a disk.

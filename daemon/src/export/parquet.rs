@@ -1,4 +1,5 @@
-//! Apache Parquet: row groups, each of which is all that is held in memory.
+//! Apache Parquet: row groups, each of which is all that is held in memory. Parquet has no place for a column's unit, so
+//! the units stand in the key-value metadata of the file, as JSON under `thermine.units`.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -13,7 +14,7 @@ use ::parquet::schema::types::{Type, TypePtr};
 use anyhow::Result;
 use rusqlite::types::Value;
 
-use super::{About, Column, Sink, arrow};
+use super::table::{About, AboutRun, Column, Sink};
 use thermine_capture::tables::Kind;
 
 /// Rows of a row group: some 20 MB of shares in memory.
@@ -33,27 +34,22 @@ impl Parquet {
         let schema = Type::group_type_builder("schema")
             .with_fields(fields?)
             .build()?;
-        let said = [
-            ("thermine.version", about.thermine.to_string()),
+        let metadata = [
+            ("version", about.thermine.to_string()),
+            ("provenance", of_runs(about, |run| run.provenance.clone())),
+            ("seed", of_runs(about, |run| run.seed.to_string())),
             (
-                "thermine.provenance",
-                about.of_runs(|run| run.provenance.clone()),
+                "configuration",
+                of_runs(about, |run| run.configuration.clone()),
             ),
-            ("thermine.seed", about.of_runs(|run| run.seed.to_string())),
-            (
-                "thermine.configuration",
-                about.of_runs(|run| run.configuration.clone()),
-            ),
-            ("thermine.units", serde_json::to_string(&about.units)?),
-            ("thermine.about", serde_json::to_string(about)?),
-        ];
-        let schema_entry = ("ARROW:schema", arrow::schema(columns, &said));
-        let metadata = std::iter::once(schema_entry).chain(said);
-        let metadata = metadata.map(|(key, value)| KeyValue::new(key.to_string(), value));
+            ("units", serde_json::to_string(&about.units)?),
+            ("about", serde_json::to_string(about)?),
+        ]
+        .map(|(key, value)| KeyValue::new(format!("thermine.{key}"), value));
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_created_by(format!("thermine {}", about.thermine))
-            .set_key_value_metadata(Some(metadata.collect()))
+            .set_key_value_metadata(Some(metadata.into()))
             .build();
         let writer = SerializedFileWriter::new(
             BufWriter::new(file),
@@ -111,6 +107,18 @@ impl Parquet {
         group.close()?;
         Ok(())
     }
+}
+
+/// What is said of each run under `field`, without repetition.
+fn of_runs(about: &About, field: impl Fn(&AboutRun) -> String) -> String {
+    let mut all: Vec<String> = Vec::new();
+    for run in &about.runs {
+        let said = field(run);
+        if !all.contains(&said) {
+            all.push(said);
+        }
+    }
+    all.join(", ")
 }
 
 fn field(column: &Column) -> Result<TypePtr> {

@@ -8,8 +8,8 @@ use thermine_lab::substrate::{Drive, Observation};
 use thermine_stratum::handshake::Outcome;
 use thermine_units::unit::{Board, Telemetry};
 
-use super::Column;
-use super::source::{Table, names, of, origin, pages};
+use super::source::{names, of, origin, pages};
+use super::table::{Column, Table};
 use thermine_capture::Capture;
 use thermine_capture::tables::Kind;
 

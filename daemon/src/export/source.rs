@@ -5,24 +5,11 @@ use std::collections::HashMap;
 use anyhow::Result;
 use rusqlite::types::Value;
 
-use super::Column;
+use super::table::{Column, Pages, Table};
 use thermine_capture::database::Row;
 use thermine_capture::reader::PAGE;
 use thermine_capture::tables::Kind;
 use thermine_capture::{Capture, DatabaseError};
-
-/// Rows, a page at a time.
-pub type Pages<'a> = Box<dyn Iterator<Item = Result<Vec<Vec<Value>>>> + 'a>;
-
-/// A table that can be exported.
-pub struct Table<'a> {
-    /// Names, units and kinds of the cells of a row.
-    pub columns: Vec<Column>,
-    /// Stream that the table is of, if it is of one alone.
-    pub stream: Option<String>,
-    /// All rows.
-    pub pages: Pages<'a>,
-}
 
 /// Names of the streams by run and number.
 pub(super) type Names = HashMap<(i64, i64), String>;
@@ -80,7 +67,7 @@ pub(super) fn origin() -> Vec<Column> {
     ]
 }
 
-/// Their values.
+/// The values of the [`origin`] columns.
 pub(super) fn of(row: &Row, names: &Names) -> Result<Vec<Value>, DatabaseError> {
     let (run, stream) = (row.integer("run")?, row.integer("stream")?);
     let name = names
@@ -128,7 +115,7 @@ pub(super) fn shares(capture: &Capture) -> Result<Table<'_>> {
     })
 }
 
-/// Jobs.
+/// Jobs, a row each as they were sent.
 pub(super) fn jobs(capture: &Capture) -> Result<Table<'_>> {
     let names = names(capture)?;
     let mut columns = origin();

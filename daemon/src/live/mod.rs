@@ -5,8 +5,9 @@
 
 pub mod snapshot;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 pub use self::snapshot::{Job, Proxy, Share, Snapshot, Unit};
@@ -32,17 +33,17 @@ impl Live {
 
     /// All that is known now. Costs a copy of it.
     pub fn snapshot(&self) -> Snapshot {
-        self.lock().clone()
+        self.snapshot.lock().clone()
     }
 
     /// What `look` makes of all that is known, without a copy. It holds everybody up: keep it short.
     pub fn with<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
-        look(&self.lock())
+        look(&self.snapshot.lock())
     }
 
     /// Puts `unit` in the place of the unit of that name, or after the others.
     pub fn unit(&self, unit: Unit) {
-        let mut all = self.lock();
+        let mut all = self.snapshot.lock();
         match all.units.iter_mut().find(|other| other.name == unit.name) {
             Some(other) => *other = unit,
             None => all.units.push(unit),
@@ -51,24 +52,30 @@ impl Live {
 
     /// Changes the unit called `name`, if there is one.
     pub fn change(&self, name: &str, change: impl FnOnce(&mut Unit)) {
-        if let Some(unit) = self.lock().units.iter_mut().find(|unit| unit.name == name) {
+        if let Some(unit) = self
+            .snapshot
+            .lock()
+            .units
+            .iter_mut()
+            .find(|unit| unit.name == name)
+        {
             change(unit);
         }
     }
 
     /// Forgets the unit called `name`: it is no longer configured.
     pub fn forget(&self, name: &str) {
-        self.lock().units.retain(|unit| unit.name != name);
+        self.snapshot.lock().units.retain(|unit| unit.name != name);
     }
 
     /// What the proxy does now; `None` when there is none.
     pub fn proxy(&self, proxy: Option<Proxy>) {
-        self.lock().proxy = proxy;
+        self.snapshot.lock().proxy = proxy;
     }
 
     /// The queue of experiments, first the one that is next.
     pub fn jobs(&self, jobs: Vec<Job>) {
-        self.lock().jobs = jobs;
+        self.snapshot.lock().jobs = jobs;
     }
 
     /// Tells a share to those that watch the stream.
@@ -80,9 +87,5 @@ impl Live {
     /// The shares from now on.
     pub fn shares(&self) -> broadcast::Receiver<Share> {
         self.shares.subscribe()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Snapshot> {
-        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

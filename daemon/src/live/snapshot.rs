@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Everything.
+/// The present state of the daemon.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
     /// Of this program.
@@ -20,7 +20,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Nothing yet.
+    /// No units, no proxy, no jobs.
     pub fn new(started_ms: u64) -> Snapshot {
         Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -52,6 +52,16 @@ impl Snapshot {
     }
 }
 
+/// A snapshot and its time.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct TimedSnapshot {
+    /// The daemon's wall time in milliseconds since 1970 when the snapshot was taken: ages are counted from it.
+    pub(crate) at_ms: u64,
+    /// The state at that time.
+    #[serde(flatten)]
+    pub(crate) known: Snapshot,
+}
+
 /// Where a unit's numbers come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -60,7 +70,7 @@ pub enum Provenance {
     Device,
     /// Measured on something that was not confirmed to be of its model, or whose telemetry contradicts itself.
     UnverifiedDevice,
-    /// A simulator's.
+    /// Computed by the simulator.
     Simulated,
     /// Read from a capture.
     Replayed,
@@ -86,9 +96,21 @@ impl Provenance {
     }
 }
 
-/// How a unit is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// Whether a unit works and is read.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    strum::EnumIter,
+    strum::IntoStaticStr,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Health {
     /// Not reached yet.
     Starting,
@@ -105,7 +127,7 @@ pub enum Health {
 /// A number with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Estimate {
-    /// The estimate.
+    /// The estimate, in the unit of its field.
     pub value: f64,
     /// Lower end of its 95 % interval.
     pub low: f64,
@@ -138,7 +160,7 @@ pub struct Reading {
     pub value: f64,
 }
 
-/// One unit.
+/// The present state of a unit, as the daemon knows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Unit {
     /// Its name in the configuration.
@@ -154,7 +176,7 @@ pub struct Unit {
     /// How fast its time runs: seconds of its own in a second of the wall. Its rates are in its own time. Absent for
     /// virtual time, which has no fixed speed.
     pub speed: Option<f64>,
-    /// How it is.
+    /// Whether it works and is read.
     pub health: Health,
     /// Why it is not well: what, where and what to do.
     pub why: Option<String>,
@@ -210,7 +232,7 @@ pub struct Shares {
     pub accepted: u64,
     /// For a job that no longer counts.
     pub stale: u64,
-    /// Sent before.
+    /// Sent more than once.
     pub duplicate: u64,
     /// Any other reason for refusal: below target, malformed, of an unknown job.
     pub refused: u64,
@@ -275,11 +297,11 @@ pub struct Verdict {
 pub struct Row {
     /// Condition or control.
     pub name: String,
-    /// NRMSE.
+    /// NRMSE, with its 95 % interval.
     pub score: Estimate,
     /// Features behind it.
     pub features: u64,
-    /// Seed.
+    /// Seed of the run that gave the score.
     pub seed: u64,
     /// Where its numbers come from; absent for what uses no unit.
     pub provenance: Option<Provenance>,
@@ -311,25 +333,37 @@ pub struct Proxy {
     pub waiting: Option<f64>,
     /// The same as it would have been without queued work: each job's latency to the pool spent waiting.
     pub waiting_without: Option<f64>,
-    /// Shares.
+    /// Shares of all its units, by verdict.
     pub shares: Shares,
     /// Shares handed to the pool, and of them accepted and refused by it.
     pub forwarded: (u64, u64, u64),
 }
 
 /// Where an experiment stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    strum::EnumIter,
+    strum::IntoStaticStr,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Progress {
-    /// In the queue.
+    /// In the queue, not begun.
     Waiting,
-    /// On its unit.
+    /// Driving its unit, or reading a capture.
     Running,
-    /// Ended well.
+    /// Ended without an error.
     Done,
     /// Ended with an error.
     Failed,
-    /// Taken out.
+    /// Taken out of the queue, or stopped.
     Cancelled,
 }
 
@@ -361,7 +395,7 @@ pub struct Share {
     pub at_ms: f64,
     /// Time since the share before, in milliseconds; absent for a unit's first.
     pub interval_ms: Option<f64>,
-    /// Its nonce.
+    /// Nonce that solves the job.
     pub nonce: u32,
     /// Difficulty that it was asked for.
     pub difficulty: f64,

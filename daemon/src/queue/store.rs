@@ -2,9 +2,10 @@
 //! a time, each of which is whole on the disk before it is said to be done.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::found::Found;
@@ -194,11 +195,7 @@ impl Queue {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T, QueueError> {
         // A panic between two statements leaves the file as SQLite has it, which is whole.
-        let mut connection = self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        work(&mut connection).map_err(|source| QueueError::Database {
+        work(&mut self.connection.lock()).map_err(|source| QueueError::Database {
             path: self.path.clone(),
             source,
         })

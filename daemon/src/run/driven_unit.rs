@@ -1,10 +1,11 @@
 //! One task for each driven unit: it drives the unit live, gives it to experiments, and reconnects it when it is lost.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use parking_lot::Mutex;
 use thermine_drivers::interlock::{Permission, may_be_lent};
 use thermine_lab::substrate::Substrate;
 use thermine_units::clock::Clock;
@@ -17,7 +18,7 @@ use super::claimed_job::{ClaimedJob, FreeUnit};
 use super::health::{Standing, Work};
 use super::learner::Learner;
 use super::permit::Permit;
-use super::publish::{self, Publisher, standing_of};
+use super::publish::{self, Publisher};
 use super::record_tee;
 use super::share_stats::ShareStats;
 use super::shared::Shared;
@@ -142,7 +143,7 @@ impl DrivenUnit {
                 Task::Narma10 => self.work(unit, rig.clock()).await,
                 Task::Off => self.watch(unit, rig.clock()).await,
             };
-            self.stats().end();
+            self.stats.lock().end();
             unit.hang_up().await;
             why
         })
@@ -152,7 +153,7 @@ impl DrivenUnit {
     /// Reads the unit, and gives it no work.
     async fn watch(&mut self, unit: &Unit, clock: &Clock) -> Result<StopReason> {
         self.activity("watched, without work");
-        standing_of(&self.standing).work(Work::NotAsked, Instant::now());
+        self.standing.lock().work(Work::NotAsked, Instant::now());
         let _publisher = Publisher {
             stats: None,
             ..self.publisher(unit, clock)
@@ -178,7 +179,9 @@ impl DrivenUnit {
     /// Drives the unit live, again and again while it can be had.
     async fn work(&mut self, unit: &mut Unit, clock: &Clock) -> Result<StopReason> {
         let awaited = format!("it has not connected yet ({})", unit.instructions());
-        standing_of(&self.standing).work(Work::Awaited(awaited), Instant::now());
+        self.standing
+            .lock()
+            .work(Work::Awaited(awaited), Instant::now());
         // Its readings are told as long as it is here, whether it is driven or not.
         let mut publisher = self.publisher(unit, clock).start();
         loop {
@@ -207,9 +210,9 @@ impl DrivenUnit {
                 Ok(reason) => return Ok(reason),
                 Err(error) => error,
             };
-            self.stats().end();
+            self.stats.lock().end();
             if unit.permission().is_some() {
-                standing_of(&self.standing).withheld(unit.withheld().as_ref());
+                self.standing.lock().withheld(unit.withheld().as_ref());
             }
             self.lost(&chain(&error));
             self.sessions += 1;
@@ -232,9 +235,9 @@ impl DrivenUnit {
         let (recorder, tap) =
             record_tee::open(self.stats.clone(), &self.shared.live, self.name(), kept);
         let mut driven = unit.drive(learner.encoding().discipline, recorder)?;
-        self.stats().begin(clock.now());
+        self.stats.lock().begin(clock.now());
         self.activity(&learner.activity());
-        standing_of(&self.standing).work(Work::Given, Instant::now());
+        self.standing.lock().work(Work::Given, Instant::now());
         let reason = self
             .steps(&mut driven, unit.permission(), &mut learner)
             .await;
@@ -331,10 +334,6 @@ impl DrivenUnit {
         step
     }
 
-    fn stats(&self) -> std::sync::MutexGuard<'_, ShareStats> {
-        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn publisher(&self, unit: &Unit, clock: &Clock) -> Publisher {
         Publisher {
             live: self.shared.live.clone(),
@@ -357,7 +356,9 @@ impl DrivenUnit {
 
     fn lost(&self, why: &str) {
         tracing::warn!(unit = self.name(), why, "lost");
-        standing_of(&self.standing).work(Work::Failed(why.to_string()), Instant::now());
+        self.standing
+            .lock()
+            .work(Work::Failed(why.to_string()), Instant::now());
         publish::failed(&self.shared.live, self.name(), &self.standing);
         self.activity("waited for");
     }

@@ -15,9 +15,10 @@
 //!
 //! What a reading says is shown only while the reading is fresh and newer than the last failure.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use thermine_drivers::interlock::{Cause, Hazard};
 
 use crate::live::snapshot::Health;

@@ -3,10 +3,11 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use parking_lot::Mutex;
 use thermine_drivers::evidence::Evidence;
 use thermine_drivers::interlock::may_be_lent;
 use thermine_drivers::poller::Latest;
@@ -22,7 +23,7 @@ use super::backoff::Backoff;
 use super::claimed_job::{ClaimedJob, FreeUnit};
 use super::health::{Standing, Work};
 use super::permit::Permit;
-use super::publish::{self, Publisher, standing_of};
+use super::publish::{self, Publisher};
 use super::shared::Shared;
 use crate::lab::attach::machine::comes_from;
 use crate::lab::config::Config;
@@ -69,7 +70,7 @@ impl ProxiedUnit {
                 Err(error) => chain(&error),
             };
             tracing::warn!(unit = self.config.unit.name, why, "lost");
-            standing_of(&self.standing).work(Work::Failed(why), Instant::now());
+            self.standing.lock().work(Work::Failed(why), Instant::now());
             publish::failed(&self.shared.live, &self.config.unit.name, &self.standing);
             tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -110,7 +111,9 @@ impl ProxiedUnit {
             "it is not connected to the proxy: set its pool to stratum+tcp://{}, its worker to {worker}",
             self.pool
         );
-        standing_of(&self.standing).work(Work::Awaited(away.clone()), Instant::now());
+        self.standing
+            .lock()
+            .work(Work::Awaited(away.clone()), Instant::now());
         let mut witness = Witness::default();
         let mut rate = Rate::default();
         let mut ticks = tokio::time::interval(EVERY);
@@ -139,7 +142,7 @@ impl ProxiedUnit {
             let (account, agent) = self.seen(&worker);
             let account = account.as_ref();
             match account {
-                Some(_) => standing_of(&self.standing).work(Work::Given, Instant::now()),
+                Some(_) => self.standing.lock().work(Work::Given, Instant::now()),
                 None => self.away(&away),
             }
             if let Some(evidence) = &publisher.evidence {
@@ -172,7 +175,7 @@ impl ProxiedUnit {
 
     /// The unit is not connected: it is still awaited, or has gone.
     fn away(&self, why: &str) {
-        let mut standing = standing_of(&self.standing);
+        let mut standing = self.standing.lock();
         if !standing.is_awaited() {
             standing.work(Work::Failed(why.to_string()), Instant::now());
         }

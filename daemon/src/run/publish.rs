@@ -1,8 +1,9 @@
 //! Tells what a unit reads, what its shares say and how it is, once a second.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use thermine_drivers::evidence::Evidence;
 use thermine_drivers::interlock::{Permission, withheld};
 use thermine_drivers::poller::{Freshness, Latest};
@@ -56,7 +57,9 @@ pub(super) fn unknown(config: &Config, speed: Option<f64>) -> Unit {
 
 /// Tells that a unit has failed and is not read at present: how it `standing` then is.
 pub(super) fn failed(live: &Live, name: &str, standing: &Mutex<Standing>) {
-    let (health, why) = standing_of(standing).judge(Newest::NotOffered, None, Instant::now());
+    let (health, why) = standing
+        .lock()
+        .judge(Newest::NotOffered, None, Instant::now());
     live.change(name, |unit| {
         unit.health = health;
         unit.why = why;
@@ -87,11 +90,6 @@ pub(super) struct Publisher {
 /// The telling, until this is dropped.
 pub(super) type Guard = AbortOnDropHandle<()>;
 
-/// What is known of a unit between its readings.
-pub(super) fn standing_of(standing: &Mutex<Standing>) -> MutexGuard<'_, Standing> {
-    standing.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Publisher {
     /// Tells once a second from now on.
     pub(super) fn start(self) -> Guard {
@@ -117,7 +115,7 @@ impl Publisher {
         let (health, why, is_current) = self.judge(&latest, freshness);
         let telemetry = latest.telemetry.as_ref().filter(|_| is_current);
         let gauged = self.stats.as_ref().map(|stats| {
-            let mut stats = stats.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut stats = stats.lock();
             let driven = stats.driven(now);
             (stats.hash_rate(now), driven, stats.shares(), stats.board())
         });
@@ -165,7 +163,7 @@ impl Publisher {
         };
         let error = latest.last_error.as_ref().map(ToString::to_string);
         let at = Instant::now();
-        let mut standing = standing_of(&self.standing);
+        let mut standing = self.standing.lock();
         if let Some(permission) = &self.permission {
             standing.withheld(withheld(permission).as_ref());
         }
@@ -180,7 +178,7 @@ impl Publisher {
     async fn tell_intervals(&self) {
         let Some(stats) = &self.stats else { return };
         let intervals = {
-            let stats = stats.lock().unwrap_or_else(PoisonError::into_inner);
+            let stats = stats.lock();
             stats.last_intervals()
         };
         let seed = self.seed;
@@ -295,7 +293,10 @@ mod tests {
         let (latest, publisher) = watched();
         latest.send_modify(|latest| latest.telemetry = Some(reading(publisher.clock.now())));
         assert_eq!(told(&publisher).temperatures.len(), 1);
-        standing_of(&publisher.standing).work(Work::Failed("it hung up".into()), Instant::now());
+        publisher
+            .standing
+            .lock()
+            .work(Work::Failed("it hung up".into()), Instant::now());
         failed(
             &publisher.live,
             &publisher.config.unit.name,

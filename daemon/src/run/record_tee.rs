@@ -1,8 +1,9 @@
 //! Where a live drive's records go: to the stats and to whoever watches, and then to where they are kept. Of what an
 //! experiment records nothing passes here: that goes to its capture.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use thermine_units::record::Recorder;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -28,7 +29,7 @@ pub(super) fn open(
     let task = tokio::spawn(async move {
         while let Some(entry) = records.recv().await {
             let share = {
-                let mut stats = stats.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut stats = stats.lock();
                 stats.note(&entry.record, &name)
             };
             if let Some(share) = share {

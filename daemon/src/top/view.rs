@@ -10,9 +10,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table, TableState, Wrap};
 
 use super::text::{algorithm, all_from, interval, rate, span};
-use crate::live::Snapshot;
-use crate::live::snapshot::{Estimate, Health, Progress, Unit};
-use crate::web::Present;
+use crate::live::snapshot::{
+    Estimate, Health, Job, Progress, Proxy, Snapshot, TimedSnapshot, Unit,
+};
 
 /// What is not known.
 const NONE: &str = "–";
@@ -24,7 +24,7 @@ const PAGE: usize = 10;
 /// What is known, and which unit is looked at.
 pub(super) struct View {
     url: String,
-    known: Option<Present>,
+    known: Option<TimedSnapshot>,
     /// When it was heard, on the clock of this program.
     heard: Duration,
     problem: Option<String>,
@@ -43,7 +43,7 @@ impl View {
     }
 
     /// Takes an answer that came at `now`. What was known before stays when there is none.
-    pub(super) fn hear(&mut self, answer: Result<Present, String>, now: Duration) {
+    pub(super) fn hear(&mut self, answer: Result<TimedSnapshot, String>, now: Duration) {
         match answer {
             Ok(present) => {
                 self.known = Some(present);
@@ -54,7 +54,6 @@ impl View {
         }
     }
 
-    /// Follows a key.
     pub(super) fn key(&mut self, key: KeyCode) {
         let last = self
             .known
@@ -85,7 +84,7 @@ impl View {
         let old = now.saturating_sub(self.heard);
         frame.render_widget(self.summary(old), top);
         let mut chosen = self.table.selected().unwrap_or(0);
-        if let Some(Present { at_ms, known }) = &self.known {
+        if let Some(TimedSnapshot { at_ms, known }) = &self.known {
             chosen = chosen.min(known.units.len().saturating_sub(1));
             self.table.select(Some(chosen));
             frame.render_stateful_widget(
@@ -121,7 +120,7 @@ impl View {
         let bold = Style::new().add_modifier(Modifier::BOLD);
         let mut first = vec![Span::styled("thermine", bold)];
         let mut more = Vec::new();
-        if let Some(Present { known, .. }) = &self.known {
+        if let Some(TimedSnapshot { known, .. }) = &self.known {
             let well = known
                 .units
                 .iter()
@@ -177,13 +176,14 @@ fn waiting(frame: &mut Frame, area: Rect, url: &str) {
 }
 
 fn health(of: Health) -> (&'static str, Color) {
-    match of {
-        Health::Starting => ("starting", Color::Blue),
-        Health::Well => ("well", Color::Green),
-        Health::Stale => ("stale", Color::Yellow),
-        Health::Lost => ("lost", Color::Red),
-        Health::Tripped => ("tripped", Color::Magenta),
-    }
+    let colour = match of {
+        Health::Starting => Color::Blue,
+        Health::Well => Color::Green,
+        Health::Stale => Color::Yellow,
+        Health::Lost => Color::Red,
+        Health::Tripped => Color::Magenta,
+    };
+    (of.into(), colour)
 }
 
 /// The table, when the daemon's time is `now_ms`.
@@ -259,87 +259,79 @@ fn units(known: &Snapshot, now_ms: u64) -> Table<'static> {
 
 /// The chosen unit, the proxy, the queue.
 fn detail(known: &Snapshot, unit: Option<&Unit>) -> Paragraph<'static> {
-    let mut lines = Vec::new();
-    if let Some(unit) = unit {
-        lines.push(Line::from(format!(
-            "{}, {}, {}, {}",
-            unit.model,
-            unit.provenance.words(),
-            health(unit.health).0,
-            unit.activity
-        )));
-        lines.extend(
-            unit.why
-                .as_ref()
-                .map(|why| Line::styled(why.clone(), Style::new().fg(Color::Yellow))),
-        );
-        lines.extend(unit.doubt.as_ref().map(|doubt| {
-            let text = format!("unverified device: {doubt}");
-            Line::styled(text, Style::new().fg(Color::Yellow))
-        }));
-        lines.push(Line::from(rates(unit)));
-        let shares = unit.shares;
-        lines.push(Line::from(format!(
-            "shares: {} accepted, {} stale, {} duplicate, {} refused",
-            shares.accepted, shares.stale, shares.duplicate, shares.refused
-        )));
-        if let Some(learning) = &unit.learning {
-            let say = |estimate: &Option<Estimate>| {
-                estimate.as_ref().map_or(NONE.into(), |e| {
-                    format!("{:.3} [{:.3}, {:.3}] n = {}", e.value, e.low, e.high, e.n)
-                })
-            };
-            lines.push(Line::from(format!(
-                "{} NRMSE {}; control {}",
-                learning.task,
-                say(&learning.nrmse),
-                say(&learning.control)
-            )));
-        }
-        lines.extend(
-            unit.verdict
-                .as_ref()
-                .map(|verdict| Line::from(format!("verdict: {}", verdict.sentence))),
-        );
-    }
-    if let Some(proxy) = &known.proxy {
-        let say = |share: Option<f64>| {
-            share.map_or(NONE.into(), |share| format!("{:.2} %", 100.0 * share))
-        };
-        lines.push(Line::from(format!(
-            "proxy: idle {} (without queued work {}), {} units{}",
-            say(proxy.waiting),
-            say(proxy.waiting_without),
-            proxy.units,
-            if proxy.pool.is_some() {
-                ""
-            } else {
-                ", no pool answers"
-            }
-        )));
-    }
-    let running = known
-        .jobs
-        .iter()
-        .find(|job| job.progress == Progress::Running);
-    let wait = known
-        .jobs
-        .iter()
-        .filter(|job| job.progress == Progress::Waiting)
-        .count();
-    let runs = running.map_or("nothing runs".to_owned(), |job| {
-        let steps = job.steps.map_or(String::new(), |(done, all)| {
-            format!(" ({done} of {all} steps)")
-        });
-        format!("#{} {} on {}{steps}", job.id, job.command, job.unit)
-    });
-    lines.push(Line::from(format!("queue: {runs}; {wait} waiting")));
+    let mut lines = unit.map_or_else(Vec::new, of_unit);
+    lines.extend(known.proxy.as_ref().map(of_proxy));
+    lines.push(of_queue(&known.jobs));
     let title = unit.map_or("no unit".to_owned(), |unit| unit.name.clone());
     Paragraph::new(lines).wrap(Wrap { trim: true }).block(
         Block::new()
             .borders(Borders::TOP)
             .title(format!(" {title} ")),
     )
+}
+
+fn of_unit(unit: &Unit) -> Vec<Line<'static>> {
+    let yellow = |text: String| Line::styled(text, Style::new().fg(Color::Yellow));
+    let mut lines = vec![Line::from(format!(
+        "{}, {}, {}, {}",
+        unit.model,
+        unit.provenance.words(),
+        health(unit.health).0,
+        unit.activity
+    ))];
+    lines.extend(unit.why.clone().map(yellow));
+    let doubt = unit.doubt.as_ref();
+    lines.extend(doubt.map(|doubt| yellow(format!("unverified device: {doubt}"))));
+    lines.push(Line::from(rates(unit)));
+    let shares = unit.shares;
+    lines.push(Line::from(format!(
+        "shares: {} accepted, {} stale, {} duplicate, {} refused",
+        shares.accepted, shares.stale, shares.duplicate, shares.refused
+    )));
+    if let Some(learning) = &unit.learning {
+        let say = |estimate: &Option<Estimate>| {
+            estimate.as_ref().map_or(NONE.into(), |e| {
+                format!("{:.3} [{:.3}, {:.3}] n = {}", e.value, e.low, e.high, e.n)
+            })
+        };
+        lines.push(Line::from(format!(
+            "{} NRMSE {}; control {}",
+            learning.task,
+            say(&learning.nrmse),
+            say(&learning.control)
+        )));
+    }
+    let verdict = unit.verdict.as_ref();
+    lines.extend(verdict.map(|it| Line::from(format!("verdict: {}", it.sentence))));
+    lines
+}
+
+fn of_proxy(proxy: &Proxy) -> Line<'static> {
+    let percent =
+        |share: Option<f64>| share.map_or(NONE.into(), |share| format!("{:.2} %", 100.0 * share));
+    Line::from(format!(
+        "proxy: idle {} (without queued work {}), {} units{}",
+        percent(proxy.waiting),
+        percent(proxy.waiting_without),
+        proxy.units,
+        match proxy.pool {
+            Some(_) => "",
+            None => ", no pool answers",
+        }
+    ))
+}
+
+fn of_queue(jobs: &[Job]) -> Line<'static> {
+    let in_state = |progress| jobs.iter().filter(move |job| job.progress == progress);
+    let running = in_state(Progress::Running).next();
+    let runs = running.map_or("nothing runs".to_owned(), |job| {
+        let steps = job.steps.map_or(String::new(), |(done, all)| {
+            format!(" ({done} of {all} steps)")
+        });
+        format!("#{} {} on {}{steps}", job.id, job.command, job.unit)
+    });
+    let waiting = in_state(Progress::Waiting).count();
+    Line::from(format!("queue: {runs}; {waiting} waiting"))
 }
 
 /// What the unit hashes, should hash and says it hashes.
@@ -370,8 +362,8 @@ mod tests {
     use super::rack::{BEGIN, rack};
     use super::*;
 
-    fn present(n: usize) -> Result<Present, String> {
-        Ok(Present {
+    fn present(n: usize) -> Result<TimedSnapshot, String> {
+        Ok(TimedSnapshot {
             at_ms: BEGIN,
             known: rack(n, BEGIN).snapshot(),
         })

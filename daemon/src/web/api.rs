@@ -10,27 +10,17 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
-use super::asked::{InBody, InPath};
 use super::error::Problem;
-use super::{Command, Web};
+use super::extract::{InBody, InPath};
+use super::shared::{Command, Shared};
 use crate::lab::request::{ReadCommand, Request};
-use crate::live::snapshot::{Health, Job, Snapshot, Unit};
+use crate::live::snapshot::{Health, Job, Snapshot, TimedSnapshot, Unit};
 use thermine_capture::error_chain::chain;
 
-/// The present state as it is served.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Present {
-    /// The daemon's time when it was looked at, wall time in milliseconds since 1970: ages are counted from it.
-    pub(crate) at_ms: u64,
-    /// What is known.
-    #[serde(flatten)]
-    pub(crate) known: Snapshot,
-}
-
 /// Everything that is known now.
-#[utoipa::path(get, path = "/api/v1/snapshot", responses((status = 200, description = "The present state.", body = Present)))]
-pub(super) async fn snapshot(State(web): State<Arc<Web>>) -> Json<Present> {
-    Json(Present {
+#[utoipa::path(get, path = "/api/v1/snapshot", responses((status = 200, description = "The present state.", body = TimedSnapshot)))]
+pub(super) async fn snapshot(State(web): State<Arc<Shared>>) -> Json<TimedSnapshot> {
+    Json(TimedSnapshot {
         at_ms: web.now_ms(),
         known: web.live.snapshot(),
     })
@@ -41,13 +31,13 @@ pub(super) async fn snapshot(State(web): State<Arc<Web>>) -> Json<Present> {
     (status = 200, description = "The unit.", body = Unit),
     (status = 404, description = "No unit of that name.", body = Problem)))]
 pub(super) async fn unit(
-    State(web): State<Arc<Web>>,
+    State(web): State<Arc<Shared>>,
     InPath(name): InPath<String>,
 ) -> Result<Json<Unit>, Problem> {
     find(&web, &name).map(Json)
 }
 
-fn find(web: &Web, name: &str) -> Result<Unit, Problem> {
+fn find(web: &Shared, name: &str) -> Result<Unit, Problem> {
     let found = web
         .live
         .with(|all| all.units.iter().find(|unit| unit.name == name).cloned());
@@ -63,7 +53,7 @@ fn find(web: &Web, name: &str) -> Result<Unit, Problem> {
 
 /// The queue of experiments, first the one that is next.
 #[utoipa::path(get, path = "/api/v1/jobs", responses((status = 200, description = "The queue.", body = Vec<Job>)))]
-pub(super) async fn jobs(State(web): State<Arc<Web>>) -> Json<Vec<Job>> {
+pub(super) async fn jobs(State(web): State<Arc<Shared>>) -> Json<Vec<Job>> {
     Json(web.live.with(|all| all.jobs.clone()))
 }
 
@@ -107,7 +97,7 @@ impl Submission {
 /// An experiment that has been put into the queue.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Submitted {
-    /// Its number.
+    /// Number of the experiment, never used again.
     id: u64,
 }
 
@@ -121,7 +111,7 @@ pub(super) struct Submitted {
     (status = 422, description = "The job is not sound; all that is wrong with it is said.", body = Problem),
     (status = 503, description = "The queue does not answer.", body = Problem)))]
 pub(super) async fn submit(
-    State(web): State<Arc<Web>>,
+    State(web): State<Arc<Shared>>,
     InBody(mut asked): InBody<Submission>,
 ) -> Result<
     (
@@ -166,7 +156,7 @@ pub(super) async fn submit(
     (status = 404, description = "There is none of that number to be cancelled.", body = Problem),
     (status = 503, description = "The queue does not answer.", body = Problem)))]
 pub(super) async fn cancel(
-    State(web): State<Arc<Web>>,
+    State(web): State<Arc<Shared>>,
     InPath(id): InPath<u64>,
 ) -> Result<StatusCode, Problem> {
     let (reply, answer) = oneshot::channel();
@@ -181,7 +171,11 @@ pub(super) async fn cancel(
     }
 }
 
-async fn ask<T>(web: &Web, command: Command, answer: oneshot::Receiver<T>) -> Result<T, Problem> {
+async fn ask<T>(
+    web: &Shared,
+    command: Command,
+    answer: oneshot::Receiver<T>,
+) -> Result<T, Problem> {
     let silent = || {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -211,8 +205,8 @@ pub(super) struct Well {
 #[utoipa::path(get, path = "/healthz", responses(
     (status = 200, description = "`ok` or `degraded`.", body = Well),
     (status = 503, description = "`failed`: no unit works.", body = Well)))]
-pub(super) async fn health(State(web): State<Arc<Web>>, headers: HeaderMap) -> Response {
-    let knows_token = web.door.as_ref().is_none_or(|door| door.opens(&headers));
+pub(super) async fn health(State(web): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let knows_token = web.auth.as_ref().is_none_or(|auth| auth.allows(&headers));
     let (failed, reasons) = web.live.with(|all| judge(all, knows_token));
     let (code, status) = match (failed, reasons.is_empty()) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "failed"),

@@ -9,14 +9,14 @@ use utoipa::ToSchema;
 /// An error in the form in which it is served.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Problem {
-    /// HTTP status.
+    /// HTTP status code.
     pub(super) status: u16,
-    /// What is wrong.
+    /// What is wrong, in words.
     pub(super) what: String,
     /// In which part of the request.
     #[serde(rename = "where")]
     pub(super) place: String,
-    /// What to do.
+    /// What to do about it.
     pub(super) fix: String,
 }
 
@@ -43,7 +43,6 @@ impl IntoResponse for Problem {
     }
 }
 
-/// No such path.
 pub(super) async fn nothing_here(uri: Uri) -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,

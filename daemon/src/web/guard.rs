@@ -1,19 +1,21 @@
-//! What every request passes: the name it calls the server by, where it comes from, the token, a time limit; and the
-//! headers that every answer carries.
+//! The checks of every request: the name by which it calls the server, the site it comes from, the token, a time limit;
+//! and the headers of every answer.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{ConnectInfo, FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::error::Problem;
+use super::listener::Client;
+use super::login;
 use super::places::Place;
-use super::{Web, door};
+use super::shared::Shared;
 
 /// Time for a request's body to be whole.
 const WHOLE: Duration = Duration::from_secs(5);
@@ -24,8 +26,8 @@ const ANSWER: Duration = Duration::from_secs(15);
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Sent with every answer.
-const HEADERS: [(HeaderName, &str); 5] = [
+/// Headers of every answer.
+pub(super) const HEADERS: [(HeaderName, &str); 5] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -38,46 +40,37 @@ const HEADERS: [(HeaderName, &str); 5] = [
 ];
 
 /// Lets a request through to its handler, or says why not.
-pub(super) async fn guard(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
-    let place = request.extensions().get::<Arc<Place>>().cloned();
+pub(super) async fn guard(
+    State(web): State<Arc<Shared>>,
+    ConnectInfo(Client(place)): ConnectInfo<Client>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let _served = place.serve();
     let path = request.uri().path().to_owned();
-    let guessed = !path.starts_with("/page/")
-        && web
-            .door
-            .as_ref()
-            .is_some_and(|door| door.is_guessed(request.headers()));
-    if guessed {
-        web.guesses
-            .slow(place.as_ref().map(|place| place.peer))
-            .await;
+    let auth = web.auth.as_ref();
+    if !path.starts_with("/page/") && auth.is_some_and(|auth| auth.is_guessed(request.headers())) {
+        web.guesses.slow(place.peer).await;
     }
-    let refusal = refusal(&web, &request).or_else(|| only_health(place.as_deref(), &path));
-    let mut response = match refusal {
-        Some(refusal) => refusal,
-        None => match whole(request, &path).await {
-            Err(problem) => problem.into_response(),
-            Ok(request) => {
-                let _at_work = place.as_ref().map(Place::work);
-                answer(request, next).await
-            }
-        },
-    };
-    let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+    if let Some(refusal) = refusal(&web, &request).or_else(|| only_health(&place, &path)) {
+        return refusal;
     }
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    response
+    request.extensions_mut().insert(place.clone());
+    match whole(request, &path).await {
+        Err(problem) => problem.into_response(),
+        Ok(request) => {
+            let _at_work = place.work();
+            answer(request, next).await
+        }
+    }
 }
 
-/// The request with its body read, which is small and comes soon: until then the connection may have to make room.
+/// The request with its whole body. Until then the connection may lose its place to another.
 async fn whole(request: Request, path: &str) -> Result<Request, Problem> {
     let place = format!("body of {path}");
     let (parts, body) = request.into_parts();
     let mut reading = Request::new(body);
-    // They hold the limit of its length.
+    // The extensions hold the limit of the body's length.
     reading.extensions_mut().clone_from(&parts.extensions);
     match tokio::time::timeout(WHOLE, Bytes::from_request(reading, &())).await {
         Ok(Ok(body)) => Ok(Request::from_parts(parts, Body::from(body))),
@@ -110,9 +103,9 @@ async fn answer(request: Request, next: Next) -> Response {
     }
 }
 
-/// What a connection gets that was let in for `/healthz` and asks for something else.
-fn only_health(place: Option<&Place>, path: &str) -> Option<Response> {
-    if path == "/healthz" || !place.is_some_and(|place| place.health_only) {
+/// The refusal of a request other than `/healthz` on a connection that is for `/healthz` only.
+fn only_health(place: &Place, path: &str) -> Option<Response> {
+    if path == "/healthz" || !place.health_only {
         return None;
     }
     let mut response = Problem::new(
@@ -128,14 +121,14 @@ fn only_health(place: Option<&Place>, path: &str) -> Option<Response> {
     Some(response)
 }
 
-fn refusal(web: &Web, request: &Request) -> Option<Response> {
+fn refusal(web: &Shared, request: &Request) -> Option<Response> {
     let headers = request.headers();
     let host = request
         .uri()
         .authority()
         .map(|authority| authority.as_str())
         .or_else(|| text(headers, &header::HOST));
-    if web.loopback && !host.is_some_and(|host| known(name(host), &web.hosts)) {
+    if web.loopback && !host.is_some_and(|host| is_known(name(host), &web.hosts)) {
         // A page of another site whose name has been made to lead here would call the server by that name.
         return Some(
             Problem::new(
@@ -147,7 +140,7 @@ fn refusal(web: &Web, request: &Request) -> Option<Response> {
             .into_response(),
         );
     }
-    if strange(request, host) {
+    if is_cross_site(request, host) {
         return Some(
             Problem::new(
                 StatusCode::FORBIDDEN,
@@ -160,13 +153,13 @@ fn refusal(web: &Web, request: &Request) -> Option<Response> {
     }
     let path = request.uri().path();
     let open = path.starts_with("/page/") || matches!(path, "/login" | "/logout" | "/healthz");
-    match &web.door {
-        Some(door) if !open && !door.opens(headers) => Some(if path == "/" {
-            door::form_saying(StatusCode::UNAUTHORIZED, "")
+    match &web.auth {
+        Some(auth) if !open && !auth.allows(headers) => Some(if path == "/" {
+            login::form_saying(StatusCode::UNAUTHORIZED, "")
         } else {
             let mut response = Problem::new(
                 StatusCode::UNAUTHORIZED,
-                "no token, or a false one",
+                "no token, or a wrong one",
                 "Authorization header",
                 "send Authorization: Bearer with the word in the daemon's token file",
             )
@@ -193,8 +186,8 @@ fn name(host: &str) -> &str {
     }
 }
 
-/// Whether a server on loopback answers to `name`.
-fn known(name: &str, further: &[String]) -> bool {
+/// Whether `name` is a name of a server on loopback.
+fn is_known(name: &str, further: &[String]) -> bool {
     let address = name.trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
         || address
@@ -204,7 +197,7 @@ fn known(name: &str, further: &[String]) -> bool {
 }
 
 /// Whether a browser made this request for a page of another site. Programs send neither header.
-fn strange(request: &Request, host: Option<&str>) -> bool {
+fn is_cross_site(request: &Request, host: Option<&str>) -> bool {
     let headers = request.headers();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let followed =
@@ -231,7 +224,7 @@ mod tests {
             "[::1]:8080",
             "rack.lan:80",
         ] {
-            assert!(known(name(host), &["rack.lan".to_owned()]), "{host}");
+            assert!(is_known(name(host), &["rack.lan".to_owned()]), "{host}");
         }
         for host in [
             "",
@@ -241,7 +234,7 @@ mod tests {
             "192.168.0.2",
             "rack.lan.evil",
         ] {
-            assert!(!known(name(host), &["rack.lan".to_owned()]), "{host}");
+            assert!(!is_known(name(host), &["rack.lan".to_owned()]), "{host}");
         }
     }
 }

@@ -1,346 +1,372 @@
-//! The metrics, in the text format 0.0.4 of Prometheus: base units, in the names; what is not known is not there.
+//! The metrics, as Prometheus reads them: base units, in the names; what is not known is left out.
 
-use std::fmt::Write;
+use std::fmt;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeGaugeValue, EncodeLabel, EncodeLabelSet, GaugeValueEncoder,
+    LabelEncoder, NoLabelSet, prometheus_text, text,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use strum::IntoEnumIterator;
 use thermine_units::printable::printable_to;
 
-use super::Web;
-use crate::live::snapshot::{Health, Progress, Shares, Snapshot, Unit};
+use super::shared::Shared;
+use crate::live::snapshot::{Health, Progress, Proxy, Reading, Shares, Snapshot, Unit};
 
-/// Metrics for Prometheus.
-#[utoipa::path(get, operation_id = "metrics", path = "/metrics", responses((status = 200, description = "Text format 0.0.4.", content_type = "text/plain", body = String)))]
-pub(super) async fn serve(State(web): State<Arc<Web>>) -> Response {
-    let text = text(&web.live.snapshot(), web.now_ms());
-    (
-        [(
-            header::CONTENT_TYPE,
-            "text/plain; version=0.0.4; charset=utf-8",
-        )],
-        text,
-    )
-        .into_response()
+const OPEN_METRICS: &str = "application/openmetrics-text";
+
+/// Metrics for Prometheus: text format 0.0.4, or OpenMetrics where the Accept header names it.
+#[utoipa::path(get, operation_id = "metrics", path = "/metrics", responses((status = 200, description = "Text format 0.0.4, or OpenMetrics 1.0 where the Accept header names application/openmetrics-text.", content_type = "text/plain", body = String)))]
+pub(super) async fn serve(State(web): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Metrics {
+        all: web.live.snapshot(),
+        now_ms: web.now_ms(),
+    }));
+    let is_named = |accepts: &HeaderValue| {
+        let text = accepts.to_str();
+        text.is_ok_and(|text| text.contains(OPEN_METRICS))
+    };
+    let mut body = String::new();
+    let (kind, encoded) = if headers.get_all(header::ACCEPT).iter().any(is_named) {
+        (
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            text::encode(&mut body, &registry),
+        )
+    } else {
+        (
+            prometheus_text::CONTENT_TYPE,
+            prometheus_text::encode(&mut body, &registry),
+        )
+    };
+    match encoded {
+        Ok(()) => ([(header::CONTENT_TYPE, kind)], body).into_response(),
+        Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 /// Hashes in a GH.
 const GIGA: f64 = 1e9;
 
-/// All metrics of `all` at the wall's time `now_ms`.
-fn text(all: &Snapshot, now_ms: u64) -> String {
-    let mut page = Page::default();
-    page.family(
-        "thermine_build_info",
-        "gauge",
-        "The program's version; always 1.",
-    );
-    page.sample("thermine_build_info", &[("version", &all.version)], 1.0);
-    page.family(
-        "thermine_start_time_seconds",
-        "gauge",
-        "When the daemon was started, seconds since 1970.",
-    );
-    page.sample(
-        "thermine_start_time_seconds",
-        &[],
-        all.started_ms as f64 / 1e3,
-    );
-    page.family(
-        "thermine_hash_rate_hashes_per_second",
-        "gauge",
-        "Hash rate of all units together from the last minute's shares, by algorithm.",
-    );
-    for (algorithm, sum) in all.hash_rates() {
-        page.sample(
-            "thermine_hash_rate_hashes_per_second",
-            &[("algorithm", algorithm)],
-            sum.value * GIGA,
-        );
-    }
-    units(&mut page, &all.units, now_ms);
-    if let Some(proxy) = &all.proxy {
-        page.family(
-            "thermine_proxy_pool_connected",
-            "gauge",
-            "Whether a pool is in use.",
-        );
-        page.sample(
-            "thermine_proxy_pool_connected",
-            &[],
-            f64::from(u8::from(proxy.pool.is_some())),
-        );
-        page.family(
-            "thermine_proxy_units",
-            "gauge",
-            "Units connected to the proxy.",
-        );
-        page.sample("thermine_proxy_units", &[], proxy.units as f64);
-        page.family(
-            "thermine_proxy_waiting_ratio",
-            "gauge",
-            "Share of the connected time that units have waited for work: behind the proxy, and as it would have been without queued work.",
-        );
-        for (work, waiting) in [
-            ("queued", proxy.waiting),
-            ("unqueued", proxy.waiting_without),
-        ] {
-            page.maybe("thermine_proxy_waiting_ratio", &[("work", work)], waiting);
-        }
-        page.family(
-            "thermine_proxy_shares_total",
-            "counter",
-            "Shares that the proxy has judged, by verdict.",
-        );
-        shares(
-            &mut page,
-            "thermine_proxy_shares_total",
-            None,
-            &proxy.shares,
-        );
-        page.family(
-            "thermine_proxy_forwarded_shares_total",
-            "counter",
-            "Shares handed to the pool, and what it said to them.",
-        );
-        let (sent, accepted, refused) = proxy.forwarded;
-        for (answer, n) in [("sent", sent), ("accepted", accepted), ("refused", refused)] {
-            page.sample(
-                "thermine_proxy_forwarded_shares_total",
-                &[("answer", answer)],
-                n as f64,
-            );
-        }
-    }
-    page.family(
-        "thermine_jobs",
-        "gauge",
-        "Experiments in the queue or lately ended, by where they stand.",
-    );
-    for (name, progress) in [
-        ("waiting", Progress::Waiting),
-        ("running", Progress::Running),
-        ("done", Progress::Done),
-        ("failed", Progress::Failed),
-        ("cancelled", Progress::Cancelled),
-    ] {
-        let n = all
-            .jobs
-            .iter()
-            .filter(|job| job.progress == progress)
-            .count();
-        page.sample("thermine_jobs", &[("progress", name)], n as f64);
-    }
-    page.text
-}
+/// A metric of every unit: its name, its help, its value.
+type OfUnit = (&'static str, &'static str, fn(&Unit) -> Option<f64>);
 
-fn units(page: &mut Page, units: &[Unit], now_ms: u64) {
-    page.family(
-        "thermine_unit_info",
-        "gauge",
-        "A unit's model, what it hashes by, and where its numbers come from; always 1.",
-    );
-    for unit in units {
-        let labels = [
-            ("unit", unit.name.as_str()),
-            ("model", &unit.model),
-            ("algorithm", &unit.algorithm),
-            ("provenance", unit.provenance.name()),
-        ];
-        page.sample("thermine_unit_info", &labels, 1.0);
-    }
-    page.family(
-        "thermine_unit_health",
-        "gauge",
-        "1 for how a unit is, 0 for how it is not.",
-    );
-    for unit in units {
-        for (name, health) in [
-            ("starting", Health::Starting),
-            ("well", Health::Well),
-            ("stale", Health::Stale),
-            ("lost", Health::Lost),
-            ("tripped", Health::Tripped),
-        ] {
-            let is = f64::from(u8::from(unit.health == health));
-            page.sample(
-                "thermine_unit_health",
-                &[("unit", &unit.name), ("health", name)],
-                is,
-            );
-        }
-    }
-    let mut hash_rate = |name: &str, help: &str, of: &dyn Fn(&Unit) -> Option<f64>| {
-        page.family(name, "gauge", help);
-        for unit in units {
-            let labels = [("unit", unit.name.as_str()), ("algorithm", &unit.algorithm)];
-            page.maybe(name, &labels, of(unit).map(|ghs| ghs * GIGA));
-        }
-    };
-    hash_rate(
+/// Hash rates, in GH/s here and in H/s in the text.
+const HASH_RATES: [OfUnit; 5] = [
+    (
         "thermine_unit_hash_rate_hashes_per_second",
         "Hash rate from the difficulty of the last minute's shares.",
-        &|unit| unit.hash_rate_ghs.map(|rate| rate.value),
-    );
-    hash_rate(
+        |unit| unit.hash_rate_ghs.map(|rate| rate.value),
+    ),
+    (
         "thermine_unit_hash_rate_low_hashes_per_second",
         "Lower end of the hash rate's 95 % interval.",
-        &|unit| unit.hash_rate_ghs.map(|rate| rate.low),
-    );
-    hash_rate(
+        |unit| unit.hash_rate_ghs.map(|rate| rate.low),
+    ),
+    (
         "thermine_unit_hash_rate_high_hashes_per_second",
         "Upper end of the hash rate's 95 % interval.",
-        &|unit| unit.hash_rate_ghs.map(|rate| rate.high),
-    );
-    hash_rate(
+        |unit| unit.hash_rate_ghs.map(|rate| rate.high),
+    ),
+    (
         "thermine_unit_claimed_hash_rate_hashes_per_second",
         "Hash rate that the unit claims itself.",
-        &|unit| unit.claimed_ghs,
-    );
-    hash_rate(
+        |unit| unit.claimed_ghs,
+    ),
+    (
         "thermine_unit_expected_hash_rate_hashes_per_second",
         "Hash rate that all chips of a driven unit should show at their clock and its duty.",
-        &|unit| unit.expected_ghs,
-    );
-    let mut gauge = |name: &str, help: &str, of: &dyn Fn(&Unit) -> Option<f64>| {
-        page.family(name, "gauge", help);
-        for unit in units {
-            page.maybe(name, &[("unit", &unit.name)], of(unit));
-        }
-    };
-    gauge(
+        |unit| unit.expected_ghs,
+    ),
+];
+
+const GAUGES: [OfUnit; 5] = [
+    (
         "thermine_unit_duty_ratio",
         "Fraction of the last minute that a driven unit had current work.",
-        &|unit| unit.duty,
-    );
-    gauge(
+        |unit| unit.duty,
+    ),
+    (
         "thermine_unit_time_speed_ratio",
         "Seconds of the unit's own time in a second of the wall; its rates are in its own time.",
-        &|unit| unit.speed,
-    );
-    gauge(
+        |unit| unit.speed,
+    ),
+    (
         "thermine_unit_power_watts",
         "Power, where the unit measures it.",
-        &|unit| unit.watts,
-    );
-    gauge(
-        "thermine_unit_reading_age_seconds",
-        "Age of the unit's last reading.",
-        &|unit| {
-            unit.read_ms
-                .map(|read| now_ms.saturating_sub(read) as f64 / 1e3)
-        },
-    );
-    gauge(
+        |unit| unit.watts,
+    ),
+    (
         "thermine_unit_nrmse_ratio",
         "Running NRMSE of the task that the unit is driven with.",
-        &|unit| unit.learning.as_ref()?.nrmse.map(|nrmse| nrmse.value),
-    );
-    gauge(
+        |unit| unit.learning.as_ref()?.nrmse.map(|nrmse| nrmse.value),
+    ),
+    (
         "thermine_unit_control_nrmse_ratio",
         "The same of a readout of the current input alone.",
-        &|unit| unit.learning.as_ref()?.control.map(|nrmse| nrmse.value),
-    );
-    page.family(
-        "thermine_unit_temperature_celsius",
-        "gauge",
-        "What a unit's sensors say.",
-    );
-    for unit in units {
-        for reading in &unit.temperatures {
-            let labels = [("unit", unit.name.as_str()), ("sensor", &reading.name)];
-            page.sample("thermine_unit_temperature_celsius", &labels, reading.value);
+        |unit| unit.learning.as_ref()?.control.map(|nrmse| nrmse.value),
+    ),
+];
+
+/// What the metrics are made of.
+#[derive(Debug)]
+struct Metrics {
+    all: Snapshot,
+    /// Wall time in milliseconds since 1970.
+    now_ms: u64,
+}
+
+impl Collector for Metrics {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(encoder);
+        self.daemon(&mut page)?;
+        self.states(&mut page)?;
+        self.measured(&mut page)?;
+        self.counted(&mut page)?;
+        if let Some(proxy) = &self.all.proxy {
+            page.proxy(proxy)?;
         }
-    }
-    page.family(
-        "thermine_unit_fan_speed_rpm",
-        "gauge",
-        "What a unit's fans say, in revolutions a minute.",
-    );
-    for unit in units {
-        for reading in &unit.fans {
-            let labels = [("unit", unit.name.as_str()), ("fan", &reading.name)];
-            page.sample("thermine_unit_fan_speed_rpm", &labels, reading.value);
-        }
-    }
-    page.family(
-        "thermine_unit_shares_total",
-        "counter",
-        "Shares of a unit, by verdict.",
-    );
-    for unit in units {
-        shares(
-            page,
-            "thermine_unit_shares_total",
-            Some(&unit.name),
-            &unit.shares,
-        );
-    }
-    page.family(
-        "thermine_unit_hardware_errors_total",
-        "counter",
-        "Hardware errors that a unit counts itself.",
-    );
-    for unit in units {
-        let errors = unit.hardware_errors.map(|n| n as f64);
-        page.maybe(
-            "thermine_unit_hardware_errors_total",
-            &[("unit", &unit.name)],
-            errors,
-        );
+        self.jobs(&mut page)
     }
 }
 
-fn shares(page: &mut Page, name: &str, unit: Option<&str>, shares: &Shares) {
-    for (verdict, n) in [
+impl Metrics {
+    fn daemon(&self, page: &mut Page<'_>) -> fmt::Result {
+        page.gauges(
+            "thermine_build_info",
+            "The program's version; always 1.",
+            [([Label("version", &self.all.version)], Some(1.0))],
+        )?;
+        page.gauges(
+            "thermine_start_time_seconds",
+            "When the daemon was started, seconds since 1970.",
+            [(NO_LABELS, Some(self.all.started_ms as f64 / 1e3))],
+        )?;
+        let sums = self.all.hash_rates().into_iter();
+        page.gauges(
+            "thermine_hash_rate_hashes_per_second",
+            "Hash rate of all units together from the last minute's shares, by algorithm.",
+            sums.map(|(of, sum)| ([Label("algorithm", of)], Some(sum.value * GIGA))),
+        )
+    }
+
+    /// What each unit is, and how it is.
+    fn states(&self, page: &mut Page<'_>) -> fmt::Result {
+        let units = &self.all.units;
+        page.gauges(
+            "thermine_unit_info",
+            "A unit's model, what it hashes by, and where its numbers come from; always 1.",
+            units.iter().map(|unit| {
+                let labels = [
+                    name(unit),
+                    Label("model", &unit.model),
+                    Label("algorithm", &unit.algorithm),
+                    Label("provenance", unit.provenance.name()),
+                ];
+                (labels, Some(1.0))
+            }),
+        )?;
+        let healths = units.iter().flat_map(|unit| {
+            Health::iter().map(move |health| {
+                let is = f64::from(u8::from(unit.health == health));
+                ([name(unit), Label("health", health.into())], Some(is))
+            })
+        });
+        let help = "1 for how a unit is, 0 for how it is not.";
+        page.gauges("thermine_unit_health", help, healths)
+    }
+
+    fn measured(&self, page: &mut Page<'_>) -> fmt::Result {
+        let units = &self.all.units;
+        for (metric, help, value) in HASH_RATES {
+            let of = |unit| value(unit).map(|ghs| ghs * GIGA);
+            let rates = units.iter().map(|unit| {
+                let labels = [name(unit), Label("algorithm", &unit.algorithm)];
+                (labels, of(unit))
+            });
+            page.gauges(metric, help, rates)?;
+        }
+        for (metric, help, value) in GAUGES {
+            let values = units.iter().map(|unit| ([name(unit)], value(unit)));
+            page.gauges(metric, help, values)?;
+        }
+        let age = |unit: &Unit| {
+            let read_ms = unit.read_ms?;
+            Some(self.now_ms.saturating_sub(read_ms) as f64 / 1e3)
+        };
+        page.gauges(
+            "thermine_unit_reading_age_seconds",
+            "Age of the unit's last reading.",
+            units.iter().map(|unit| ([name(unit)], age(unit))),
+        )?;
+        page.gauges(
+            "thermine_unit_temperature_celsius",
+            "What a unit's sensors say.",
+            readings(units, "sensor", |unit| &unit.temperatures),
+        )?;
+        page.gauges(
+            "thermine_unit_fan_speed_rpm",
+            "What a unit's fans say, in revolutions a minute.",
+            readings(units, "fan", |unit| &unit.fans),
+        )
+    }
+
+    fn counted(&self, page: &mut Page<'_>) -> fmt::Result {
+        let units = &self.all.units;
+        let shares = units.iter().flat_map(|unit| {
+            verdicts(&unit.shares).map(move |(verdict, n)| ([verdict, name(unit)], n))
+        });
+        let help = "Shares of a unit, by verdict.";
+        page.counters("thermine_unit_shares", help, shares)?;
+        page.counters(
+            "thermine_unit_hardware_errors",
+            "Hardware errors that a unit counts itself.",
+            units
+                .iter()
+                .filter_map(|unit| Some(([name(unit)], unit.hardware_errors?))),
+        )
+    }
+
+    fn jobs(&self, page: &mut Page<'_>) -> fmt::Result {
+        page.gauges(
+            "thermine_jobs",
+            "Experiments in the queue or lately ended, by where they stand.",
+            Progress::iter().map(|progress| {
+                let jobs = self.all.jobs.iter();
+                let n = jobs.filter(|job| job.progress == progress).count();
+                ([Label("progress", progress.into())], Some(n as f64))
+            }),
+        )
+    }
+}
+
+/// A label, whose text is written without control characters.
+struct Label<'a>(&'static str, &'a str);
+
+const NO_LABELS: [Label<'_>; 0] = [];
+
+impl EncodeLabel for Label<'_> {
+    fn encode(&self, encoder: LabelEncoder<'_>) -> fmt::Result {
+        (self.0, printable_to(self.1, usize::MAX)).encode(encoder)
+    }
+}
+
+fn name(unit: &Unit) -> Label<'_> {
+    Label("unit", &unit.name)
+}
+
+fn readings<'a>(
+    units: &'a [Unit],
+    kind: &'static str,
+    of: fn(&Unit) -> &[Reading],
+) -> impl Iterator<Item = ([Label<'a>; 2], Option<f64>)> {
+    units.iter().flat_map(move |unit| {
+        let readings = of(unit).iter();
+        readings.map(move |it| ([name(unit), Label(kind, &it.name)], Some(it.value)))
+    })
+}
+
+fn verdicts(shares: &Shares) -> impl Iterator<Item = (Label<'static>, u64)> + use<> {
+    [
         ("accepted", shares.accepted),
         ("stale", shares.stale),
         ("duplicate", shares.duplicate),
         ("refused", shares.refused),
-    ] {
-        let mut labels = vec![("verdict", verdict)];
-        labels.extend(unit.map(|unit| ("unit", unit)));
-        page.sample(name, &labels, n as f64);
+    ]
+    .into_iter()
+    .map(|(verdict, n)| (Label("verdict", verdict), n))
+}
+
+/// A number; whole ones are written without a fraction.
+struct Number(f64);
+
+impl EncodeGaugeValue for Number {
+    fn encode(&self, encoder: &mut GaugeValueEncoder<'_>) -> fmt::Result {
+        // Beyond 2^53 a number with a fraction does not exist.
+        if self.0.fract() == 0.0 && self.0.abs() < 9.0e15 {
+            (self.0 as i64).encode(encoder)
+        } else {
+            self.0.encode(encoder)
+        }
     }
 }
 
 /// The text as it grows.
-#[derive(Default)]
-struct Page {
-    text: String,
-}
+struct Page<'a>(DescriptorEncoder<'a>);
 
-impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a string cannot fail.
-        let _ = write!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+impl Page<'_> {
+    /// A metric with its samples; those without a value are left out.
+    fn gauges<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (L, Option<f64>)>,
+    ) -> fmt::Result {
+        let encoder = &mut self.0;
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (labels, value) in samples {
+            if let Some(value) = value {
+                metric
+                    .encode_family(&labels)?
+                    .encode_gauge(&Number(value))?;
+            }
+        }
+        Ok(())
     }
 
-    fn maybe(&mut self, name: &str, labels: &[(&str, &str)], value: Option<f64>) {
-        if let Some(value) = value {
-            self.sample(name, labels, value);
+    /// A counter with its samples. Its name is written with `_total` at its end.
+    fn counters<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (L, u64)>,
+    ) -> fmt::Result {
+        let encoder = &mut self.0;
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (labels, n) in samples {
+            let mut sample = metric.encode_family(&labels)?;
+            sample.encode_counter::<NoLabelSet, _, u64>(&n, None)?;
         }
+        Ok(())
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        self.text.push_str(name);
-        for (i, (label, word)) in labels.iter().enumerate() {
-            self.text.push(if i == 0 { '{' } else { ',' });
-            let word = printable_to(word, usize::MAX)
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"");
-            let _ = write!(self.text, "{label}=\"{word}\"");
-        }
-        if !labels.is_empty() {
-            self.text.push('}');
-        }
-        let _ = match value {
-            value if value == f64::INFINITY => writeln!(self.text, " +Inf"),
-            value if value == f64::NEG_INFINITY => writeln!(self.text, " -Inf"),
-            // Nothing is not negative: an empty sum is -0.
-            value => writeln!(self.text, " {}", value + 0.0),
-        };
+    fn proxy(&mut self, proxy: &Proxy) -> fmt::Result {
+        self.gauges(
+            "thermine_proxy_pool_connected",
+            "Whether a pool is in use.",
+            [(NO_LABELS, Some(f64::from(u8::from(proxy.pool.is_some()))))],
+        )?;
+        self.gauges(
+            "thermine_proxy_units",
+            "Units connected to the proxy.",
+            [(NO_LABELS, Some(proxy.units as f64))],
+        )?;
+        self.gauges(
+            "thermine_proxy_waiting_ratio",
+            "Share of the connected time that units have waited for work: behind the proxy, and as it would have been \
+             without queued work.",
+            [
+                ([Label("work", "queued")], proxy.waiting),
+                ([Label("work", "unqueued")], proxy.waiting_without),
+            ],
+        )?;
+        self.counters(
+            "thermine_proxy_shares",
+            "Shares that the proxy has judged, by verdict.",
+            verdicts(&proxy.shares).map(|(verdict, n)| ([verdict], n)),
+        )?;
+        let (sent, accepted, refused) = proxy.forwarded;
+        self.counters(
+            "thermine_proxy_forwarded_shares",
+            "Shares handed to the pool, and what it said to them.",
+            [("sent", sent), ("accepted", accepted), ("refused", refused)]
+                .map(|(answer, n)| ([Label("answer", answer)], n)),
+        )
     }
 }

@@ -5,7 +5,7 @@ use utoipa::openapi::OpenApi as Description;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{api, assets, door, metrics, stream};
+use super::{api, assets, login, metrics, stream};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -13,7 +13,7 @@ use super::{api, assets, door, metrics, stream};
         Times of the wall are in milliseconds since 1970; what is not known is null, never zero; every unit says whether \
         its numbers are a device's, an unverified device's, simulated or replayed."),
     paths(
-        assets::page, assets::file, door::form, door::enter, door::leave,
+        assets::page, assets::file, login::form, login::enter, login::leave,
         api::snapshot, api::unit, stream::stream, api::jobs, api::submit, api::cancel, serve,
         metrics::serve, api::health,
     ),
@@ -55,7 +55,7 @@ pub(super) async fn serve() -> Json<Description> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::routes;
+    use super::super::router::routes;
     use super::*;
 
     #[test]

@@ -1,5 +1,5 @@
-//! Places for connections: when all are taken, a newcomer gets the place of one that waits, so that nobody keeps others
-//! out by opening connections and asking for nothing.
+//! Places for connections: when all are taken, a new connection gets the place of one that waits, so that no client
+//! keeps others out by opening connections and asking for nothing.
 //!
 //! A connection is *at work* from when its request is whole until its answer begins, and while it carries a stream; at
 //! all other times it waits. The place is taken from the network that has most connections waiting, from the one
@@ -7,16 +7,17 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 /// Connections at once; HTTP/1.1 has one request at a time on each.
 pub(super) const CONNECTIONS: usize = 128;
-/// Connections besides that are asked for `/healthz` only: a supervisor must not end a daemon that is only busy.
+/// Further connections, for `/healthz` only: a supervisor must not end a daemon that is only busy.
 const HEALTH_ONLY: usize = 8;
 
-/// All places.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places(Arc<Mutex<Taken>>);
 
@@ -45,22 +46,23 @@ pub(super) struct Place {
     number: u64,
     pub(super) peer: IpAddr,
     pub(super) health_only: bool,
-    /// Cancelled when another has got the place.
+    /// Cancelled when the place has been given to another connection, or the server ends.
     pub(super) left: CancellationToken,
+    served: AtomicBool,
 }
 
 /// Keeps a connection at work until it is dropped.
 #[derive(Debug)]
 pub(super) struct AtWork(Arc<Place>);
 
-impl Places {
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Marks a request as being served until it is dropped.
+#[derive(Debug)]
+pub(super) struct Served<'a>(&'a Place);
 
+impl Places {
     /// A place for a connection from `peer`; `None` if every one is at work.
     pub(super) fn enter(&self, peer: IpAddr) -> Option<Arc<Place>> {
-        let mut taken = self.taken();
+        let mut taken = self.0.lock();
         let health_only = if taken.make_room(false, CONNECTIONS) {
             false
         } else if taken.make_room(true, HEALTH_ONLY) {
@@ -87,7 +89,15 @@ impl Places {
             peer,
             health_only,
             left,
+            served: AtomicBool::new(false),
         }))
+    }
+
+    /// Closes every connection.
+    pub(super) fn close(&self) {
+        for seat in self.0.lock().seats.values() {
+            seat.left.cancel();
+        }
     }
 }
 
@@ -122,18 +132,35 @@ impl Taken {
 }
 
 impl Place {
+    /// Whether a request has arrived, its head at least, and its answer has not begun.
+    pub(super) fn is_served(&self) -> bool {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    /// A request is served from now on.
+    pub(super) fn serve(&self) -> Served<'_> {
+        self.served.store(true, Ordering::Relaxed);
+        Served(self)
+    }
+
     /// From now on at work.
     pub(super) fn work(self: &Arc<Self>) -> AtWork {
-        if let Some(seat) = self.places.taken().seats.get_mut(&self.number) {
+        if let Some(seat) = self.places.0.lock().seats.get_mut(&self.number) {
             seat.works += 1;
         }
         AtWork(self.clone())
     }
 }
 
+impl Drop for Served<'_> {
+    fn drop(&mut self) {
+        self.0.served.store(false, Ordering::Relaxed);
+    }
+}
+
 impl Drop for AtWork {
     fn drop(&mut self) {
-        let mut taken = self.0.places.taken();
+        let mut taken = self.0.places.0.lock();
         taken.last += 1;
         let now = taken.last;
         if let Some(seat) = taken.seats.get_mut(&self.0.number) {
@@ -145,7 +172,7 @@ impl Drop for AtWork {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.places.taken().seats.remove(&self.number);
+        self.places.0.lock().seats.remove(&self.number);
     }
 }
 
@@ -181,7 +208,7 @@ mod tests {
         );
         assert!(!crowd[0].left.is_cancelled(), "at work");
         assert!(!crowd[2].left.is_cancelled() && !honest.left.is_cancelled());
-        assert_eq!(places.taken().seats.len(), CONNECTIONS);
+        assert_eq!(places.0.lock().seats.len(), CONNECTIONS);
     }
 
     #[test]
@@ -200,7 +227,7 @@ mod tests {
         assert!(places.enter(from(3)).is_none(), "every place is at work");
         drop((working, next, health));
         drop(busy);
-        assert!(places.taken().seats.is_empty());
+        assert!(places.0.lock().seats.is_empty());
         assert!(!places.enter(from(3)).expect("free").health_only);
     }
 

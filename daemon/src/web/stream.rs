@@ -19,11 +19,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::IntoParams;
 
-use super::Web;
-use super::asked::InQuery;
 use super::error::Problem;
+use super::extract::InQuery;
 use super::frame::{self, COLUMNS, Numbers};
 use super::places::Place;
+use super::shared::Shared;
 use crate::live::Share;
 
 /// Events under way to a client.
@@ -61,8 +61,8 @@ pub(super) struct Wish {
     (status = 400, description = "A rate that is not from 1 to 60, or an unknown parameter.", body = Problem),
     (status = 503, description = "Too many streams.", body = Problem)))]
 pub(super) async fn stream(
-    State(web): State<Arc<Web>>,
-    connection: Option<Extension<Arc<Place>>>,
+    State(web): State<Arc<Shared>>,
+    Extension(connection): Extension<Arc<Place>>,
     InQuery(wish): InQuery<Wish>,
 ) -> Result<Response, Problem> {
     let (most, usual) = RATES;
@@ -84,7 +84,7 @@ pub(super) async fn stream(
         )
     })?;
     let (events, under_way) = mpsc::channel(UNDER_WAY);
-    let at_work = connection.map(|Extension(connection)| connection.work());
+    let at_work = connection.work();
     tokio::spawn(async move {
         let mut client = Client::new(wish.detail, events);
         client.follow(&web, rate).await;
@@ -133,7 +133,7 @@ impl Client {
         }
     }
 
-    async fn follow(&mut self, web: &Web, rate: f64) {
+    async fn follow(&mut self, web: &Shared, rate: f64) {
         let mut shares = web.live.shares();
         let [mut frames, mut rests, mut batches] =
             [Duration::from_secs_f64(1.0 / rate), REST, SHARES].map(|period| {
@@ -161,7 +161,7 @@ impl Client {
     }
 
     /// Says what has changed of everything that is not in the frames.
-    fn rest(&mut self, web: &Web) {
+    fn rest(&mut self, web: &Shared) {
         let Ok(place) = self.events.try_reserve() else {
             return;
         };
@@ -212,7 +212,7 @@ impl Client {
     }
 
     /// Says which numbers have changed.
-    fn frame(&mut self, web: &Web) {
+    fn frame(&mut self, web: &Shared) {
         let Ok(place) = self.events.try_reserve() else {
             self.skipped += 1;
             return;

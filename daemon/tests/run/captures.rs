@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use thermine_capture::verify::verify;
 
 use crate::example::example;
+#[cfg(feature = "postgres")]
 use crate::postgres::Postgres;
 use crate::support::{Daemon, thermine, unit};
 use crate::unit::{Manner, Unit};
@@ -82,6 +83,7 @@ fn a_unit_whose_shares_cannot_be_kept_is_given_no_work() {
 }
 
 /// Injected: the server's death. Lost: nothing; each unit has a new run when the server is back.
+#[cfg(feature = "postgres")]
 #[test]
 fn many_daemons_write_to_one_server() {
     let Some(mut server) = Postgres::start() else {

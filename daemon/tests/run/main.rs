@@ -19,6 +19,7 @@ mod miner;
 mod patience;
 #[path = "../shared/port.rs"]
 mod port;
+#[cfg(feature = "postgres")]
 #[expect(dead_code, reason = "the tests of the store need more of it")]
 #[path = "../shared/postgres.rs"]
 mod postgres;
@@ -29,6 +30,7 @@ mod restless;
 mod scale;
 mod start;
 mod support;
+#[cfg(feature = "postgres")]
 #[path = "../shared/tools.rs"]
 mod tools;
 mod tripped;

@@ -1,9 +1,11 @@
 //! Exports, as far as this side can tell; `daemon/tests/exports.py` reads them with the libraries that they are for.
 
+#[cfg(feature = "parquet")]
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+#[cfg(feature = "parquet")]
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use thermine::export::{Format, What, export};
 use thermine::lab::observer::Progress;
@@ -28,6 +30,7 @@ fn every_table_goes_into_every_format() {
         (What::Steps, "steps", 60),
     ] {
         for (format, extension) in [
+            #[cfg(feature = "parquet")]
             (Format::Parquet, "parquet"),
             (Format::Csv, "csv"),
             (Format::Npz, "npz"),
@@ -57,7 +60,32 @@ fn every_table_goes_into_every_format() {
     assert_eq!(lines.next(), Some("1,a,1,7,,,0,,,,,,,,61.5,,,,,,,0"));
     assert_eq!(lines.next(), Some("1,a,2,1000007,,,,,,,,,,,62.5,,,,,,,0"));
 
-    let file = File::open(dir.path().join("c-shares.parquet")).expect("opens");
+    #[cfg(feature = "parquet")]
+    described(&dir.path().join("c-shares.parquet"));
+    #[cfg(not(feature = "parquet"))]
+    {
+        let out = dir.path().join("c.parquet");
+        let error = export(&path, What::Shares, Format::Parquet, Some(&out));
+        let text = error.expect_err("no Parquet").to_string();
+        assert!(
+            text.contains("build it with `--features parquet`"),
+            "{text}"
+        );
+    }
+
+    let progress = Progress::hidden(&Context::new("test"));
+    let exported = states::export(&path, None, (Format::Npz, None), &progress);
+    let error = runtime.block_on(exported).expect_err("no experiment");
+    assert!(
+        error.to_string().contains("no input and target"),
+        "{error:#}"
+    );
+}
+
+/// That a file of the shares above says in its metadata what they are.
+#[cfg(feature = "parquet")]
+fn described(path: &Path) {
+    let file = File::open(path).expect("opens");
     let reader = SerializedFileReader::new(file).expect("Parquet");
     let about = reader.metadata().file_metadata();
     assert_eq!(about.num_rows(), 180);
@@ -68,6 +96,9 @@ fn every_table_goes_into_every_format() {
             .find(|pair| pair.key == key)
             .and_then(|pair| pair.value.clone())
     };
+    let units: serde_json::Value =
+        serde_json::from_str(&said("thermine.units").expect("units")).expect("JSON");
+    assert_eq!(units["since_job"], "ns");
     assert_eq!(said("thermine.seed").as_deref(), Some("7"));
     assert_eq!(said("thermine.provenance").as_deref(), Some("device"));
     assert_eq!(
@@ -77,14 +108,6 @@ fn every_table_goes_into_every_format() {
     assert_eq!(
         said("thermine.version").as_deref(),
         Some(env!("CARGO_PKG_VERSION"))
-    );
-
-    let progress = Progress::hidden(&Context::new("test"));
-    let exported = states::export(&path, None, (Format::Npz, None), &progress);
-    let error = runtime.block_on(exported).expect_err("no experiment");
-    assert!(
-        error.to_string().contains("no input and target"),
-        "{error:#}"
     );
 }
 
@@ -144,7 +167,12 @@ fn ten_times_the_shares_do_not_take_ten_times_the_memory() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(many(&few, 15_000));
     runtime.block_on(many(&more, 150_000));
-    for format in ["parquet", "csv", "npz"] {
+    for format in [
+        #[cfg(feature = "parquet")]
+        "parquet",
+        "csv",
+        "npz",
+    ] {
         let (few, more) = (peak(&few, format), peak(&more, format));
         println!("{format}: at most {few:.0} MB for 15,000 shares, {more:.0} MB for 150,000");
         // All rows in memory would be more than 80 MB.

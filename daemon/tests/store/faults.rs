@@ -14,6 +14,7 @@ use thermine_units::clock::Nanos;
 use thermine_units::record::Record;
 use thermine_units::seed;
 
+#[cfg(feature = "postgres")]
 use super::postgres::Postgres;
 use super::records::{WRITER, Writing, durable, job, meta, share, tickets, write, writing};
 use super::scale::long;
@@ -68,6 +69,7 @@ fn writers_killed_at_random_moments_have_lost_nothing() {
     kill(moments, seed, |i| dir.path().join(format!("{i}.sqlite")));
 }
 
+#[cfg(feature = "postgres")]
 #[test]
 fn writers_to_a_server_and_the_server_itself_may_be_killed() {
     let Some(mut server) = Postgres::start() else {

@@ -12,8 +12,10 @@ mod imports;
 #[expect(dead_code, reason = "tests of other parts wait for more")]
 #[path = "../../../drivers/tests/shared/patience.rs"]
 mod patience;
+#[cfg(feature = "postgres")]
 #[path = "../shared/port.rs"]
 mod port;
+#[cfg(feature = "postgres")]
 #[path = "../shared/postgres.rs"]
 mod postgres;
 #[path = "../shared/real.rs"]
@@ -21,6 +23,7 @@ mod real;
 mod records;
 #[path = "../shared/scale.rs"]
 mod scale;
+#[cfg(feature = "postgres")]
 mod servers;
 #[path = "../shared/tools.rs"]
 mod tools;

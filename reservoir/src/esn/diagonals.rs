@@ -1,10 +1,9 @@
 //! The matrix of the network, W, and its product with the state.
 
 use nalgebra::DMatrix;
-use pulp::Arch;
 
 use super::row::{LANES, Row};
-use super::vectors::vectorised;
+use super::vectors::Vectors;
 
 /// Vectors that are summed side by side, and nodes of these.
 const TILE: usize = 8;
@@ -104,8 +103,7 @@ impl Diagonals {
         let x = self.row(x);
         let mut sources = self.sources();
         let mut sums = self.row(&[]);
-        vectorised(
-            Arch::new(),
+        Vectors::found().run(
             #[inline(always)]
             || {
                 self.listen(&x, &mut sources);

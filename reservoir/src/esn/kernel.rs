@@ -5,11 +5,10 @@
 //! seed gives the same states to the last bit on every machine.
 
 use nalgebra::DMatrix;
-use pulp::Arch;
 
 use super::diagonals::Diagonals;
 use super::row::{LANES, Row};
-use super::vectors::vectorised;
+use super::vectors::Vectors;
 
 /// Steps that are kept by rows before they are stored by columns: four cache lines of a column.
 const KEPT: usize = 32;
@@ -33,11 +32,10 @@ pub(super) fn run(
     let width = x.len() + LANES;
     let mut kept = Row::zeros(KEPT * width);
     let mut columns = vec![0.0; input.len() * nodes];
-    let arch = Arch::new();
+    let vectors = Vectors::found();
     for (block, inputs) in input.chunks(KEPT).enumerate() {
         for (u, kept) in inputs.iter().zip(kept.chunks_exact_mut(width)) {
-            vectorised(
-                arch,
+            vectors.run(
                 #[inline(always)]
                 || {
                     for ((sum, w), b) in sums.iter_mut().zip(&*input_weights).zip(&*bias) {

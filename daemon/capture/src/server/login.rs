@@ -1,5 +1,5 @@
-//! Who we are to a PostgreSQL server: the password, which is never in a URL, and the way there, which beyond this
-//! machine is always TLS with a certificate that is checked.
+//! How to log in to a PostgreSQL server: the password, which is never in a URL, and the connection, which beyond this
+//! machine is always TLS with a checked certificate.
 //!
 //! The password is that of the variable `PGPASSWORD`, or of the file that `PGPASSFILE` names, or of `~/.pgpass`,
 //! each as the server's own programs take it (PostgreSQL documentation, "The Password File").
@@ -15,9 +15,9 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
+use crate::error::{StoreError, failed, with_causes};
 use crate::error_chain::chain;
 use crate::secret_file;
-use crate::{StoreError, database};
 
 /// Time for a server to answer, unless its URL says otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,15 +28,30 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Most bytes of a password file that are read.
 const MOST_BYTES: u64 = 1 << 20;
 
+/// Whether `url` is the URL of a database, without a password; otherwise why not.
+pub(crate) fn check_url(url: &str) -> Result<(), String> {
+    match parse(url)?.get_password() {
+        None => Ok(()),
+        Some(_) => Err(
+            "a password in a URL can be read by every user of this machine: put it into ~/.pgpass, into the \
+             file named by PGPASSFILE, or into PGPASSWORD"
+                .into(),
+        ),
+    }
+}
+
+fn parse(url: &str) -> Result<Config, String> {
+    url.parse()
+        .map_err(|error| format!("is no URL of a database: {error}"))
+}
+
 /// Connects to the server at `url`.
 pub(super) fn connect(url: &str) -> Result<Client, StoreError> {
     let content = |what: String| StoreError::Content {
         path: PathBuf::from(url),
         what,
     };
-    let mut config: Config = url
-        .parse()
-        .map_err(|error| content(format!("is no URL of a database: {error}")))?;
+    let mut config = parse(url).map_err(&content)?;
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
         return Err(content("names no host".into()));
     }
@@ -55,13 +70,13 @@ pub(super) fn connect(url: &str) -> Result<Client, StoreError> {
     }
     let mode = mode(&config).map_err(&content)?;
     config.ssl_mode(mode);
-    let fail = |error: postgres::Error| database("cannot connect to", Path::new(url))(error);
+    let fail = |error: postgres::Error| failed("cannot connect to", Path::new(url))(error);
     if config.get_ssl_mode() == SslMode::Disable {
         return config.connect(NoTls).map_err(fail);
     }
     let tls = MakeRustlsConnect::new(tls(std::env::var("PGSSLROOTCERT").ok()).map_err(&content)?);
     config.connect(tls).map_err(|error| {
-        let why = causes(&error);
+        let why = with_causes(&error);
         if why.contains("certificate") {
             content(format!(
                 "cannot trust the server's certificate: {why}; name the file of the authority that signed it in \
@@ -71,14 +86,6 @@ pub(super) fn connect(url: &str) -> Result<Client, StoreError> {
             fail(error)
         }
     })
-}
-
-/// What `error` says, and what caused it.
-fn causes(error: &postgres::Error) -> String {
-    let first: &dyn std::error::Error = error;
-    let all = std::iter::successors(Some(first), |error| error.source());
-    let said: Vec<String> = all.map(ToString::to_string).collect();
-    said.join(": ")
 }
 
 /// How the connection is protected. A URL can ask for more than the rule, never for less: beyond this machine it is TLS.

@@ -1,10 +1,10 @@
 //! What all units share, whose wires they are: HTTP clients, and what their last interlocks left.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use parking_lot::Mutex;
 use thermine_drivers::axeos;
 use thermine_drivers::goldshell;
 use thermine_drivers::interlock::Trip;
@@ -32,7 +32,7 @@ impl Clients {
 
     pub(super) fn trip(&self, unit: &str) -> Trip {
         // Whole between any two statements that hold the lock.
-        let mut trips = self.trips.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut trips = self.trips.lock();
         trips.entry(unit.to_string()).or_default().clone()
     }
 }

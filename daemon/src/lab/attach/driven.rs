@@ -1,7 +1,8 @@
 //! A unit while it is driven, whatever its wire.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use thermine_drivers::bm13xx::Controller;
 use thermine_lab::substrate::{
     Drive, Handshake, Idle, Observation, SerialChain, Substrate, SubstrateError,
@@ -54,8 +55,7 @@ impl Chain {
 impl Drop for Chain {
     fn drop(&mut self) {
         if let Some(chain) = self.chain.take() {
-            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-            *left = Some(chain.into_controller());
+            *self.left.lock() = Some(chain.into_controller());
         }
     }
 }

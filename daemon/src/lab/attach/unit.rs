@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -505,11 +505,7 @@ impl Unit {
                 is_safe
             }
             Wire::Serial(serial) => {
-                let left = serial
-                    .left
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take();
+                let left = serial.left.lock().take();
                 match serial.controller.or(left) {
                     Some(mut controller) => controller.stop().await.is_ok(),
                     // Chips that were never brought up run as they did before; a bring-up that failed, or a drive that

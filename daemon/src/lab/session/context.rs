@@ -1,10 +1,11 @@
 //! Who drives units, and how it is asked to stop.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
+use parking_lot::Mutex;
 use thermine_units::clock::Clock;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -131,7 +132,7 @@ impl Context {
 
     /// Units that were attached and have not confirmed that they are safe, each with its address.
     pub fn not_safe(&self) -> Vec<String> {
-        self.units().iter().cloned().collect()
+        self.not_safe.lock().iter().cloned().collect()
     }
 
     /// A rig for the unit of `config`: of its own, or beside the lender's.
@@ -147,11 +148,11 @@ impl Context {
     }
 
     pub(super) fn attached(&self, unit: &str) {
-        self.units().insert(unit.to_string());
+        self.not_safe.lock().insert(unit.to_string());
     }
 
     pub(super) fn safe(&self, unit: &str) {
-        self.units().remove(unit);
+        self.not_safe.lock().remove(unit);
     }
 
     /// Starts a safe end as a task of `runtime` that [`ended`](Context::ended) waits for.
@@ -172,11 +173,6 @@ impl Context {
     /// Waits for the safe ends that are under way in the whole program.
     pub async fn all_ended(&self) {
         waited(&self.all_endings).await;
-    }
-
-    fn units(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        // The set is whole between any two statements that hold the lock.
-        self.not_safe.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

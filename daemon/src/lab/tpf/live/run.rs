@@ -1,9 +1,9 @@
 //! Drives the unit, records what it finds, and judges it.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
+use parking_lot::Mutex;
 use serde_json::json;
 use thermine_lab::substrate::{Discipline, Substrate};
 use thermine_reservoir::tpf::trial::RateRatio;
@@ -97,10 +97,7 @@ pub async fn run(
         anytime,
         course: outcome.course,
         counterfactual: outcome.counterfactual,
-        remarks: remarks
-            .all
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner),
+        remarks: remarks.all.into_inner(),
     })
 }
 
@@ -116,7 +113,7 @@ impl Notices for Remarks<'_> {
     }
 
     fn remark(&self, line: &str) {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock();
         all.push(line.to_string());
     }
 }

@@ -1,4 +1,4 @@
-//! What the parts of a request are read with: their errors are the house's.
+//! Extractors for the parts of a request, whose errors are a [`Problem`].
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -9,7 +9,6 @@ use super::error::Problem;
 
 /// A part of the path.
 pub(super) struct InPath<T>(pub(super) T);
-/// The query.
 pub(super) struct InQuery<T>(pub(super) T);
 /// A JSON body. A page of another site cannot send one without being asked for by this one, since its media type is
 /// not one of a form's.

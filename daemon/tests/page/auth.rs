@@ -293,3 +293,15 @@ async fn unfinished_requests_keep_nobody_out() {
             .expect("closed, or answered that its time is over");
     }
 }
+
+#[tokio::test]
+async fn a_client_that_says_nothing_after_its_answer_is_closed() {
+    let (_, served) = open(1).await;
+    let mut stream = TcpStream::connect(served.address).await.expect("connected");
+    let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stream.write_all(request).await.expect("sent");
+    let mut all = String::new();
+    let read = timeout(SOON, stream.read_to_string(&mut all)).await;
+    read.expect("closed").expect("read");
+    assert!(all.starts_with("HTTP/1.1 200 OK\r\n"), "{all}");
+}
