@@ -1,10 +1,9 @@
-//! `--backend`, the one name for what every command drives, and the names that it had before.
+//! `--backend`, the one name for what every command drives.
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::lab;
-use crate::render::stdout::complain;
 
 /// What is driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -33,18 +32,4 @@ pub(super) fn wire_or_twin() -> impl TypedValueParser<Value = lab::backend::Back
     let values = [Backend::Wire, Backend::Twin].map(|value| value.to_possible_value());
     PossibleValuesParser::new(values.into_iter().flatten())
         .try_map(|name| Backend::from_str(&name, false).map(Into::into))
-}
-
-/// The backend: that of `--backend`, unless the command line names it by `flag`, as in earlier versions.
-pub(super) fn chosen(
-    backend: lab::backend::Backend,
-    flag: &str,
-    old: Option<lab::backend::Backend>,
-) -> lab::backend::Backend {
-    let Some(old) = old else { return backend };
-    complain(format!(
-        "--{flag} is now called --backend: write --backend {}",
-        old.name()
-    ));
-    old
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use super::backend::{chosen, wire_or_twin};
+use super::backend::wire_or_twin;
 use super::unit::Unit;
 use super::wrong::checked;
 use crate::lab::backend::Backend;
@@ -35,10 +35,8 @@ pub struct Chips {
     #[arg(short = 'n', long, default_value_t = request::ChipsRequest::default().shares)]
     shares: u64,
     /// What is driven.
-    #[arg(long, default_value = "wire", value_parser = wire_or_twin())]
+    #[arg(long, alias = "substrate", default_value = "wire", value_parser = wire_or_twin())]
     backend: Backend,
-    #[arg(long, hide = true, conflicts_with = "backend", value_parser = wire_or_twin())]
-    substrate: Option<Backend>,
     /// Expected part of false findings among the chips, and among the cores, that are reported to differ, 0 to 1.
     #[arg(long, default_value_t = request::ChipsRequest::default().level)]
     level: f64,
@@ -71,7 +69,7 @@ impl Chips {
             inputs: self.inputs.clone(),
             model: self.unit.map(Unit::model),
             shares: self.shares,
-            backend: chosen(self.backend, "substrate", self.substrate),
+            backend: self.backend,
             level: self.level,
             power: self.power,
             layouts: self.layouts.clone(),

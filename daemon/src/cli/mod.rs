@@ -8,6 +8,7 @@ mod config;
 pub mod devices;
 pub mod discover;
 mod manual;
+pub mod old_names;
 mod predict;
 mod puf;
 mod queue;
@@ -144,28 +145,66 @@ pub struct Run {
 /// # Errors
 /// Whatever went wrong, with what was being done.
 pub async fn run(cli: Cli, context: &Context) -> anyhow::Result<()> {
+    // Each command's future is on the heap: the compiler limits how deep futures nest.
     match cli.command {
-        Command::Train(args) => train::run(*args, context).await,
-        Command::Predict(args) => predict::run(args, context).await,
-        Command::Bench(Bench::Reservoir(args)) => bench::run(args, context).await,
-        Command::Sim(args) => context.on_notice(sim::run(args, context)).await,
-        Command::Sweep(args) => context.on_notice(sweep::run(args, context)).await,
-        Command::Devices(args) => context.on_notice(devices::run(args, context)).await,
+        Command::Train(args) => Box::pin(train::run(*args, context)).await,
+        Command::Predict(args) => Box::pin(predict::run(args, context)).await,
+        Command::Bench(Bench::Reservoir(args)) => Box::pin(bench::run(args, context)).await,
+        Command::Sim(args) => context.on_notice(Box::pin(sim::run(args, context))).await,
+        Command::Sweep(args) => context.on_notice(Box::pin(sweep::run(args, context))).await,
+        Command::Devices(args) => {
+            context
+                .on_notice(Box::pin(devices::run(args, context)))
+                .await
+        }
         Command::Top(args) => block_in_place(|| top::run(&args)),
-        Command::Capture(capture::Capture::Replay(args)) => replay::run(args, context).await,
-        Command::Capture(command) => context.on_notice(capture::run(command, context)).await,
-        Command::Discover(args) => context.on_notice(discover::run(args, context)).await,
-        Command::Tpf(command) => context.on_notice(tpf::run(command, context)).await,
-        Command::SwitchProfile(args) => context.on_notice(switch_profile::run(args, context)).await,
-        Command::Chips(args) => context.on_notice(chips::run(args, context)).await,
-        Command::Proxy(args) => proxy::run(&args.config, args.seed, context).await,
-        Command::Puf(command) => context.on_notice(puf::run(command, context)).await,
-        Command::Vbm(command) => context.on_notice(vbm::run(command, context)).await,
+        Command::Capture(capture::Capture::Replay(args)) => {
+            Box::pin(replay::run(args, context)).await
+        }
+        Command::Capture(command) => {
+            context
+                .on_notice(Box::pin(capture::run(command, context)))
+                .await
+        }
+        Command::Discover(args) => {
+            context
+                .on_notice(Box::pin(discover::run(args, context)))
+                .await
+        }
+        Command::Tpf(command) => {
+            context
+                .on_notice(Box::pin(tpf::run(command, context)))
+                .await
+        }
+        Command::SwitchProfile(args) => {
+            context
+                .on_notice(Box::pin(switch_profile::run(args, context)))
+                .await
+        }
+        Command::Chips(args) => context.on_notice(Box::pin(chips::run(args, context))).await,
+        Command::Proxy(args) => Box::pin(proxy::run(&args.config, args.seed, context)).await,
+        Command::Puf(command) => {
+            context
+                .on_notice(Box::pin(puf::run(command, context)))
+                .await
+        }
+        Command::Vbm(command) => {
+            context
+                .on_notice(Box::pin(vbm::run(command, context)))
+                .await
+        }
         Command::Man(args) => manual::pages(&args, Cli::command()),
         Command::Completions(args) => manual::completions(&args, Cli::command()),
-        Command::Run(args) => serve::serve(args.config.as_deref(), request::parse, context).await,
+        Command::Run(args) => {
+            Box::pin(serve::serve(
+                args.config.as_deref(),
+                request::parse,
+                context,
+            ))
+            .await
+        }
         Command::Queue(args) => queue::run(args),
         Command::Config(command) => config::run(command),
-        Command::Analyse => analysis::serve().await,
+        Command::Analyse => Box::pin(analysis::serve()).await,
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use super::backend::{Backend, chosen};
+use super::backend::Backend;
 use super::words::words;
 use crate::lab::config::Config;
 use crate::lab::experiment::task::Named;
@@ -39,12 +39,10 @@ pub struct Predict {
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// What is driven.
-    #[arg(long, value_enum, default_value = "wire")]
+    #[arg(long, alias = "substrate", value_enum, default_value = "wire")]
     pub backend: Backend,
-    #[arg(long, hide = true, conflicts_with = "backend", value_enum)]
-    substrate: Option<Backend>,
     /// Capture to replay, with `--backend replay`.
-    #[arg(long, value_name = "FILE", required_if_eq_any([("backend", "replay"), ("substrate", "replay")]))]
+    #[arg(long, value_name = "FILE", required_if_eq("backend", "replay"))]
     pub capture: Option<PathBuf>,
     /// Steps, of a task.
     #[arg(long, value_name = "STEPS", default_value_t = 300)]
@@ -65,11 +63,7 @@ impl Predict {
             data: self.data,
             input: self.input,
             targets: self.target,
-            backend: chosen(
-                self.backend.into(),
-                "substrate",
-                self.substrate.map(Into::into),
-            ),
+            backend: self.backend.into(),
             capture: self.capture,
             steps: self.steps,
             washout: self.washout,

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
-use super::backend::{chosen, wire_or_twin};
+use super::backend::wire_or_twin;
 use super::unit::{Unit, configured};
+use super::wrong::checked;
 use crate::lab::backend::Backend;
 use crate::lab::config::Config;
 use crate::lab::puf::enroll::{self, EnrollRequest};
@@ -44,10 +45,8 @@ struct Challenged {
     #[arg(long, value_name = "N")]
     serial: Option<u64>,
     /// What is challenged.
-    #[arg(long, default_value = "wire", value_parser = wire_or_twin())]
+    #[arg(long, alias = "by", default_value = "wire", value_parser = wire_or_twin())]
     backend: Backend,
-    #[arg(long, hide = true, conflicts_with = "backend", value_parser = wire_or_twin())]
-    by: Option<Backend>,
     /// File of the key that profiles are signed with: 32 bytes or more in hexadecimal, readable by you alone [default:
     /// the key in the environment variable THERMINE_PUF_KEY].
     #[arg(long, value_name = "FILE")]
@@ -62,10 +61,6 @@ struct Challenged {
 }
 
 impl Challenged {
-    fn backend(&self) -> Backend {
-        chosen(self.backend, "by", self.by)
-    }
-
     fn unit(&self, backend: Backend) -> Result<Config> {
         let config = configured(self.config.as_deref(), self.unit)?;
         prepared(config, backend, self.serial)
@@ -174,7 +169,7 @@ pub(super) async fn run(command: Puf, context: &Context) -> Result<()> {
 async fn run_enroll(args: Enroll, context: &Context) -> Result<()> {
     let unit = args.challenged;
     let request = EnrollRequest {
-        backend: unit.backend(),
+        backend: unit.backend,
         serial: unit.serial,
         seed: unit.seed,
         blocks: args.blocks,
@@ -183,7 +178,7 @@ async fn run_enroll(args: Enroll, context: &Context) -> Result<()> {
         others: args.others,
         other_sessions: args.other_sessions,
     };
-    request.check()?;
+    checked(request.check())?;
     let config = unit.unit(request.backend)?;
     let key = Key::load(unit.key.as_deref())?;
     if let Some(path) = args.profile.as_ref().filter(|path| path.exists()) {
@@ -203,12 +198,12 @@ async fn run_enroll(args: Enroll, context: &Context) -> Result<()> {
 async fn run_verify(args: Verify, context: &Context) -> Result<()> {
     let (unit, profile) = (args.challenged, args.profile);
     let request = VerifyRequest {
-        backend: unit.backend(),
+        backend: unit.backend,
         serial: unit.serial,
         seed: unit.seed,
         false_accept: args.false_accept,
     };
-    request.check()?;
+    checked(request.check())?;
     let config = unit.unit(request.backend)?;
     let key = Key::load(unit.key.as_deref())?;
     let enrolled = profile::read(&profile, &key)?;
@@ -246,7 +241,7 @@ async fn run_fleet(args: Report, context: &Context) -> Result<()> {
         false_accept: args.false_accept,
         seed: args.seed,
     };
-    request.check()?;
+    checked(request.check())?;
     let folder = folder::make(args.out.as_deref(), &format!("puf-seed{}", args.seed))?;
     let report = fleet_report::run(&request, &progress::shown(context)).await?;
     render::fleet::write(&folder, &report)?;

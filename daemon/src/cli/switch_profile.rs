@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use clap::Args;
 
-use super::backend::{chosen, wire_or_twin};
+use super::backend::wire_or_twin;
 use super::unit::{Unit, configured};
 use super::wrong::checked;
 use crate::lab::backend::Backend;
@@ -31,10 +31,8 @@ pub struct SwitchProfile {
     #[arg(short, long, value_enum, default_value = "s9")]
     unit: Unit,
     /// What is driven.
-    #[arg(long, default_value = "wire", value_parser = wire_or_twin())]
+    #[arg(long, alias = "by", default_value = "wire", value_parser = wire_or_twin())]
     backend: Backend,
-    #[arg(long, hide = true, conflicts_with = "backend", value_parser = wire_or_twin())]
-    by: Option<Backend>,
     /// Jobs that the unit is given, each after the first share of the one before: 50 to 1000000.
     #[arg(long, default_value_t = request::SwitchProfileRequest::default().jobs, value_name = "N")]
     jobs: u32,
@@ -57,7 +55,6 @@ pub struct SwitchProfile {
 
 /// Runs the subcommand.
 pub(crate) async fn run(args: SwitchProfile, context: &Context) -> Result<()> {
-    let backend = chosen(args.backend, "by", args.by);
     let config = match &args.capture {
         Some(file) => {
             ensure!(
@@ -69,13 +66,13 @@ pub(crate) async fn run(args: SwitchProfile, context: &Context) -> Result<()> {
         }
         None => {
             let config = configured(args.config.as_deref(), args.unit)?;
-            driven::check(&config, backend)?;
+            driven::check(&config, args.backend)?;
             Some(config)
         }
     };
     let request = request::SwitchProfileRequest {
         capture: args.capture,
-        backend,
+        backend: args.backend,
         jobs: args.jobs,
         stream: args.stream,
         difficulty: args.difficulty,

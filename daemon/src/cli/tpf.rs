@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use super::backend::{chosen, wire_or_twin};
+use super::backend::wire_or_twin;
 use super::unit::{Unit, configured};
+use super::wrong::checked;
 use crate::lab::backend::Backend;
-use crate::lab::request::FilterTrial;
+use crate::lab::recording::CAPTURE;
 use crate::lab::session::Context;
 use crate::lab::tpf::calibration::{self, CalibrationRequest};
 use crate::lab::tpf::curve::{self, CurveRequest};
+use crate::lab::tpf::live::{self, FilterTrial};
 use crate::lab::tpf::study::{self, StudyRequest};
 use crate::lab::tpf::twin::{self, TwinRequest};
-use crate::lab::tpf::{Header, evidence, live};
+use crate::lab::tpf::{Header, evidence};
 use crate::render::{folder, progress, stdout, tpf as render};
 
 /// `thermine tpf`.
@@ -156,10 +158,8 @@ pub struct Live {
     #[arg(short, long, value_enum, default_value = "lv06")]
     unit: Unit,
     /// What is driven.
-    #[arg(long, default_value = "wire", value_parser = wire_or_twin())]
+    #[arg(long, alias = "on", default_value = "wire", value_parser = wire_or_twin())]
     backend: Backend,
-    #[arg(long, hide = true, conflicts_with = "backend", value_parser = wire_or_twin())]
-    on: Option<Backend>,
     /// Power in watts, for a unit that reports none: as a meter at the wall shows it, at most 100000. It is taken as
     /// constant, which is wrong as soon as the unit idles, and the report says so.
     #[arg(long, value_name = "WATTS")]
@@ -190,7 +190,7 @@ pub struct Live {
 impl Live {
     pub(super) fn request(&self) -> FilterTrial {
         FilterTrial {
-            backend: chosen(self.backend, "on", self.on),
+            backend: self.backend,
             watts: self.watts,
             train: self.train,
             pairs: self.pairs,
@@ -225,7 +225,7 @@ async fn run_twin(args: Twin, context: &Context) -> Result<()> {
         test: args.test,
         exit_nonces: args.exit_nonces,
     };
-    request.check()?;
+    checked(request.check())?;
     let folder = folder::make(args.out.as_deref(), &format!("tpf-twin-seed{}", args.seed))?;
     let report = twin::run(request, &progress::shown(context)).await?;
     render::twin::write(&folder, &report)?;
@@ -240,7 +240,7 @@ async fn run_study(args: Study, context: &Context) -> Result<()> {
         permutations: args.permutations,
         seed: args.seed,
     };
-    request.check()?;
+    checked(request.check())?;
     let make = || folder::make(args.out.as_deref(), "tpf-study");
     let file = args.capture.unwrap_or_default();
     let (capture, made) = evidence::imported(&file, args.difficulty, make).await?;
@@ -258,7 +258,7 @@ async fn run_calibration(args: Study, context: &Context) -> Result<()> {
         shares: args.shares,
         seed: args.seed,
     };
-    request.check()?;
+    checked(request.check())?;
     let folder = folder::make(args.out.as_deref(), "tpf-calibration")?;
     let report = calibration::run(&request, &progress::shown(context)).await?;
     render::calibration::write(&folder, &report)?;
@@ -274,7 +274,7 @@ async fn run_curve(args: Curve, context: &Context) -> Result<()> {
         every: args.every,
         seed: args.seed,
     };
-    request.check()?;
+    checked(request.check())?;
     let folder = folder::make(args.out.as_deref(), &format!("tpf-curve-seed{}", args.seed))?;
     let report = curve::run(request, &progress::shown(context)).await?;
     render::curve::write(&folder, &report)?;
@@ -284,10 +284,11 @@ async fn run_curve(args: Curve, context: &Context) -> Result<()> {
 
 async fn run_live(args: Live, context: &Context) -> Result<()> {
     let request = args.request();
+    checked(request.check())?;
     let config = configured(args.config.as_deref(), args.unit)?;
     live::check_unit(&request, &config)?;
     let folder = folder::make(args.out.as_deref(), &format!("tpf-live-seed{}", args.seed))?;
-    let capture = folder.join("capture.sqlite");
+    let capture = folder.join(CAPTURE);
     let report = live::run(&request, &config, &capture, &progress::shown(context)).await?;
     render::live::write(&folder, &report)?;
     stdout::text(render::live::text(&report))?;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use thermine_units::pow::Difficulty;
 
-use super::backend::{Backend, chosen};
+use super::backend::Backend;
 use super::unit::Unit;
 use super::words::words;
 use crate::lab::config::Config;
@@ -49,12 +49,10 @@ pub struct Train {
     #[arg(short, long, value_enum, default_value = "s9")]
     pub unit: Unit,
     /// What is driven.
-    #[arg(long, value_enum, default_value = "wire")]
+    #[arg(long, alias = "substrate", value_enum, default_value = "wire")]
     pub backend: Backend,
-    #[arg(long, hide = true, conflicts_with = "backend", value_enum)]
-    substrate: Option<Backend>,
     /// Capture to replay, with `--backend replay`.
-    #[arg(long, value_name = "FILE", required_if_eq_any([("backend", "replay"), ("substrate", "replay")]))]
+    #[arg(long, value_name = "FILE", required_if_eq("backend", "replay"))]
     pub capture: Option<PathBuf>,
     /// Database to record to, as postgres://USER@HOST/DATABASE, instead of a file in the report's folder.
     #[arg(long, value_name = "URL", env = "THERMINE_STORE")]
@@ -148,11 +146,7 @@ impl Train {
                 input: self.input.clone(),
                 targets: self.target.clone(),
             }),
-            backend: chosen(
-                self.backend.into(),
-                "substrate",
-                self.substrate.map(Into::into),
-            ),
+            backend: self.backend.into(),
             capture: self.capture.as_ref().map(text),
             encoding: self.encoding,
             encode: self.encode.clone(),

@@ -65,7 +65,7 @@ pub(crate) struct Outcome {
     pub(crate) answered: usize,
     /// Addresses for which there was no time.
     pub(crate) not_asked: usize,
-    /// Wall time, s.
+    /// Wall time of the search, s.
     pub(crate) seconds: f64,
     /// Devices in the order in which they were found.
     pub(crate) found: Vec<Found>,

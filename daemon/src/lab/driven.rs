@@ -41,7 +41,7 @@ impl Substrate for WireOrTwin {
 /// simulated one.
 ///
 /// # Errors
-/// If it cannot.
+/// If it cannot, with the reason.
 pub(crate) fn check(config: &Config, backend: Backend) -> Result<()> {
     if backend == Backend::Twin {
         ensure!(

@@ -86,8 +86,8 @@ pub(crate) fn text(request: &ProxyBenchRequest, rows: &[Row]) -> Result<String> 
          repaired as TCP does; the first row is the control, without latency or loss.\n\
          The paper's {:+.1} % is t_wait/t_hash: a unit that waits the way there and back for each job gains it where \
          2·latency = {gain:.3}·t_hash. For this work that is {:.1} ms one way; for one range of 2^32 nonces at {} GH/s \
-         ({:.1} ms) it is {:.2} ms. A unit that rolls extranonce2 goes on with its last job, waits for nobody, and \
-         gains nothing of this.\n\
+         ({:.1} ms) it is {:.2} ms. A unit that rolls extranonce2 goes on with its last job: it does not wait, and \
+         gains nothing from this.\n\
          With work queued no run idled for more than {:.3} % of its time; {refused} of its shares were refused.",
         request.units,
         request.rate,

@@ -346,7 +346,7 @@ fn a_false_level_or_unit_is_refused() {
     assert!(bare.contains("no twin of bare chips"), "{bare}");
     let former = refused(&["--unit", "bm1387", "--substrate", "twin"]);
     assert!(
-        former.contains("write `--backend twin`") && former.contains("no twin of bare chips"),
+        former.contains("write --backend twin") && former.contains("no twin of bare chips"),
         "{former}"
     );
     let dir = tempfile::tempdir().expect("a folder");

@@ -87,7 +87,7 @@ impl Field {
 }
 
 impl Layout {
-    /// Of the chips of `kind` in a `unit`, `chips` of which are on a board if that is known better than by the unit.
+    /// Layout of the chips of `kind` in a `unit`. `chips` is the number on a board, where it is not that of the unit.
     pub(super) fn of(kind: &ChipKind, unit: &UnitKind, chips: Option<usize>) -> Layout {
         let chip_of = numbers(&kind.chip_codes, width(&kind.chip));
         let core_of = numbers(&kind.core_codes, width(&kind.core));
@@ -117,7 +117,7 @@ impl Layout {
         }
     }
 
-    /// Who found `nonce`, and where in its count.
+    /// Chip and core that found `nonce`, and the counter of the core.
     pub(crate) fn decode(&self, nonce: u32) -> Origin {
         let nonce = if self.reversed {
             nonce.swap_bytes()

@@ -87,7 +87,7 @@ pub struct Measured {
 /// A layout of nonces, as a report shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct LayoutSummary {
-    /// Kind of chip.
+    /// Kind of the chips.
     pub(crate) name: String,
     /// Source of the layout.
     pub(crate) source: String,

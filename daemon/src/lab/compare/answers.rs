@@ -29,7 +29,7 @@ pub(super) enum Kind {
     Copy(u64),
 }
 
-/// A valid share.
+/// A valid share, as the comparison sees it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Answer {
     /// Since the newest job was sent, ms.

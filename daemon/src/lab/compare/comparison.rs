@@ -20,7 +20,7 @@ const LEVEL: f64 = 0.05;
 /// Two captures side by side.
 #[derive(Debug, Serialize)]
 pub(crate) struct Comparison {
-    /// The reference.
+    /// The capture that is the reference.
     pub(crate) a: Side,
     /// The capture that is compared with it.
     pub(crate) b: Side,
@@ -47,7 +47,7 @@ pub(crate) struct Side {
     pub(crate) provenance: String,
     /// Seed of its run.
     pub(crate) seed: u64,
-    /// Valid shares.
+    /// Number of valid shares.
     pub(crate) answers: usize,
     /// Shares that are not valid.
     pub(crate) invalid: u64,

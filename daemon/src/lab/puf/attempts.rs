@@ -127,6 +127,7 @@ pub(super) fn attack(
         fleet,
         spec.lengths.len() - 1,
         FeatureSet::Both,
+        &[],
     );
     let population = table.population(|unit| unit % 2 == 1)?;
     let mut cloned = Tally::default();

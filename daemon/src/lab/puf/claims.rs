@@ -48,17 +48,6 @@ impl FeatureSet {
     }
 }
 
-/// The columns of `evidence` that no session lacks.
-pub(super) fn columns(
-    features: &[Feature],
-    evidence: FeatureSet,
-    values: &[&[Option<f64>]],
-) -> Vec<usize> {
-    (0..features.len())
-        .filter(|i| evidence.takes(&features[*i]) && values.iter().all(|v| v[*i].is_some()))
-        .collect()
-}
-
 /// The chosen columns of one session; `None` if one is missing.
 pub(super) fn block(values: &[Option<f64>], columns: &[usize]) -> Option<Vec<f64>> {
     columns.iter().map(|i| values[*i]).collect()
@@ -73,32 +62,29 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Of `fleet` at its `length`-th length.
+    /// Of `fleet` at its `length`-th length, without the columns that one of `further` lacks.
     pub(super) fn of(
         features: &[Feature],
         fleet: &[Vec<Session>],
         length: usize,
         evidence: FeatureSet,
+        further: &[Vec<Option<f64>>],
     ) -> Table {
-        let all: Vec<&[Option<f64>]> = fleet
-            .iter()
-            .flatten()
-            .map(|s| s.values[length].as_slice())
+        let sessions = fleet.iter().flatten().map(|s| &s.values[length]);
+        let all: Vec<&Vec<Option<f64>>> = sessions.chain(further).collect();
+        let columns: Vec<usize> = (0..features.len())
+            .filter(|i| evidence.takes(&features[*i]) && all.iter().all(|v| v[*i].is_some()))
             .collect();
-        let columns = columns(features, evidence, &all);
-        let units = fleet
-            .iter()
-            .map(|sessions| {
-                let blocks = sessions.iter();
-                blocks
-                    .filter_map(|session| block(&session.values[length], &columns))
-                    .collect()
-            })
-            .collect();
+        let of_unit = |sessions: &Vec<Session>| {
+            let values = sessions.iter().map(|session| &session.values[length]);
+            values
+                .filter_map(|values| block(values, &columns))
+                .collect()
+        };
         Table {
             kinds: columns.iter().map(|i| features[*i].kind()).collect(),
+            units: fleet.iter().map(of_unit).collect(),
             columns,
-            units,
         }
     }
 

@@ -4,23 +4,24 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use rand::RngExt;
-use thermine_lab::substrate::{Discipline, Substrate, Twin};
-use thermine_sim::{Device, Params, Spread};
+use serde_json::json;
+use thermine_lab::substrate::Discipline;
+use thermine_sim::{Params, Spread};
 use thermine_units::model::Model;
 use thermine_units::provenance::Provenance;
-use thermine_units::record::Recorder;
 use thermine_units::seed;
 
 use super::challenge::{Challenge, Plan};
 use super::response::{self, Break, Response};
 use crate::lab::backend::Backend;
 use crate::lab::config::Config;
+use crate::lab::driven::with_driven;
 use crate::lab::experiment::arms::twin_params;
 use crate::lab::observer::Progress;
 use crate::lab::recording::{CAPTURE, run_meta, with_capture};
-use crate::lab::session::{Session, with_unit};
+use crate::lab::session::Session;
 
-/// Name of its stream.
+/// Name of the stream in the capture.
 const STREAM: &str = "puf";
 
 /// The unit of `config`, if it can be challenged by `backend`; a simulated one is made number `serial` of its model.
@@ -114,19 +115,39 @@ pub(super) async fn ask(
     folder: &Path,
     progress: &Progress,
 ) -> Result<Answered> {
-    let mut rng = seed::stream(questions.seed, "puf/challenges");
+    let Questions { plan, seed, .. } = questions;
+    let mut rng = seed::stream(seed, "puf/challenges");
     let challenges: Vec<u64> = (0..questions.challenges).map(|_| rng.random()).collect();
-    let asked = serde_json::json!({ "plan": questions.plan, "challenges": challenges });
-    let task = match questions.purpose {
-        Purpose::Enroll => serde_json::json!({ "puf": { "enrol": asked } }),
-        Purpose::Verify => serde_json::json!({ "puf": { "verify": asked } }),
+    // A profile may take its time; a response that is judged may not.
+    let (name, on_break) = match questions.purpose {
+        Purpose::Enroll => ("enrol", Break::AskAgain),
+        Purpose::Verify => ("verify", Break::Fail),
     };
-    let meta = run_meta(config, questions.backend, questions.seed, task)?;
-    let captured = with_capture(&meta, &folder.join(CAPTURE), async |store| {
-        let recorder = store.stream(STREAM);
-        drive(questions, &challenges, config, recorder, progress).await
-    })
-    .await?;
+    let task = json!({ "puf": { name: { "plan": plan, "challenges": challenges } } });
+    let meta = run_meta(config, questions.backend, seed, task)?;
+    let session = Session {
+        context: progress.context(),
+        config,
+        seed,
+        notices: progress,
+    };
+    let steps = plan.places.len() * (plan.jobs as usize + 1) * challenges.len();
+    let bar = progress.bar("challenge", steps);
+    let place = folder.join(CAPTURE);
+    let captured = with_capture(&meta, &place, async |store| {
+        let how = (questions.backend, Discipline::Dialogue);
+        let into = (config.point.operating_point(), store.stream(STREAM));
+        with_driven(session, how, into, async |unit| {
+            let mut responses = Vec::new();
+            for seed in &challenges {
+                let challenge = Challenge::new(plan, *seed);
+                responses.push(response::put(&challenge, unit, on_break, || bar.step()).await?);
+            }
+            Ok(responses)
+        })
+        .await
+    });
+    let captured = captured.await?;
     Ok(Answered {
         responses: captured.found,
         challenges,
@@ -134,66 +155,4 @@ pub(super) async fn ask(
         provenance: captured.provenance,
         config_hash: meta.config_hash,
     })
-}
-
-async fn drive(
-    questions: Questions<'_>,
-    challenges: &[u64],
-    config: &Config,
-    recorder: Recorder,
-    progress: &Progress,
-) -> Result<Vec<Response>> {
-    let Questions { plan, seed, .. } = questions;
-    let context = progress.context();
-    let steps = plan.places.len() * (plan.jobs as usize + 1) * challenges.len();
-    let bar = progress.bar("challenge", steps);
-    // A profile may take its time; a response that is judged may not.
-    let on_break = match questions.purpose {
-        Purpose::Enroll => Break::AskAgain,
-        Purpose::Verify => Break::Fail,
-    };
-    let step = || bar.step();
-    if questions.backend == Backend::Twin {
-        let model = config.unit.model;
-        let mut device = Device::warm(&twin_params(config)?, seed);
-        device.set_operating_point(&config.point.operating_point());
-        let mut twin = Twin::new(
-            device,
-            model,
-            Discipline::Dialogue,
-            model.switch_dead_time(),
-            seed::stream(seed, "twin"),
-            recorder,
-        );
-        let answered = all(&mut twin, plan, challenges, on_break, step);
-        return context.unless_stopped(answered).await;
-    }
-    let session = Session {
-        context,
-        config,
-        seed,
-        notices: progress,
-    };
-    with_unit(session, async |unit| {
-        let mut driven = unit.drive(Discipline::Dialogue, recorder)?;
-        let responses = all(&mut driven, plan, challenges, on_break, step).await?;
-        unit.release(driven).await?;
-        Ok(responses)
-    })
-    .await
-}
-
-async fn all<S: Substrate>(
-    unit: &mut S,
-    plan: &Plan,
-    challenges: &[u64],
-    on_break: Break,
-    step: impl Fn(),
-) -> Result<Vec<Response>> {
-    let mut responses = Vec::new();
-    for seed in challenges {
-        let challenge = Challenge::new(plan, *seed);
-        responses.push(response::put(&challenge, unit, on_break, &step).await?);
-    }
-    Ok(responses)
 }

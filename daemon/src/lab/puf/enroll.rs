@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use thermine_reservoir::identity::{Kind, Population, Profile};
+use thermine_reservoir::identity::Profile;
 
 use super::challenge::{Plan, Size};
-use super::claims::{FeatureSet, block, columns};
+use super::claims::{FeatureSet, Table, block};
 use super::driven::{self, Purpose, Questions};
 use super::features::Features;
-use super::fleet::{self, FleetSpec, Session, World};
+use super::fleet::{self, FleetSpec};
 use super::key::Key;
 use super::profile::{self, Enrolled};
 use super::response::time_bound;
@@ -88,15 +88,11 @@ pub async fn run(
     };
     let answered = driven::ask(questions, config, folder, progress).await?;
     let others = FleetSpec {
-        plan: plan.clone(),
-        params,
-        world: World::default(),
         units: request.others as usize,
         sessions: request.other_sessions as usize,
-        differ: true,
         lengths: vec![request.jobs as usize],
         // The same others for every unit of the same model and plan.
-        seed: 1,
+        ..FleetSpec::new(plan.clone(), params, 1)
     };
     let population_of = format!(
         "{} simulated units of model {model}, {} sessions each, seed {}, assumed spread",
@@ -112,8 +108,12 @@ pub async fn run(
         .iter()
         .map(|response| features.values(&plan, response, size.jobs as usize))
         .collect();
-    let (columns, population) = population(&features, &fleet, &own)?;
-    let blocks: Option<Vec<Vec<f64>>> = own.iter().map(|values| block(values, &columns)).collect();
+    let table = Table::of(&features.list, &fleet, 0, FeatureSet::Both, &own);
+    let population = table
+        .population(|_| true)
+        .context("the simulated others make no population")?;
+    let blocks = own.iter().map(|values| block(values, &table.columns));
+    let blocks: Option<Vec<Vec<f64>>> = blocks.collect();
     let measured = blocks.and_then(|blocks| Profile::enrol(&population, &blocks));
     let soonest = answered.responses.iter().filter_map(|r| r.soonest(&plan));
     let enrolled = Enrolled {
@@ -122,8 +122,7 @@ pub async fn run(
         program: env!("CARGO_PKG_VERSION").into(),
         seed: questions.seed,
         config_hash: answered.config_hash,
-        features: columns
-            .iter()
+        features: (table.columns.iter())
             .map(|i| features.list[*i].name.clone())
             .collect(),
         bound_s: time_bound(&soonest.collect::<Vec<_>>()),
@@ -140,28 +139,4 @@ pub async fn run(
         profile: profile.to_path_buf(),
         key: key.id(),
     })
-}
-
-/// The features that the unit and all others have, and the population of the others in them.
-fn population(
-    features: &Features,
-    fleet: &[Vec<Session>],
-    own: &[Vec<Option<f64>>],
-) -> Result<(Vec<usize>, Population)> {
-    let sessions = fleet.iter().flatten().map(|session| &session.values[0]);
-    let all: Vec<&[Option<f64>]> = sessions.chain(own).map(Vec::as_slice).collect();
-    let columns = columns(&features.list, FeatureSet::Both, &all);
-    let units: Option<Vec<Vec<Vec<f64>>>> = fleet
-        .iter()
-        .map(|sessions| {
-            let blocks = sessions.iter();
-            blocks
-                .map(|session| block(&session.values[0], &columns))
-                .collect()
-        })
-        .collect();
-    let kinds: Vec<Kind> = columns.iter().map(|i| features.list[*i].kind()).collect();
-    let population = Population::fit(&units.unwrap_or_default(), &kinds)
-        .context("the simulated others make no population")?;
-    Ok((columns, population))
 }

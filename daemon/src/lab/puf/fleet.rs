@@ -81,6 +81,20 @@ fn serial(seed: u64, unit: usize) -> u64 {
 }
 
 impl FleetSpec {
+    /// Units that differ, as yet none of them.
+    pub(super) fn new(plan: Plan, params: Params, seed: u64) -> FleetSpec {
+        FleetSpec {
+            plan,
+            params,
+            world: World::default(),
+            units: 0,
+            sessions: 0,
+            differ: true,
+            lengths: Vec::new(),
+            seed,
+        }
+    }
+
     /// Seed of a session: of its challenge and of all its randomness.
     pub(super) fn session_seed(&self, unit: usize, session: usize) -> u64 {
         let name = format!("puf/session/{unit}/{session}");

@@ -52,7 +52,7 @@ request! {
 impl FleetRequest {
     fn check_model(&self, found: &mut Findings) {
         if let Err(error) = twin_of(self.model) {
-            found.add(error.to_string());
+            found.add(format!("unit {}: {error}", self.model));
         }
     }
 
@@ -63,15 +63,12 @@ impl FleetRequest {
             jobs: self.jobs,
             shares: self.shares,
         };
+        let plan = Plan::new(self.model, &params, !self.fixed_clock, size, difficulty);
         Ok(FleetSpec {
-            plan: Plan::new(self.model, &params, !self.fixed_clock, size, difficulty),
-            params,
-            world: World::default(),
             units: self.fleet,
             sessions: self.sessions,
-            differ: true,
             lengths: lengths(self.jobs as usize),
-            seed: self.seed,
+            ..FleetSpec::new(plan, params, self.seed)
         })
     }
 }
@@ -149,7 +146,7 @@ fn find(spec: &FleetSpec, threshold: f64, progress: &Progress) -> Result<FleetRe
     for evidence in FeatureSet::ALL {
         for (length, &jobs) in spec.lengths.iter().enumerate() {
             let shares = spec.plan.shares_at(jobs as u32);
-            let table = Table::of(&features.list, &fleet, length, evidence);
+            let table = Table::of(&features.list, &fleet, length, evidence, &[]);
             bar.step();
             if table.columns.is_empty() {
                 continue;
@@ -167,7 +164,7 @@ fn find(spec: &FleetSpec, threshold: f64, progress: &Progress) -> Result<FleetRe
     let control = control(spec, &features, resampling, progress)?;
     let bar = progress.bar("attacks", VICTIMS);
     let (attacks, replayed) = attempts::attack(spec, &features, &fleet, threshold, &bar)?;
-    let kept = Table::of(&features.list, &fleet, last, FeatureSet::Both).columns;
+    let kept = Table::of(&features.list, &fleet, last, FeatureSet::Both, &[]).columns;
     let left_out = (0..features.list.len()).filter(|i| !kept.contains(i));
     Ok(FleetReport {
         version: env!("CARGO_PKG_VERSION"),
@@ -205,7 +202,7 @@ fn control(
     let fleet = fleet::simulate(&alike, &progress.bar("control", spec.units))?;
     let mut rows = Vec::new();
     for evidence in FeatureSet::ALL {
-        let table = Table::of(&features.list, &fleet, 0, evidence);
+        let table = Table::of(&features.list, &fleet, 0, evidence, &[]);
         if !table.columns.is_empty() {
             let judged = claims::judge(&table)?;
             let shares = spec.plan.shares_at(jobs as u32);

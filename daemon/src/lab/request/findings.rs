@@ -18,6 +18,12 @@ impl Findings {
         self.0.push(what.into());
     }
 
+    /// Adds what another check has found.
+    pub(crate) fn extend(&mut self, found: Result<(), Wrong>) {
+        self.0
+            .extend(found.err().map(|Wrong(all)| all).unwrap_or_default());
+    }
+
     /// Wants `value` to be a number from `low` to `high`.
     pub(crate) fn within<T: PartialOrd + Display>(
         &mut self,

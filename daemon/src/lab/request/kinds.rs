@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::drive::{FilterTrial, Verify};
+use super::drive::Verify;
 use super::findings::{Findings, Wrong};
 use super::train::Train;
 use crate::lab::config::folders::Folders;
 use crate::lab::record::request::Record;
 use crate::lab::sweep::request::Sweep;
+use crate::lab::tpf::live::FilterTrial;
 
 /// Longest request as JSON, in bytes.
 pub const LONGEST: usize = 32 * 1024;
@@ -41,7 +42,7 @@ impl Request {
             Request::Train(train) => train.check(folders, &mut found),
             Request::Sweep(sweep) => sweep.check_queued(&mut found),
             Request::Record(record) => record.check_queued(&mut found),
-            Request::FilterTrial(trial) => trial.find(&mut found),
+            Request::FilterTrial(trial) => trial.check_queued(&mut found),
             Request::Verify(verify) => found.file(folders.capture(&verify.capture)),
         }
         found.all()

@@ -13,12 +13,13 @@ mod setup;
 mod train;
 mod words;
 
-pub use self::drive::{FilterTrial, Verify};
+pub use self::drive::Verify;
 pub use self::findings::Wrong;
 pub use self::kinds::{LONGEST, ReadCommand, Request};
 pub(crate) use self::predict::Predict;
 pub(crate) use self::setup::Setup;
 pub use self::train::{DataFile, Train};
+pub use crate::lab::tpf::live::FilterTrial;
 
 #[cfg(test)]
 mod tests;

@@ -4,12 +4,12 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use super::drive::FilterTrial;
 use super::kinds::Request;
 use super::train::Train;
 use crate::lab::backend::Backend;
 use crate::lab::record::request::Record;
 use crate::lab::sweep::request::Sweep;
+use crate::lab::tpf::live::FilterTrial;
 
 /// Words of a command line.
 struct Words(Vec<String>);

@@ -37,7 +37,7 @@ pub struct Sweep {
     pub train: usize,
     /// Whether NARMA-10 is scored in each cell too.
     pub narma: bool,
-    /// Whether only is said what the windows can hold.
+    /// Whether only the feasibility of the windows is reported.
     pub feasibility: bool,
     /// Seed of the inputs and the statistics.
     pub seed: u64,
@@ -81,7 +81,7 @@ impl Sweep {
         found.all()
     }
 
-    /// Looks for what a queued sweep may not ask for: its bounds are narrower, as nobody watches it.
+    /// Looks for what a queued sweep may not ask for: its bounds are narrower, as no person watches it.
     pub(crate) fn check_queued(&self, found: &mut Findings) {
         found.within("window", self.window, 1.0, LONGEST_WINDOW);
         found.within("shares", self.shares, 1, 1_000_000);

@@ -12,6 +12,7 @@ use thermine_units::provenance::Provenance;
 use thermine_units::record::Verdict;
 
 use crate::lab::config::Config;
+use crate::lab::recording::CAPTURE;
 use thermine_capture::reader::{Run, Stream};
 use thermine_capture::{Capture, import, verify};
 
@@ -20,9 +21,6 @@ const MOST_SHARES: u64 = 1 << 20;
 
 /// Share difficulty of a CSV file, unless the user says another: that of the published log of a real S9.
 pub const DIFFICULTY_OF_CSV: f64 = 256.0;
-
-/// Name of the capture that is made of a CSV file, in the report folder.
-const CAPTURE: &str = "capture.sqlite";
 
 /// A share of the stream.
 #[derive(Debug, Clone)]

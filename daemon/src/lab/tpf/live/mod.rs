@@ -5,8 +5,10 @@
 //! recorded, acknowledged and counted, with the filter and without.
 
 mod report;
+mod request;
 mod run;
 mod trial;
 
 pub use self::report::{Arm, Look, Power, TrialReport};
+pub use self::request::FilterTrial;
 pub use self::run::{check_unit, run};

@@ -3,23 +3,20 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Result, bail};
-use thermine_lab::substrate::{Discipline, Substrate, Twin};
+use anyhow::Result;
+use serde_json::json;
+use thermine_lab::substrate::{Discipline, Substrate};
 use thermine_reservoir::tpf::trial::RateRatio;
-use thermine_sim::device::Device;
-use thermine_units::provenance::Provenance;
-use thermine_units::seed;
+use thermine_units::unit::OperatingPoint;
 
 use super::report::{TrialReport, verdict};
-use super::trial::{Outcome, Trial};
-use crate::lab::backend::Backend;
+use super::request::FilterTrial;
+use super::trial::Trial;
 use crate::lab::config::Config;
-use crate::lab::experiment::arms::twin_params;
+use crate::lab::driven::{self, with_driven};
 use crate::lab::observer::{Notices, Progress};
 use crate::lab::recording::{run_meta, with_capture};
-use crate::lab::request::FilterTrial;
-use crate::lab::session::{Session, with_unit};
-use thermine_capture::Store;
+use crate::lab::session::Session;
 
 /// Name of the stream in the capture.
 const STREAM: &str = "tpf-live";
@@ -30,16 +27,7 @@ const STREAM: &str = "tpf-live";
 /// If the request is wrong, or a twin is asked for and the unit has none.
 pub fn check_unit(request: &FilterTrial, config: &Config) -> Result<()> {
     request.check()?;
-    if request.backend == Backend::Twin {
-        if config.unit.simulated.is_none() {
-            bail!(
-                "--backend twin is a simulation, but {} is not configured as a simulated unit",
-                config.unit.name
-            );
-        }
-        twin_params(config)?;
-    }
-    Ok(())
+    driven::check(config, request.backend)
 }
 
 /// Runs the trial on the unit of `config`, recorded in the new file `capture`.
@@ -54,19 +42,29 @@ pub async fn run(
     progress: &Progress,
 ) -> Result<TrialReport> {
     check_unit(request, config)?;
-    let task =
-        serde_json::json!({ "tpf_live": { "pairs": request.pairs, "block": request.block } });
+    let task = json!({ "tpf_live": { "pairs": request.pairs, "block": request.block } });
     let meta = run_meta(config, request.backend, request.seed, task)?;
     let remarks = Remarks {
         progress,
         all: Mutex::default(),
     };
+    let session = Session {
+        context: progress.context(),
+        config,
+        seed: request.seed,
+        notices: &remarks,
+    };
     let mut trial = Trial::new(request, &config.step, progress);
-    let captured = with_capture(&meta, capture, async |store| {
-        drive(&mut trial, config, store, &remarks).await
-    })
-    .await?;
-    let (outcome, provenance) = captured.found;
+    let recorded = with_capture(&meta, capture, async |store| {
+        let how = (request.backend, Discipline::Dialogue);
+        let into = (OperatingPoint::UNCHANGED, store.stream(STREAM));
+        with_driven(session, how, into, async |unit| {
+            let outcome = trial.run(unit).await?;
+            Ok((outcome, unit.provenance()))
+        })
+        .await
+    });
+    let (outcome, provenance) = recorded.await?.found;
     if let (steps @ 1.., away) = trial.interrupted {
         remarks.remark(&format!(
             "the unit's connection broke in {steps} steps, {:.1} s in all; they were repeated and are not counted",
@@ -104,42 +102,6 @@ pub async fn run(
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner),
     })
-}
-
-async fn drive(
-    trial: &mut Trial<'_>,
-    config: &Config,
-    store: &Store,
-    remarks: &Remarks<'_>,
-) -> Result<(Outcome, Provenance)> {
-    let (context, seed) = (remarks.progress.context(), trial.request.seed);
-    if trial.request.backend == Backend::Twin {
-        let model = config.unit.model;
-        let mut twin = Twin::new(
-            Device::warm(&twin_params(config)?, seed),
-            model,
-            Discipline::Dialogue,
-            model.switch_dead_time(),
-            seed::stream(seed, "twin"),
-            store.stream(STREAM),
-        );
-        let outcome = context.unless_stopped(trial.run(&mut twin)).await?;
-        return Ok((outcome, twin.provenance()));
-    }
-    let session = Session {
-        context,
-        config,
-        seed,
-        notices: remarks,
-    };
-    with_unit(session, async |unit| {
-        let mut driven = unit.drive(Discipline::Dialogue, store.stream(STREAM))?;
-        let outcome = trial.run(&mut driven).await?;
-        let provenance = driven.provenance();
-        unit.release(driven).await?;
-        Ok((outcome, provenance))
-    })
-    .await
 }
 
 /// Keeps for the report which settings of the unit differ from those asked for.

@@ -11,9 +11,9 @@ use thermine_reservoir::tpf::trial::{Block, Evidence, order};
 use thermine_units::unit::OperatingPoint;
 
 use super::report::{Arm, Look, Power};
+use super::request::FilterTrial;
 use crate::lab::config::Step;
 use crate::lab::observer::{Bar, Progress};
-use crate::lab::request::FilterTrial;
 
 /// E-value at which a trial stops: chance reaches it in one of twenty at most.
 const ENOUGH: f64 = 20.0;
