@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use thermine::lab::attach::Rig;
+use thermine::lab::attach::Attachments;
 use thermine::lab::config::Config;
 use thermine::lab::experiment::encoder::Encoder;
 use thermine::lab::experiment::encoding::Encoding;
@@ -50,7 +50,7 @@ fn config(i: usize) -> Config {
 #[expect(clippy::print_stdout, reason = "a bench says what it measured")]
 #[tokio::main]
 async fn main() {
-    let mut rig = Rig::new(Clock::real()).expect("a rig");
+    let mut rig = Attachments::new(Clock::real()).expect("a rig");
     let readings = Arc::new(AtomicU64::new(0));
     let shares = Arc::new(AtomicU64::new(0));
     let failed = Arc::new(AtomicU64::new(0));

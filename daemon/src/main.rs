@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
-use thermine::cli::{Cli, Command, run};
+use thermine::cli::{Cli, Command, old_names, run};
 use thermine::lab::descriptors;
 use thermine::lab::session::{Context, Interrupted};
 use thermine::log;
@@ -18,6 +18,7 @@ const CLOSING: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    old_names::say(std::env::args_os());
     descriptors::raise();
     let context = Context::new(cli.command.name());
     carried_out(cli, &context).unwrap_or_else(|error| {

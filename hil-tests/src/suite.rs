@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use thermine::lab::attach::{Driven, Rig, Unit};
+use thermine::lab::attach::{Attachments, Driven, Unit};
 use thermine::lab::config::{Config, rack};
 use thermine_lab::substrate::{Discipline, Drive, Pace};
 use thermine_units::clock::Clock;
@@ -27,7 +27,7 @@ pub struct Bench {
     /// The unit.
     pub unit: Unit,
     /// What runs beside it.
-    pub rig: Rig,
+    pub rig: Attachments,
     /// Real units are shared by all tests, which therefore take turns.
     _turn: Option<MutexGuard<'static, ()>>,
 }
@@ -130,8 +130,8 @@ impl Bench {
 async fn bring_in(
     config: &Config,
     clock: Clock,
-) -> Result<(Unit, Rig), Box<dyn std::error::Error + Send + Sync>> {
-    let mut rig = Rig::new(clock)?;
+) -> Result<(Unit, Attachments), Box<dyn std::error::Error + Send + Sync>> {
+    let mut rig = Attachments::new(clock)?;
     let mut unit = rig.attach(config, 1).await?;
     if config.unit.simulated.is_none() {
         say(&format!("waiting for {}", unit.instructions()));

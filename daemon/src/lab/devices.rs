@@ -14,7 +14,7 @@ use thermine_units::unit::{Identity, Telemetry};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::attach::{Rig, Unit};
+use super::attach::{Attachments, Unit};
 use super::config::{Config, rack};
 use super::experiment::encoder::Encoder;
 use super::experiment::encoding::Encoding;
@@ -103,7 +103,7 @@ pub(crate) async fn run(
             .map(Config::simulated)
             .collect::<Result<_, _>>()?,
     };
-    let rig = Rig::new(Clock::real())?;
+    let rig = Attachments::new(Clock::real())?;
     let mut units = Vec::new();
     for (i, config) in configs.iter().enumerate() {
         units.push(watch(&rig, config, i as u64 + 1, context).await);
@@ -129,7 +129,7 @@ pub(crate) async fn run(
 }
 
 /// Begins to watch a unit. One that cannot be attached becomes a row with its error.
-async fn watch(rig: &Rig, config: &Config, seed: u64, context: &Context) -> Watched {
+async fn watch(rig: &Attachments, config: &Config, seed: u64, context: &Context) -> Watched {
     let latest = match &config.unit.simulated {
         // It hashes only if it has work, which this program gives it.
         Some(_) => employ(rig.beside(), config.clone(), seed, context.clone()).await,
@@ -145,7 +145,7 @@ async fn watch(rig: &Rig, config: &Config, seed: u64, context: &Context) -> Watc
 
 /// Keeps a simulated unit at work in a task of its own. Returns its readings, or why it cannot be attached.
 async fn employ(
-    rig: Rig,
+    rig: Attachments,
     config: Config,
     seed: u64,
     context: Context,

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::shared::Shared;
-use crate::lab::attach::Rig;
+use crate::lab::attach::Attachments;
 use crate::lab::config::Config;
 use crate::lab::config::daemon::JOBS;
 use crate::lab::observer::Progress;
@@ -36,7 +36,7 @@ pub(super) struct ClaimedJob {
 /// A unit that a job drives, and how it is reached. Nothing else drives it meanwhile.
 pub(super) struct FreeUnit<'a> {
     pub(super) config: &'a Config,
-    pub(super) lender: Arc<Rig>,
+    pub(super) lender: Arc<Attachments>,
 }
 
 impl ClaimedJob {

@@ -20,7 +20,7 @@ use super::health;
 use super::proxied_unit::{self, ProxiedUnit};
 use super::shared::Shared;
 use super::{permit, publish, wall};
-use crate::lab::attach::Rig;
+use crate::lab::attach::Attachments;
 use crate::lab::config::Config;
 use crate::lab::config::folders::Folders;
 use crate::lab::config::rack::Rack;
@@ -134,7 +134,7 @@ impl Daemon {
         let shared = Shared {
             live,
             queue,
-            base: Arc::new(Rig::new(Clock::real())?),
+            base: Arc::new(Attachments::new(Clock::real())?),
             context: context.clone(),
             daemon: rack.daemon.clone(),
             hub: proxy.as_ref().map(|proxy| proxy.hub.clone()),

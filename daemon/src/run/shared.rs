@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thermine_proxy::Hub;
 use thermine_units::clock::Clock;
 
-use crate::lab::attach::Rig;
+use crate::lab::attach::Attachments;
 use crate::lab::config::Config;
 use crate::lab::config::daemon::Daemon;
 use crate::lab::session::Context;
@@ -17,7 +17,7 @@ use crate::queue::Queue;
 pub(super) struct Shared {
     pub(super) live: Live,
     pub(super) queue: Queue,
-    pub(super) base: Arc<Rig>,
+    pub(super) base: Arc<Attachments>,
     /// The daemon, as the driver of its units. A unit's task is stopped by itself, and not by this.
     pub(super) context: Context,
     pub(super) daemon: Daemon,
@@ -48,8 +48,8 @@ impl Shared {
         }
     }
 
-    /// A rig for a unit.
-    pub(super) fn rig(&self, config: &Config) -> Rig {
+    /// Attachments for a unit.
+    pub(super) fn rig(&self, config: &Config) -> Attachments {
         match self.clock(config) {
             None => self.base.beside(),
             Some(clock) => self.base.apart(clock),

@@ -25,7 +25,7 @@ use crate::lab::descriptors;
 
 /// Everything that runs beside the units; ends when dropped.
 #[derive(Debug)]
-pub struct Rig {
+pub struct Attachments {
     pub(super) clock: Clock,
     pub(super) clients: Arc<Clients>,
     doors: Arc<Mutex<Doors>>,
@@ -40,7 +40,7 @@ pub struct Rig {
 #[derive(Debug)]
 struct Doors {
     servers: Vec<Listening>,
-    /// Of the rig that they live and end with.
+    /// Of the attachments that they live and end with.
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -55,7 +55,7 @@ impl Doors {
     }
 }
 
-/// A Stratum server of the rig.
+/// A Stratum server of the attachments.
 #[derive(Debug)]
 struct Listening {
     asked: SocketAddr,
@@ -64,18 +64,18 @@ struct Listening {
     server: Server,
 }
 
-impl Rig {
-    /// A rig without units, whose units live by `clock`.
+impl Attachments {
+    /// Attachments without units, which live by `clock`.
     ///
     /// # Errors
     /// If the system gives no sockets to work with.
-    pub fn new(clock: Clock) -> Result<Rig> {
-        Ok(Rig::with(clock, Arc::new(Clients::new()?), None))
+    pub fn new(clock: Clock) -> Result<Attachments> {
+        Ok(Attachments::with(clock, Arc::new(Clients::new()?), None))
     }
 
-    fn with(clock: Clock, clients: Arc<Clients>, doors: Option<Arc<Mutex<Doors>>>) -> Rig {
+    fn with(clock: Clock, clients: Arc<Clients>, doors: Option<Arc<Mutex<Doors>>>) -> Attachments {
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-        Rig {
+        Attachments {
             clock,
             clients,
             doors: doors.unwrap_or_else(|| Doors::new(&tasks, &shutdown)),
@@ -86,29 +86,29 @@ impl Rig {
         }
     }
 
-    /// A rig of its own life, at the same clock and behind the same Stratum servers, which end with this one: for
+    /// Attachments of their own life, at the same clock and behind the same Stratum servers, which end with this one: for
     /// units that share a port and come and go one by one.
-    pub fn beside(&self) -> Rig {
+    pub fn beside(&self) -> Attachments {
         let (clock, clients) = (self.clock.clone(), self.clients.clone());
-        Rig {
+        Attachments {
             proxy: self.proxy.clone(),
-            ..Rig::with(clock, clients, Some(self.doors.clone()))
+            ..Attachments::with(clock, clients, Some(self.doors.clone()))
         }
     }
 
-    /// A rig of its own life whose units mine through the proxy of `hub`, which listens on `pool`: each is held out of
+    /// Attachments of their own life whose units mine through the proxy of `hub`, which listens on `pool`: each is held out of
     /// it while it is driven.
-    pub fn behind(&self, hub: Hub, pool: SocketAddr) -> Rig {
+    pub fn behind(&self, hub: Hub, pool: SocketAddr) -> Attachments {
         let clock = hub.clock().clone();
-        Rig {
+        Attachments {
             proxy: Some((hub, pool)),
-            ..Rig::with(clock, self.clients.clone(), None)
+            ..Attachments::with(clock, self.clients.clone(), None)
         }
     }
 
-    /// A rig of its own life, clock and servers.
-    pub fn apart(&self, clock: Clock) -> Rig {
-        Rig::with(clock, self.clients.clone(), None)
+    /// Attachments of their own life, clock and servers.
+    pub fn apart(&self, clock: Clock) -> Attachments {
+        Attachments::with(clock, self.clients.clone(), None)
     }
 
     /// The clock that its units live by.
@@ -141,7 +141,7 @@ impl Rig {
         }
     }
 
-    /// Reads and guards the unit of `config`, which gets its work at `pool` and not from this rig, and starts it if it
+    /// Reads and guards the unit of `config`, which gets its work at `pool` and not from here, and starts it if it
     /// is simulated.
     ///
     /// # Errors
@@ -158,7 +158,7 @@ impl Rig {
                 config.unit.name
             );
         };
-        let (ports, api) = Rig::ports(config, api).await?;
+        let (ports, api) = Attachments::ports(config, api).await?;
         let watched = self.guarded(config, &api, &stratum.worker)?;
         if let Some((ports, played)) = ports {
             let mine = mine(config, stratum, &played, pool, seed);
@@ -192,7 +192,7 @@ impl Rig {
         seed: u64,
     ) -> Result<Unit> {
         let worker = &stratum.worker;
-        let (ports, api) = Rig::ports(config, api).await?;
+        let (ports, api) = Attachments::ports(config, api).await?;
         let admit = machine::admit(config, stratum, &api);
         let (door, pool, (latest, guard)) = match &self.proxy {
             Some((hub, pool)) => {

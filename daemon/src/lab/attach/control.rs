@@ -13,7 +13,7 @@ use thermine_units::model::Model;
 use thermine_units::seed;
 use tokio::sync::watch;
 
-use super::attached::Rig;
+use super::attached::Attachments;
 use crate::lab::config::{Api, Config};
 
 /// A unit's control interface: where it is read, and where it is set.
@@ -23,7 +23,7 @@ enum Interface {
     Goldshell(goldshell::Source, goldshell::Control),
 }
 
-impl Rig {
+impl Attachments {
     /// Starts the poller of a unit's telemetry and its interlock.
     pub(super) fn guarded(
         &self,

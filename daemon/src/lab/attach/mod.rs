@@ -13,6 +13,6 @@ pub(crate) mod machine;
 pub mod simulated;
 pub mod unit;
 
-pub use self::attached::Rig;
+pub use self::attached::Attachments;
 pub use self::driven::Driven;
 pub use self::unit::Unit;

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::lab::attach::Rig;
+use crate::lab::attach::Attachments;
 use crate::lab::config::Config;
 
 /// The work was asked to stop.
@@ -33,7 +33,7 @@ pub struct Context {
     all_endings: TaskTracker,
     /// How much work is under way that ends by itself when it is asked to stop.
     heeding: Arc<AtomicUsize>,
-    lender: Option<Arc<Rig>>,
+    lender: Option<Arc<Attachments>>,
 }
 
 impl Context {
@@ -68,7 +68,7 @@ impl Context {
     }
 
     /// The same for a unit that is reached behind the Stratum servers or the proxy of `lender`.
-    pub(crate) fn on(self, lender: Arc<Rig>) -> Context {
+    pub(crate) fn on(self, lender: Arc<Attachments>) -> Context {
         Context {
             lender: Some(lender),
             ..self
@@ -135,15 +135,15 @@ impl Context {
         self.not_safe.lock().iter().cloned().collect()
     }
 
-    /// A rig for the unit of `config`: of its own, or beside the lender's.
+    /// Attachments for the unit of `config`: of its own, or beside the lender's.
     ///
     /// # Errors
-    /// As [`Rig::new`].
-    pub(super) fn rig(&self, config: &Config) -> Result<Rig> {
+    /// As [`Attachments::new`].
+    pub(super) fn rig(&self, config: &Config) -> Result<Attachments> {
         match (&config.unit.simulated, &self.lender) {
-            (Some(_), _) => Rig::new(config.clock()),
+            (Some(_), _) => Attachments::new(config.clock()),
             (None, Some(lender)) => Ok(lender.beside()),
-            (None, None) => Rig::new(Clock::real()),
+            (None, None) => Attachments::new(Clock::real()),
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::{Context, Lock};
-use crate::lab::attach::{Rig, Unit};
+use crate::lab::attach::{Attachments, Unit};
 
 /// Wall time that a unit is given to confirm its safe operating point: a setting under way, three attempts of ten
 /// seconds at the safe one, and the pauses between them. `TimeoutStopSec` of a service must be longer.
@@ -48,7 +48,7 @@ pub(crate) struct Ending<U: EndSafe> {
 #[derive(Debug)]
 struct Attached<U> {
     unit: U,
-    rig: Rig,
+    rig: Attachments,
     lock: Option<Lock>,
     label: String,
 }
@@ -58,7 +58,7 @@ impl<U: EndSafe> Ending<U> {
     /// Outside a tokio runtime.
     pub(crate) fn new(
         unit: U,
-        rig: Rig,
+        rig: Attachments,
         lock: Option<Lock>,
         label: String,
         context: &Context,
@@ -79,7 +79,7 @@ impl<U: EndSafe> Ending<U> {
     }
 
     /// The unit, and the rig that it hangs on.
-    pub(crate) fn parts(&mut self) -> (&mut U, &Rig) {
+    pub(crate) fn parts(&mut self) -> (&mut U, &Attachments) {
         #[expect(clippy::expect_used, reason = "taken by `finish` and `drop` alone")]
         let attached = self.attached.as_mut().expect("there until it ends");
         (&mut attached.unit, &attached.rig)

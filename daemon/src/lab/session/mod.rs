@@ -27,7 +27,7 @@ use thermine_units::unit::OperatingPoint;
 pub use self::context::{Context, Interrupted};
 pub(crate) use self::ending::{Ending, SAFE_END};
 pub(crate) use self::lock::Lock;
-use crate::lab::attach::{Rig, Unit};
+use crate::lab::attach::{Attachments, Unit};
 use crate::lab::config::{Config, Wires};
 use crate::lab::observer::Notices;
 
@@ -75,8 +75,8 @@ pub(crate) async fn with_unit<T>(
 /// As [`with_unit`].
 pub(crate) async fn with_attached<T>(
     session: Session<'_>,
-    mut rig: Rig,
-    drive: impl AsyncFnOnce(&mut Unit, &Rig) -> Result<T>,
+    mut rig: Attachments,
+    drive: impl AsyncFnOnce(&mut Unit, &Attachments) -> Result<T>,
 ) -> Result<T> {
     let Session {
         context, config, ..
