@@ -3,6 +3,7 @@
 pub mod config;
 mod intact;
 pub mod journal;
+mod journal_rows;
 mod report;
 
 use std::net::SocketAddr;

@@ -82,7 +82,7 @@ impl ServerConnection {
         Ok(())
     }
 
-    /// Says `notice`.
+    /// Says `notice` to the miner.
     pub fn say(&mut self, notice: &Notice) {
         self.say_line(&notice.to_line());
     }
@@ -139,7 +139,7 @@ impl ServerConnection {
         self.protocol.worker()
     }
 
-    /// Its address.
+    /// Address that it connected from.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }

@@ -70,7 +70,7 @@ pub struct Share {
     pub arrived: Nanos,
     /// Its verdict, job and difficulty.
     pub judgement: Judgement,
-    /// Its nonce.
+    /// Its nonce, which tells chip and core.
     pub nonce: u32,
 }
 
@@ -167,7 +167,7 @@ impl Session {
         self.connection.protocol().agent()
     }
 
-    /// Its address.
+    /// Address that it connected from.
     pub fn peer(&self) -> SocketAddr {
         self.connection.peer()
     }

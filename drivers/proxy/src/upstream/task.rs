@@ -21,7 +21,6 @@ use thermine_units::seed::Rng;
 
 /// Why a pool is left.
 pub(super) enum End {
-    /// It was lost.
     Lost(PoolError),
     /// A better one is there.
     Better(usize, Box<Connection>),
