@@ -452,13 +452,14 @@ mod tests {
         let limit = settings.handshake_timeout;
         let establish =
             Session::establish(stream, peer, vec![0; 4], settings, clock.clone(), |_| true);
-        let wait = driver.wait_until(Nanos::ZERO + limit);
-        let (session, ()) = tokio::join!(establish, wait);
-        let end = session.expect_err("nobody");
+        let establish = async { (establish.await, clock.now()) };
+        let wait = driver.wait_until(Nanos::ZERO + 2 * limit);
+        let ((session, ended), ()) = tokio::join!(establish, wait);
+        let end = session.expect_err("nothing was said");
         assert!(
             matches!(end, SessionError::HandshakeTimeout { after, .. } if after == limit),
             "{end}"
         );
-        assert_eq!(clock.now(), Nanos::ZERO + limit);
+        assert_eq!(ended, Nanos::ZERO + limit);
     }
 }
