@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use thermine::lab::chips::counts::Tally;
 use thermine::lab::chips::measured::{Group, Measured};
 use thermine::lab::chips::of_capture;
-use thermine::lab::chips::request::Chips;
+use thermine::lab::chips::request::ChipsRequest;
 use thermine::lab::chips::table::Table;
 use thermine::lab::config::Config;
 use thermine::render::chips::map::{self, Grid};
@@ -133,7 +133,7 @@ fn main() -> Outcome<()> {
     let path = dir.path().join("capture.sqlite");
     capture(&path, &answers)?;
     let began = Instant::now();
-    let measured = of_capture(&path, &Chips::default(), &table, None)?;
+    let measured = of_capture(&path, &ChipsRequest::default(), &table, None)?;
     let whole = began.elapsed();
     let drawn = maps(&measured);
     let took = began.elapsed();

@@ -258,83 +258,115 @@ async fn swarm() {
         }
     });
     let line = input.recv().await.expect("a line");
-    let proxy: SocketAddr = line.parse().expect("an address");
-    let (blocks, mut heard) = tokio::sync::mpsc::unbounded_channel();
-    let shared = Arc::new(Shared {
-        mode: tokio::sync::watch::Sender::new(Mode::Listen),
-        clock,
-        answered: AtomicU64::new(0),
-        blocks,
-        up: AtomicU64::new(0),
-    });
+    let (blocks, heard) = tokio::sync::mpsc::unbounded_channel();
+    let mut swarm = Swarm {
+        pool,
+        at_pool,
+        proxy: line.parse().expect("an address"),
+        heard,
+        shared: Arc::new(Shared {
+            mode: tokio::sync::watch::Sender::new(Mode::Listen),
+            clock,
+            answered: AtomicU64::new(0),
+            blocks,
+            up: AtomicU64::new(0),
+        }),
+    };
     while let Some(line) = input.recv().await {
         let words: Vec<&str> = line.split(' ').collect();
         let number = |at: usize| words[at].parse::<u64>().expect("a number");
-        match words[0] {
-            "fan" => {
-                let units = number(1);
-                connect(proxy, units, &shared).await;
-                let mut all = Vec::new();
-                for _ in 0..BLOCKS {
-                    tokio::time::sleep(Duration::from_millis(500)).await;
-                    while heard.try_recv().is_ok() {}
-                    let began = Instant::now();
-                    pool.act(Act::Block);
-                    for _ in 0..units {
-                        let at = heard.recv().await.expect("the units are there");
-                        all.push(at.duration_since(began).as_secs_f64() * 1e3);
-                    }
-                }
-                let q = |q| quantile(&mut all.clone(), q);
-                println!(
-                    "{:.1}, {:.1}, {:.1} | {BLOCKS} blocks",
-                    q(0.5),
-                    q(0.99),
-                    q(1.0)
-                );
-            }
-            "steady" => {
-                let before = shared.answered.load(Ordering::Relaxed);
-                shared.mode.send_replace(Mode::Steady);
-                tokio::time::sleep(Duration::from_secs(number(1))).await;
-                shared.mode.send_replace(Mode::Listen);
-                println!("{}", shared.answered.load(Ordering::Relaxed) - before);
-            }
-            "flood" => {
-                shared.mode.send_replace(Mode::Flood);
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                let before = shared.answered.load(Ordering::Relaxed);
-                tokio::time::sleep(Duration::from_secs(number(1))).await;
-                let after = shared.answered.load(Ordering::Relaxed);
-                shared.mode.send_replace(Mode::Listen);
-                println!("{}", (after - before) / number(1));
-            }
-            _ => {
-                let (units, seconds) = (number(1), number(2));
-                let mut said = Vec::new();
-                for (name, address) in [("through the proxy", proxy), ("directly", at_pool)] {
-                    let before = pool.shares().len();
-                    shared.up.store(0, Ordering::Relaxed);
-                    connect(address, units, &shared).await;
-                    shared.mode.send_replace(Mode::Timed(address));
-                    tokio::time::sleep(Duration::from_secs(seconds)).await;
-                    shared.mode.send_replace(Mode::Listen);
-                    tokio::time::sleep(Duration::from_millis(500)).await;
-                    // The nonce is the time of sending in µs, within an hour.
-                    let mut micros: Vec<f64> = pool.shares()[before..]
-                        .iter()
-                        .map(|(share, at)| at.0 as f64 / 1e3 - f64::from(share.nonce))
-                        .collect();
-                    said.push(format!(
-                        "{name} median {:.0}, p99 {:.0} (n = {})",
-                        quantile(&mut micros, 0.5),
-                        quantile(&mut micros, 0.99),
-                        micros.len()
-                    ));
-                }
-                println!("{}", said.join("; "));
+        let answer = match words[0] {
+            "fan" => swarm.fan(number(1)).await,
+            "steady" => swarm.steady(number(1)).await,
+            "flood" => swarm.flood(number(1)).await,
+            _ => swarm.latency(number(1), number(2)).await,
+        };
+        println!("{answer}");
+    }
+}
+
+/// The pool, and the units that are connected.
+struct Swarm {
+    pool: Pool,
+    at_pool: SocketAddr,
+    proxy: SocketAddr,
+    /// When a unit heard of a new block.
+    heard: tokio::sync::mpsc::UnboundedReceiver<Instant>,
+    shared: Arc<Shared>,
+}
+
+impl Swarm {
+    /// Connects so many units, and times new blocks on their way to all of them.
+    async fn fan(&mut self, units: u64) -> String {
+        connect(self.proxy, units, &self.shared).await;
+        let mut all = Vec::new();
+        for _ in 0..BLOCKS {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            while self.heard.try_recv().is_ok() {}
+            let began = Instant::now();
+            self.pool.act(Act::Block);
+            for _ in 0..units {
+                let at = self.heard.recv().await.expect("the units are there");
+                all.push(at.duration_since(began).as_secs_f64() * 1e3);
             }
         }
+        let q = |q| quantile(&mut all.clone(), q);
+        format!(
+            "{:.1}, {:.1}, {:.1} | {BLOCKS} blocks",
+            q(0.5),
+            q(0.99),
+            q(1.0)
+        )
+    }
+
+    /// Shares answered in so many seconds at the pace of units.
+    async fn steady(&mut self, seconds: u64) -> String {
+        let before = self.shared.answered.load(Ordering::Relaxed);
+        self.shared.mode.send_replace(Mode::Steady);
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        self.shared.mode.send_replace(Mode::Listen);
+        (self.shared.answered.load(Ordering::Relaxed) - before).to_string()
+    }
+
+    /// Shares answered a second, as fast as they come, over so many seconds.
+    async fn flood(&mut self, seconds: u64) -> String {
+        self.shared.mode.send_replace(Mode::Flood);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let before = self.shared.answered.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let after = self.shared.answered.load(Ordering::Relaxed);
+        self.shared.mode.send_replace(Mode::Listen);
+        ((after - before) / seconds).to_string()
+    }
+
+    /// A share's way to the pool in µs, through the proxy and without it, over so many seconds each.
+    async fn latency(&mut self, units: u64, seconds: u64) -> String {
+        let mut said = Vec::new();
+        let ways = [
+            ("through the proxy", self.proxy),
+            ("directly", self.at_pool),
+        ];
+        for (name, address) in ways {
+            let before = self.pool.shares().len();
+            self.shared.up.store(0, Ordering::Relaxed);
+            connect(address, units, &self.shared).await;
+            self.shared.mode.send_replace(Mode::Timed(address));
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            self.shared.mode.send_replace(Mode::Listen);
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            // The nonce is the time of sending in µs, within an hour.
+            let mut micros: Vec<f64> = self.pool.shares()[before..]
+                .iter()
+                .map(|(share, at)| at.0 as f64 / 1e3 - f64::from(share.nonce))
+                .collect();
+            said.push(format!(
+                "{name} median {:.0}, p99 {:.0} (n = {})",
+                quantile(&mut micros, 0.5),
+                quantile(&mut micros, 0.99),
+                micros.len()
+            ));
+        }
+        said.join("; ")
     }
 }
 

@@ -19,15 +19,16 @@ use thermine_units::provenance::Provenance;
 use thermine_units::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
 use thermine_units::seed;
 
+#[expect(dead_code, reason = "the tests wait for more")]
+#[path = "../../drivers/tests/shared/patience.rs"]
+mod patience;
 #[path = "../tests/shared/port.rs"]
 mod port;
-#[expect(
-    dead_code,
-    clippy::print_stdout,
-    reason = "the tests crash and question their servers too; where none is installed it says so"
-)]
+#[expect(dead_code, reason = "the tests crash and question their servers too")]
 #[path = "../tests/shared/postgres.rs"]
 mod postgres;
+#[path = "../tests/shared/tools.rs"]
+mod tools;
 
 /// Units at once, and shares that each has under way.
 const UNITS: u64 = 32;

@@ -3,13 +3,11 @@
 //! `config` and `experiment` bring a task and a unit together, `store` keeps what happened, `report` says
 //! it; one file per subcommand calls them.
 
-pub mod causes;
 // What tests fill a rack with is shared with the tests outside, which know this crate by its name.
 #[cfg(test)]
 extern crate self as thermine;
 
 pub mod cli;
-pub mod descriptors;
 pub mod export;
 pub mod lab;
 pub mod live;
@@ -20,8 +18,5 @@ pub mod render;
 pub mod run;
 pub mod signals;
 
-mod bench;
-mod manual;
-mod runtime;
 mod top;
 pub mod web;

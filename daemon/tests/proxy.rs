@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use thermine::proxy::journal;
@@ -14,8 +13,12 @@ use thermine_units::clock::Clock;
 use thermine_units::pow::Difficulty;
 use tokio_util::sync::CancellationToken;
 
+use crate::patience::{LIMIT, found, until};
 use crate::port::port;
 
+#[expect(dead_code, reason = "tests of other parts wait for more")]
+#[path = "../../drivers/tests/shared/patience.rs"]
+mod patience;
 #[path = "shared/port.rs"]
 mod port;
 
@@ -41,29 +44,35 @@ fn proxy(config: &Path) -> Running {
     Running(child.expect("started"))
 }
 
-fn until(name: &str, mut what: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !what() {
-        assert!(
-            began.elapsed() < Duration::from_secs(30),
-            "{name}: not within 30 s"
-        );
-        std::thread::sleep(Duration::from_millis(10));
+/// Runs a proxy until its report says that the `left` shares of the runs before have an outcome, and ends it.
+fn settle(config: &Path, left: u64) {
+    let child = Command::new(env!("CARGO_BIN_EXE_thermine"))
+        .args(["proxy", "--config"])
+        .arg(config)
+        .env("THERMINE_PROXY__REPORT_SECONDS", "0.05")
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut running = Running(child.expect("started"));
+    let said = BufReader::new(running.0.stdout.take().expect("piped")).lines();
+    let mut said = said.map(|line| line.expect("text"));
+    if left > 0 {
+        let words = format!("Of {left} shares from before a restart");
+        assert!(said.any(|line| line.contains(&words)), "shares stay open");
+    } else {
+        assert!(said.any(|line| line.contains("units connect to")));
     }
+    let ended = Command::new("kill")
+        .args(["-TERM", &running.0.id().to_string()])
+        .status();
+    assert!(ended.expect("kill runs").success());
+    said.for_each(drop);
+    assert!(running.0.wait().expect("ended").success());
 }
 
 /// Mines one share after another until it is hung up on; how many it was told accepted.
 fn mine(proxy: SocketAddr, worker: &str, first: u32) -> u64 {
-    let began = Instant::now();
-    let stream = loop {
-        match TcpStream::connect(proxy) {
-            Ok(stream) => break stream,
-            Err(error) => assert!(began.elapsed() < Duration::from_secs(30), "{error}"),
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    let patience = Some(Duration::from_secs(30));
-    stream.set_read_timeout(patience).expect("set");
+    let stream = found("the proxy listens", || TcpStream::connect(proxy));
+    stream.set_read_timeout(Some(LIMIT)).expect("set");
     stream.set_nodelay(true).expect("set");
     let mut writer = stream.try_clone().expect("a second handle");
     let mut lines = BufReader::new(stream).lines();
@@ -149,12 +158,8 @@ fn killed_under_load_and_started_again_nothing_is_lost_and_nothing_counts_twice(
             acknowledged += miner.join().expect("no panic");
         }
     }
-    let running = proxy(&config);
-    let began = Instant::now();
-    until("the pool is asked for what is open", || {
-        pool.counts().subscribed >= 4 && began.elapsed() > Duration::from_millis(700)
-    });
-    drop(running);
+    let left = journal::counts(&file).expect("a journal").open;
+    settle(&config, left);
     let (kept, counts) = (journal::counts(&file).expect("a journal"), pool.counts());
     assert!(acknowledged > 300, "{acknowledged}");
     assert!(
@@ -318,7 +323,7 @@ fn mine_until_closed(proxy: SocketAddr, first: u32) {
     let Ok(stream) = TcpStream::connect(proxy) else {
         return;
     };
-    let patience = Some(Duration::from_secs(30));
+    let patience = Some(LIMIT);
     stream.set_read_timeout(patience).expect("set");
     let mut writer = stream.try_clone().expect("a second handle");
     let mut send = |value: Value| writer.write_all(format!("{value}\n").as_bytes()).is_ok();

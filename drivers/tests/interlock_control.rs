@@ -20,6 +20,12 @@ use thermine_units::seed;
 use thermine_units::unit::{Identity, OperatingPoint, Telemetry};
 use tokio_util::sync::CancellationToken;
 
+#[expect(dead_code, reason = "tests of other parts wait for more")]
+#[path = "shared/patience.rs"]
+mod patience;
+
+use patience::until_async;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// When things break.
@@ -206,17 +212,6 @@ impl Bench {
     }
 }
 
-/// Waits for what a task of its own is to do.
-async fn eventually(what: impl Fn() -> bool) -> bool {
-    for _ in 0..500 {
-        if what() {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    false
-}
-
 #[tokio::test]
 async fn a_trip_is_known_to_the_units_next_interlock_and_a_good_end_is_not_one() {
     let limits = || Enforced::of(&LIMITS);
@@ -399,7 +394,7 @@ async fn a_panic_of_the_experiment_leaves_the_unit_safe() {
         panic!("as the test wants it");
     });
     assert!(experiment.await.is_err());
-    assert!(eventually(|| wire.is_safe()).await);
+    until_async("it is safe", || wire.is_safe()).await;
     assert!(matches!(
         withheld(&permission).map(|cause| cause.hazard),
         Some(Hazard::Unguarded)
@@ -413,7 +408,7 @@ async fn a_panic_of_the_guard_itself_leaves_the_unit_safe() {
     bench.wire.unit().mishaps = vec![Mishap::Panic];
     let lost = bench.guarded.set(hot_point()).await;
     assert_eq!(lost, Err(SetError::Ended));
-    assert!(eventually(|| bench.wire.is_safe()).await);
+    until_async("it is safe", || bench.wire.is_safe()).await;
     assert!(matches!(bench.hazard(), Some(Hazard::Unguarded)));
 }
 

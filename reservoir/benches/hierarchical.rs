@@ -3,10 +3,7 @@
 //!
 //! Numbers are random bits of a seeded stream; times are the wall's, the least of several runs.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "the tables go to whoever runs the bench"
-)]
+#![expect(clippy::print_stdout, reason = "the bench prints its tables")]
 
 use std::collections::BinaryHeap;
 use std::hint::black_box;

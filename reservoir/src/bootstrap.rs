@@ -1,30 +1,30 @@
 //! Circular block bootstrap: intervals for scores of a time series, whose errors are not independent.
 //!
-//! Blocks of consecutive test steps are drawn with replacement until there are as many steps as before,
-//! and the score is taken again; the 2.5 % and 97.5 % quantiles of the scores are the 95 % interval. The steps
-//! form a circle (Politis and Romano, 1992), so that each is drawn as often as any other: with blocks that end at
-//! the last step, as in the moving-block bootstrap (Künsch, Ann. Statist. 17(3), 1989), the first and last steps are
-//! hardly ever drawn, and of 100 steps in blocks of 50 the interval could miss the score itself. Two predictors
-//! are compared on the *same* blocks, so that what is hard for both cancels out.
+//! Blocks of consecutive test steps are drawn with replacement until there are as many steps as before, and the score
+//! is taken again; the 2.5 % and 97.5 % quantiles of the scores are the 95 % interval. The steps form a circle
+//! (Politis and Romano, 1992), so that each is drawn as often as any other: with blocks that end at the last step, as
+//! in the moving-block bootstrap (Künsch, Ann. Statist. 17(3), 1989), the first and last steps are hardly ever drawn,
+//! and for 100 steps in blocks of 50 the interval could miss the score itself. Two predictors are compared on the
+//! *same* blocks, so that what is hard for both cancels out.
 //!
-//! Coverage, measured over 1,000 series whose error is an AR(1) process of coefficient 0.5: the 95 % interval holds the
-//! true NRMSE in 92, 92, 91 and 92 % of series of 100, 250, 500 and 1,000 steps, and the true difference, which is zero, in
-//! 89, 92, 91 and 95 %. A bootstrap of so few blocks claims a little more than it holds.
+//! Coverage, measured over 1,000 series whose error is an AR(1) process of coefficient 0.5: the 95 % interval holds
+//! the true NRMSE in 92, 92, 91 and 92 % of series of 100, 250, 500 and 1,000 steps, and the true difference, which
+//! is zero, in 89, 92, 91 and 95 %. With so few blocks the interval is a little too narrow.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::random;
 
-/// Steps per block: several times the memory of the tasks, so that what lies within a block keeps its
-/// dependence, and few enough that a thousand steps hold twenty.
-pub const BLOCK: usize = 50;
+/// Steps per block: several times the memory of the tasks, so that steps within a block keep their dependence, and
+/// few enough that a thousand steps hold twenty blocks.
+pub(crate) const BLOCK: usize = 50;
 
-/// Blocks that the steps are cut into at least: of fewer, resamples differ too little from each other.
+/// Fewest blocks: with fewer, resamples differ too little from each other.
 const FEWEST_BLOCKS: usize = 10;
 
 /// Resamples: enough that the interval's ends are stable in their third digit.
-pub const RESAMPLES: usize = 2_000;
+pub(crate) const RESAMPLES: usize = 2_000;
 
 /// A value with its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -38,8 +38,8 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// `value` with the interval that `resamples` give it; only the finite ones count. A percentile interval that
-    /// misses its own estimate, as of very few or very skewed resamples, is widened to it. `None` if nothing is finite.
+    /// `value` with the interval of its `resamples`; only finite resamples count. If the percentile interval misses
+    /// the value, as with very few or very skewed resamples, it is widened to hold it. `None` if nothing is finite.
     pub(crate) fn of_resamples(value: f64, mut resamples: Vec<f64>) -> Option<Estimate> {
         resamples.retain(|resample| resample.is_finite());
         resamples.sort_by(f64::total_cmp);
@@ -52,7 +52,7 @@ impl Estimate {
         })
     }
 
-    /// `value`, of which nothing is known besides.
+    /// `value` without a known uncertainty: an interval of width 0.
     pub(crate) fn bare(value: f64) -> Estimate {
         Estimate {
             value,
@@ -102,7 +102,7 @@ impl Bootstrap {
     }
 
     /// NRMSE of `a` minus NRMSE of `b`, with its interval on common blocks.
-    pub fn difference(&self, a: &[f64], b: &[f64], target: &[f64]) -> Estimate {
+    pub(crate) fn difference(&self, a: &[f64], b: &[f64], target: &[f64]) -> Estimate {
         let (a, b) = (
             Sums::new(a, target, self.block),
             Sums::new(b, target, self.block),
@@ -117,7 +117,8 @@ impl Bootstrap {
     }
 }
 
-/// Running sums, so that a block costs the same however long it is; beyond the last step they go on with the first.
+/// Running sums, so that the cost of a block does not depend on its length. Beyond the last step they continue with
+/// the first.
 struct Sums {
     squared_error: Vec<f64>,
     target: Vec<f64>,
@@ -235,7 +236,7 @@ mod tests {
     fn an_interval_holds_its_own_estimate() {
         for steps in [1, 2, 3, 7, 50, 99, 100, 101, 500] {
             for seed in 0..20 {
-                // A stretch at one end that is unlike the rest, where blocks that do not go round are biased most.
+                // One end differs from the rest: there, blocks that do not form a circle are biased most.
                 let y: Vec<f64> = noise(steps, seed);
                 let end = |t: usize| if t < steps / 10 { 5.0 } else { 0.1 };
                 let e = dependent(steps, seed + 100);

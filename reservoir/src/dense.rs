@@ -1,7 +1,7 @@
 //! Products and factorisations of dense matrices: nalgebra's matrices, faer's kernels, one thread.
 //!
-//! faer is here because it is faster where the time goes: see `benches/algebra.rs`, which measures both.
-//! nalgebra stays the type of every matrix that others see.
+//! faer is here because it is faster where the time goes: see `benches/algebra.rs`, which measures both. Every matrix
+//! in a public signature is nalgebra's.
 
 use std::ops::Range;
 
@@ -74,14 +74,12 @@ pub(crate) fn add_cross(
     );
 }
 
-/// Aᵀ B.
 pub(crate) fn transposed_product(a: &DMatrix<f64>, b: &DMatrix<f64>) -> DMatrix<f64> {
     let mut result = DMatrix::zeros(a.ncols(), b.ncols());
     add_cross(&mut result, a, b, 0..a.nrows());
     result
 }
 
-/// A B.
 pub(crate) fn product(a: &DMatrix<f64>, b: &DMatrix<f64>) -> DMatrix<f64> {
     let mut result = DMatrix::zeros(a.nrows(), b.ncols());
     matmul::matmul(

@@ -4,10 +4,10 @@
 //! x[t] = (1 − a) x[t−1] + a tanh(W x[t−1] + w_in u[t] + b)
 //! ```
 //!
-//! (Jaeger, GMD Report 148, 2001; leaky: Jaeger et al., Neural Netw. 20(3), 2007.) W is sparse in a regular
-//! way: every node hears as many others, and node i's k-th source is node (i + offset k) modulo N, with offsets
-//! and weights drawn at random. Such a matrix has the spectrum of any other sparse random one, and its
-//! product with a vector runs along memory.
+//! (Jaeger, GMD Report 148, 2001; leaky: Jaeger et al., Neural Netw. 20(3), 2007.) W is sparse in a regular way:
+//! every node has the same number of sources, and the k-th source of node i is node (i + offset k) modulo N, with
+//! offsets and weights drawn at random. Such a matrix has the spectrum of any other sparse random matrix, and its
+//! product with a vector reads memory in order.
 
 use nalgebra::DMatrix;
 use rand::RngExt;
@@ -23,29 +23,29 @@ mod row;
 mod vectors;
 
 /// Largest network: its weights at full connectivity would take 800 MB.
-pub const MOST_NODES: usize = 10_000;
+pub(crate) const MOST_NODES: usize = 10_000;
 
-/// Products with W over which growth is measured, after as many again in which all but the largest
-/// eigenvalues die away. The radius is then known to better than 1 %.
+/// Products with W over which growth is measured, after the same number of products in which all but the largest
+/// eigenvalues decay. The radius is then known to better than 1 %.
 const POWER_STEPS: usize = 500;
 
 /// Parameters of a network. [`EsnConfig::narma`] has those of the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EsnConfig {
     /// Nodes, 1 to [`MOST_NODES`].
-    pub nodes: usize,
-    /// Largest absolute value of W's eigenvalues; echoes fade below 1, as a rule.
-    pub spectral_radius: f64,
-    /// a, in (0, 1]: 1 forgets the past state but for W.
-    pub leak: f64,
+    pub(crate) nodes: usize,
+    /// Largest absolute value of W's eigenvalues. Below 1 the network usually forgets its past.
+    pub(crate) spectral_radius: f64,
+    /// a, in (0, 1]. At 1 a node keeps its past only through W.
+    pub(crate) leak: f64,
     /// Input weights are uniform on ± this.
-    pub input_scale: f64,
+    pub(crate) input_scale: f64,
     /// Biases are uniform on ± this.
-    pub bias_scale: f64,
-    /// Share of the other nodes that a node hears, in (0, 1]; at least one.
-    pub connectivity: f64,
+    pub(crate) bias_scale: f64,
+    /// Fraction of the other nodes that are sources of a node, in (0, 1]; at least one node.
+    pub(crate) connectivity: f64,
     /// Seed of all weights.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl EsnConfig {
@@ -63,25 +63,25 @@ impl EsnConfig {
     }
 }
 
-/// A network that cannot be made or driven.
+/// Why a network cannot be made or driven.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum EsnError {
     /// A parameter outside of its range.
     #[error("{parameter} is {value}, not {range}")]
     Parameter {
-        /// Which.
+        /// Name of the parameter.
         parameter: &'static str,
-        /// Its value.
+        /// Value that was given.
         value: f64,
-        /// What it may be.
+        /// Range of valid values.
         range: &'static str,
     },
     /// An initial state of another length.
     #[error("an initial state of {found} values for {nodes} nodes")]
     InitialState {
-        /// Values given.
+        /// Number of values given.
         found: usize,
-        /// Nodes.
+        /// Number of nodes of the network.
         nodes: usize,
     },
     /// An input or an initial state that is not finite.
@@ -109,7 +109,7 @@ impl Esn {
         let mut rng = random::stream(config.seed, 30);
         let degree = ((config.connectivity * n as f64).round() as usize).clamp(1, n);
         let mut offsets = rand::seq::index::sample(&mut rng, n, degree).into_vec();
-        // Neighbours in memory are read one after the other.
+        // Sorted, so that memory is read in order.
         offsets.sort_unstable();
         let mut uniform = |scale: f64, count: usize| -> Vec<f64> {
             (0..count)
@@ -132,12 +132,12 @@ impl Esn {
         })
     }
 
-    /// The parameters that it was made with.
+    /// The parameters of the network.
     pub fn config(&self) -> &EsnConfig {
         &self.config
     }
 
-    /// W, N × N: row i holds what node i hears.
+    /// W, N × N: row i holds the weights of the sources of node i.
     pub fn recurrent_weights(&self) -> DMatrix<f64> {
         self.recurrent.to_dense()
     }
@@ -147,7 +147,7 @@ impl Esn {
         &self.input
     }
 
-    /// Biases, N.
+    /// Bias of each node, N values.
     pub fn biases(&self) -> &[f64] {
         &self.bias
     }
@@ -164,7 +164,7 @@ impl Esn {
     ///
     /// # Errors
     /// If `initial` has not N values, or anything is not finite.
-    pub fn run_from(&self, initial: &[f64], input: &[f64]) -> Result<StateMatrix, EsnError> {
+    pub(crate) fn run_from(&self, initial: &[f64], input: &[f64]) -> Result<StateMatrix, EsnError> {
         let nodes = self.config.nodes;
         if initial.len() != nodes {
             return Err(EsnError::InitialState {

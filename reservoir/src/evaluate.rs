@@ -1,4 +1,4 @@
-//! From states to a score: fit on the training rows, predict the test rows, say how well.
+//! From states to a score: fit on the training rows, predict the test rows, compute the NRMSE.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,10 +16,9 @@ pub struct Score {
     pub nrmse: Estimate,
     /// Features of the readout.
     pub features: usize,
-    /// Its penalty.
-    pub lambda: f64,
+    pub(crate) lambda: f64,
     /// Steps that it was trained on.
-    pub train_steps: usize,
+    pub(crate) train_steps: usize,
     /// Steps that it was scored on.
     pub test_steps: usize,
     /// Its predictions on the test rows.
@@ -27,10 +26,10 @@ pub struct Score {
     pub predictions: Vec<f64>,
 }
 
-/// An evaluation that cannot be made.
+/// Why states cannot be scored.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum EvaluateError {
-    /// The steps do not suffice.
+    /// There are too few steps.
     #[error(transparent)]
     Split(#[from] SplitError),
     /// The states cannot be used.

@@ -1,4 +1,4 @@
-//! Steps that are left out of training and scoring, as if the run had never had them.
+//! Steps that are left out of training and scoring, as if the run did not contain them.
 //!
 //! States, delay lines and other controls are made from all steps, so that delays keep their meaning; then the
 //! same rows are taken from every matrix and every series.
@@ -15,8 +15,8 @@ use crate::state::StateMatrix;
 pub struct LeftOut(Vec<usize>);
 
 impl LeftOut {
-    /// Leaves out each of `steps`, and the rows after it that look back on it: a readout that is given `reach`
-    /// steps, the present one included, sees a step for as many rows.
+    /// Leaves out each of `steps`, and the later rows whose features include it: with features of `reach` steps, the
+    /// present one included, a step appears in `reach` rows.
     pub fn looking_back(steps: &[usize], reach: usize) -> LeftOut {
         let mut rows: Vec<usize> = steps
             .iter()
@@ -37,7 +37,7 @@ impl LeftOut {
         self.0.binary_search(&row).is_ok()
     }
 
-    /// What is left out of the first `rows` rows.
+    /// The rows left out of the first `rows` rows.
     pub fn within(&self, rows: usize) -> &[usize] {
         &self.0[..self.0.partition_point(|row| *row < rows)]
     }

@@ -3,7 +3,7 @@
 /// A score that has no value.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum MetricError {
-    /// The two differ in length, or are empty.
+    /// Prediction and target differ in length, or are empty.
     #[error("{predictions} predictions for {targets} targets")]
     Length {
         /// How many predictions.
@@ -11,7 +11,7 @@ pub enum MetricError {
         /// How many targets.
         targets: usize,
     },
-    /// The target does not vary, so nothing can be said relative to its spread.
+    /// The target does not vary, so an error relative to its spread is not defined.
     #[error("the target is constant")]
     ConstantTarget,
 }

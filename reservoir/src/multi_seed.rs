@@ -1,4 +1,4 @@
-//! One score over several seeds: how far it is the draw's, and how far the method's.
+//! One score over several seeds: how much of it is the draw, and how much the method.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -6,7 +6,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 /// A score's distribution over independent seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct OverSeeds {
-    /// Seeds.
+    /// Number of seeds.
     pub n: usize,
     /// Mean over the seeds.
     pub mean: f64,
@@ -14,12 +14,12 @@ pub struct OverSeeds {
     pub sd: f64,
     /// Lower end of the 95 % interval of the mean, by Student's t.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of the 95 % interval of the mean, by Student's t.
     pub high: f64,
 }
 
 impl OverSeeds {
-    /// Of one score per seed; `None` of fewer than two, or if one is not finite.
+    /// Summarises one score per seed; `None` for fewer than two, or if one is not finite.
     pub fn of(scores: &[f64]) -> Option<OverSeeds> {
         let n = scores.len();
         if n < 2 || !scores.iter().all(|score| score.is_finite()) {
@@ -42,8 +42,8 @@ impl OverSeeds {
         })
     }
 
-    /// Of the differences `a` − `b`, seed by seed: what all seeds share cancels. `None` as [`OverSeeds::of`],
-    /// or if the two are not of one length.
+    /// Summarises the differences `a` − `b`, seed by seed, so that what both share in a seed cancels. `None` as in
+    /// [`OverSeeds::of`], or if the lengths differ.
     pub fn paired(a: &[f64], b: &[f64]) -> Option<OverSeeds> {
         if a.len() != b.len() {
             return None;

@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 /// The generator that everything here uses.
 pub type Rng = rand_chacha::ChaCha8Rng;
 
-/// Stream `stream` of `seed`.
+/// The generator for stream `stream` of `seed`; each use of randomness in a run has a stream of its own.
 pub fn stream(seed: u64, stream: u64) -> Rng {
     let mut rng = Rng::seed_from_u64(seed);
     rng.set_stream(stream);

@@ -1,4 +1,4 @@
-//! Which steps are for what: washout, training, test, in the order of time and without gaps.
+//! The segments of a run: washout, training and test, in order of time and without gaps.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Lengths of the three segments, in steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
-    /// Steps in which the reservoir forgets how it began; neither trained nor tested on.
+    /// Steps in which the reservoir forgets its initial state; neither trained nor tested on.
     pub washout: usize,
     /// Steps that readouts are trained on.
     pub train: usize,
@@ -15,38 +15,38 @@ pub struct Split {
     pub test: usize,
 }
 
-/// A split that cannot be used.
+/// Why a split cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SplitError {
-    /// Fewer rows than steps.
+    /// There are fewer rows than steps.
     #[error(
         "{washout} washout + {train} training + {test} test steps are asked for, but there are {rows}"
     )]
     TooFewRows {
-        /// Washout steps.
+        /// Steps of washout asked for.
         washout: usize,
         /// Training steps.
         train: usize,
-        /// Test steps.
+        /// Steps of testing asked for.
         test: usize,
-        /// Rows that there are.
+        /// Number of rows.
         rows: usize,
     },
-    /// A segment too short to mean anything.
+    /// A segment is too short for a meaningful score.
     #[error("{train} training and {test} test steps: at least 50 of each are needed")]
     TooShort {
         /// Training steps.
         train: usize,
-        /// Test steps.
+        /// Steps of testing asked for.
         test: usize,
     },
 }
 
-/// Shortest segment that is trained or tested on: one block of the bootstrap.
+/// Shortest training or test segment: one block of the bootstrap.
 const SHORTEST: usize = 50;
 
 impl Split {
-    /// Steps in all.
+    /// Steps of all three segments together.
     pub fn total(&self) -> usize {
         self.washout + self.train + self.test
     }
@@ -64,7 +64,7 @@ impl Split {
     /// Checks that `rows` rows are enough.
     ///
     /// # Errors
-    /// If they are not, or a segment is too short.
+    /// If there are fewer rows than steps, or a segment is too short.
     pub fn check(&self, rows: usize) -> Result<(), SplitError> {
         let Split {
             washout,

@@ -1,4 +1,4 @@
-//! The state matrix: what a reservoir showed at each step, one named column per feature.
+//! The state matrix: the features of a reservoir at each step, one named column per feature.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -25,8 +25,8 @@ impl Feature {
     }
 }
 
-/// One row in so many has to differ from the one before it. Coarse sensors repeat themselves, but a row
-/// that stands for twenty steps and more is not a state of each of them.
+/// At least one row in this many must differ from the row before it. Coarse sensors repeat values, but one reading
+/// that fills twenty rows or more is not a state of each of these steps.
 pub const FRESH: usize = 20;
 
 /// T rows (steps, in order of time) by N columns (features).
@@ -36,43 +36,43 @@ pub struct StateMatrix {
     values: DMatrix<f64>,
 }
 
-/// A state matrix that cannot be used.
+/// Why a state matrix cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum StateError {
-    /// Columns of different lengths, or not as many as names.
+    /// Columns differ in length, or their number differs from that of the names.
     #[error("feature {feature} has {found} values where {expected} are expected")]
     Ragged {
-        /// The column.
+        /// Name of the column.
         feature: String,
-        /// Its length.
+        /// Number of values of the column.
         found: usize,
         /// Length of the others.
         expected: usize,
     },
-    /// A value that is not a number.
+    /// A value is not finite.
     #[error("feature {feature} is {value} at step {row}")]
     NotFinite {
-        /// The column.
+        /// Name of the column.
         feature: String,
-        /// The row.
+        /// Step of the value, from 0.
         row: usize,
-        /// The value.
+        /// Value that is not finite.
         value: f64,
     },
-    /// A matrix in which nothing happens, as in two published logs.
+    /// A matrix in which nothing changes, as in two published logs.
     #[error(
         "the states are degenerate: {distinct_rows} distinct rows (counted up to 2), and {varying} of {features} features \
          vary independently; a score on them would be meaningless"
     )]
     Degenerate {
-        /// How many rows differ from each other, counted up to 2.
+        /// Number of different rows, counted up to 2.
         distinct_rows: usize,
         /// Rank of the centred matrix, counted up to 2.
         varying: usize,
-        /// Columns.
+        /// Number of features.
         features: usize,
     },
-    /// A matrix whose rows hardly ever change: a sensor that hangs, or one reading written many times.
+    /// A matrix whose rows hardly ever change: a sensor that hangs, or one reading recorded many times.
     #[error(
         "the states are repeated: {repeated} of {rows} rows equal the row before them to the last bit; \
          a score on them would count each reading many times"
@@ -80,17 +80,17 @@ pub enum StateError {
     Repeated {
         /// Rows that equal their predecessor.
         repeated: usize,
-        /// Rows in all.
+        /// Number of rows examined.
         rows: usize,
     },
 }
 
 impl StateMatrix {
-    /// A matrix from its columns, each with a value per step. No columns at all is the matrix of the
-    /// constant readout; `rows` is then its length.
+    /// A matrix from its columns, each with a value per step. Without columns it is the matrix of the constant
+    /// readout; `rows` is then its length.
     ///
     /// # Errors
-    /// If a column has not `rows` values or one that is not finite.
+    /// If the length of a column is not `rows`, or a value is not finite.
     pub fn from_columns(
         rows: usize,
         columns: Vec<(Feature, Vec<f64>)>,
@@ -122,7 +122,7 @@ impl StateMatrix {
     /// A matrix from its values, T × N, and the N features of its columns.
     ///
     /// # Errors
-    /// If there are not N features, or a value is not finite.
+    /// If the number of features is not N, or a value is not finite.
     pub fn from_matrix(
         features: Vec<Feature>,
         values: DMatrix<f64>,
@@ -146,14 +146,13 @@ impl StateMatrix {
         Ok(StateMatrix { features, values })
     }
 
-    /// As [`StateMatrix::from_matrix`], of values that are finite and as many columns as features by how they
-    /// were made.
+    /// As [`StateMatrix::from_matrix`], for values that the caller knows to be finite, with one column per feature.
     pub(crate) fn from_finite(features: Vec<Feature>, values: DMatrix<f64>) -> StateMatrix {
         debug_assert!(features.len() == values.ncols() && values.iter().all(|v| v.is_finite()));
         StateMatrix { features, values }
     }
 
-    /// The matrix without `rows`, which are in rising order.
+    /// The matrix without `rows`, which must be in rising order.
     pub(crate) fn without_rows(&self, rows: &[usize]) -> StateMatrix {
         let kept: Vec<usize> = (0..self.rows())
             .filter(|row| rows.binary_search(row).is_err())
@@ -209,7 +208,7 @@ impl StateMatrix {
 
     /// The same features with the rows in the order that `source` gives: row t is taken from row
     /// `source(t)`.
-    pub fn rearranged(&self, source: impl Fn(usize) -> usize) -> StateMatrix {
+    pub(crate) fn rearranged(&self, source: impl Fn(usize) -> usize) -> StateMatrix {
         let values = DMatrix::from_fn(self.rows(), self.columns(), |row, column| {
             self.values[(source(row), column)]
         });
@@ -219,10 +218,9 @@ impl StateMatrix {
         }
     }
 
-    /// Refuses states in which nothing happens: fewer than two distinct rows, a rank below 2 after the
-    /// means are taken out (all features are then one signal, or none), or rows of which fewer than one in
-    /// [`FRESH`] differs from its predecessor. A single feature cannot have rank 2 and is only required to
-    /// vary.
+    /// Refuses states in which nothing changes: fewer than two distinct rows, a rank below 2 after centring (all
+    /// features are then one signal, or none), or fewer than one row in [`FRESH`] that differs from its predecessor.
+    /// A single feature cannot have rank 2 and is only required to vary.
     ///
     /// # Errors
     /// [`StateError::Degenerate`] or [`StateError::Repeated`].
@@ -260,8 +258,8 @@ impl StateMatrix {
         Ok(())
     }
 
-    /// Rank of the centred matrix over `rows`, counted up to 2: whether any column varies, and whether
-    /// any other is not a multiple of it.
+    /// Rank of the centred matrix over `rows`, counted up to 2: whether a column varies, and whether another is not a
+    /// multiple of it.
     fn rank_up_to_two(&self, rows: Range<usize>) -> usize {
         let segment = self.values.rows(rows.start, rows.len());
         let centred: Vec<_> = segment
@@ -286,12 +284,12 @@ impl StateMatrix {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Standardiser {
     /// Mean of each column.
-    pub means: Vec<f64>,
+    pub(crate) means: Vec<f64>,
     /// Reciprocal of the standard deviation of each column; 0 for a constant one.
     pub scales: Vec<f64>,
 }
 
-/// Sum of `part` of each value, over eight running sums, so that none waits for the one before it.
+/// Sum of `part` of each value over eight running sums, which the processor adds in parallel.
 fn sum(values: &[f64], part: impl Fn(f64) -> f64) -> f64 {
     let (eights, rest) = values.as_chunks::<8>();
     let mut sums = [0.0; 8];
@@ -314,7 +312,7 @@ impl Standardiser {
                 let count = values.len() as f64;
                 let mean = sum(values, |v| v) / count;
                 let deviation = (sum(values, |v| (v - mean) * (v - mean)) / count).sqrt();
-                // Below this the column is constant but for rounding of its mean.
+                // Below this the column is constant, up to rounding of its mean.
                 let floor = 1e-12 * mean.abs().max(1e-300);
                 (
                     mean,

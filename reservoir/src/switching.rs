@@ -1,9 +1,10 @@
-//! What a unit's hashing loses to each change of jobs, from when jobs were sent and when their shares came.
+//! How much hashing a unit loses to each change of jobs, from the times at which jobs were sent and their shares
+//! arrived.
 //!
-//! Every sending of a job begins an exposure that lasts until the next. A share comes at some age of it, and
-//! answers either the job just sent (*new*) or an earlier one (*old*). Counting both per exposure gives the two
-//! hazards λ_new(t) and λ_old(t). Long after a switch the unit hashes nothing but the new job, at the steady
-//! rate λ*; what it falls short of that on average is lost to switching:
+//! Each job that is sent begins an exposure, which lasts until the next job. A share arrives at some age of the
+//! exposure, and is for the job just sent (*new*) or for an earlier one (*old*). Counting both gives the two hazards
+//! λ_new(t) and λ_old(t). Long after a change of jobs the unit hashes only the new job, at the steady rate λ*. The
+//! difference between that rate and the average is lost to switching:
 //!
 //! ```text
 //! fraction lost = 1 − useful rate/λ*        loss per switch L = mean exposure × fraction lost
@@ -18,28 +19,28 @@ use thiserror::Error;
 use crate::bootstrap::{Estimate, RESAMPLES};
 use crate::random;
 
-/// Exposures a block of the bootstrap: a slow stretch of a unit spans several.
+/// Exposures per block of the bootstrap: a slow period of a unit spans several exposures.
 const BLOCK: usize = 20;
 
 /// Fewest exposures for an interval.
-pub const FEWEST_EXPOSURES: usize = 2 * BLOCK;
+pub(crate) const FEWEST_EXPOSURES: usize = 2 * BLOCK;
 
-/// Fewest shares late enough to tell the steady rate: known to a fifth.
-pub const FEWEST_STEADY: u64 = 25;
+/// Fewest late shares for an estimate of the steady rate: its standard error is then 20 %.
+pub(crate) const FEWEST_STEADY: u64 = 25;
 
 /// Most bins of the hazards.
 pub const MOST_BINS: usize = 10_000;
 
-/// A share, as far as a switch is concerned.
+/// The times of one share.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SharePoint {
-    /// When it came, in seconds.
+    /// Time at which the share arrived, in seconds.
     pub arrived: f64,
-    /// When its job was sent, in seconds.
+    /// Time at which its job was sent, in seconds.
     pub job_sent: f64,
 }
 
-/// How to count.
+/// How shares are sorted by their age after a change of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Binning {
     /// Age from which the rate counts as steady, in seconds.
@@ -61,32 +62,47 @@ impl Default for Binning {
     }
 }
 
-/// Why there is no profile.
+impl Binning {
+    /// Number of bins of the hazards.
+    fn bins(&self) -> Result<usize, SwitchingError> {
+        let bins = (self.up_to / self.bin).ceil();
+        if self.bin > 0.0 && (1.0..=MOST_BINS as f64).contains(&bins) {
+            Ok(bins as usize)
+        } else {
+            Err(SwitchingError::Binning {
+                bin: self.bin,
+                up_to: self.up_to,
+            })
+        }
+    }
+}
+
+/// Why a profile cannot be computed.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum SwitchingError {
-    /// The ages make no bins.
-    #[error("a bin of {bin} s does not divide ages up to {up_to} s into 1 to {MOST_BINS} bins")]
+    /// The ages cannot be divided into bins.
+    #[error("bins of {bin} s up to an age of {up_to} s are not 1 to {MOST_BINS} bins")]
     Binning {
         /// Width of a bin.
         bin: f64,
-        /// Largest age.
+        /// Largest age that is counted, in seconds.
         up_to: f64,
     },
     /// A time is not finite.
     #[error("a time is not finite")]
     NotFinite,
     /// Too few changes of jobs.
-    #[error("{0} changes of jobs: {FEWEST_EXPOSURES} are needed")]
+    #[error("{0} changes of jobs are too few: {FEWEST_EXPOSURES} are needed")]
     Exposures(usize),
-    /// The unit was never left alone for long enough.
+    /// Too few shares arrived long after a change of jobs.
     #[error(
         "{found} shares came more than {after} s after a change of jobs, {FEWEST_STEADY} are needed for the \
          steady rate: record for longer, or change jobs less often"
     )]
     Steady {
-        /// Such shares.
+        /// Shares that came late enough.
         found: u64,
-        /// The age.
+        /// Age from which the rate counts as steady, in seconds.
         after: f64,
     },
 }
@@ -94,9 +110,9 @@ pub enum SwitchingError {
 /// Hazards in one bin of ages.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct HazardBin {
-    /// Age at which it begins, in seconds.
+    /// Age at which the bin begins, in seconds.
     pub age: f64,
-    /// Time spent at such ages, in seconds.
+    /// Time that the unit spent at these ages, in seconds.
     pub exposure: f64,
     /// Shares of the job just sent.
     pub new: u64,
@@ -104,12 +120,12 @@ pub struct HazardBin {
     pub old: u64,
 }
 
-/// What switching costs.
+/// The cost of changes of jobs, with the hazards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SwitchProfile {
-    /// Changes of jobs that were followed to the next.
+    /// Number of changes of jobs with a known end of the exposure.
     pub switches: usize,
-    /// Time followed, in seconds.
+    /// Sum of all exposures, in seconds.
     pub seconds: f64,
     /// Shares of the job just sent.
     pub new_shares: u64,
@@ -125,19 +141,19 @@ pub struct SwitchProfile {
     pub fraction_lost: Estimate,
     /// Loss per change of jobs, in seconds.
     pub loss_per_switch: Estimate,
-    /// Part of all shares that answer an earlier job.
+    /// Fraction of all shares that are for an earlier job.
     pub old_fraction: Estimate,
-    /// Smallest age at which the job just sent was answered, in seconds; `None` if it never was.
+    /// Smallest age of a share of the job just sent, in seconds; `None` without such a share.
     pub first_new: Option<f64>,
-    /// Age by which one in a hundred of its answers had come, in seconds.
+    /// Age by which 1 % of the shares of the job just sent had arrived, in seconds.
     pub first_new_percentile: Option<f64>,
-    /// The hazards.
+    /// Hazards of both kinds of share, by rising age.
     pub hazards: Vec<HazardBin>,
     /// The seed of the intervals.
     pub seed: u64,
 }
 
-/// What one exposure adds to every sum.
+/// Counts of one exposure, or sums of them.
 #[derive(Debug, Clone, Copy, Default)]
 struct Exposure {
     seconds: f64,
@@ -166,37 +182,17 @@ impl Exposure {
     }
 }
 
-impl SwitchProfile {
-    /// Of the times at which jobs were `sent` and of the `shares` that answered them, both in any order and on the
-    /// same clock. A share belongs to the job that was sent within a microsecond of its `job_sent`. Shares before
-    /// the first and after the last sending are left out.
-    ///
-    /// # Errors
-    /// If there are too few changes or too few late shares to say anything, or a time is not finite.
-    pub fn of(
-        sent: &[f64],
-        shares: &[SharePoint],
-        binning: Binning,
-        seed: u64,
-    ) -> Result<SwitchProfile, SwitchingError> {
-        let bins = (binning.up_to / binning.bin).ceil();
-        if !(binning.bin > 0.0 && (1.0..=MOST_BINS as f64).contains(&bins)) {
-            return Err(SwitchingError::Binning {
-                bin: binning.bin,
-                up_to: binning.up_to,
-            });
-        }
-        let times = shares.iter().flat_map(|s| [s.arrived, s.job_sent]);
-        if !times.chain(sent.iter().copied()).all(f64::is_finite) {
-            return Err(SwitchingError::NotFinite);
-        }
-        let mut sent = sent.to_vec();
-        sent.sort_by(f64::total_cmp);
-        sent.dedup_by(|later, earlier| *later - *earlier < SAME);
-        let switches = sent.len().saturating_sub(1);
-        if switches < FEWEST_EXPOSURES {
-            return Err(SwitchingError::Exposures(switches));
-        }
+/// Shares counted by exposure and by age.
+struct Counts {
+    exposures: Vec<Exposure>,
+    hazards: Vec<HazardBin>,
+    /// Ages of the shares of the job just sent, in seconds, in rising order.
+    new_ages: Vec<f64>,
+}
+
+impl Counts {
+    /// Counts `shares` between the `sent` times, which rise strictly.
+    fn of(sent: &[f64], shares: &[SharePoint], binning: Binning, bins: usize) -> Counts {
         let mut exposures: Vec<Exposure> = sent
             .windows(2)
             .map(|w| Exposure {
@@ -205,10 +201,10 @@ impl SwitchProfile {
                 ..Exposure::default()
             })
             .collect();
-        let mut hazards = hazards(&sent, binning, bins as usize);
-        let mut ages = Vec::new();
+        let mut hazards = hazards(sent, binning, bins);
+        let mut new_ages = Vec::new();
         for share in shares {
-            // What is sent in answer to a share may go out at the very time at which it came.
+            // The server may send the next job at the very time at which the share arrived.
             let after = sent.partition_point(|time| *time < share.arrived);
             let Some(exposure) = after.checked_sub(1).and_then(|i| exposures.get_mut(i)) else {
                 continue;
@@ -224,9 +220,48 @@ impl SwitchProfile {
                 bin.old += u64::from(!new);
             }
             if new {
-                ages.push(age);
+                new_ages.push(age);
             }
         }
+        new_ages.sort_by(f64::total_cmp);
+        Counts {
+            exposures,
+            hazards,
+            new_ages,
+        }
+    }
+}
+
+impl SwitchProfile {
+    /// Computes the profile from the times at which jobs were `sent` and from their `shares`, both in any order and
+    /// on the same clock. A share belongs to the job that was sent within a microsecond of its `job_sent`. Shares
+    /// before the first job and after the last are left out.
+    ///
+    /// # Errors
+    /// If there are too few changes or too few late shares, or a time is not finite.
+    pub fn of(
+        sent: &[f64],
+        shares: &[SharePoint],
+        binning: Binning,
+        seed: u64,
+    ) -> Result<SwitchProfile, SwitchingError> {
+        let bins = binning.bins()?;
+        let times = shares.iter().flat_map(|s| [s.arrived, s.job_sent]);
+        if !times.chain(sent.iter().copied()).all(f64::is_finite) {
+            return Err(SwitchingError::NotFinite);
+        }
+        let mut sent = sent.to_vec();
+        sent.sort_by(f64::total_cmp);
+        sent.dedup_by(|later, earlier| *later - *earlier < SAME);
+        let switches = sent.len().saturating_sub(1);
+        if switches < FEWEST_EXPOSURES {
+            return Err(SwitchingError::Exposures(switches));
+        }
+        let Counts {
+            exposures,
+            hazards,
+            new_ages: ages,
+        } = Counts::of(&sent, shares, binning, bins);
         let mut total = Exposure::default();
         exposures.iter().for_each(|e| total.add(e));
         if total.steady_new < FEWEST_STEADY {
@@ -235,7 +270,6 @@ impl SwitchProfile {
                 after: binning.steady_after,
             });
         }
-        ages.sort_by(f64::total_cmp);
         let [
             steady_rate,
             useful_rate,
@@ -261,19 +295,18 @@ impl SwitchProfile {
         })
     }
 
-    /// Fraction of hashing lost if jobs changed `rate` times a second, as far as the loss per change stays the
-    /// same; at most 1.
+    /// Fraction of hashing lost if jobs changed `rate` times a second, assuming the same loss per change; at most 1.
     pub fn lost_at(&self, rate: f64) -> f64 {
         (rate * self.loss_per_switch.value).clamp(0.0, 1.0)
     }
 }
 
-/// Times closer than this are one, in seconds: captures keep at least microseconds.
+/// Times closer than this are equal, in seconds: captures resolve at least microseconds.
 const SAME: f64 = 1e-6;
 
 /// Empty bins with the time spent in each.
 fn hazards(sent: &[f64], binning: Binning, bins: usize) -> Vec<HazardBin> {
-    // How many exposures last through each bin, and what the others spend in their last.
+    // Number of exposures that last through each bin, and the time that the others spend in their last bin.
     let mut whole = vec![0u64; bins + 1];
     let mut part = vec![0.0; bins];
     for window in sent.windows(2) {
@@ -311,7 +344,7 @@ fn intervals(exposures: &[Exposure], total: &Exposure, seed: u64) -> [Estimate; 
         }
         let scores = sum.scores(n.div_ceil(BLOCK) * BLOCK);
         for (samples, score) in samples.iter_mut().zip(scores) {
-            // A resample without late shares says nothing of the steady rate.
+            // A resample without late shares has no steady rate.
             if score.is_finite() {
                 samples.push(score);
             }
@@ -328,8 +361,8 @@ fn intervals(exposures: &[Exposure], total: &Exposure, seed: u64) -> [Estimate; 
 mod tests {
     use super::*;
 
-    /// A unit that begins a new job after `dead` seconds, and every share of which brings the next job; shares of
-    /// the old job still come until `old_until`; the server takes `reply` seconds.
+    /// A unit that begins a new job after `dead` seconds; each share triggers the next job; shares of the old job
+    /// arrive until `old_until`; the server takes `reply` seconds.
     fn simulated(
         n: usize,
         rate: f64,

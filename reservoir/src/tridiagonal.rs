@@ -17,7 +17,7 @@ const BLOCK: usize = 32;
 pub(crate) struct Tridiagonal {
     diagonal: Vec<f64>,
     below: Vec<f64>,
-    /// What rounding may have taken from the smallest eigenvalues; every shift is raised by it.
+    /// Rounding error of the smallest eigenvalues; every shift is raised by it.
     floor: f64,
     /// Householder vectors below the subdiagonal.
     vectors: Mat<f64>,
@@ -26,7 +26,7 @@ pub(crate) struct Tridiagonal {
 }
 
 impl Tridiagonal {
-    /// Of S, of which the lower triangle is read.
+    /// Decomposes S, reading its lower triangle.
     pub(crate) fn of(s: &DMatrix<f64>) -> Tridiagonal {
         let n = s.nrows();
         let mut vectors = dense::view(s).to_owned();
@@ -55,8 +55,8 @@ impl Tridiagonal {
         }
     }
 
-    /// Q B.
-    pub(crate) fn forth(&self, b: &DMatrix<f64>) -> DMatrix<f64> {
+    /// Multiplies by the orthogonal factor: Q B.
+    pub(crate) fn multiply_q(&self, b: &DMatrix<f64>) -> DMatrix<f64> {
         self.rotated(b, |basis, factors, part, stack| {
             householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
                 basis,
@@ -69,8 +69,8 @@ impl Tridiagonal {
         })
     }
 
-    /// Qᵀ B.
-    pub(crate) fn back(&self, b: &DMatrix<f64>) -> DMatrix<f64> {
+    /// Multiplies by its transpose: Qᵀ B.
+    pub(crate) fn multiply_qt(&self, b: &DMatrix<f64>) -> DMatrix<f64> {
         self.rotated(b, |basis, factors, part, stack| {
             householder::apply_block_householder_sequence_transpose_on_the_left_in_place_with_conj(
                 basis,
@@ -103,7 +103,7 @@ impl Tridiagonal {
                     b.ncols(),
                 );
             let mut memory = MemBuffer::new(request);
-            // The first coordinate takes no part in any reflection.
+            // No reflection changes the first coordinate.
             apply(
                 self.vectors.as_ref().submatrix(1, 0, n - 1, n - 1),
                 self.factors.as_ref(),
@@ -114,7 +114,7 @@ impl Tridiagonal {
         result
     }
 
-    /// The shift that is used for `shift`.
+    /// The shift that is used instead of `shift`.
     pub(crate) fn effective(&self, shift: f64) -> f64 {
         shift + self.floor
     }
@@ -156,7 +156,7 @@ impl Tridiagonal {
         trace
     }
 
-    /// T B.
+    /// Multiplies by the tridiagonal factor: T B.
     pub(crate) fn product(&self, b: &DMatrix<f64>) -> DMatrix<f64> {
         DMatrix::from_fn(b.nrows(), b.ncols(), |i, j| {
             let mut sum = self.diagonal[i] * b[(i, j)];
@@ -205,12 +205,12 @@ mod tests {
             let shift = 10f64.powi(exponent);
             let b = positive(n, 3, seed ^ 1).columns(0, n.min(2)).into_owned();
             let t = Tridiagonal::of(&s);
-            let x = t.forth(&t.solve(shift, &t.back(&b)));
+            let x = t.multiply_q(&t.solve(shift, &t.multiply_qt(&b)));
             let shifted = &s + DMatrix::from_diagonal_element(n, n, shift);
             let exact = Cholesky::new(shifted.clone()).expect("positive");
             prop_assert!((&x - exact.solve(&b)).norm() < 1e-10 * exact.solve(&b).norm().max(1.0));
             prop_assert!((t.inverse_trace(shift) / exact.inverse().trace() - 1.0).abs() < 1e-9);
-            prop_assert!((t.forth(&t.product(&t.back(&b))) - &s * &b).norm() < 1e-10 * (1.0 + s.norm()));
+            prop_assert!((t.multiply_q(&t.product(&t.multiply_qt(&b))) - &s * &b).norm() < 1e-10 * (1.0 + s.norm()));
         }
     }
 

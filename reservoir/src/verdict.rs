@@ -1,10 +1,9 @@
-//! The verdict: what a device's states are worth beside every control, in one sentence.
+//! The verdict: a device's states compared with every control, in one sentence.
 //!
-//! "The device adds computation beyond its input encoding" is said only if the readout of *encoded drive
-//! and device* is better than that of the *encoded drive* alone, and better than that of *encoded drive
-//! and as many leaky integrators* as the device has features, each with the 95 % interval of the paired
-//! difference below zero. A thermal device is a bank of leaky integrators: what such a bank in software
-//! does as well, the device does not add.
+//! "The device adds computation beyond its input encoding" is said only if the readout of *encoded drive and device*
+//! is better than that of the *encoded drive* alone, and better than that of *encoded drive and as many leaky
+//! integrators* as the device has features, each with the 95 % interval of the paired difference below zero. A
+//! thermal device is a bank of leaky integrators, so it adds nothing that such a bank in software achieves too.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,31 +17,31 @@ use crate::state::StateMatrix;
 
 /// Fewest test steps on which a score below 1 is claimed. A readout of pure noise scores between 1.00
 /// and 1.20 on 250 steps, and between 0.97 and 2.2 on 50.
-pub const FEWEST_TEST_STEPS: usize = 500;
+pub(crate) const FEWEST_TEST_STEPS: usize = 500;
 
-/// Differences of NRMSE below this decide nothing, however sure: on a task that is solved to rounding, a
-/// copy of the drive would otherwise beat the drive.
+/// Differences of NRMSE below this decide nothing, even if significant: on a task that is solved to rounding, a copy
+/// of the drive would otherwise beat the drive.
 const MARGIN: f64 = 0.001;
 
-/// What is judged, and what it is judged by.
+/// A device's states with all that the verdict needs.
 #[derive(Debug, Clone)]
 pub struct Trial<'a> {
-    /// States of the device as its readout gets them, all steps of the split.
+    /// States of the device as given to its readout, for all steps of the split.
     pub device: &'a StateMatrix,
-    /// What was done to the device, as numbers, at as many past steps as the readout sees of the device.
+    /// The encoded drive as numbers, with the same history of steps as the device's features.
     pub encoded: &'a StateMatrix,
-    /// Declared taps: the last so many inputs, which the host gives to the readout beside the device, and to
-    /// every control beside its own columns. 0 for none.
+    /// Number of declared taps: the last inputs, which the host gives to the readout beside the device's features,
+    /// and to every control beside its own columns. 0 for none.
     pub taps: usize,
-    /// Delays of two inputs that the encoding lets the device multiply, if it does.
+    /// Pairs of delays of inputs that the encoding lets the device multiply; empty if it does not.
     pub products: &'a [(usize, usize)],
-    /// States of the device with its work taken away, any number of rows.
+    /// States of the device without work, any number of rows.
     pub off: Option<&'a StateMatrix>,
     /// The task's input.
     pub input: &'a [f64],
     /// The task's target.
     pub target: &'a [f64],
-    /// Which steps are for what.
+    /// Segments of washout, training and test.
     pub split: Split,
     /// Steps that are neither trained nor scored on.
     pub left_out: &'a LeftOut,
@@ -50,8 +49,7 @@ pub struct Trial<'a> {
     pub seed: u64,
 }
 
-/// A readout that the device is compared with. What is said of the host's declared taps holds of all but the
-/// first two.
+/// A control that the device is compared with. All controls except the first two also get the declared taps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Control {
@@ -61,28 +59,28 @@ pub enum Control {
     CurrentInput,
     /// The declared taps alone.
     Taps(usize),
-    /// What was done to the device, over the steps that the readout sees of the device.
+    /// The encoded drive, with the same history of steps as the device's features.
     EncodedDrive,
-    /// The last so many inputs.
+    /// A delay line: that many of the last inputs.
     DelayLine(usize),
-    /// The last so many inputs, as many as the readout's linear memory capacity, rounded.
+    /// A delay line as long as the readout's linear memory capacity, rounded.
     EqualMemory(usize),
-    /// So many leaky integrators of the input.
+    /// That many leaky integrators of the input.
     LeakyBank(usize),
-    /// Delay line and so many exact products of two inputs: what the device could multiply, computed.
+    /// A delay line and that many exact products of two inputs: the products that the device could form, computed.
     Products(usize),
     /// The device's states at random times.
     ShuffledInTime,
     /// The device's states of another stretch of time.
     ShiftedInTime,
-    /// The device's states with random phases: their spectra and correlations, and nothing else.
+    /// The device's states with random phases: only their spectra and correlations are kept.
     PhaseRandomised,
     /// The device's states without work.
     UnitOff,
 }
 
 impl Control {
-    /// Whether it is the device's own states, with their meaning destroyed.
+    /// Whether the control is the device's own states with their relation to the input destroyed.
     pub fn is_null(self) -> bool {
         matches!(
             self,
@@ -113,12 +111,12 @@ impl std::fmt::Display for Control {
     }
 }
 
-/// A control's score, and how the device compares.
+/// A control's score, and the difference to the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// The control.
+    /// The readout that the device is compared with.
     pub control: Control,
-    /// Its score.
+    /// Score of the control on the same test steps.
     pub score: Score,
     /// NRMSE of the device minus that of the control, on common blocks: below zero, the device is better.
     pub difference: Estimate,
@@ -126,16 +124,15 @@ pub struct Comparison {
 
 /// The device beside its controls.
 ///
-/// One seed is one draw of input, noise and test segment. A noisy echo of the input, which adds nothing,
-/// is found to add computation in some 4 % of seeds when the drive has many lags; claim only what holds
-/// over several seeds.
+/// One seed is one draw of input, noise and test segment. A noisy copy of the input, which adds nothing, is judged to
+/// add computation in about 4 % of seeds when the drive has many lags. Claim only what holds over several seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Score of the device's states, beside the declared taps if there are any.
     pub device: Score,
     /// Linear memory capacity of that readout's features.
     pub memory: f64,
-    /// Each control.
+    /// Each control with its score, in the order of the table.
     pub controls: Vec<Comparison>,
     /// Score of encoded drive and device together, beside the taps.
     pub encoded_and_device: Score,
@@ -219,8 +216,8 @@ impl Verdict {
         self.enough_steps() && better(&self.beyond_encoding) && better(&self.beyond_bank)
     }
 
-    /// Whether its states know anything of the task: better than themselves at random times.
-    pub fn carries_information(&self) -> bool {
+    /// Whether the device's states carry information on the task: better than the same states at random times.
+    pub(crate) fn carries_information(&self) -> bool {
         self.enough_steps()
             && self
                 .controls
@@ -233,7 +230,7 @@ impl Verdict {
         self.device.test_steps >= FEWEST_TEST_STEPS
     }
 
-    /// Controls for which `holds` is true of the difference, named; the destroyed states are left out.
+    /// Names of the controls for whose difference `holds` is true, without the destroyed states.
     fn names(&self, holds: impl Fn(&Estimate) -> bool) -> String {
         let names: Vec<String> = self
             .controls
@@ -288,7 +285,7 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-/// Longest delay that a linear memory is looked for at.
+/// Longest delay at which linear memory is measured.
 const LONGEST_MEMORY: usize = 100;
 
 /// Linear memory capacity of `states`, over as many delays as the washout allows.
@@ -302,7 +299,7 @@ fn memory(
     Ok(memory_capacity(states, input, longest, split, left_out)?.total)
 }
 
-/// Every control of a trial, as states, beside the taps where it has them.
+/// The states of every control of a trial, with the taps where the control has them.
 fn controls_of(
     trial: &Trial,
     taps: &StateMatrix,
@@ -365,12 +362,12 @@ fn controls_of(
     Ok(all)
 }
 
-/// Whether the first of the two compared is better beyond doubt.
+/// Whether the first of the two is better: the interval lies below zero.
 fn better(difference: &Estimate) -> bool {
     difference.high < -MARGIN
 }
 
-/// Whether the first of the two compared is worse beyond doubt.
+/// Whether the first of the two is worse: the interval lies above zero.
 fn worse(difference: &Estimate) -> bool {
     difference.low > MARGIN
 }

@@ -169,7 +169,7 @@ fn what_is_too_large_is_refused_before_memory_is_taken() {
 fn text_that_is_no_number_says_why() {
     assert_eq!(HierNat::from_str(""), Err(ParseError::Empty));
     let error = HierNat::from_str("12é4").expect_err("no digit");
-    assert_eq!(error.to_string(), "'é' at byte 2 is no decimal digit");
+    assert_eq!(error.to_string(), "'é' at byte 2 is not a decimal digit");
     let error = Signed::from_str("-1x").expect_err("no digit");
     assert_eq!(
         error,
@@ -191,7 +191,7 @@ fn long_numbers_multiply_divide_and_print_as_num_bigint_does() {
     let (big_a, big_b) = (big(&a), big(&b));
     let product = &a * &b;
     assert_eq!(big(&product), &big_a * &big_b);
-    let (quotient, rest) = a.div_rem(&b).expect("not by nought");
+    let (quotient, rest) = a.div_rem(&b).expect("not by zero");
     assert_eq!(
         (big(&quotient), big(&rest)),
         (&big_a / &big_b, &big_a % &big_b)
@@ -208,7 +208,7 @@ fn bounds_of_a_logarithm_enclose_it() {
     assert_eq!(HierNat::from(1u64).ln_bounds(), Some((0.0, 0.0)));
     for (base, exponent) in [(2u64, 1u64), (3, 33), (10, 500), (12_345, 9_999)] {
         let power = HierNat::from(base).pow(exponent).expect("short");
-        let (low, high) = power.ln_bounds().expect("not nought");
+        let (low, high) = power.ln_bounds().expect("not zero");
         let exact = exponent as f64 * (base as f64).ln();
         assert!(low <= exact * (1.0 + 1e-15) && exact * (1.0 - 1e-15) <= high);
         assert!(high - low < 1e-13 * exact);

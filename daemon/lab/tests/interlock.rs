@@ -43,7 +43,8 @@ const MARGIN_K: f64 = 5.0;
 /// The same where only the circuit board's sensor is left, which follows the chips late.
 const BOARD_ALONE_MARGIN_K: f64 = 8.0;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Stops a hang.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What came of a run.
 #[derive(Debug)]

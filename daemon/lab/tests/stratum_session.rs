@@ -22,7 +22,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Stops a hang.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// At this scale every hash is a share, so that the tests can make valid ones by hand.
 const EVERY_HASH: f64 = 1e-12;
@@ -130,85 +131,95 @@ fn difficulty(value: f64) -> Difficulty {
 }
 
 #[tokio::test]
-async fn a_miner_is_taken_through_its_dialogue_and_its_shares_are_judged() {
+async fn version_rolling_is_granted_within_the_mask() {
     let bench = bench(easy()).await;
-    let mut expected = bench.server.expect("w");
+    let _expected = bench.server.expect("w");
     let mut miner = Miner::connect(&bench).await;
-
     // ESP-Miner asks for version rolling before it subscribes, and for all bits.
-    miner
-        .call(
-            1,
-            "mining.configure",
-            json!([["version-rolling"], {"version-rolling.mask": "ffffffff"}]),
-        )
-        .await;
+    let mask = json!([["version-rolling"], {"version-rolling.mask": "ffffffff"}]);
+    miner.call(1, "mining.configure", mask).await;
     let configured = miner.hear().await.expect("a reply");
     assert_eq!(configured["result"]["version-rolling"], true);
     assert_eq!(configured["result"]["version-rolling.mask"], "1fffe000");
+}
 
-    miner
-        .call(2, "mining.submit", json!(["w", "1", "00", "00", "00"]))
-        .await;
+#[tokio::test]
+async fn a_share_before_subscription_or_authorisation_is_refused() {
+    let bench = bench(easy()).await;
+    let _expected = bench.server.expect("w");
+    let mut miner = Miner::connect(&bench).await;
+    let share = json!(["w", "1", "00", "00", "00"]);
+    miner.call(2, "mining.submit", share.clone()).await;
     assert_eq!(miner.hear().await.expect("a reply")["error"][0], 25);
     miner.call(3, "mining.subscribe", json!([])).await;
     let subscribed = miner.hear().await.expect("a reply");
     assert_eq!(subscribed["result"][2], 4);
-    miner
-        .call(4, "mining.submit", json!(["w", "1", "00", "00", "00"]))
-        .await;
+    miner.call(4, "mining.submit", share).await;
     assert_eq!(miner.hear().await.expect("a reply")["error"][0], 24);
     miner.call(5, "mining.authorize", json!(["w", "x"])).await;
     assert_eq!(miner.hear().await.expect("a reply")["result"], true);
-    miner
-        .call(6, "mining.extranonce.subscribe", json!([]))
-        .await;
-    miner
-        .call(7, "mining.suggest_difficulty", json!([512]))
-        .await;
-    miner.call(8, "mining.multi_version", json!([1])).await;
+}
 
-    let mut session = expected.session(PATIENCE).await.expect("connected");
-    let mut jobs = factory();
+#[tokio::test]
+async fn a_known_extension_is_granted_and_an_unknown_method_refused() {
+    let bench = bench(easy()).await;
+    let (mut session, mut miner, _expected) = connected(&bench).await;
+    for (id, method, params) in [
+        (6, "mining.extranonce.subscribe", json!([])),
+        (7, "mining.suggest_difficulty", json!([512])),
+        (8, "mining.multi_version", json!([1])),
+    ] {
+        miner.call(id, method, params).await;
+    }
+    session
+        .send_job(
+            factory().next(1, 1_700_000_000, 8),
+            difficulty(2.5),
+            true,
+            None,
+        )
+        .await
+        .expect("sent");
+    let _server = tokio::spawn(async move { while session.next_share().await.is_ok() {} });
+    assert_eq!(miner.hear().await.expect("difficulty")["params"][0], 2.5);
+    let job = miner.hear().await.expect("a job");
+    assert_eq!(job["method"], "mining.notify");
+    assert_eq!(job["params"][8], true);
+    for id in 6..=7 {
+        let reply = miner.hear().await.expect("a reply");
+        assert_eq!((&reply["id"], &reply["result"]), (&json!(id), &json!(true)));
+    }
+    assert_eq!(miner.hear().await.expect("a reply")["error"][0], 20);
+}
+
+#[tokio::test]
+async fn shares_are_judged_one_by_one() {
+    let bench = bench(easy()).await;
+    let (mut session, mut miner, _expected) = connected(&bench).await;
     let miner = tokio::spawn(async move {
-        assert_eq!(miner.hear().await.expect("difficulty")["params"][0], 2.5);
+        miner.hear().await.expect("difficulty");
         let job = miner.hear().await.expect("a job");
-        assert_eq!(job["method"], "mining.notify");
-        assert_eq!(job["params"][8], true);
-        for id in 6..=7 {
-            let reply = miner.hear().await.expect("a reply");
-            assert_eq!((&reply["id"], &reply["result"]), (&json!(id), &json!(true)));
-        }
-        assert_eq!(miner.hear().await.expect("a reply")["error"][0], 20);
-
         assert_eq!(miner.submit(10, &job, 7, None).await["result"], true);
         assert_eq!(miner.submit(11, &job, 7, None).await["error"][0], 22);
         let skewed = miner.submit(12, &job, 8, Some("00000001")).await;
         assert_eq!(skewed["error"][0], 20);
         assert!(skewed["error"][1].as_str().expect("text").contains("clock"));
-        miner
-            .submit(
-                13,
-                &json!({"params": ["ffff", 0, 0, 0, 0, 0, 0, "00000001"]}),
-                9,
-                None,
-            )
-            .await
+        let unknown = json!({"params": ["ffff", 0, 0, 0, 0, 0, 0, "00000001"]});
+        miner.submit(13, &unknown, 9, None).await
     });
     session
-        .send_job(jobs.next(1, 1_700_000_000, 8), difficulty(2.5), true, None)
+        .send_job(
+            factory().next(1, 1_700_000_000, 8),
+            difficulty(2.5),
+            true,
+            None,
+        )
         .await
         .expect("sent");
     let mut verdicts = Vec::new();
     for _ in 0..4 {
-        verdicts.push(
-            session
-                .next_share()
-                .await
-                .expect("a share")
-                .judgement
-                .verdict,
-        );
+        let share = session.next_share().await.expect("a share");
+        verdicts.push(share.judgement.verdict);
     }
     assert_eq!(
         verdicts,

@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use thermine_units::pow::Difficulty;
 
+use super::replay::{self, Replay};
 use super::unit::{Unit, configured};
 use super::wrong::checked;
 use crate::export::{self, Exported};
 use crate::lab::backend::Backend;
-use crate::lab::experiment::task::Named;
 use crate::lab::record::request;
 use crate::lab::session::Context;
 use crate::lab::threads::computed;
@@ -189,22 +189,6 @@ enum What {
     States,
 }
 
-/// `thermine capture replay`.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  thermine capture replay runs/demo/capture.sqlite
-  thermine capture replay shares.sqlite narma10 -o runs/again")]
-pub struct Replay {
-    /// The capture: a file, or the URL of a database with the number of a run.
-    pub(crate) file: PathBuf,
-    /// Another task than the recorded one; needed for the shares of another program.
-    #[arg(value_enum)]
-    pub(crate) task: Option<Named>,
-    /// Folder for the report; made if it is not there, and must be empty [default: a new one in `runs`].
-    #[arg(short, long, value_name = "FOLDER")]
-    pub(crate) out: Option<PathBuf>,
-}
-
 /// Runs the subcommand.
 pub(crate) async fn run(command: Capture, context: &Context) -> Result<()> {
     match command {
@@ -274,7 +258,7 @@ pub(crate) async fn run(command: Capture, context: &Context) -> Result<()> {
             ))?;
             stdout::line(exported.file.display())?;
         }
-        Capture::Replay(_) => bail!("a replay is a training run"),
+        Capture::Replay(args) => replay::run(args, context).await?,
     }
     Ok(())
 }

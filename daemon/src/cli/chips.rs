@@ -32,7 +32,7 @@ pub struct Chips {
     #[arg(short, long, value_enum)]
     unit: Option<Unit>,
     /// Shares that a driven unit finds, 1 to 10000000.
-    #[arg(short = 'n', long, default_value_t = request::Chips::default().shares)]
+    #[arg(short = 'n', long, default_value_t = request::ChipsRequest::default().shares)]
     shares: u64,
     /// What is driven.
     #[arg(long, default_value = "wire", value_parser = wire_or_twin())]
@@ -40,10 +40,10 @@ pub struct Chips {
     #[arg(long, hide = true, conflicts_with = "backend", value_parser = wire_or_twin())]
     substrate: Option<Backend>,
     /// Expected part of false findings among the chips, and among the cores, that are reported to differ, 0 to 1.
-    #[arg(long, default_value_t = request::Chips::default().level)]
+    #[arg(long, default_value_t = request::ChipsRequest::default().level)]
     level: f64,
     /// Power of the tests at which the shares needed are counted, 0 to 1.
-    #[arg(long, default_value_t = request::Chips::default().power)]
+    #[arg(long, default_value_t = request::ChipsRequest::default().power)]
     power: f64,
     /// File of nonce layouts that is added to the program's own.
     #[arg(long, value_name = "FILE")]
@@ -66,8 +66,8 @@ pub struct Chips {
 }
 
 impl Chips {
-    fn request(&self) -> request::Chips {
-        request::Chips {
+    fn request(&self) -> request::ChipsRequest {
+        request::ChipsRequest {
             inputs: self.inputs.clone(),
             model: self.unit.map(Unit::model),
             shares: self.shares,

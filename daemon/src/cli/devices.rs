@@ -21,7 +21,7 @@ pub struct Devices {
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Time that units are given to answer, up to 1000 seconds. Bare chips need half a minute to start.
-    #[arg(long, value_name = "SECONDS", default_value_t = devices::Devices::default().wait)]
+    #[arg(long, value_name = "SECONDS", default_value_t = devices::DevicesRequest::default().wait)]
     wait: f64,
     /// Show the table again every so many seconds, up to 1000, until interrupted.
     #[arg(long, value_name = "SECONDS")]
@@ -33,7 +33,7 @@ pub struct Devices {
 
 /// Runs the subcommand.
 pub(crate) async fn run(args: Devices, context: &Context) -> Result<()> {
-    let request = devices::Devices {
+    let request = devices::DevicesRequest {
         config: args.config,
         wait: args.wait,
         watch: args.watch,

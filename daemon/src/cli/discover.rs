@@ -23,16 +23,16 @@ pub struct Discover {
     #[arg(required = true, value_name = "TARGET")]
     targets: Vec<String>,
     /// Port of the cgminer API.
-    #[arg(long, value_name = "PORT", default_value_t = discover::Discover::default().cgminer_port)]
+    #[arg(long, value_name = "PORT", default_value_t = discover::DiscoverRequest::default().cgminer_port)]
     cgminer_port: u16,
     /// Port of the web page.
-    #[arg(long, value_name = "PORT", default_value_t = discover::Discover::default().http_port)]
+    #[arg(long, value_name = "PORT", default_value_t = discover::DiscoverRequest::default().http_port)]
     http_port: u16,
     /// Time for each address, 0.05 to 60 seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = discover::Discover::default().timeout)]
+    #[arg(long, value_name = "SECONDS", default_value_t = discover::DiscoverRequest::default().timeout)]
     timeout: f64,
     /// Addresses that are contacted at once.
-    #[arg(long, value_name = "N", default_value_t = discover::Discover::default().parallel)]
+    #[arg(long, value_name = "N", default_value_t = discover::DiscoverRequest::default().parallel)]
     parallel: u16,
     /// Print JSON instead of a table.
     #[arg(long)]
@@ -41,7 +41,7 @@ pub struct Discover {
 
 /// Runs the subcommand.
 pub(crate) async fn run(args: Discover, context: &Context) -> Result<()> {
-    let request = discover::Discover {
+    let request = discover::DiscoverRequest {
         targets: args.targets,
         cgminer_port: args.cgminer_port,
         http_port: args.http_port,

@@ -1,30 +1,42 @@
 //! The command line.
 
 pub mod backend;
+mod bench;
 pub mod capture;
 pub mod chips;
+mod config;
 pub mod devices;
 pub mod discover;
-mod learning;
+mod manual;
+pub mod old_names;
+mod predict;
 mod puf;
+mod queue;
+mod replay;
 pub mod request;
 pub mod sim;
 pub mod sweep;
 pub mod switch_profile;
 mod tpf;
+mod train;
 pub mod unit;
 pub mod vbm;
+mod words;
 mod wrong;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use tokio::task::block_in_place;
 
+use self::bench::Bench;
+use self::predict::Predict;
+use self::train::Train;
 use crate::lab::session::Context;
-use crate::lab::{config, predict, train};
-use crate::{bench, manual, proxy, queue, run, runtime, top};
+use crate::queue::analysis;
+use crate::run::serve;
+use crate::{proxy, top};
 
-pub use self::learning::{Predict, Train};
 pub use self::unit::Unit;
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
@@ -80,12 +92,12 @@ pub enum Command {
     /// Print what a shell needs to complete this program's arguments.
     Completions(manual::Completions),
     /// Keep all units of a rack for as long as they are wanted: a live task, a web page, experiments that wait.
-    Run(run::Run),
+    Run(Run),
     /// Queue experiments for the units of a rack, which `run` carries out.
-    Queue(queue::Queued),
+    Queue(queue::Queue),
     /// Explain every key of every configuration file, and find what is wrong with a file.
     #[command(subcommand)]
-    Config(config::command::Command),
+    Config(config::Command),
     /// Carry out an analysis for the daemon, which writes what is asked for to standard input.
     #[command(hide = true)]
     Analyse,
@@ -120,56 +132,41 @@ pub struct Proxy {
     pub seed: u64,
 }
 
-/// `thermine bench`.
-#[derive(Debug, Subcommand)]
-pub enum Bench {
-    /// NARMA-10 on the twins, over several seeds: every encoding's score, its goal, and its hardest controls.
-    Reservoir(BenchReservoir),
-}
-
-/// `thermine bench reservoir`.
+/// `thermine run`.
 #[derive(Debug, Args)]
-pub struct BenchReservoir {
-    /// Seeds, from 1 on.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=train::MOST_SEEDS))]
-    pub seeds: u64,
-    /// Only the rows whose name holds this.
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    pub only: String,
-    /// Folder for the report; made if it is not there, and must be empty [default: a new one in `runs`].
-    #[arg(short, long, value_name = "FOLDER")]
-    pub out: Option<PathBuf>,
+pub struct Run {
+    /// A rack's configuration, as `configs/rack.toml`, or a unit's; without it, one simulated S9.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// Runs a parsed command line.
 ///
 /// # Errors
 /// Whatever went wrong, with what was being done.
-pub fn run(cli: Cli, context: &Context) -> anyhow::Result<()> {
+pub async fn run(cli: Cli, context: &Context) -> anyhow::Result<()> {
     match cli.command {
-        Command::Train(args) => train::run(&args, context),
-        Command::Predict(args) => predict::run(&args, context),
-        Command::Bench(Bench::Reservoir(args)) => bench::run(&args),
-        Command::Sim(args) => runtime::run(context, sim::run(args, context))?,
-        Command::Sweep(args) => runtime::run(context, sweep::run(args, context))?,
-        Command::Devices(args) => runtime::run(context, devices::run(args, context))?,
-        Command::Top(args) => top::run(&args),
-        Command::Capture(capture::Capture::Replay(args)) => {
-            train::run(&request::replay(&args)?, context)
-        }
-        Command::Capture(command) => runtime::run(context, capture::run(command, context))?,
-        Command::Discover(args) => runtime::run(context, discover::run(args, context))?,
-        Command::Tpf(command) => runtime::run(context, tpf::run(command, context))?,
-        Command::SwitchProfile(args) => runtime::run(context, switch_profile::run(args, context))?,
-        Command::Chips(args) => runtime::run(context, chips::run(args, context))?,
-        Command::Proxy(args) => proxy::run(args, context),
-        Command::Puf(command) => runtime::run(context, puf::run(command, context))?,
-        Command::Vbm(command) => runtime::run(context, vbm::run(command, context))?,
-        Command::Man(args) => manual::pages(&args),
-        Command::Completions(args) => manual::completions(&args),
-        Command::Run(args) => run::run(&args, context),
+        Command::Train(args) => train::run(*args, context).await,
+        Command::Predict(args) => predict::run(args, context).await,
+        Command::Bench(Bench::Reservoir(args)) => bench::run(args, context).await,
+        Command::Sim(args) => context.on_notice(sim::run(args, context)).await,
+        Command::Sweep(args) => context.on_notice(sweep::run(args, context)).await,
+        Command::Devices(args) => context.on_notice(devices::run(args, context)).await,
+        Command::Top(args) => block_in_place(|| top::run(&args)),
+        Command::Capture(capture::Capture::Replay(args)) => replay::run(args, context).await,
+        Command::Capture(command) => context.on_notice(capture::run(command, context)).await,
+        Command::Discover(args) => context.on_notice(discover::run(args, context)).await,
+        Command::Tpf(command) => context.on_notice(tpf::run(command, context)).await,
+        Command::SwitchProfile(args) => context.on_notice(switch_profile::run(args, context)).await,
+        Command::Chips(args) => context.on_notice(chips::run(args, context)).await,
+        Command::Proxy(args) => proxy::run(&args.config, args.seed, context).await,
+        Command::Puf(command) => context.on_notice(puf::run(command, context)).await,
+        Command::Vbm(command) => context.on_notice(vbm::run(command, context)).await,
+        Command::Man(args) => manual::pages(&args, Cli::command()),
+        Command::Completions(args) => manual::completions(&args, Cli::command()),
+        Command::Run(args) => serve::serve(args.config.as_deref(), request::parse, context).await,
         Command::Queue(args) => queue::run(args),
-        Command::Config(command) => config::command::run(command),
-        Command::Analyse => queue::analysis::serve(),
+        Command::Config(command) => config::run(command),
+        Command::Analyse => analysis::serve().await,
     }
 }

@@ -1,22 +1,45 @@
-//! Between the command line and what may be queued: the flags of a command as a [`Request`], and a [`Request`] as the
-//! arguments of the command that carries it out.
+//! A command in words as a [`Request`] that may be queued.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
-use thermine_units::pow::Difficulty;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::capture::{Capture, Replay};
-use super::tpf::Tpf;
-use super::{Cli, Command, Train, Unit};
-use crate::lab::experiment::Kind;
+use super::capture::Record;
+use super::sweep::Sweep;
+use super::tpf;
+use super::train::Train;
 use crate::lab::request::{self, Request};
 
 /// Longest command, in bytes.
 const LONGEST: usize = 4096;
+
+/// The commands that can be queued.
+#[derive(Debug, Parser)]
+#[command(name = "thermine")]
+enum Queueable {
+    Train(Box<Train>),
+    Sweep(Sweep),
+    #[command(subcommand)]
+    Capture(Capture),
+    #[command(subcommand)]
+    Tpf(Tpf),
+}
+
+#[derive(Debug, Subcommand)]
+enum Capture {
+    Record(Record),
+    Verify {
+        file: String,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Tpf {
+    Live(tpf::Live),
+}
 
 /// Flags that no job may have, and why.
 const NOT_IN_A_JOB: [(&str, &str); 5] = [
@@ -57,39 +80,42 @@ pub fn parse(command: &str) -> Result<Request> {
 /// As [`parse`].
 pub fn of_words(words: impl IntoIterator<Item = String>) -> Result<Request> {
     let words = std::iter::once("thermine".to_string()).chain(words);
-    let in_words = |error: clap::Error| {
-        if matches!(
-            error.kind(),
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-        ) {
-            return anyhow::anyhow!(
-                "help and version are no jobs: ask for them on the command line"
-            );
-        }
-        let text = error.to_string();
-        // The first paragraph says what is wrong; hints and usage follow.
-        let lines = text.lines().take_while(|line| !line.is_empty());
-        let first: Vec<&str> = lines.map(str::trim).collect();
-        anyhow::anyhow!("{}", first.join(" ").trim_start_matches("error: "))
-    };
-    let matches = Cli::command()
+    let matches = Queueable::command()
         .try_get_matches_from(words)
-        .map_err(in_words)?;
-    let cli = Cli::from_arg_matches(&matches).map_err(in_words)?;
-    let request = match cli.command {
-        Command::Train(args) => Request::Train(Box::new(of_train(&args))),
-        Command::Sweep(args) => Request::Sweep(args.request()),
-        Command::Capture(Capture::Record(args)) => Request::Record(args.request()),
-        Command::Capture(Capture::Verify { file, .. }) => Request::Verify(request::Verify {
-            capture: text(&file),
-        }),
-        Command::Tpf(Tpf::Live(args)) => Request::FilterTrial(args.request()),
-        _ => bail!(
-            "only `train`, `sweep`, `tpf live`, `capture record` and `capture verify` can be queued"
-        ),
+        .map_err(|error| why(&error))?;
+    let queueable = Queueable::from_arg_matches(&matches).map_err(|error| why(&error))?;
+    let request = match queueable {
+        Queueable::Train(args) => Request::Train(Box::new(args.request())),
+        Queueable::Sweep(args) => Request::Sweep(args.request()),
+        Queueable::Capture(Capture::Record(args)) => Request::Record(args.request()),
+        Queueable::Capture(Capture::Verify { file, .. }) => {
+            Request::Verify(request::Verify { capture: file })
+        }
+        Queueable::Tpf(Tpf::Live(args)) => Request::FilterTrial(args.request()),
     };
     refuse_flags(&matches)?;
     Ok(request)
+}
+
+/// Why a command cannot be queued.
+fn why(error: &clap::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            anyhow!("help and version are no jobs: ask for them on the command line")
+        }
+        ErrorKind::InvalidSubcommand
+        | ErrorKind::MissingSubcommand
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => anyhow!(
+            "only `train`, `sweep`, `tpf live`, `capture record` and `capture verify` can be queued"
+        ),
+        _ => {
+            let text = error.to_string();
+            // The first paragraph says what is wrong; hints and usage follow.
+            let lines = text.lines().take_while(|line| !line.is_empty());
+            let first: Vec<&str> = lines.map(str::trim).collect();
+            anyhow!("{}", first.join(" ").trim_start_matches("error: "))
+        }
+    }
 }
 
 /// Refuses the flags that no job may have. What only the environment has set was not asked for.
@@ -107,119 +133,5 @@ fn refuse_flags(matches: &ArgMatches) -> Result<()> {
     Ok(())
 }
 
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
-fn of_train(args: &Train) -> request::Train {
-    request::Train {
-        task: args.task,
-        data: args.data.as_ref().map(|file| request::DataFile {
-            file: text(file),
-            input: args.input.clone(),
-            targets: args.target.clone(),
-        }),
-        substrate: args.substrate,
-        capture: args.capture.as_deref().map(text),
-        encoding: args.encoding,
-        encode: args.encode.clone(),
-        nodes: args.nodes,
-        mask: args.mask,
-        hold: args.hold,
-        shares: args.shares,
-        difficulty: args.difficulty.map(Difficulty::get),
-        features: args.features.clone(),
-        readouts: args.readout.clone(),
-        history: args.history,
-        average: args.average,
-        high_pass: args.high_pass,
-        taps: args.taps,
-        wall_meter: args.wall_meter,
-        seed: args.seed,
-        seeds: args.seeds,
-        steps: args.steps,
-        washout: args.washout,
-        train: args.train,
-        test: args.test,
-        echo_steps: args.echo_steps,
-        off_steps: args.off_steps,
-    }
-}
-
-/// The files of a job that trains a readout.
-#[derive(Debug, Default)]
-pub(crate) struct TrainFiles {
-    /// The unit's configuration.
-    pub(crate) config: Option<PathBuf>,
-    /// The data file.
-    pub(crate) data: Option<PathBuf>,
-    /// The capture.
-    pub(crate) capture: Option<PathBuf>,
-    /// Database to record to.
-    pub(crate) store: Option<PathBuf>,
-    /// Folder of the report.
-    pub(crate) out: PathBuf,
-}
-
-/// The arguments that carry `asked` out.
-///
-/// # Errors
-/// If a number is none that the command takes.
-pub(crate) fn train(asked: &request::Train, files: TrainFiles) -> Result<Train> {
-    let named = asked.data.clone();
-    let (input, target) = named.map_or(("u".into(), Vec::new()), |data| (data.input, data.targets));
-    Ok(Train {
-        task: asked.task,
-        data: files.data,
-        input,
-        target,
-        config: files.config,
-        unit: Unit::S9,
-        substrate: asked.substrate,
-        capture: files.capture,
-        store: files.store,
-        encoding: asked.encoding,
-        encode: asked.encode.clone(),
-        nodes: asked.nodes,
-        mask: asked.mask,
-        hold: asked.hold,
-        shares: asked.shares,
-        difficulty: asked.difficulty.map(Difficulty::new).transpose()?,
-        features: asked.features.clone(),
-        readout: asked.readouts.clone(),
-        history: asked.history,
-        average: asked.average,
-        high_pass: asked.high_pass,
-        taps: asked.taps,
-        wall_meter: asked.wall_meter,
-        seed: asked.seed,
-        seeds: asked.seeds,
-        steps: asked.steps,
-        washout: asked.washout,
-        train: asked.train,
-        test: asked.test,
-        echo_steps: asked.echo_steps,
-        off_steps: asked.off_steps,
-        out: Some(files.out),
-    })
-}
-
-/// The arguments that judge the experiment of a capture again.
-///
-/// # Errors
-/// As [`train`].
-pub(crate) fn replay(args: &Replay) -> Result<Train> {
-    let request = request::Train {
-        task: args.task,
-        substrate: Kind::Replay,
-        ..request::Train::default()
-    };
-    let files = TrainFiles {
-        capture: Some(args.file.clone()),
-        ..TrainFiles::default()
-    };
-    Ok(Train {
-        out: args.out.clone(),
-        ..train(&request, files)?
-    })
-}
+#[cfg(test)]
+mod tests;

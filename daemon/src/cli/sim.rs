@@ -41,13 +41,13 @@ pub struct Sim {
     #[arg(long, value_name = "FACTOR")]
     difficulty_scale: Option<f64>,
     /// Chips of a bare chain, 1 to 63.
-    #[arg(long, default_value_t = sim::Sim::default().chips)]
+    #[arg(long, default_value_t = sim::SimRequest::default().chips)]
     chips: u8,
     /// Seed of its physics and of its nonces.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Seconds of the unit's time in a second, up to 1000.
-    #[arg(long, default_value_t = sim::Sim::default().speed)]
+    #[arg(long, default_value_t = sim::SimRequest::default().speed)]
     speed: f64,
 }
 
@@ -57,7 +57,7 @@ pub(crate) async fn run(args: Sim, context: &Context) -> Result<()> {
     if args.parameters {
         return stdout::text(parameters(model));
     }
-    let request = sim::Sim {
+    let request = sim::SimRequest {
         model: model.context("which unit: --unit")?,
         bind: args.bind,
         default_ports: args.default_ports,

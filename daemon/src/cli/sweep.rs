@@ -1,17 +1,15 @@
 //! `thermine sweep`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 
 use super::backend::wire_or_twin;
 use super::unit::{Unit, configured};
 use super::wrong::checked;
 use crate::lab::backend::Backend;
-use crate::lab::observer::Progress;
-use crate::lab::session::{Context, Interrupted};
-use crate::lab::sweep::Sweeping;
+use crate::lab::session::Context;
 use crate::lab::sweep::grid::{Doublings, Range};
 use crate::lab::sweep::plan::Plan;
 use crate::lab::sweep::request;
@@ -97,42 +95,8 @@ pub(crate) async fn run(args: Sweep, context: &Context) -> Result<()> {
     let config = configured(args.config.as_deref(), args.unit)?;
     let plan = Plan::new(&request, config, args.backend.unwrap_or(usual))?;
     let place = (request.feasibility, args.out.as_deref());
-    carry_out(plan, place, &progress::shown(context), &mut |text| {
+    render::carry_out(plan, place, &progress::shown(context), &mut |text| {
         stdout::text(text)
     })
     .await
-}
-
-/// Carries out `plan` in the folder `out`, or only `says` its feasibility, and gives `say` the results as they come.
-pub(crate) async fn carry_out(
-    plan: Plan,
-    (says, out): (bool, Option<&Path>),
-    progress: &Progress,
-    say: &mut dyn FnMut(&str) -> Result<()>,
-) -> Result<()> {
-    say(&render::feasibility(&plan.feasibility()))?;
-    if says {
-        return Ok(());
-    }
-    let usual = || PathBuf::from("runs").join(format!("sweep-{}", plan.config_hash));
-    let folder = out.map_or_else(usual, Path::to_path_buf);
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let mut sweeping = Sweeping::open(plan, &folder)?;
-    let (done, cells) = sweeping.cells();
-    if done > 0 {
-        say(&format!("{done} of {cells} cells are finished already\n"))?;
-    }
-    let report = sweeping.run(progress).await?;
-    render::files(&report, &folder)?;
-    say(&format!("{}{}\n", render::text(&report), folder.display()))?;
-    if report.left() > 0 {
-        let how = format!(
-            "interrupted with {} cells to go; continue with the same command and --out {}",
-            report.left(),
-            folder.display()
-        );
-        return Err(anyhow::Error::new(Interrupted).context(how));
-    }
-    Ok(())
 }

@@ -36,7 +36,7 @@ pub struct SwitchProfile {
     #[arg(long, hide = true, conflicts_with = "backend", value_parser = wire_or_twin())]
     by: Option<Backend>,
     /// Jobs that the unit is given, each after the first share of the one before: 50 to 1000000.
-    #[arg(long, default_value_t = request::SwitchProfile::default().jobs, value_name = "N")]
+    #[arg(long, default_value_t = request::SwitchProfileRequest::default().jobs, value_name = "N")]
     jobs: u32,
     /// Stream of the capture [default: the one with most shares].
     #[arg(long, value_name = "NAME")]
@@ -45,7 +45,7 @@ pub struct SwitchProfile {
     #[arg(long, default_value_t = DIFFICULTY_OF_CSV)]
     difficulty: f64,
     /// Milliseconds after a change of jobs from which the unit counts as hashing steadily, up to 60000.
-    #[arg(long, default_value_t = request::SwitchProfile::default().steady_after, value_name = "MS")]
+    #[arg(long, default_value_t = request::SwitchProfileRequest::default().steady_after, value_name = "MS")]
     steady_after: f64,
     /// Seed of the simulated unit and of the intervals.
     #[arg(long, default_value_t = 1)]
@@ -73,7 +73,7 @@ pub(crate) async fn run(args: SwitchProfile, context: &Context) -> Result<()> {
             Some(config)
         }
     };
-    let request = request::SwitchProfile {
+    let request = request::SwitchProfileRequest {
         capture: args.capture,
         backend,
         jobs: args.jobs,

@@ -26,4 +26,13 @@ impl Backend {
             Backend::Replay => "replay",
         }
     }
+
+    /// Its name in reports and readouts, which is that of older versions.
+    pub fn substrate(self) -> &'static str {
+        match self {
+            Backend::Wire => "handshake",
+            Backend::Twin => "twin",
+            Backend::Replay => "replay",
+        }
+    }
 }

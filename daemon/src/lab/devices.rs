@@ -34,38 +34,38 @@ struct Watched {
 
 /// A unit at one moment.
 #[derive(Debug, Serialize)]
-pub struct Row {
+pub(crate) struct Row {
     /// Name of the unit.
-    pub name: String,
+    pub(crate) name: String,
     /// Model by the configuration.
-    pub model: Model,
+    pub(crate) model: Model,
     /// Whether the program simulates the unit.
-    pub simulated: bool,
+    pub(crate) simulated: bool,
     /// What the unit says it is.
-    pub identity: Option<Identity>,
+    pub(crate) identity: Option<Identity>,
     /// Last reading of the sensors.
-    pub telemetry: Option<Telemetry>,
+    pub(crate) telemetry: Option<Telemetry>,
     /// Age of the reading, in seconds of the unit's time.
-    pub age_seconds: Option<f64>,
+    pub(crate) age_seconds: Option<f64>,
     /// Error of the last reading, while no newer one has succeeded.
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 /// Which units are watched, and for how long.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Devices {
+pub(crate) struct DevicesRequest {
     /// Configuration of a unit or of a rack; absent for one simulated unit of each model.
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Time that units are given to answer, s.
-    pub wait: f64,
+    pub(crate) wait: f64,
     /// Time between two looks, s; absent for one look.
-    pub watch: Option<f64>,
+    pub(crate) watch: Option<f64>,
 }
 
-impl Default for Devices {
-    fn default() -> Devices {
-        Devices {
+impl Default for DevicesRequest {
+    fn default() -> DevicesRequest {
+        DevicesRequest {
             config: None,
             wait: 40.0,
             watch: None,
@@ -73,12 +73,12 @@ impl Default for Devices {
     }
 }
 
-impl Devices {
+impl DevicesRequest {
     /// Looks for everything that is wrong with a request.
     ///
     /// # Errors
     /// With all of it.
-    pub fn check(&self) -> Result<(), Wrong> {
+    pub(crate) fn check(&self) -> Result<(), Wrong> {
         let mut found = Findings::default();
         found.positive("wait", self.wait, 1000.0);
         found.positive("watch", self.watch.unwrap_or(1.0), 1000.0);
@@ -91,8 +91,8 @@ impl Devices {
 ///
 /// # Errors
 /// If the configuration cannot be read, or `show` fails; [`Interrupted`] before the first look.
-pub async fn run(
-    request: &Devices,
+pub(crate) async fn run(
+    request: &DevicesRequest,
     context: &Context,
     show: &mut dyn FnMut(&[Row]) -> Result<()>,
 ) -> Result<()> {

@@ -13,22 +13,22 @@ use super::request::findings::{Findings, Wrong};
 /// Where to search, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Discover {
+pub(crate) struct DiscoverRequest {
     /// Addresses, networks or host names; no other address is contacted.
-    pub targets: Vec<String>,
+    pub(crate) targets: Vec<String>,
     /// Port of the cgminer API.
-    pub cgminer_port: u16,
+    pub(crate) cgminer_port: u16,
     /// Port of the web page.
-    pub http_port: u16,
+    pub(crate) http_port: u16,
     /// Time for each address, s.
-    pub timeout: f64,
+    pub(crate) timeout: f64,
     /// Addresses that are contacted at once.
-    pub parallel: u16,
+    pub(crate) parallel: u16,
 }
 
-impl Default for Discover {
-    fn default() -> Discover {
-        Discover {
+impl Default for DiscoverRequest {
+    fn default() -> DiscoverRequest {
+        DiscoverRequest {
             targets: Vec::new(),
             cgminer_port: 4028,
             http_port: 80,
@@ -38,12 +38,12 @@ impl Default for Discover {
     }
 }
 
-impl Discover {
+impl DiscoverRequest {
     /// Looks for everything that is wrong with a request.
     ///
     /// # Errors
     /// With all of it.
-    pub fn check(&self) -> Result<(), Wrong> {
+    pub(crate) fn check(&self) -> Result<(), Wrong> {
         let mut found = Findings::default();
         if self.targets.is_empty() {
             found.add("targets must name an address");
@@ -58,22 +58,22 @@ impl Discover {
 
 /// What a search has found.
 #[derive(Debug, Serialize)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Addresses that were contacted.
-    pub asked: usize,
+    pub(crate) asked: usize,
     /// Addresses that took a connection.
-    pub answered: usize,
+    pub(crate) answered: usize,
     /// Addresses for which there was no time.
-    pub not_asked: usize,
+    pub(crate) not_asked: usize,
     /// Wall time, s.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// Devices in the order in which they were found.
-    pub found: Vec<Found>,
+    pub(crate) found: Vec<Found>,
 }
 
 impl Outcome {
     /// Mining units among the devices.
-    pub fn units(&self) -> usize {
+    pub(crate) fn units(&self) -> usize {
         self.found.iter().filter(|found| found.is_miner()).count()
     }
 }
@@ -82,7 +82,7 @@ impl Outcome {
 ///
 /// # Errors
 /// If a target is no address, network or known name.
-pub async fn run(request: &Discover, progress: &Progress) -> Result<Outcome> {
+pub(crate) async fn run(request: &DiscoverRequest, progress: &Progress) -> Result<Outcome> {
     let settings = Settings {
         cgminer_port: request.cgminer_port,
         http_port: request.http_port,

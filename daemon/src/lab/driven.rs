@@ -42,7 +42,7 @@ impl Substrate for WireOrTwin {
 ///
 /// # Errors
 /// If it cannot.
-pub fn check(config: &Config, backend: Backend) -> Result<()> {
+pub(crate) fn check(config: &Config, backend: Backend) -> Result<()> {
     if backend == Backend::Twin {
         ensure!(
             config.unit.simulated.is_some(),

@@ -2,28 +2,32 @@
 
 pub mod attach;
 pub mod backend;
+pub(crate) mod bench;
 pub mod chips;
-pub mod compare;
+pub(crate) mod compare;
 pub mod config;
-pub mod devices;
-pub mod discover;
-pub mod driven;
+pub mod descriptors;
+pub(crate) mod devices;
+pub(crate) mod discover;
+pub(crate) mod driven;
 pub(crate) mod estimate;
 pub mod experiment;
+pub(crate) mod folder;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod observer;
-pub mod proxy_bench;
+pub(crate) mod proxy_bench;
 pub mod record;
 pub mod recording;
 pub mod request;
 pub mod session;
-pub mod sim;
+pub(crate) mod sim;
 pub mod states;
 pub mod sweep;
-pub mod switch_profile;
+pub(crate) mod switch_profile;
 
 pub(crate) mod predict;
 pub mod puf;
-pub(crate) mod replay;
 pub(crate) mod segment;
 pub mod threads;
 pub mod tpf;

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::session::Context;
+use super::session::context::Context;
 
 /// Takes the notices of a session: what the user has to know while the unit is driven.
 pub trait Notices: Sync {

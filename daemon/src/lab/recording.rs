@@ -12,24 +12,24 @@ use thermine_capture::error_chain::chain;
 use thermine_capture::{Capture, RunMeta, Store};
 
 /// Name of the capture in a report folder.
-pub const CAPTURE: &str = "capture.sqlite";
+pub(crate) const CAPTURE: &str = "capture.sqlite";
 
 /// What work has found, and the capture that recorded it.
 #[derive(Debug)]
-pub struct Captured<T> {
+pub(crate) struct Captured<T> {
     /// The result of the work.
-    pub found: T,
+    pub(crate) found: T,
     /// File of the capture, or URL of the database with the number of the run.
-    pub place: PathBuf,
+    pub(crate) place: PathBuf,
     /// Origin of the numbers, by all that was seen of the unit.
-    pub provenance: Provenance,
+    pub(crate) provenance: Provenance,
 }
 
 /// The head of a run of `task` on the unit of `config`.
 ///
 /// # Errors
 /// If the configuration cannot be written as TOML.
-pub fn run_meta(
+pub(crate) fn run_meta(
     config: &Config,
     backend: Backend,
     seed: u64,
@@ -50,7 +50,7 @@ pub fn run_meta(
 ///
 /// # Errors
 /// If the capture cannot be made or finished; what `work` fails with, with the place of the capture.
-pub async fn with_capture<T>(
+pub(crate) async fn with_capture<T>(
     meta: &RunMeta,
     place: &Path,
     work: impl AsyncFnOnce(&Store) -> Result<T>,

@@ -18,30 +18,30 @@ use super::session::Context;
 /// The unit that is simulated, and where it mines.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Sim {
+pub(crate) struct SimRequest {
     /// Model of the unit.
-    pub model: Model,
+    pub(crate) model: Model,
     /// Address of the control interfaces.
-    pub bind: IpAddr,
+    pub(crate) bind: IpAddr,
     /// Whether the interfaces take the ports of the real device, and not free ones.
-    pub default_ports: bool,
+    pub(crate) default_ports: bool,
     /// Pool at which the unit mines.
-    pub pool: SocketAddr,
+    pub(crate) pool: SocketAddr,
     /// Worker name at the pool.
-    pub worker: String,
+    pub(crate) worker: String,
     /// Factor on the difficulty at which shares are hashed; absent for that of the example configuration.
-    pub difficulty_scale: Option<f64>,
+    pub(crate) difficulty_scale: Option<f64>,
     /// Chips of a bare chain.
-    pub chips: u8,
+    pub(crate) chips: u8,
     /// Seed of the physics and of the nonces.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Seconds of the unit's time in a second.
-    pub speed: f64,
+    pub(crate) speed: f64,
 }
 
-impl Default for Sim {
-    fn default() -> Sim {
-        Sim {
+impl Default for SimRequest {
+    fn default() -> SimRequest {
+        SimRequest {
             model: Model::AntminerS9,
             bind: Ipv4Addr::LOCALHOST.into(),
             default_ports: false,
@@ -55,12 +55,12 @@ impl Default for Sim {
     }
 }
 
-impl Sim {
+impl SimRequest {
     /// Looks for everything that is wrong with a request.
     ///
     /// # Errors
     /// With all of it.
-    pub fn check(&self) -> Result<(), Wrong> {
+    pub(crate) fn check(&self) -> Result<(), Wrong> {
         let mut found = Findings::default();
         found.positive(
             "difficulty_scale",
@@ -75,7 +75,7 @@ impl Sim {
 
 /// Where a simulated unit is reached.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub enum Reached {
+pub(crate) enum Reached {
     /// Bare chips on a pseudo-terminal.
     Serial(PathBuf),
     /// A unit with a controller.
@@ -95,8 +95,8 @@ pub enum Reached {
 ///
 /// # Errors
 /// If a port is taken, the system gives no pseudo-terminal, or `started` fails.
-pub async fn run(
-    request: &Sim,
+pub(crate) async fn run(
+    request: &SimRequest,
     context: &Context,
     started: &mut dyn FnMut(&Reached) -> Result<()>,
 ) -> Result<()> {
@@ -118,11 +118,11 @@ pub async fn run(
 }
 
 async fn start(
-    request: &Sim,
+    request: &SimRequest,
     played: Simulated,
     parts: (&Clock, &TaskTracker, &CancellationToken),
 ) -> Result<Reached> {
-    let Sim { model, seed, .. } = *request;
+    let SimRequest { model, seed, .. } = *request;
     if model.is_bare() {
         let chips = usize::from(request.chips);
         let path = simulated::chips(model, chips, &played, seed, parts)?;

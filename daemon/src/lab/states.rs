@@ -5,10 +5,12 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use rusqlite::types::Value;
 
+use super::backend::Backend;
 use super::experiment::{arms, run};
 use super::observer::Progress;
+use super::request::{Setup, Train};
 use super::segment::segment;
-use super::{replay, train};
+use super::train;
 use crate::export::{Column, Exported, Format, Table, export_table};
 use thermine_capture::Capture;
 
@@ -44,7 +46,15 @@ async fn states(
             capture.path().display()
         );
     }
-    let plan = replay::plan(capture.path())?;
+    let request = Train {
+        backend: Backend::Replay,
+        ..Train::default()
+    };
+    let setup = Setup {
+        capture: Some(capture.path().to_path_buf()),
+        ..Setup::default()
+    };
+    let plan = train::plan(&request, setup)?;
     let problem = run::problem(&plan)?;
     let replayed = arms::replay(&plan, &problem, progress);
     let runs = progress.context().unless_stopped(replayed).await?;

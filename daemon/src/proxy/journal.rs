@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::intact::{Intact, read_through, warn_of_damaged_log};
 use super::journal_rows::{PRUNED_EVERY, TABLES, enter, prune, restore};
-use crate::causes::chain;
+use thermine_capture::error_chain::chain;
 
 /// Marks the file as ours (`PRAGMA application_id`): "ThrJ".
 const APPLICATION_ID: i64 = 0x5468_724a;

@@ -1,12 +1,12 @@
 //! `thermine proxy`: a rack of units on one connection to a pool, none of which ever waits for it.
 
-pub mod config;
 mod intact;
 pub mod journal;
 mod journal_rows;
 mod report;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -19,12 +19,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::config::Config;
-use crate::cli;
 use crate::lab::config::overrides::Overrides;
+use crate::lab::config::proxy::Config;
 use crate::lab::session::Context;
 use crate::render::stdout;
-use crate::runtime;
 
 /// Why a proxy has ended that nobody has asked to, if its journal does not say.
 pub(crate) const ENDED: &str = "the proxy has ended by itself: see the log";
@@ -122,10 +120,10 @@ impl Running {
 }
 
 /// Runs the subcommand until it is interrupted.
-pub(crate) fn run(args: cli::Proxy, context: &Context) -> Result<()> {
-    let config = Config::load_with(&args.config, &Overrides::from_environment()?)?;
-    runtime::run(context, async {
-        let proxy = Running::start(&config, args.seed, |_| {}).await?;
+pub(crate) async fn run(config: &Path, seed: u64, context: &Context) -> Result<()> {
+    let config = Config::load_with(config, &Overrides::from_environment()?)?;
+    let serving = async {
+        let proxy = Running::start(&config, seed, |_| {}).await?;
         if config.simulated_pool.is_some() {
             say(&format!(
                 "simulated pool on {}",
@@ -155,7 +153,8 @@ pub(crate) fn run(args: cli::Proxy, context: &Context) -> Result<()> {
         proxy.stop().await?;
         ensure!(!has_failed, "{ENDED}");
         Ok(())
-    })?
+    };
+    context.on_notice(serving).await
 }
 
 /// Prints. A rack does not stop mining because nobody takes the output any more.

@@ -5,7 +5,7 @@ use thermine_proxy::account::Account;
 use thermine_proxy::hub::Seen;
 use thermine_units::record::Verdict;
 
-use super::config::Config;
+use crate::lab::config::proxy::Config;
 use crate::render::table::{fixed, table};
 
 /// Units in the table at most; the rest is in the sum.

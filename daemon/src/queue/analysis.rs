@@ -15,15 +15,14 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use super::work::{Found, verdict};
-use crate::causes::chain;
-use crate::cli::request::{self as arguments, TrainFiles};
+use super::found::{Found, verdict};
 use crate::lab::config::daemon::Daemon;
 use crate::lab::observer::Progress;
-use crate::lab::request::Train;
+use crate::lab::request::{Setup, Train};
 use crate::lab::session;
 use crate::lab::train;
-use crate::render::stdout;
+use crate::render::{stdout, train as render};
+use thermine_capture::error_chain::chain;
 use thermine_capture::verify;
 
 /// Largest answer, in bytes.
@@ -167,7 +166,7 @@ fn died(status: ExitStatus, limits: &Limits) -> String {
 }
 
 /// The process's side: reads a task from standard input, carries it out within its limits and prints the answer.
-pub(crate) fn serve() -> Result<()> {
+pub(crate) async fn serve() -> Result<()> {
     let mut input = BufReader::new(std::io::stdin());
     let mut line = String::new();
     input
@@ -195,14 +194,14 @@ pub(crate) fn serve() -> Result<()> {
             std::process::exit(ORPHANED);
         })
         .context("cannot watch for the daemon's end")?;
-    let answer = analyse(order.task).unwrap_or_else(|error| Answer {
+    let answer = analyse(order.task).await.unwrap_or_else(|error| Answer {
         error: Some(chain(&error)),
         ..Answer::default()
     });
     stdout::line(serde_json::to_string(&answer)?)
 }
 
-fn analyse(task: Task) -> Result<Answer> {
+async fn analyse(task: Task) -> Result<Answer> {
     match task {
         Task::Verify { capture } => {
             let report = verify::verify(&capture)?;
@@ -225,19 +224,18 @@ fn analyse(task: Task) -> Result<Answer> {
             data,
             out,
         } => {
-            let files = TrainFiles {
+            let setup = Setup {
                 data,
                 capture: Some(capture),
-                out,
-                ..TrainFiles::default()
+                out: Some(out),
+                ..Setup::default()
             };
-            let args = arguments::train(&train, files)?;
-            let done =
-                train::carry_out(&args, &Progress::hidden(&session::Context::new("analyse")))?;
+            let progress = Progress::hidden(&session::Context::new("analyse"));
+            let report = train::run(&train, setup, &progress, &mut render::plots).await?;
             Ok(Answer {
-                said: done.said,
+                said: render::training(&report),
                 found: Found {
-                    verdict: verdict(done.first.as_ref()),
+                    verdict: verdict(report.first.as_ref()),
                     filter: None,
                 },
                 error: None,

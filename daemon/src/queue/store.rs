@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::FILE;
-use super::work::Found;
-use crate::cli::request::parse;
-use crate::lab::config::keys::nearest;
-use crate::lab::request::{Folders, LONGEST, Request};
+use super::found::Found;
+use crate::lab::config::folders::Folders;
+use crate::lab::config::nearest::nearest;
+use crate::lab::request::{LONGEST, ReadCommand, Request};
 use crate::live::Job;
 use crate::live::snapshot::Progress;
+
+/// Name of the queue's file in the data folder.
+pub const FILE: &str = "queue.sqlite";
 
 /// "thmq": tells the file from other SQLite files.
 const APPLICATION_ID: i32 = 0x7468_6d71;
@@ -104,11 +106,12 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Opens the queue in `folder`, both of which are made if they are not there.
+    /// Opens the queue in `folder`, both of which are made if they are not there. `read_command` is for the jobs of older
+    /// versions.
     ///
     /// # Errors
     /// If it cannot be, or is none.
-    pub fn open(folder: &Path) -> Result<Queue, QueueError> {
+    pub fn open(folder: &Path, read_command: ReadCommand) -> Result<Queue, QueueError> {
         std::fs::create_dir_all(folder).map_err(|source| QueueError::Folder {
             path: folder.to_path_buf(),
             source,
@@ -155,12 +158,12 @@ impl Queue {
             connection: Arc::new(Mutex::new(connection)),
             path,
         };
-        queue.convert()?;
+        queue.convert(read_command)?;
         Ok(queue)
     }
 
     /// Reads the commands of an older version, once, as the requests that they are. What cannot be read has failed.
-    fn convert(&self) -> Result<(), QueueError> {
+    fn convert(&self, read: ReadCommand) -> Result<(), QueueError> {
         self.with(|connection| {
             let transaction =
                 connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -171,7 +174,7 @@ impl Queue {
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect::<rusqlite::Result<_>>()?;
             for (id, command) in old {
-                match parse(&command).map(|request| serde_json::to_string(&request)) {
+                match read(&command).map(|request| serde_json::to_string(&request)) {
                     Ok(Ok(request)) => transaction.execute(
                         "UPDATE job SET request = ?2 WHERE id = ?1",
                         params![id, request],

@@ -3,26 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
-use thermine_reservoir::bootstrap;
-use thermine_units::provenance;
 
 use super::analysis;
-use crate::cli;
-use crate::cli::request::{self as arguments, TrainFiles};
+use super::found::{Found, verdict};
 use crate::lab::backend::Backend;
 use crate::lab::config::Config;
 use crate::lab::config::daemon::Daemon;
-use crate::lab::experiment::run::Report;
 use crate::lab::observer::Progress;
 use crate::lab::recording::CAPTURE;
-use crate::lab::request::{Request, Train};
+use crate::lab::request::{Request, Setup, Train};
 use crate::lab::sweep::plan::Plan;
-use crate::lab::{record, tpf, train};
-use crate::live::snapshot::{Estimate, Filter, Provenance, Row, Verdict};
-use crate::render::run::RunReport;
-use crate::render::{self, folder};
-use crate::runtime;
+use crate::lab::{folder, record, tpf, train};
+use crate::render;
 
 /// Name of the unit's configuration in a job's folder.
 const CONFIG: &str = "unit.toml";
@@ -44,21 +36,12 @@ pub struct Outcome {
     pub found: Found,
 }
 
-/// What an experiment has found, as it is shown beside the unit.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Found {
-    /// The verdict of a training run.
-    pub verdict: Option<Verdict>,
-    /// The account of a trial of the probability filter.
-    pub filter: Option<Filter>,
-}
-
 /// Carries `request` out for the daemon, on the unit of `config`, into `folder`, which is made. Checks it first: it may be
-/// of another version, or the files have changed since it was queued. Blocks until it is done, or `progress` is stopped.
+/// of another version, or the files have changed since it was queued. It blocks its thread while it computes.
 ///
 /// # Errors
 /// Whatever went wrong; what there is until then is in the folder.
-pub(crate) fn carry_out(
+pub(crate) async fn carry_out(
     request: &Request,
     daemon: &Daemon,
     config: Option<&Config>,
@@ -72,7 +55,7 @@ pub(crate) fn carry_out(
     let done = if request.is_analysis() {
         analysed(request, daemon, folder, progress, &mut said)
     } else {
-        driven(request, daemon, config, folder, progress, &mut said)
+        driven(request, daemon, config, folder, progress, &mut said).await
     };
     if !said.is_empty() {
         folder::write(folder, SAID, said)?;
@@ -117,7 +100,7 @@ fn analysed(
     }
 }
 
-fn driven(
+async fn driven(
     request: &Request,
     daemon: &Daemon,
     config: Option<&Config>,
@@ -127,20 +110,20 @@ fn driven(
 ) -> Result<Found> {
     let config = config.context("the unit of this job is no longer configured")?;
     folder::write(folder, CONFIG, config.fingerprint()?.0)?;
-    let (file, out) = (folder.join(CONFIG), folder.join(REPORT));
+    let out = folder.join(REPORT);
     let mut found = Found::default();
     match request {
         Request::Train(train) => {
-            let files = TrainFiles {
-                config: Some(file),
+            let setup = Setup {
+                config: Some(config.clone()),
                 data: data(train, daemon, folder)?,
-                capture: None,
                 store: std::env::var_os(STORE).map(PathBuf::from),
-                out,
+                out: Some(out),
+                ..Setup::default()
             };
-            let done = train::carry_out(&arguments::train(train, files)?, progress)?;
-            *said = done.said;
-            found.verdict = verdict(done.first.as_ref());
+            let report = train::run(train, setup, progress, &mut render::train::plots).await?;
+            *said = render::train::training(&report);
+            found.verdict = verdict(report.first.as_ref());
         }
         Request::Sweep(sweep) => {
             let plan = Plan::new(sweep, config.clone(), Backend::Wire)?;
@@ -149,20 +132,20 @@ fn driven(
                 said.push_str(text);
                 Ok(())
             };
-            let swept = cli::sweep::carry_out(plan, place, progress, &mut say);
-            runtime::run(progress.context(), swept)??;
+            let swept = render::sweep::carry_out(plan, place, progress, &mut say);
+            progress.context().on_notice(swept).await?;
         }
         Request::Record(record) => {
             let place = folder.join(CAPTURE);
             let recorded = record::run(record, config.clone(), Backend::Wire, &place, progress);
-            let report = runtime::run(progress.context(), recorded)??;
+            let report = progress.context().on_notice(recorded).await?;
             *said = render::capture::recorded(&report);
         }
         Request::FilterTrial(trial) => {
             folder::make(Some(&out), "")?;
             let capture = out.join(CAPTURE);
             let trial = tpf::live::run(trial, config, &capture, progress);
-            let report = runtime::run(progress.context(), trial)??;
+            let report = progress.context().on_notice(trial).await?;
             render::tpf::live::write(&out, &report)?;
             *said = render::tpf::live::text(&report);
             found.filter = render::tpf::live::account(&report);
@@ -184,65 +167,4 @@ fn data(train: &Train, daemon: &Daemon, folder: &Path) -> Result<Option<PathBuf>
     let copy = own.join(name.context("the data file has no name")?);
     daemon.folders().copy_data(&data.file, &copy)?;
     Ok(Some(copy))
-}
-
-/// The verdict of a training run, where it has scores.
-pub(super) fn verdict(report: Option<&Report>) -> Option<Verdict> {
-    match report {
-        Some(Report::Scores(report)) => Some(of_report(report)),
-        _ => None,
-    }
-}
-
-/// The verdict of a training run, as it is shown.
-fn of_report(report: &RunReport) -> Verdict {
-    let estimate = |nrmse: &bootstrap::Estimate, n: usize| Estimate {
-        value: nrmse.value,
-        low: nrmse.low,
-        high: nrmse.high,
-        n: n as u64,
-    };
-    let seed = report.head.seed;
-    let row =
-        |name: String, score: &thermine_reservoir::evaluate::Score, of: Option<Provenance>| Row {
-            name,
-            score: estimate(&score.nrmse, score.test_steps),
-            features: score.features as u64,
-            seed,
-            provenance: of,
-        };
-    let mut rows: Vec<Row> = report
-        .arms
-        .iter()
-        .map(|arm| {
-            let device = &arm.verdict.device;
-            row(arm.name.clone(), device, Some(provenance(&arm.provenance)))
-        })
-        .collect();
-    let first = report.arms.first();
-    for control in first.iter().flat_map(|arm| &arm.verdict.controls) {
-        // Nulls are the device's own states, with their meaning destroyed.
-        let of = first.filter(|_| control.control.is_null());
-        let of = of.map(|arm| provenance(&arm.provenance));
-        rows.push(row(
-            format!("control: {}", control.control),
-            &control.score,
-            of,
-        ));
-    }
-    Verdict {
-        title: format!("{} on {}", report.task, report.head.unit),
-        rows,
-        sentence: first.map_or(String::new(), |arm| arm.sentence.clone()),
-    }
-}
-
-/// As it is served.
-pub fn provenance(of: &provenance::Provenance) -> Provenance {
-    match of {
-        provenance::Provenance::Device => Provenance::Device,
-        provenance::Provenance::UnverifiedDevice => Provenance::UnverifiedDevice,
-        provenance::Provenance::Simulated => Provenance::Simulated,
-        provenance::Provenance::Replayed(_) => Provenance::Replayed,
-    }
 }

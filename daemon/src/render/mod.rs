@@ -1,5 +1,6 @@
 //! What a run says: a table for the eye, a folder for everything else.
 
+pub(crate) mod bench;
 pub mod capacity;
 pub(crate) mod capture;
 pub(crate) mod cell;
@@ -21,4 +22,5 @@ pub(crate) mod sweep;
 pub(crate) mod switch_profile;
 pub mod table;
 pub(crate) mod tpf;
+pub(crate) mod train;
 pub(crate) mod verify;

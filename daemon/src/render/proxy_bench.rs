@@ -5,7 +5,7 @@ use thermine_reservoir::multi_seed::OverSeeds;
 
 use super::table::table;
 use crate::lab::proxy_bench::report::{JITTER, LATENCIES, NONCES, Row, Seen};
-use crate::lab::proxy_bench::request::ProxyBench;
+use crate::lab::proxy_bench::request::ProxyBenchRequest;
 
 /// Published hash rates of a unit with its waits and without them, GH/s.
 const PAPER: (f64, f64) = (175.0, 220.0);
@@ -38,7 +38,7 @@ struct Published {
 }
 
 impl Published {
-    fn of(request: &ProxyBench) -> Published {
+    fn of(request: &ProxyBenchRequest) -> Published {
         let gain = PAPER.1 / PAPER.0 - 1.0;
         let lasts = f64::from(request.ranges) * NONCES / (request.rate * 1e9);
         let wanted = gain * lasts / 2.0;
@@ -60,7 +60,7 @@ impl Published {
 ///
 /// # Errors
 /// If a run saw no work.
-pub(crate) fn text(request: &ProxyBench, rows: &[Row]) -> Result<String> {
+pub(crate) fn text(request: &ProxyBenchRequest, rows: &[Row]) -> Result<String> {
     let published = Published::of(request);
     let numeric: Vec<usize> = (1..HEADINGS.len()).collect();
     let mut printed = table(&HEADINGS, &numeric);

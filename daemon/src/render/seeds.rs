@@ -1,126 +1,51 @@
-//! The same run with several seeds: mean and spread of every figure.
+//! Figures over several seeds as text.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 
-use serde::Serialize;
-use thermine_reservoir::multi_seed::OverSeeds;
-
 use super::table::{difference, interval, table};
+use crate::lab::experiment::report_seeds::SeedsReport;
 
-/// One figure over the seeds.
-#[derive(Debug, Clone, Serialize)]
-pub struct Figure {
-    /// What.
-    pub name: String,
-    /// Its value with each seed.
-    pub values: Vec<f64>,
-    /// Mean and spread.
-    pub over_seeds: Option<OverSeeds>,
-    /// The first figure minus this one, seed by seed.
-    pub difference: Option<OverSeeds>,
-    /// Seeds in which the first figure is the smaller.
-    pub smaller_in: usize,
-}
-
-/// All figures over the seeds.
-#[derive(Debug, Clone, Serialize)]
-pub struct SeedsReport {
-    /// What was run.
-    pub what: String,
-    /// The seeds.
-    pub seeds: Vec<u64>,
-    /// The figures, those of the first seed that every other has too.
-    pub figures: Vec<Figure>,
-}
-
-impl SeedsReport {
-    /// Of the figures of each seed.
-    pub fn new(what: String, runs: &[(u64, Vec<(String, f64)>)]) -> SeedsReport {
-        let tables: Vec<HashMap<&str, f64>> = runs
-            .iter()
-            .map(|(_, figures)| {
-                let figures = figures.iter();
-                figures
-                    .map(|(name, value)| (name.as_str(), *value))
-                    .collect()
-            })
-            .collect();
-        let names = runs.first().map_or(&[][..], |(_, figures)| figures);
-        let values = |name: &str| -> Option<Vec<f64>> {
-            tables
-                .iter()
-                .map(|table| table.get(name).copied())
-                .collect()
+/// The report as text; nothing if the runs have no figure in common.
+pub(crate) fn text(report: &SeedsReport) -> String {
+    let mut text = String::new();
+    let Some(first) = report.figures.first() else {
+        return text;
+    };
+    let (n, seeds) = (report.seeds.len(), &report.seeds);
+    let _ = writeln!(
+        text,
+        "\n{}: {n} seeds ({} to {}), mean with the 95 % interval of the mean, and the spread of one seed\n",
+        report.what,
+        seeds.first().unwrap_or(&0),
+        seeds.last().unwrap_or(&0)
+    );
+    let minus = format!("{} − row [95 %]", first.name);
+    let smaller = "smaller in";
+    let mut rows = table(
+        &["row", "mean [95 %]", "sd", &minus, smaller],
+        &[1, 2, 3, 4],
+    );
+    for (i, figure) in report.figures.iter().enumerate() {
+        let Some(over) = figure.over_seeds else {
+            continue;
         };
-        let first = names.first().and_then(|(name, _)| values(name));
-        let figures = names
-            .iter()
-            .enumerate()
-            .filter_map(|(i, (name, _))| {
-                let values = values(name)?;
-                let beside = first.as_ref().filter(|_| i > 0);
-                let pairs = beside
-                    .into_iter()
-                    .flat_map(|first| first.iter().zip(&values));
-                Some(Figure {
-                    name: name.clone(),
-                    over_seeds: OverSeeds::of(&values),
-                    difference: beside.and_then(|first| OverSeeds::paired(first, &values)),
-                    smaller_in: pairs.filter(|(first, this)| first < this).count(),
-                    values,
-                })
-            })
-            .collect();
-        SeedsReport {
-            what,
-            seeds: runs.iter().map(|(seed, _)| *seed).collect(),
-            figures,
-        }
-    }
-
-    /// As text.
-    pub fn render(&self) -> String {
-        let mut text = String::new();
-        let Some(first) = self.figures.first() else {
-            return text;
+        let (gap, smaller) = match figure.difference {
+            Some(d) => (
+                difference(d.mean, (d.low, d.high)),
+                format!("{} of {n}", figure.smaller_in),
+            ),
+            None => (String::new(), String::new()),
         };
-        let (n, seeds) = (self.seeds.len(), &self.seeds);
-        let _ = writeln!(
-            text,
-            "\n{}: {n} seeds ({} to {}), mean with the 95 % interval of the mean, and the spread of one seed\n",
-            self.what,
-            seeds.first().unwrap_or(&0),
-            seeds.last().unwrap_or(&0)
-        );
-        let minus = format!("{} − row [95 %]", first.name);
-        let smaller = "smaller in";
-        let mut rows = table(
-            &["row", "mean [95 %]", "sd", &minus, smaller],
-            &[1, 2, 3, 4],
-        );
-        for (i, figure) in self.figures.iter().enumerate() {
-            let Some(over) = figure.over_seeds else {
-                continue;
-            };
-            let (gap, smaller) = match figure.difference {
-                Some(d) => (
-                    difference(d.mean, (d.low, d.high)),
-                    format!("{} of {n}", figure.smaller_in),
-                ),
-                None => (String::new(), String::new()),
-            };
-            rows.add_row([
-                figure.name.clone(),
-                interval(over.mean, (over.low, over.high)),
-                format!("{:.3}", over.sd),
-                if i == 0 { String::new() } else { gap },
-                smaller,
-            ]);
-        }
-        let _ = writeln!(text, "{rows}\n");
-        text
+        rows.add_row([
+            figure.name.clone(),
+            interval(over.mean, (over.low, over.high)),
+            format!("{:.3}", over.sd),
+            if i == 0 { String::new() } else { gap },
+            smaller,
+        ]);
     }
+    let _ = writeln!(text, "{rows}\n");
+    text
 }
 
 #[cfg(test)]
@@ -128,25 +53,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_matched_by_name_and_paired_by_seed() {
+    fn seeds_in_which_the_first_figure_is_smaller_are_counted() {
         let run = |seed, device: f64, control: f64| {
-            let figures = vec![
-                ("device".to_string(), device),
-                ("control".to_string(), control),
-                (format!("only {seed}"), 1.0),
-            ];
+            let figures = vec![("device".into(), device), ("control".into(), control)];
             (seed, figures)
         };
-        let report = SeedsReport::new(
-            "x".into(),
-            &[run(1, 1.0, 2.0), run(2, 2.0, 3.1), run(3, 3.0, 2.9)],
-        );
-        let names: Vec<&str> = report.figures.iter().map(|f| f.name.as_str()).collect();
-        assert_eq!(names, ["device", "control"], "the others are not in all");
-        let control = &report.figures[1];
-        assert_eq!(control.smaller_in, 2);
-        let difference = control.difference.expect("three");
-        assert!((difference.mean - (-2.0 / 3.0)).abs() < 1e-9);
-        assert!(report.render().contains("2 of 3"));
+        let runs = [run(1, 1.0, 2.0), run(2, 2.0, 3.1), run(3, 3.0, 2.9)];
+        let report = SeedsReport::new("x".into(), &runs);
+        assert!(text(&report).contains("2 of 3"));
     }
 }

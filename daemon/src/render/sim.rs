@@ -7,10 +7,10 @@ use thermine_sim::sources::{documented, value};
 use thermine_units::model::Model;
 
 use super::table::table;
-use crate::lab::sim::{Reached, Sim};
+use crate::lab::sim::{Reached, SimRequest};
 
 /// Where a simulated unit is reached, and where it mines.
-pub(crate) fn started(of: &Sim, at: &Reached) -> String {
+pub(crate) fn started(of: &SimRequest, at: &Reached) -> String {
     let model = of.model;
     let mut text = String::new();
     let _ = match at {

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use thermine_reservoir::bootstrap::Estimate;
 
 use super::cell::cell as text_cell;
 use super::folder::{write, write_json};
 use super::heatmap::HeatMap;
 use super::table::{interval, table};
-use crate::lab::sweep::Cell;
+use crate::lab::observer::Progress;
+use crate::lab::session::Interrupted;
 use crate::lab::sweep::feasibility::{Feasibility, PUBLISHED_SHARES};
+use crate::lab::sweep::plan::Plan;
 use crate::lab::sweep::report::{LEVEL, Report, Row};
+use crate::lab::sweep::{Cell, Sweeping};
 use thermine_capture::tabular;
 
 /// Cells that are listed.
@@ -391,4 +394,38 @@ fn columns(row: &Row) -> Vec<String> {
         }),
         cell.narma.map_or_else(none, interval),
     ]
+}
+
+/// Carries out `plan` in the folder `out`, or only `says` its feasibility, and gives `say` the results as they come.
+pub(crate) async fn carry_out(
+    plan: Plan,
+    (says, out): (bool, Option<&Path>),
+    progress: &Progress,
+    say: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<()> {
+    say(&feasibility(&plan.feasibility()))?;
+    if says {
+        return Ok(());
+    }
+    let usual = || PathBuf::from("runs").join(format!("sweep-{}", plan.config_hash));
+    let folder = out.map_or_else(usual, Path::to_path_buf);
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let mut sweeping = Sweeping::open(plan, &folder)?;
+    let (done, cells) = sweeping.cells();
+    if done > 0 {
+        say(&format!("{done} of {cells} cells are finished already\n"))?;
+    }
+    let report = sweeping.run(progress).await?;
+    files(&report, &folder)?;
+    say(&format!("{}{}\n", text(&report), folder.display()))?;
+    if report.left() > 0 {
+        let how = format!(
+            "interrupted with {} cells to go; continue with the same command and --out {}",
+            report.left(),
+            folder.display()
+        );
+        return Err(anyhow::Error::new(Interrupted).context(how));
+    }
+    Ok(())
 }

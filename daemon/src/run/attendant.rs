@@ -24,11 +24,11 @@ use super::keeper::House;
 use super::lent::Lent;
 use super::permit::Permit;
 use super::publish::{self, Publisher, standing_of};
-use crate::causes::chain;
 use crate::lab::attach::machine::comes_from;
 use crate::lab::config::Config;
 use crate::lab::session::{Ending, Lock, label};
 use crate::live::snapshot::{Estimate, Proxy, Shares};
+use thermine_capture::error_chain::chain;
 
 /// Wall time between two looks.
 const EVERY: Duration = Duration::from_secs(1);

@@ -19,19 +19,20 @@ use super::health;
 use super::keeper::{House, Keeper};
 use super::lent::{Lent, begun, carry_out, entered};
 use super::{permit, publish, wall};
-use crate::causes::chain;
 use crate::lab::attach::Rig;
 use crate::lab::config::Config;
+use crate::lab::config::folders::Folders;
 use crate::lab::config::rack::Rack;
 use crate::lab::observer::Progress;
-use crate::lab::request::Folders;
+use crate::lab::request::ReadCommand;
 use crate::lab::session::{Context, SAFE_END};
 use crate::live::Live;
 use crate::live::snapshot::Progress as Standing;
 use crate::proxy::Running;
+use crate::queue::found::Found;
 use crate::queue::store::{End, Entry};
-use crate::queue::work::Found;
 use crate::queue::{Queue, QueueError};
+use thermine_capture::error_chain::chain;
 
 /// Name of the file in the data folder that a daemon holds while it runs.
 const LOCK: &str = "daemon.lock";
@@ -67,13 +68,18 @@ struct Kept {
 
 impl Daemon {
     /// Starts everything that `rack` names. Units come in by themselves: none is waited for. With `is_virtual`,
-    /// simulated units that name no speed run in virtual time.
+    /// simulated units that name no speed run in virtual time; `read_command` reads the queued jobs of older versions.
     ///
     /// # Errors
     /// If another daemon has the data folder, or the queue or the proxy cannot be had.
-    pub async fn start(rack: Rack, is_virtual: bool, context: &Context) -> Result<Daemon> {
+    pub async fn start(
+        rack: Rack,
+        is_virtual: bool,
+        read_command: ReadCommand,
+        context: &Context,
+    ) -> Result<Daemon> {
         let data = &rack.daemon.data;
-        let queue = Queue::open(data)?;
+        let queue = Queue::open(data, read_command)?;
         let lock = lock(data)?;
         let again = queue.recover()?;
         if again > 0 {

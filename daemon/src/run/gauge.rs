@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use statrs::distribution::{ContinuousCDF, Normal};
-use thermine_reservoir::describe::{Evenness, WaitTest, exact};
+use thermine_reservoir::describe::{CountUniformity, WaitTest, exact};
 use thermine_units::clock::Nanos;
 use thermine_units::model::Model;
 use thermine_units::nonce::Layout;
@@ -210,7 +210,7 @@ impl Gauge {
             })
             .map(|(chip, _)| chip)
             .collect();
-        let even = Evenness::of(&self.counts)?;
+        let even = CountUniformity::of(&self.counts)?;
         let which = match marked.len() {
             0 => "no chip differs from the others".to_string(),
             1 => format!("chip {} differs from the others", marked[0]),

@@ -202,151 +202,102 @@ impl Standing {
 mod tests {
     use super::*;
 
+    /// Before and after the end of a unit's time to start.
+    const SOON: Duration = Duration::from_secs(STARTING.as_secs() - 1);
+    const LATE: Duration = STARTING;
+
+    fn awaited() -> Work {
+        Work::Awaited("set its pool".into())
+    }
+
+    fn failed() -> Work {
+        Work::Failed("it hung up".into())
+    }
+
+    fn old(seconds: u64) -> Reading {
+        Reading::Old(Duration::from_secs(seconds))
+    }
+
+    /// The health by these facts. A reason is given with all but a unit that is well.
+    fn health(
+        trip: Option<&str>,
+        is_held: bool,
+        work: &Work,
+        reading: Reading,
+        waited: Duration,
+    ) -> Health {
+        let facts = Facts {
+            trip,
+            is_held,
+            work,
+            reading,
+            error: None,
+            waited,
+        };
+        let (is, why) = judge(&facts);
+        assert_eq!(why.is_none(), is == Health::Well, "{facts:?}: {why:?}");
+        is
+    }
+
     #[test]
-    fn the_first_thing_that_is_wrong_decides() {
-        let awaited = Work::Awaited("set its pool".into());
-        let failed = Work::Failed("it hung up".into());
-        let old = |seconds| Reading::Old(Duration::from_secs(seconds));
-        let (soon, late) = (STARTING - Duration::from_secs(1), STARTING);
-        type Row<'a> = (Option<&'a str>, bool, &'a Work, Reading, Duration, Health);
-        let table: &[Row<'_>] = &[
-            // A trip wins over everything.
-            (
-                Some("hot"),
-                false,
-                &Work::Given,
-                Reading::Fresh,
-                soon,
-                Health::Tripped,
-            ),
-            (
-                Some("hot"),
-                false,
-                &failed,
-                Reading::Never,
-                late,
-                Health::Tripped,
-            ),
-            (
-                Some("hot"),
-                true,
-                &Work::NotAsked,
-                old(900),
-                late,
-                Health::Tripped,
-            ),
-            (
-                Some("hot"),
-                false,
-                &awaited,
-                Reading::NotOffered,
-                soon,
-                Health::Tripped,
-            ),
-            // A failure wins over what is merely late.
-            (None, false, &failed, Reading::Fresh, soon, Health::Lost),
-            (None, true, &failed, Reading::Never, soon, Health::Lost),
-            // Starting ends.
-            (
-                None,
-                false,
-                &awaited,
-                Reading::Never,
-                soon,
-                Health::Starting,
-            ),
-            (None, false, &awaited, Reading::Never, late, Health::Lost),
-            (
-                None,
-                false,
-                &awaited,
-                Reading::Fresh,
-                soon,
-                Health::Starting,
-            ),
-            (None, false, &awaited, Reading::Fresh, late, Health::Lost),
-            (
-                None,
-                false,
-                &awaited,
-                Reading::NotOffered,
-                late,
-                Health::Lost,
-            ),
-            (
-                None,
-                false,
-                &Work::NotAsked,
-                Reading::Never,
-                soon,
-                Health::Starting,
-            ),
-            (
-                None,
-                false,
-                &Work::NotAsked,
-                Reading::Never,
-                late,
-                Health::Lost,
-            ),
-            (
-                None,
-                false,
-                &Work::Given,
-                Reading::Never,
-                late,
-                Health::Lost,
-            ),
-            // Old readings.
-            (None, false, &Work::Given, old(20), late, Health::Stale),
-            (None, false, &Work::NotAsked, old(299), late, Health::Stale),
-            (None, false, &Work::NotAsked, old(300), late, Health::Lost),
-            (
-                None,
-                true,
-                &Work::Given,
-                Reading::Fresh,
-                late,
-                Health::Stale,
-            ),
-            // All is well.
-            (
-                None,
-                false,
-                &Work::Given,
-                Reading::Fresh,
-                late,
-                Health::Well,
-            ),
-            (
-                None,
-                false,
-                &Work::NotAsked,
-                Reading::Fresh,
-                soon,
-                Health::Well,
-            ),
-            (
-                None,
-                false,
-                &Work::Given,
-                Reading::NotOffered,
-                late,
-                Health::Well,
-            ),
-        ];
-        for (trip, is_held, work, reading, waited, health) in table {
-            let facts = Facts {
-                trip: *trip,
-                is_held: *is_held,
-                work,
-                reading: *reading,
-                error: None,
-                waited: *waited,
-            };
-            let (is, why) = judge(&facts);
-            assert_eq!(is, *health, "{facts:?}");
-            assert_eq!(why.is_none(), is == Health::Well, "{facts:?}: {why:?}");
+    fn a_trip_wins_over_everything() {
+        for (is_held, work, reading, waited) in [
+            (false, Work::Given, Reading::Fresh, SOON),
+            (false, failed(), Reading::Never, LATE),
+            (true, Work::NotAsked, old(900), LATE),
+            (false, awaited(), Reading::NotOffered, SOON),
+        ] {
+            let is = health(Some("hot"), is_held, &work, reading, waited);
+            assert_eq!(is, Health::Tripped);
+        }
+    }
+
+    #[test]
+    fn a_failure_wins_over_what_is_merely_late() {
+        for (is_held, reading) in [(false, Reading::Fresh), (true, Reading::Never)] {
+            let is = health(None, is_held, &failed(), reading, SOON);
+            assert_eq!(is, Health::Lost);
+        }
+    }
+
+    #[test]
+    fn starting_ends() {
+        for (work, reading, waited, expected) in [
+            (awaited(), Reading::Never, SOON, Health::Starting),
+            (awaited(), Reading::Never, LATE, Health::Lost),
+            (awaited(), Reading::Fresh, SOON, Health::Starting),
+            (awaited(), Reading::Fresh, LATE, Health::Lost),
+            (awaited(), Reading::NotOffered, LATE, Health::Lost),
+            (Work::NotAsked, Reading::Never, SOON, Health::Starting),
+            (Work::NotAsked, Reading::Never, LATE, Health::Lost),
+            (Work::Given, Reading::Never, LATE, Health::Lost),
+        ] {
+            let is = health(None, false, &work, reading, waited);
+            assert_eq!(is, expected, "{work:?}, {reading:?}, {waited:?}");
+        }
+    }
+
+    #[test]
+    fn old_readings_are_stale_and_then_the_unit_is_lost() {
+        for (is_held, work, reading, expected) in [
+            (false, Work::Given, old(20), Health::Stale),
+            (false, Work::NotAsked, old(299), Health::Stale),
+            (false, Work::NotAsked, old(300), Health::Lost),
+            (true, Work::Given, Reading::Fresh, Health::Stale),
+        ] {
+            let is = health(None, is_held, &work, reading, LATE);
+            assert_eq!(is, expected, "{work:?}, {reading:?}");
+        }
+    }
+
+    #[test]
+    fn a_unit_is_well_with_a_fresh_reading_or_where_none_is_offered() {
+        for (work, reading, waited) in [
+            (Work::Given, Reading::Fresh, LATE),
+            (Work::NotAsked, Reading::Fresh, SOON),
+            (Work::Given, Reading::NotOffered, LATE),
+        ] {
+            assert_eq!(health(None, false, &work, reading, waited), Health::Well);
         }
     }
 
@@ -382,6 +333,7 @@ mod tests {
         standing.withheld(Some(&hazard(stale)));
         assert_eq!(is(&standing), Health::Stale);
     }
+
     #[test]
     fn a_unit_that_is_never_reached_is_lost_when_its_time_to_start_is_over() {
         let began = Instant::now();

@@ -21,15 +21,15 @@ use super::lent::Lent;
 use super::permit::Permit;
 use super::publish::{self, Publisher, standing_of};
 use super::tap;
-use crate::causes::chain;
 use crate::lab::attach::{Driven, Rig, Unit};
 use crate::lab::config::daemon::{Daemon, Live as Task};
 use crate::lab::config::{Config, Step};
+use crate::lab::experiment::trained::Readout;
 use crate::lab::observer::Log;
-use crate::lab::predict::Readout;
 use crate::lab::session::{Context, Session, with_attached};
 use crate::live::Live;
 use crate::queue::Queue;
+use thermine_capture::error_chain::chain;
 
 /// Wall time that a unit is given to have its last shares acknowledged.
 const PARTING: Duration = Duration::from_secs(10);

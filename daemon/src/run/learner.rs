@@ -14,7 +14,7 @@ use crate::lab::experiment::encoding::Encoding;
 use crate::lab::experiment::features::{FeaturePlan, Features};
 use crate::lab::experiment::presets::Preset;
 use crate::lab::experiment::task::{Named, Problem, Task};
-use crate::lab::predict::Readout;
+use crate::lab::experiment::trained::Readout;
 use crate::live::snapshot::{Estimate, Learning};
 
 /// Steps of a stretch of the task, which cannot be drawn without end; the unit is driven on from one to the next.

@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
-use tokio::sync::oneshot;
+use anyhow::{Result, anyhow};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::keeper::House;
-use crate::causes::chain;
 use crate::lab::attach::Rig;
 use crate::lab::config::Config;
 use crate::lab::config::daemon::{Daemon, JOBS};
@@ -20,6 +19,7 @@ use crate::live::snapshot::Health;
 use crate::queue::Queue;
 use crate::queue::store::{End, Entry};
 use crate::queue::work::{self, Outcome};
+use thermine_capture::error_chain::chain;
 
 /// Wall time that an experiment is given to end when it is stopped: its unit's safe end, and its capture.
 const ENDING: Duration = SAFE_END.saturating_add(Duration::from_secs(20));
@@ -104,7 +104,7 @@ impl Lent {
     }
 }
 
-/// Carries a job's request out in a thread of its own: it has a runtime of its own, as on the command line.
+/// Carries a job's request out. What it computes blocks a thread of its own, and no other task.
 pub(super) async fn carry_out(
     request: Result<Box<Request>, String>,
     daemon: Daemon,
@@ -114,18 +114,13 @@ pub(super) async fn carry_out(
 ) -> Result<Outcome> {
     let request =
         request.map_err(|why| anyhow!("the job cannot be read, queue it again: {why}"))?;
-    let (sender, ended) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("experiment".into())
-        .spawn(move || {
-            let outcome = work::carry_out(&request, &daemon, config.as_ref(), &folder, &progress);
-            // Nobody waits for it any more.
-            let _ = sender.send(outcome);
-        })
-        .context("cannot start a thread for the experiment")?;
-    ended
-        .await
-        .unwrap_or_else(|_| Err(anyhow!("the experiment has failed: its thread ended")))
+    let runtime = Handle::current();
+    let work = tokio::task::spawn_blocking(move || {
+        let work = work::carry_out(&request, &daemon, config.as_ref(), &folder, &progress);
+        runtime.block_on(work)
+    });
+    work.await
+        .unwrap_or_else(|error| Err(anyhow!("the experiment has failed: {error}")))
 }
 
 /// Whether the job `id` still waits; if so it now runs.

@@ -17,7 +17,7 @@ use super::{expected, wall};
 use crate::lab::config::Config;
 use crate::live::Live;
 use crate::live::snapshot::{Health, Reading, Shares, Unit};
-use crate::queue::work::provenance;
+use crate::queue::found::provenance;
 
 /// Wall time between two tellings.
 const EVERY: Duration = Duration::from_secs(1);

@@ -1,18 +1,17 @@
 //! The web server, and what its clients ask for.
 
 use anyhow::Result;
-use thermine_units::clock::Clock;
-use thermine_units::secret::Secret;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Daemon, wall};
-use crate::causes::chain;
+use super::daemon::Daemon;
+use super::wall;
 use crate::live::Live;
 use crate::web;
 use crate::web::Command;
+use thermine_capture::error_chain::chain;
 
 /// Requests that may wait.
 const COMMANDS: usize = 32;
@@ -29,15 +28,10 @@ impl Web {
     pub(super) fn serve(
         listener: TcpListener,
         live: Live,
-        (token, hosts): (Option<Secret>, Vec<String>),
+        settings: web::Settings,
         shutdown: CancellationToken,
     ) -> Web {
         let (sender, commands) = mpsc::channel(COMMANDS);
-        let settings = web::Settings {
-            token,
-            hosts,
-            clock: Clock::real(),
-        };
         let task = tokio::spawn(web::serve(listener, live, settings, sender, shutdown));
         Web { commands, task }
     }

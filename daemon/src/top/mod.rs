@@ -16,9 +16,9 @@ use serde_json::Value;
 use thermine_units::printable::printable;
 
 use self::view::View;
-use crate::causes::chain;
 use crate::lab::config::daemon::LONGEST_TOKEN;
 use crate::web::Present;
+use thermine_capture::error_chain::chain;
 use thermine_capture::secret_file;
 
 /// Between questions to the daemon.

@@ -13,10 +13,9 @@ use utoipa::ToSchema;
 use super::asked::{InBody, InPath};
 use super::error::Problem;
 use super::{Command, Web};
-use crate::causes::chain;
-use crate::cli::request::parse;
-use crate::lab::request::Request;
+use crate::lab::request::{ReadCommand, Request};
 use crate::live::snapshot::{Health, Job, Snapshot, Unit};
+use thermine_capture::error_chain::chain;
 
 /// The present state as it is served.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -85,13 +84,13 @@ pub(super) struct Submission {
 
 impl Submission {
     /// What is asked for, in whichever of the two ways.
-    fn request(&mut self) -> Result<Request, Problem> {
+    fn request(&mut self, read_command: ReadCommand) -> Result<Request, Problem> {
         let wrong = |what: String, fix: &str| {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what, "job", fix)
         };
         match (self.job.take(), self.command.take()) {
             (Some(job), None) => Ok(job),
-            (None, Some(command)) => parse(&command).map_err(|error| {
+            (None, Some(command)) => read_command(&command).map_err(|error| {
                 wrong(
                     chain(&error),
                     "write the command as on the command line, without the program's name",
@@ -132,7 +131,7 @@ pub(super) async fn submit(
     ),
     Problem,
 > {
-    let request = asked.request()?;
+    let request = asked.request(web.read_command)?;
     if !request.is_analysis() {
         find(&web, &asked.unit)?;
     }

@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::api::Present;
 use self::door::{Door, Guesses};
-use crate::lab::request::Request;
+use crate::lab::request::{ReadCommand, Request};
 use crate::live::Live;
 
 /// Largest body of a request, in bytes. A job's command is a line.
@@ -53,15 +53,18 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// Tells the time of day.
     pub clock: Clock,
+    /// Reads a job that is submitted in words.
+    pub read_command: ReadCommand,
 }
 
 impl Settings {
     /// No token, no further names.
-    pub fn new(clock: Clock) -> Settings {
+    pub fn new(clock: Clock, read_command: ReadCommand) -> Settings {
         Settings {
             token: None,
             hosts: Vec::new(),
             clock,
+            read_command,
         }
     }
 
@@ -120,6 +123,7 @@ struct Web {
     hosts: Vec<String>,
     /// Whether it listens on loopback, where names are checked.
     loopback: bool,
+    read_command: ReadCommand,
     commands: mpsc::Sender<Command>,
     streams: Arc<Semaphore>,
     shutdown: CancellationToken,
@@ -152,6 +156,7 @@ pub async fn serve(
         guesses: Guesses::default(),
         hosts: settings.hosts,
         loopback: address.ip().is_loopback(),
+        read_command: settings.read_command,
         commands,
         streams: Arc::new(Semaphore::new(STREAMS)),
         shutdown: shutdown.clone(),

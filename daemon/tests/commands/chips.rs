@@ -1,11 +1,12 @@
 //! `thermine chips` as a user meets it: simulated units on their wires, a real capture, and what is none.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use thermine_capture::{RunMeta, Store};
-use thermine_reservoir::describe::{Places, Search, Unlike};
+use thermine_reservoir::describe::{Outlier, Places, Search};
 use thermine_sim::{Device, Params, Silicon};
 use thermine_units::clock::Nanos;
 use thermine_units::pow::Difficulty;
@@ -44,12 +45,21 @@ fn numbers(unit: &Value, group: &str, kind: &str) -> Vec<usize> {
     found.map(|(number, _)| number).collect()
 }
 
+/// A simulated S9 decoded over its wire once, which several tests look at: what was printed, the report, its folder.
+fn shared_s9() -> &'static (String, Value, PathBuf) {
+    static S9: OnceLock<(String, Value, PathBuf)> = OnceLock::new();
+    S9.get_or_init(|| {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("commands-chips");
+        // That of an earlier execution of these tests.
+        let _ = std::fs::remove_dir_all(&dir);
+        let (said, report) = decoded(&["--unit", "s9", "-n", "400", "--seed", "3"], &dir);
+        (said, report, dir)
+    })
+}
+
 #[test]
-fn a_simulated_s9_is_decoded_over_its_wire() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let out = dir.path().join("out");
-    let (said, report) = decoded(&["--unit", "s9", "-n", "400", "--seed", "3"], &out);
-    let unit = &report["units"][0];
+fn the_chips_and_the_clock_of_a_simulated_s9_are_measured_over_its_wire() {
+    let unit = &shared_s9().1["units"][0];
     assert_eq!(unit["source"]["provenance"], "simulated");
     assert_eq!(unit["layout"]["name"], "bm1387");
     assert_eq!(unit["strange"][0], 0);
@@ -68,6 +78,11 @@ fn a_simulated_s9_is_decoded_over_its_wire() {
         (clock / 600.0 - 1.0).abs() < 0.05,
         "{clock} MHz, set to 600"
     );
+}
+
+#[test]
+fn a_decoded_unit_is_printed_and_drawn() {
+    let (said, _, out) = shared_s9();
     assert!(
         said.contains("a chip 10 % weak would need 153,000"),
         "{said}"
@@ -85,12 +100,16 @@ fn a_simulated_s9_is_decoded_over_its_wire() {
     }
     let rows = std::fs::read_to_string(out.join("cores.csv")).expect("cores.csv");
     assert_eq!(rows.lines().count(), 115);
+}
 
-    // The capture, read again, says the same and where it is from.
+#[test]
+fn the_capture_of_a_decoded_unit_says_the_same_and_where_it_is_from() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_, report, out) = shared_s9();
     let capture = out.join("capture.sqlite");
     let (_, again) = decoded(&[utf8(&capture)], &dir.path().join("again"));
     let again = &again["units"][0];
-    assert_eq!(again["chips"], unit["chips"]);
+    assert_eq!(again["chips"], report["units"][0]["chips"]);
     assert_eq!(
         again["source"]["provenance"],
         json!({"replayed": "simulated"})
@@ -226,8 +245,29 @@ fn captured(path: &Path, records: &[Record]) {
     store.finish("finished").expect("finished");
 }
 
+/// A share with this nonce, the `ticket`th of its stream.
+fn share(ticket: u64, nonce: u32, verdict: Verdict) -> Record {
+    Record::Share(ShareRecord {
+        ticket,
+        job_id: format!("{ticket:x}"),
+        arrived: Nanos(ticket * 100_000_000),
+        since_job: Some(Duration::from_millis(50)),
+        nonce,
+        proof: None,
+        verdict,
+        difficulty: Some(300.0),
+    })
+}
+
+/// Four accepted shares.
+fn few() -> Vec<Record> {
+    (1..5)
+        .map(|i| share(i, i as u32 * 4, Verdict::Accepted))
+        .collect()
+}
+
 #[test]
-fn what_cannot_be_read_is_said() {
+fn what_is_no_capture_is_refused() {
     let dir = tempfile::tempdir().expect("a folder");
     let at = |name: &str| dir.path().join(name);
     let missing = refused(&[utf8(&at("nowhere.sqlite"))]);
@@ -240,71 +280,66 @@ fn what_cannot_be_read_is_said() {
         "no capture, and longer than a page header is: ".repeat(40),
     )
     .expect("written");
-    let out = at("text-out");
-    let none = refused(&[utf8(&at("text.sqlite")), "--out", utf8(&out)]);
+    let none = refused(&[utf8(&at("text.sqlite")), "--out", utf8(&at("text-out"))]);
     assert!(
         none.contains("text.sqlite") && none.contains("not a thermine capture"),
         "{none}"
     );
+}
 
-    captured(&at("empty.sqlite"), &[]);
-    let empty = refused(&[utf8(&at("empty.sqlite")), "--out", utf8(&at("empty-out"))]);
-    assert!(empty.contains("holds no stream"), "{empty}");
-    assert!(!at("empty-out").exists(), "a folder without a report");
+#[test]
+fn a_capture_that_tells_nothing_of_chips_is_refused_and_leaves_no_folder() {
     let named = Record::Identity(Identity {
         model: None,
         firmware: None,
         api: None,
         serial: None,
     });
-    captured(&at("silent.sqlite"), &[named]);
-    let silent = refused(&[utf8(&at("silent.sqlite")), "--out", utf8(&at("silent-out"))]);
-    assert!(
-        silent.contains("stream `twin` holds 0 steps and no share"),
-        "{silent}"
-    );
-
-    let share = |ticket: u64, nonce: u32, verdict| {
-        Record::Share(ShareRecord {
-            ticket,
-            job_id: format!("{ticket:x}"),
-            arrived: Nanos(ticket * 100_000_000),
-            since_job: Some(Duration::from_millis(50)),
-            nonce,
-            proof: None,
-            verdict,
-            difficulty: Some(300.0),
-        })
-    };
-    let zeros: Vec<Record> = (1..50).map(|i| share(i, 0, Verdict::Accepted)).collect();
-    captured(&at("zeros.sqlite"), &zeros);
-    let zeros = refused(&[utf8(&at("zeros.sqlite")), "--out", utf8(&at("zeros-out"))]);
-    assert!(zeros.contains("all have one nonce"), "{zeros}");
-
-    let wrong: Vec<Record> = (1..50)
+    let zeros = (1..50).map(|i| share(i, 0, Verdict::Accepted)).collect();
+    let wrong = (1..50)
         .map(|i| share(i, i as u32, Verdict::LowDifficulty))
         .collect();
-    captured(&at("wrong.sqlite"), &wrong);
-    let wrong = refused(&[utf8(&at("wrong.sqlite")), "--out", utf8(&at("wrong-out"))]);
-    assert!(wrong.contains("none of the 49 answers"), "{wrong}");
+    for (records, expected) in [
+        (vec![], "holds no stream"),
+        (vec![named], "stream `twin` holds 0 steps and no share"),
+        (zeros, "all have one nonce"),
+        (wrong, "none of the 49 answers"),
+    ] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (capture, out) = (dir.path().join("c.sqlite"), dir.path().join("out"));
+        captured(&capture, &records);
+        let said = refused(&[utf8(&capture), "--out", utf8(&out)]);
+        assert!(said.contains(expected), "{said}");
+        assert!(!out.exists(), "a folder without a report: {expected}");
+    }
+}
 
-    let few: Vec<Record> = (1..5)
-        .map(|i| share(i, i as u32 * 4, Verdict::Accepted))
-        .collect();
-    captured(&at("few.sqlite"), &few);
-    let stream = refused(&[
-        utf8(&at("few.sqlite")),
-        "--stream",
-        "other",
-        "--out",
-        utf8(&at("few-out")),
-    ]);
-    assert!(stream.contains("no stream `other`, only: twin"), "{stream}");
-    // Four shares say little, but that they say.
-    let (said, _) = decoded(&[utf8(&at("few.sqlite"))], &at("few-report"));
+#[test]
+fn an_unknown_stream_or_layout_is_refused_with_those_that_there_are() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (capture, out) = (dir.path().join("few.sqlite"), dir.path().join("out"));
+    captured(&capture, &few());
+    for (option, value, expected) in [
+        ("--stream", "other", "no stream `other`, only: twin"),
+        ("--layout", "bm9", "there is no layout `bm9`"),
+    ] {
+        let said = refused(&[utf8(&capture), option, value, "--out", utf8(&out)]);
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn four_shares_say_little_and_the_report_says_so() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let capture = dir.path().join("few.sqlite");
+    captured(&capture, &few());
+    let (said, _) = decoded(&[utf8(&capture)], &dir.path().join("report"));
     assert!(said.contains("does not say of which unit it is"), "{said}");
     assert!(said.contains("not even a dead one"), "{said}");
+}
 
+#[test]
+fn a_false_level_or_unit_is_refused() {
     let level = refused(&["--unit", "s9", "--level", "1.5"]);
     assert!(level.contains("between 0 and 1"), "{level}");
     let bare = refused(&["--unit", "bm1387", "--backend", "twin"]);
@@ -314,14 +349,7 @@ fn what_cannot_be_read_is_said() {
         former.contains("write `--backend twin`") && former.contains("no twin of bare chips"),
         "{former}"
     );
-    let layout = refused(&[
-        utf8(&at("few.sqlite")),
-        "--layout",
-        "bm9",
-        "--out",
-        utf8(&at("layout-out")),
-    ]);
-    assert!(layout.contains("there is no layout `bm9`"), "{layout}");
+    let dir = tempfile::tempdir().expect("a folder");
     let config = s9_with(dir.path(), "dead = [189]");
     let dead = refused(&[utf8(&config)]);
     assert!(dead.contains("silicon.dead names chip 189"), "{dead}");
@@ -362,7 +390,7 @@ fn a_weak_chip_of_the_twin_is_found_among_as_many_shares_as_theory_says() {
                 counts[usize::from(find.chip)] += 1;
             }
             let places = Places::of(&counts, search.level).expect("shares");
-            *hits += u64::from(places.places[5].unlike == Some(Unlike::Weak));
+            *hits += u64::from(places.places[5].outlier == Some(Outlier::Weak));
         }
     }
     // 38 of 40 are expected, with a standard deviation of 1.4; of half as many shares some 22.

@@ -4,13 +4,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
+use crate::patience::{found, until};
 use crate::port::port;
 use crate::real::real_shares;
-use crate::support::{failure, report, run, text, thermine};
+use crate::support::{failure, report, run, text, thermine, utf8};
 
 /// A run of 160 steps of 2 s: enough to go through everything, too little to claim anything.
 const SHORT: [&str; 10] = [
@@ -50,10 +51,28 @@ fn scores(folder: &Path) -> Vec<Value> {
     arms.iter().map(|arm| arm["verdict"].clone()).collect()
 }
 
+/// One short run on sockets, which several tests look at: what the program printed, and its folder.
+fn shared_run() -> &'static (Output, PathBuf) {
+    static RUN: OnceLock<(Output, PathBuf)> = OnceLock::new();
+    RUN.get_or_init(|| {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("commands-short-run");
+        // That of an earlier execution of these tests.
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).expect("a folder");
+        short(&dir, "run", &[])
+    })
+}
+
+/// Its capture.
+fn shared_capture() -> PathBuf {
+    let (output, folder) = shared_run();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    folder.join("capture.sqlite")
+}
+
 #[test]
-fn a_run_on_sockets_is_reported_recorded_verified_and_replayed() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (output, folder) = short(dir.path(), "run", &[]);
+fn a_run_on_sockets_is_reported() {
+    let (output, folder) = shared_run();
     let said = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
     for row in [
@@ -90,10 +109,13 @@ fn a_run_on_sockets_is_reported_recorded_verified_and_replayed() {
             .expect("a header")
             .contains("board6.chip_temp [°C]")
     );
+}
 
+#[test]
+fn a_run_on_sockets_leaves_a_capture_that_verifies() {
+    let capture = shared_capture();
     // Every share that was accepted has a header that still hashes to a share.
-    let capture = folder.join("capture.sqlite");
-    let capture_text = capture.to_str().expect("UTF-8");
+    let capture_text = utf8(&capture);
     let verified = run(&["capture", "verify", capture_text, "--json"]);
     assert!(verified.status.success());
     let report: Value = serde_json::from_slice(&verified.stdout).expect("JSON");
@@ -110,8 +132,13 @@ fn a_run_on_sockets_is_reported_recorded_verified_and_replayed() {
         "{report}"
     );
     assert!(text(&run(&["capture", "info", capture_text]).stdout).contains("Antminer S9"));
+}
 
-    // The capture gives the same scores, and says that it is one.
+#[test]
+fn a_capture_replays_to_the_same_scores_and_says_that_it_is_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let capture = shared_capture();
+    let capture_text = utf8(&capture);
     let out = dir.path().join("replay");
     let replayed = run(&[
         "train",
@@ -125,9 +152,17 @@ fn a_run_on_sockets_is_reported_recorded_verified_and_replayed() {
     ]);
     assert!(replayed.status.success(), "{}", text(&replayed.stderr));
     assert!(text(&replayed.stdout).contains("replayed (simulated)"));
-    assert!(scores(&out) == scores(&folder), "the replay differs");
+    assert!(
+        scores(&out) == scores(&shared_run().1),
+        "the replay differs"
+    );
+}
 
-    // Another input is not what it was driven with.
+#[test]
+fn a_replay_with_another_input_is_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let capture = shared_capture();
+    let capture_text = utf8(&capture);
     let other = failure(&[
         "train",
         "narma10",
@@ -310,12 +345,7 @@ const READING: &[u8] = br#"{"STATUS":[{"STATUS":"S","When":1,"Code":70,"Msg":"ok
 /// Connects as worker `s9`, answers the first job with garbage if told to, and hangs up.
 fn unit(stratum: String, garbage: bool) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
-        let mut stream = loop {
-            match TcpStream::connect(&stratum) {
-                Ok(stream) => break stream,
-                Err(_) => std::thread::sleep(Duration::from_millis(20)),
-            }
-        };
+        let mut stream = found("the program listens", || TcpStream::connect(&stratum));
         let mut lines = BufReader::new(stream.try_clone().expect("cloned")).lines();
         for line in [
             r#"{"id":0,"method":"mining.subscribe","params":["bmminer/2.0.0"]}"#,
@@ -396,11 +426,7 @@ fn an_interrupted_run_leaves_a_whole_capture() {
         let report = serde_json::from_slice::<Value>(&verified.stdout).unwrap_or_default();
         report["valid"].as_u64().unwrap_or(0)
     };
-    let began = std::time::Instant::now();
-    while !capture.exists() || valid() == 0 {
-        assert!(began.elapsed() < Duration::from_secs(120), "no share");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    until("a share is kept", || capture.exists() && valid() > 0);
     let interrupt = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();

@@ -10,6 +10,9 @@ mod gaps;
 mod laboratory;
 mod learning;
 mod outside;
+#[expect(dead_code, reason = "tests of other parts wait for more")]
+#[path = "../../../drivers/tests/shared/patience.rs"]
+mod patience;
 #[path = "../shared/port.rs"]
 mod port;
 mod puf;
@@ -20,5 +23,7 @@ mod session;
 mod slow;
 mod support;
 mod sweep;
+#[path = "../shared/tools.rs"]
+mod tools;
 mod tpf;
 mod units;

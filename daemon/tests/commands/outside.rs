@@ -80,52 +80,35 @@ fn an_error_repeats_what_a_file_says_without_its_commands_and_cut() {
     );
 }
 
-#[test]
-fn a_hostile_readout_is_refused_and_never_aborts() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let out = dir.path().join("out");
-    let steps = [
-        "--washout",
-        "30",
-        "--train",
-        "100",
-        "--test",
-        "50",
-        "--substrate",
-        "twin",
-    ];
-    success(&[&["train", "narma10", "--out", utf8(&out)], &steps[..]].concat());
-    let sound = fs::read_to_string(out.join("readout-monologue.json")).expect("a readout");
-    let sound: Value = serde_json::from_str(&sound).expect("JSON");
-    let file = dir.path().join("m.json");
-    let predict = [
-        "predict",
-        utf8(&file),
-        "--substrate",
-        "twin",
-        "--steps",
-        "5",
-    ];
-    let refused = |readout: &Value, why: &str| {
-        fs::write(&file, readout.to_string()).expect("written");
-        let output = run(&predict);
-        assert_eq!(
-            output.status.code(),
-            Some(1),
-            "{why}: {}",
-            text(&output.stderr)
-        );
-        let said = text(&output.stderr);
-        assert!(
-            said.contains(why) && !said.contains("panicked"),
-            "{why}: {said}"
-        );
-    };
-    fs::write(&file, sound.to_string()).expect("written");
-    success(&predict);
-    // What the readout says of its training, with one value changed.
-    let with = |part: &str, path: &[&str], value: Value| {
-        let mut readout = sound.clone();
+/// A readout that a twin has been trained with, and a place for one that is changed.
+struct Trained {
+    dir: tempfile::TempDir,
+    sound: Value,
+}
+
+impl Trained {
+    fn new() -> Trained {
+        let dir = tempfile::tempdir().expect("a folder");
+        let out = dir.path().join("out");
+        let steps = [
+            "--washout",
+            "30",
+            "--train",
+            "100",
+            "--test",
+            "50",
+            "--substrate",
+            "twin",
+        ];
+        success(&[&["train", "narma10", "--out", utf8(&out)], &steps[..]].concat());
+        let sound = fs::read_to_string(out.join("readout-monologue.json")).expect("a readout");
+        let sound = serde_json::from_str(&sound).expect("JSON");
+        Trained { dir, sound }
+    }
+
+    /// The sound readout with one value changed in what it says of its training.
+    fn with(&self, part: &str, path: &[&str], value: Value) -> Value {
+        let mut readout = self.sound.clone();
         let text = readout["provenance"][part]
             .as_str()
             .expect("text")
@@ -135,35 +118,87 @@ fn a_hostile_readout_is_refused_and_never_aborts() {
         *place = value;
         readout["provenance"][part] = said.to_string().into();
         readout
-    };
-    refused(
-        &with("recipe", &["features", "history"], json!(1_000_000_000)),
-        "features.history",
-    );
-    refused(
-        &with("recipe", &["features", "high_pass"], json!(1e300)),
-        "features.high_pass",
-    );
-    refused(
-        &with("recipe", &["taps"], json!(10_000_000_000_u64)),
-        "taps",
-    );
-    refused(
-        &with("encoding", &["nodes"], json!(1_000_000_000)),
-        "encoding",
-    );
-    refused(
-        &with("step", &["timeout_seconds"], json!(1e300)),
-        "step.timeout_seconds",
-    );
-    refused(&with("range", &[], json!([1.0, 1.0])), "range");
-    let mut large = sound.clone();
+    }
+
+    /// Predicts with a readout.
+    fn predict(&self, readout: &str) -> std::process::Output {
+        let file = self.dir.path().join("m.json");
+        fs::write(&file, readout).expect("written");
+        run(&[
+            "predict",
+            utf8(&file),
+            "--substrate",
+            "twin",
+            "--steps",
+            "5",
+        ])
+    }
+
+    /// Asserts that a readout is refused for this reason.
+    fn refused(&self, readout: &Value, why: &str) {
+        let output = self.predict(&readout.to_string());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{why}: {said}");
+        assert!(
+            said.contains(why) && !said.contains("panicked"),
+            "{why}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_sound_readout_predicts() {
+    let trained = Trained::new();
+    let output = trained.predict(&trained.sound.to_string());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_readout_whose_training_is_said_to_be_impossible_is_refused() {
+    let trained = Trained::new();
+    for (part, path, value, why) in [
+        (
+            "recipe",
+            &["features", "history"][..],
+            json!(1_000_000_000),
+            "features.history",
+        ),
+        (
+            "recipe",
+            &["features", "high_pass"],
+            json!(1e300),
+            "features.high_pass",
+        ),
+        ("recipe", &["taps"], json!(10_000_000_000_u64), "taps"),
+        ("encoding", &["nodes"], json!(1_000_000_000), "encoding"),
+        (
+            "step",
+            &["timeout_seconds"],
+            json!(1e300),
+            "step.timeout_seconds",
+        ),
+        ("range", &[], json!([1.0, 1.0]), "range"),
+    ] {
+        trained.refused(&trained.with(part, path, value), why);
+    }
+}
+
+#[test]
+fn a_readout_with_weights_beyond_every_number_is_refused() {
+    let trained = Trained::new();
+    let mut large = trained.sound.clone();
     for weight in large["weights"][0].as_array_mut().expect("a list") {
         *weight = json!(1e308);
     }
-    refused(&large, "not finite");
+    trained.refused(&large, "not finite");
+}
+
+#[test]
+fn what_is_no_readout_is_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("m.json");
     fs::write(&file, "[".repeat(1_000_000)).expect("written");
-    failure(&predict);
+    failure(&["predict", utf8(&file), "--substrate", "twin"]);
     let said = failure(&["predict", "/dev/zero", "--substrate", "twin"]);
     assert!(said.contains("not a regular file"), "{said}");
 }

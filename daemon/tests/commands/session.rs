@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::patience::until;
 use crate::port::port;
 use crate::slow::slow;
 use crate::support::{failure, success, text, thermine, utf8};
@@ -22,8 +23,8 @@ const DELAY: Duration = Duration::from_millis(700);
 /// Every hash is a share of this difficulty; above it the miner finds none.
 const EASY: f64 = 1e-15;
 
-/// How long a state is waited for before the test fails.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Pause of the miner before it connects again.
+const RECONNECT: Duration = Duration::from_millis(20);
 
 /// An LV06 with a settable control interface, and the miner that logs in for it.
 struct Unit {
@@ -58,7 +59,7 @@ impl Unit {
             while !stop.load(Ordering::Relaxed) {
                 // Nothing listens yet, or the connection was closed: try again, as units do.
                 let _ = mine(pool, agent, &jobs, &broken, &stop);
-                std::thread::sleep(Duration::from_millis(20));
+                std::thread::sleep(RECONNECT);
             }
         });
         unit
@@ -84,17 +85,15 @@ impl Unit {
 
     /// Waits until it has been given a job.
     fn driven(&self, program: &mut Child) {
-        let began = Instant::now();
-        while self.jobs.load(Ordering::Relaxed) == 0 {
+        until("the unit is driven", || {
             let ended = program.try_wait().expect("a child");
             assert!(
                 ended.is_none(),
                 "ended before the unit was driven: {}",
                 rest(program)
             );
-            assert!(began.elapsed() < PATIENCE, "the unit was not driven");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            self.jobs.load(Ordering::Relaxed) > 0
+        });
         assert!(
             self.point().0 > 300.0,
             "it runs where the experiment wants it"
@@ -404,10 +403,10 @@ fn a_second_ctrl_c_ends_at_once_and_names_the_unit_that_is_not_safe() {
     unit.driven(&mut program);
     // A second one that comes together with the first, as from a wrapper, is the same.
     signal(&program, "-INT");
-    while program.try_wait().expect("a child").is_none() {
+    until("it ends", || {
         signal(&program, "-INT");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        program.try_wait().expect("a child").is_some()
+    });
     let said = rest(&mut program);
     assert_eq!(program.wait().expect("ended").code(), Some(130), "{said}");
     let written = std::fs::read_to_string(&unit.config).expect("written");

@@ -83,115 +83,103 @@ async fn the_state_is_served_whole_and_by_unit() {
     );
 }
 
+/// A request to queue what `text` says.
+fn post(served: &Served, text: &str) -> RequestBuilder {
+    ask(served, Method::POST, "/api/v1/jobs")
+        .header("content-type", "application/json")
+        .body(text.to_owned())
+}
+
+async fn answer(request: RequestBuilder) -> Response {
+    request.send().await.expect("an answer")
+}
+
+/// An experiment that may be queued.
+fn good() -> String {
+    json!({ "job": { "train": { "task": "narma10" } }, "unit": "s9-01" }).to_string()
+}
+
 #[tokio::test]
-async fn experiments_go_in_and_out_of_the_queue() {
+async fn the_queue_is_listed() {
     let (live, served) = open(3).await;
     assert_eq!(
         body(get(&served, "/api/v1/jobs").await).await,
         serde_json::to_value(live.snapshot().jobs).expect("JSON")
     );
-    let post = |text: String| {
-        ask(&served, Method::POST, "/api/v1/jobs")
-            .header("content-type", "application/json")
-            .body(text)
-    };
+}
+
+#[tokio::test]
+async fn an_experiment_is_queued_as_data_or_as_a_command() {
+    let (_, served) = open(3).await;
     // The example that the page shows.
     let example = json!({ "command": "train narma10 --steps 500", "unit": "s9-01" }).to_string();
-    let made = post(example).send().await.expect("an answer");
+    let made = answer(post(&served, &example)).await;
     assert_eq!(made.status(), StatusCode::CREATED);
-    let good = json!({ "job": { "train": { "task": "narma10" } }, "unit": "s9-01" }).to_string();
-    let made = post(good.clone()).send().await.expect("an answer");
+    let made = answer(post(&served, &good())).await;
     assert_eq!(made.status(), StatusCode::CREATED);
     assert_eq!(made.headers()["location"], "/api/v1/jobs/19");
     assert_eq!(body(made).await, json!({ "id": 19 }));
-    for (text, status) in [
-        (
-            json!({ "command": "train narma10", "unit": "nobody" }).to_string(),
-            StatusCode::NOT_FOUND,
-        ),
-        (
-            json!({ "command": "rm -rf", "unit": "s9-01" }).to_string(),
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ),
-        (
-            json!({ "command": "train", "unit": "s9-01", "when": 3 }).to_string(),
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ),
-        (
-            json!({ "command": "train x --out y", "unit": "s9-01" }).to_string(),
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ),
-        (
-            json!({ "job": { "record": {} }, "unit": "s9-01" }).to_string(),
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ),
-        (
-            json!({ "job": { "train": { "store": "x" } }, "unit": "s9-01" }).to_string(),
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ),
-        (
-            json!({ "job": { "train": {} }, "command": "train narma10", "unit": "s9-01" })
-                .to_string(),
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ),
-        (
-            json!({ "command": "train narma10", "unit": "s9-01", "due_ms": -1 }).to_string(),
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ),
-        ("{".into(), StatusCode::BAD_REQUEST),
-        (
-            format!("{{\"command\":\"{}\"", "x".repeat(20_000)),
-            StatusCode::PAYLOAD_TOO_LARGE,
-        ),
+}
+
+#[tokio::test]
+async fn what_is_no_experiment_is_refused() {
+    let (_, served) = open(3).await;
+    for refused in [
+        json!({ "command": "rm -rf", "unit": "s9-01" }),
+        json!({ "command": "train", "unit": "s9-01", "when": 3 }),
+        json!({ "command": "train x --out y", "unit": "s9-01" }),
+        json!({ "job": { "record": {} }, "unit": "s9-01" }),
+        json!({ "job": { "train": { "store": "x" } }, "unit": "s9-01" }),
+        json!({ "job": { "train": {} }, "command": "train narma10", "unit": "s9-01" }),
+        json!({ "command": "train narma10", "unit": "s9-01", "due_ms": -1 }),
     ] {
-        problem(post(text).send().await.expect("an answer"), status).await;
+        let refused = answer(post(&served, &refused.to_string())).await;
+        problem(refused, StatusCode::UNPROCESSABLE_ENTITY).await;
     }
+    let nobody = json!({ "command": "train narma10", "unit": "nobody" }).to_string();
+    let large = format!("{{\"command\":\"{}\"", "x".repeat(20_000));
+    for (text, status) in [
+        (nobody.as_str(), StatusCode::NOT_FOUND),
+        ("{", StatusCode::BAD_REQUEST),
+        (large.as_str(), StatusCode::PAYLOAD_TOO_LARGE),
+    ] {
+        problem(answer(post(&served, text)).await, status).await;
+    }
+}
+
+#[tokio::test]
+async fn no_other_site_can_queue_an_experiment() {
+    let (_, served) = open(3).await;
     // What a form of another site could send.
     let form = ask(&served, Method::POST, "/api/v1/jobs")
         .header("content-type", "text/plain")
-        .body(good.clone());
-    problem(
-        form.send().await.expect("an answer"),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-    )
-    .await;
+        .body(good());
+    problem(answer(form).await, StatusCode::UNSUPPORTED_MEDIA_TYPE).await;
     for (name, value) in [
         ("origin", "http://evil.example"),
         ("origin", "null"),
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
     ] {
-        let from = post(good.clone())
-            .header(name, value)
-            .send()
-            .await
-            .expect("an answer");
-        problem(from, StatusCode::FORBIDDEN).await;
+        let from = post(&served, &good()).header(name, value);
+        problem(answer(from).await, StatusCode::FORBIDDEN).await;
     }
-    let own = post(good)
+    let own = post(&served, &good())
         .header("origin", format!("http://{}", served.address))
         .header("sec-fetch-site", "same-origin");
-    assert_eq!(
-        own.send().await.expect("an answer").status(),
-        StatusCode::CREATED
-    );
-    let gone = ask(&served, Method::DELETE, "/api/v1/jobs/18")
-        .send()
-        .await
-        .expect("an answer");
+    assert_eq!(answer(own).await.status(), StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn an_experiment_is_taken_out_of_the_queue() {
+    let (_, served) = open(3).await;
+    let gone = answer(ask(&served, Method::DELETE, "/api/v1/jobs/18")).await;
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);
     for (path, status) in [
         ("/api/v1/jobs/3", StatusCode::NOT_FOUND),
         ("/api/v1/jobs/x", StatusCode::BAD_REQUEST),
     ] {
-        problem(
-            ask(&served, Method::DELETE, path)
-                .send()
-                .await
-                .expect("an answer"),
-            status,
-        )
-        .await;
+        problem(answer(ask(&served, Method::DELETE, path)).await, status).await;
     }
 }
 

@@ -1,20 +1,26 @@
-//! Headless Chromium, spoken to over the Chrome DevTools Protocol.
+//! Headless Chromium, controlled over the Chrome DevTools Protocol.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 
-/// Longest wait for anything. Generous: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::patience::{LIMIT, until};
+use crate::tools::missing;
+
+/// The browser that runs, for as long as a test has a page in it or waits for its turn.
+static RUNNING: Mutex<Weak<Chromium>> = Mutex::new(Weak::new());
+
+/// Held by the one test that uses the browser: pages in parallel would slow each other down.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// The browser that is installed, by the names that Debian and others give it; `THERMINE_CHROMIUM` names another.
-pub(crate) fn installed() -> Option<PathBuf> {
+fn installed() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("THERMINE_CHROMIUM") {
         return Some(path.into());
     }
@@ -29,27 +35,23 @@ pub(crate) fn installed() -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// A browser with one page.
-pub(crate) struct Browser {
+/// A running browser, ended with the last page in it.
+struct Chromium {
     child: Child,
-    socket: WebSocket<TcpStream>,
-    session: Option<String>,
-    last: u64,
-    /// What the browser has said by itself.
-    pub(crate) events: VecDeque<Value>,
+    /// Where it listens.
+    url: String,
     _profile: tempfile::TempDir,
 }
 
-impl Drop for Browser {
+impl Drop for Chromium {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-impl Browser {
-    /// Starts it.
-    pub(crate) fn start(program: &Path) -> Browser {
+impl Chromium {
+    fn start(program: &Path) -> Chromium {
         let profile = tempfile::tempdir().expect("a folder");
         let mut child = Command::new(program)
             .args([
@@ -72,47 +74,97 @@ impl Browser {
             .stderr(Stdio::piped())
             .spawn()
             .expect("Chromium starts");
-        let lines = BufReader::new(child.stderr.take().expect("its stderr")).lines();
-        let (url, rest) = {
-            let mut lines = lines;
-            let url = lines
-                .by_ref()
-                .map_while(Result::ok)
-                .find_map(|line| {
-                    line.strip_prefix("DevTools listening on ")
-                        .map(str::to_owned)
-                })
-                .expect("Chromium says where it listens");
-            (url, lines)
-        };
-        // A pipe that nobody reads would stop it in the end.
-        std::thread::spawn(move || rest.map_while(Result::ok).for_each(drop));
-        let host = url
-            .trim_start_matches("ws://")
-            .split('/')
-            .next()
-            .expect("a host");
-        let stream = TcpStream::connect(host).expect("connected");
-        stream.set_read_timeout(Some(PATIENCE)).expect("set");
-        let (socket, _) = client(&url, stream).expect("a web socket");
-        let mut browser = Browser {
+        let mut lines = BufReader::new(child.stderr.take().expect("its stderr")).lines();
+        let url = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| {
+                line.strip_prefix("DevTools listening on ")
+                    .map(str::to_owned)
+            })
+            .expect("Chromium says where it listens");
+        // Chromium would stop at a full pipe.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        Chromium {
             child,
+            url,
+            _profile: profile,
+        }
+    }
+}
+
+/// The running browser, started if there is none; `None`, with the reason printed, if none is installed.
+fn shared() -> Option<Arc<Chromium>> {
+    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(chromium) = running.upgrade() {
+        return Some(chromium);
+    }
+    let Some(program) = installed() else {
+        missing("Chromium", "apt-get install chromium");
+        return None;
+    };
+    let chromium = Arc::new(Chromium::start(&program));
+    *running = Arc::downgrade(&chromium);
+    Some(chromium)
+}
+
+/// A page in the browser that all tests share, with cookies and storage of its own. One test has it at a time.
+pub(crate) struct Page {
+    socket: WebSocket<TcpStream>,
+    /// The cookies and the storage, which end with the page.
+    context: Value,
+    session: Option<String>,
+    last: u64,
+    /// What the browser has said by itself.
+    pub(crate) events: VecDeque<Value>,
+    // In this order: the turn ends before the browser does.
+    _turn: MutexGuard<'static, ()>,
+    _chromium: Arc<Chromium>,
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // Without a session, and without waiting for a reply: the test may be failing.
+        let dispose = json!({ "id": self.last + 1, "method": "Target.disposeBrowserContext",
+            "params": { "browserContextId": self.context } });
+        let _ = self.socket.send(Message::text(dispose.to_string()));
+    }
+}
+
+impl Page {
+    /// A new page; `None`, with the reason printed, without a browser.
+    pub(crate) fn open() -> Option<Page> {
+        let chromium = shared()?;
+        // A test that failed left its own page only.
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let host = chromium.url.trim_start_matches("ws://").split('/').next();
+        let stream = TcpStream::connect(host.expect("a host")).expect("connected");
+        stream.set_read_timeout(Some(LIMIT)).expect("set");
+        let (socket, _) = client(&chromium.url, stream).expect("a web socket");
+        let mut page = Page {
             socket,
+            context: Value::Null,
             session: None,
             last: 0,
             events: VecDeque::new(),
-            _profile: profile,
+            _turn: turn,
+            _chromium: chromium,
         };
-        let page = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
-        let session = browser.call(
-            "Target.attachToTarget",
-            json!({ "targetId": page["targetId"], "flatten": true }),
+        let context = page.call("Target.createBrowserContext", json!({}));
+        page.context = context["browserContextId"].clone();
+        let target = page.call(
+            "Target.createTarget",
+            json!({ "url": "about:blank", "browserContextId": page.context }),
         );
-        browser.session = session["sessionId"].as_str().map(str::to_owned);
+        let session = page.call(
+            "Target.attachToTarget",
+            json!({ "targetId": target["targetId"], "flatten": true }),
+        );
+        page.session = session["sessionId"].as_str().map(str::to_owned);
         for domain in ["Page", "Runtime", "Network", "Log"] {
-            browser.call(&format!("{domain}.enable"), json!({}));
+            page.call(&format!("{domain}.enable"), json!({}));
         }
-        browser
+        Some(page)
     }
 
     fn read(&mut self) -> Value {
@@ -165,14 +217,26 @@ impl Browser {
 
     /// Waits until an expression is true.
     pub(crate) fn until(&mut self, expression: &str) {
-        let began = Instant::now();
-        while self.eval(&format!("Boolean({expression})")) != json!(true) {
-            assert!(began.elapsed() < PATIENCE, "never true: {expression}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let asked = format!("Boolean({expression})");
+        until(expression, || self.eval(&asked) == json!(true));
     }
 
-    /// Goes to a page.
+    /// Waits until so many frames of the stream have been drawn.
+    pub(crate) fn drawn(&mut self, frames: u64) {
+        until("frames are drawn", || {
+            let seen = self.eval("import('/page/state.js').then(({ state }) => state.frames)");
+            seen.as_u64() >= Some(frames)
+        });
+    }
+
+    /// Waits until what has changed is laid out and painted.
+    pub(crate) fn painted(&mut self) {
+        self.eval(
+            "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))",
+        );
+    }
+
+    /// Goes to an address.
     pub(crate) fn go(&mut self, url: &str) {
         self.call("Page.navigate", json!({ "url": url }));
     }

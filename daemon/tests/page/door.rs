@@ -1,6 +1,6 @@
 //! Who is let in, and what everybody is told.
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use thermine::live::Live;
 use thermine::web::{self, Settings};
 use thermine_units::secret::Secret;
@@ -42,14 +42,18 @@ async fn only_loopback_does_without_a_token() {
     assert!(ended.is_err(), "it does not start");
 }
 
-#[tokio::test]
-async fn a_token_opens_the_api_and_its_cookie_the_page() {
+/// A rack of 12 units behind a token.
+async fn guarded() -> Served {
     let guarded = Settings {
         token: Some(Secret::new(WORD)),
         ..settings()
     };
-    let live = rack(12, now_ms());
-    let served = serve(live, guarded, "127.0.0.1:0").await;
+    serve(rack(12, now_ms()), guarded, "127.0.0.1:0").await
+}
+
+#[tokio::test]
+async fn the_api_is_shut_without_the_token() {
+    let served = guarded().await;
     for path in [
         "/api/v1/snapshot",
         "/api/v1/jobs",
@@ -77,13 +81,22 @@ async fn a_token_opens_the_api_and_its_cookie_the_page() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn the_token_opens_the_api() {
+    let served = guarded().await;
     let opened =
         ask(&served, Method::GET, "/metrics").header("authorization", format!("Bearer {WORD}"));
     assert_eq!(
         opened.send().await.expect("an answer").status(),
         StatusCode::OK
     );
-    // Which units are not well is told to everybody, and why only with the token.
+}
+
+#[tokio::test]
+async fn without_the_token_health_tells_which_units_are_not_well_and_not_why() {
+    let served = guarded().await;
     let well = get(&served, "/healthz").await;
     assert_eq!(well.status(), StatusCode::OK);
     let told = body(well).await;
@@ -102,7 +115,11 @@ async fn a_token_opens_the_api_and_its_cookie_the_page() {
             .any(|known| reason.ends_with(&format!(": {known}")));
         assert!(is || reason == "proxy: no pool answers", "{reason}");
     }
+}
 
+#[tokio::test]
+async fn without_the_token_the_page_is_a_form() {
+    let served = guarded().await;
     let form = get(&served, "/").await;
     assert_eq!(form.status(), StatusCode::UNAUTHORIZED);
     assert!(
@@ -115,21 +132,33 @@ async fn a_token_opens_the_api_and_its_cookie_the_page() {
         get(&served, "/page/page.css").await.status(),
         StatusCode::OK
     );
-    let enter = |word: &str| {
-        ask(&served, Method::POST, "/login")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(format!("token={}", word.replace(' ', "+")))
-    };
-    let wrong = enter("something else").send().await.expect("an answer");
+}
+
+/// The form, filled in.
+fn enter(served: &Served, word: &str) -> RequestBuilder {
+    ask(served, Method::POST, "/login")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("token={}", word.replace(' ', "+")))
+}
+
+#[tokio::test]
+async fn the_form_refuses_another_word_and_another_site() {
+    let served = guarded().await;
+    let wrong = enter(&served, "something else").send().await;
+    let wrong = wrong.expect("an answer");
     assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED);
     assert!(!wrong.headers().contains_key("set-cookie"));
-    let strange = enter(WORD)
-        .header("origin", "http://evil.example")
-        .send()
-        .await
-        .expect("an answer");
-    assert_eq!(strange.status(), StatusCode::FORBIDDEN);
-    let right = enter(WORD).send().await.expect("an answer");
+    let strange = enter(&served, WORD).header("origin", "http://evil.example");
+    assert_eq!(
+        strange.send().await.expect("an answer").status(),
+        StatusCode::FORBIDDEN
+    );
+}
+
+#[tokio::test]
+async fn the_form_gives_a_cookie_that_opens_the_api_and_cannot_be_forged() {
+    let served = guarded().await;
+    let right = enter(&served, WORD).send().await.expect("an answer");
     assert_eq!(right.status(), StatusCode::SEE_OTHER);
     let cookie = right.headers()["set-cookie"]
         .to_str()
@@ -244,11 +273,7 @@ async fn unfinished(served: &Served, count: usize, begin: &str) -> Vec<TcpStream
 
 #[tokio::test]
 async fn unfinished_requests_keep_nobody_out() {
-    let guarded = Settings {
-        token: Some(Secret::new(WORD)),
-        ..settings()
-    };
-    let served = serve(rack(1, now_ms()), guarded, "127.0.0.1:0").await;
+    let served = guarded().await;
     let body = "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: \
                 100\r\n\r\ntoken=";
     let mut all = Vec::new();

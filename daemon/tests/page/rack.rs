@@ -83,15 +83,9 @@ pub(crate) fn rack(n: usize, now_ms: u64) -> Live {
     live
 }
 
-/// The unit in place `i` after `step` changes.
-pub(crate) fn unit(i: usize, step: u64, now_ms: u64) -> Unit {
-    let (name, model, rate, chips) = match i % 3 {
-        0 => ("s9", "Antminer S9", 13_400.0, 63),
-        1 => ("lv06", "Lucky Miner LV06", 512.0, 1),
-        _ => ("lb-box", "Goldshell LB-Box", 176.0, 12),
-    };
-    let mut dice = Dice::new(1000 * i as u64 + step + 7);
-    let (health, why) = match i {
+/// Health of the unit in place `i`, and the reason if it is not well.
+fn health(i: usize) -> (Health, Option<&'static str>) {
+    match i {
         4 => (
             Health::Stale,
             Some(
@@ -112,7 +106,18 @@ pub(crate) fn unit(i: usize, step: u64, now_ms: u64) -> Unit {
         ),
         10 => (Health::Starting, None),
         _ => (Health::Well, None),
+    }
+}
+
+/// The unit in place `i` after `step` changes.
+pub(crate) fn unit(i: usize, step: u64, now_ms: u64) -> Unit {
+    let (name, model, rate, chips) = match i % 3 {
+        0 => ("s9", "Antminer S9", 13_400.0, 63),
+        1 => ("lv06", "Lucky Miner LV06", 512.0, 1),
+        _ => ("lb-box", "Goldshell LB-Box", 176.0, 12),
     };
+    let mut dice = Dice::new(1000 * i as u64 + step + 7);
+    let (health, why) = health(i);
     let there = !matches!(health, Health::Lost | Health::Starting);
     let value = rate * (0.97 + 0.06 * dice.roll());
     let shares = 40 + (dice.roll() * 60.0) as u64;
@@ -170,24 +175,28 @@ pub(crate) fn unit(i: usize, step: u64, now_ms: u64) -> Unit {
         board: (there && chips > 1).then(|| board(i, chips)),
         learning: (there && i % 4 != 3).then(|| learning(i, step)),
         verdict: i.is_multiple_of(5).then(verdict),
-        tpf: i.is_multiple_of(6).then(|| Filter {
-            keep: 0.412,
-            recall: Some(Estimate {
-                value: 0.409,
-                low: 0.351,
-                high: 0.469,
-                n: 271,
-            }),
-            cost: Some(Estimate {
-                value: 1.007,
-                low: 0.878,
-                high: 1.174,
-                n: 271,
-            }),
-            sentence:
-                "The filter keeps successes no more often than chance would: it saves nothing here."
-                    .into(),
+        tpf: i.is_multiple_of(6).then(filter),
+    }
+}
+
+fn filter() -> Filter {
+    Filter {
+        keep: 0.412,
+        recall: Some(Estimate {
+            value: 0.409,
+            low: 0.351,
+            high: 0.469,
+            n: 271,
         }),
+        cost: Some(Estimate {
+            value: 1.007,
+            low: 0.878,
+            high: 1.174,
+            n: 271,
+        }),
+        sentence:
+            "The filter keeps successes no more often than chance would: it saves nothing here."
+                .into(),
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) async fn serve(live: Live, settings: Settings, address: &str) -> Serv
 }
 
 pub(crate) fn settings() -> Settings {
-    Settings::new(Clock::real())
+    Settings::new(Clock::real(), thermine::cli::request::parse)
 }
 
 /// Wall time in milliseconds.

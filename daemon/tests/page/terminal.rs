@@ -4,16 +4,13 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
+use crate::patience::found;
 use crate::rack::rack;
 use crate::serve::{now_ms, serve, settings};
-
-/// Generous: the machine may be busy.
-const SOON: Duration = Duration::from_secs(60);
 
 #[test]
 fn top_shows_the_rack_and_leaves_the_terminal_as_it_was() {
@@ -65,17 +62,15 @@ fn top_shows_the_rack_and_leaves_the_terminal_as_it_was() {
     });
     let mut text = String::new();
     let mut wait_for = |words: &str| {
-        let began = Instant::now();
-        while !text.contains(words) && !plain(&text).contains(words) {
-            assert!(
-                began.elapsed() < SOON,
-                "{words:?} is not in {:.4000}",
-                plain(&text)
-            );
-            if let Ok(more) = heard.recv_timeout(Duration::from_millis(100)) {
-                text.push_str(&more);
+        found(&format!("the terminal shows {words:?}"), || {
+            text.extend(heard.try_iter());
+            let words_only = plain(&text);
+            if text.contains(words) || words_only.contains(words) {
+                Ok(())
+            } else {
+                Err(words_only)
             }
-        }
+        });
     };
     wait_for("\u{1b}[?1049h");
     wait_for("Antminer S9, simulated, well");

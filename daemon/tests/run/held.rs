@@ -1,9 +1,12 @@
 //! Both uses of one rack at once: an experiment on a unit that mines through the proxy, while the rest mines on.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
+use crate::patience::LIMIT;
 use crate::port::port;
-use crate::support::{Daemon, PATIENCE, thermine, unit};
+use crate::support::{Daemon, thermine, unit};
 use crate::unit::{EASY, Manner, Unit};
 
 const JOB: [&str; 15] = [
@@ -24,32 +27,36 @@ const JOB: [&str; 15] = [
     "--off-steps=3",
 ];
 
+/// Writes the configuration of a rack of both units behind one proxy.
+fn configure(dir: &Path, proxy: SocketAddr, pool: SocketAddr) {
+    let write = |name: &str, text: &str| std::fs::write(dir.join(name), text).expect(name);
+    write(
+        "rack.toml",
+        "proxied = [\"lent.toml\", \"miner.toml\"]\nproxy = \"proxy.toml\"\n",
+    );
+    // A new block every quarter of a second keeps the units at work: they answer each job once.
+    let text = format!(
+        "[proxy]\nlisten = \"{proxy}\"\njournal = \"proxy.sqlite\"\n\n\
+         [[pool]]\nurl = \"stratum+tcp://{pool}\"\nuser = \"test\"\n\n\
+         [simulated_pool]\ndifficulty = {EASY:e}\nblock_seconds = 0.25\n\n\
+         [units]\nshare_seconds = 0.25\ndifficulty_first = {EASY:e}\ndifficulty_least = {EASY:e}\n"
+    );
+    write("proxy.toml", &text);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxied_unit_is_held_for_an_experiment_and_goes_back_to_mining() {
     let dir = tempfile::tempdir().expect("a folder");
     let (proxy, pool) = (port(), port());
     let lent = Unit::mining_at(dir.path(), "lent", Manner::Well, proxy).await;
     let miner = Unit::mining_at(dir.path(), "miner", Manner::Well, proxy).await;
-    let write = |name: &str, text: String| std::fs::write(dir.path().join(name), text).expect(name);
-    write(
-        "rack.toml",
-        "proxied = [\"lent.toml\", \"miner.toml\"]\nproxy = \"proxy.toml\"\n".into(),
-    );
-    // A new block every quarter of a second keeps the units at work: they answer each job once.
-    write(
-        "proxy.toml",
-        format!(
-            "[proxy]\nlisten = \"{proxy}\"\njournal = \"proxy.sqlite\"\n\n\
-             [[pool]]\nurl = \"stratum+tcp://{pool}\"\nuser = \"test\"\n\n\
-             [simulated_pool]\ndifficulty = {EASY:e}\nblock_seconds = 0.25\n\n\
-             [units]\nshare_seconds = 0.25\ndifficulty_first = {EASY:e}\ndifficulty_least = {EASY:e}\n"
-        ),
-    );
+    configure(dir.path(), proxy, pool);
     // States that do not vary are refused: this one's heat wanders.
     let state = lent.state.clone();
     let wandering = tokio::spawn(async move {
+        let mut turns = tokio::time::interval(Duration::from_millis(50));
         for turn in 0u32.. {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            turns.tick().await;
             state.send_modify(|state| {
                 for (board, number) in state.boards.iter_mut().zip(3u32..) {
                     board.chip_temp = 60 + i16::try_from(turn * number % 17).expect("small");
@@ -100,7 +107,7 @@ async fn a_proxied_unit_is_held_for_an_experiment_and_goes_back_to_mining() {
         daemon.signal("TERM");
         assert_eq!(daemon.ends().code(), Some(0));
     });
-    tokio::time::timeout(PATIENCE * 3, test)
+    tokio::time::timeout(LIMIT * 3, test)
         .await
         .expect("in time")
         .expect("the test");

@@ -11,7 +11,8 @@ use thermine_units::model::Model;
 use thermine_units::provenance::Provenance;
 
 use crate::example::example;
-use crate::support::{Daemon, thermine, unit, until};
+use crate::patience::until;
+use crate::support::{Daemon, thermine, unit};
 
 /// More than the daemon with one simulated unit takes, and far less than any of the hostile jobs asks for.
 const MOST_KB: u64 = 1 << 20;

@@ -2,17 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use thermine::proxy::journal;
 use thermine_sim::pool::Pool;
 
 use crate::miner::Miner;
-use crate::support::{Daemon, thermine, until};
-
-/// Proxies without units that are given longer and longer to have all shares answered.
-const SETTLERS: u32 = 10;
+use crate::support::{Daemon, thermine};
 
 /// What makes a share another one at the pool: job, extranonce2, block time, nonce.
 type Key = (String, Vec<u8>, u32, u32);
@@ -34,26 +30,26 @@ pub(crate) struct Found {
     pub(crate) stale: usize,
 }
 
-/// Has the pool answer every share that a program that has ended left open in `dir`.
-pub(crate) fn settle(dir: &Path, pool: &Pool) {
-    for attempt in 0..SETTLERS {
+/// Has every share settled that a program that has ended left open in `dir`: a proxy without units sends them to the
+/// pool again, and its report says how many of them have an outcome.
+pub(crate) fn settle(dir: &Path) {
+    let open = || {
         let kept = journal::counts(&dir.join("journal.sqlite")).expect("a journal");
-        if kept.open == 0 {
-            return;
-        }
-        let subscribed = pool.counts().subscribed;
-        let mut command = thermine(dir);
-        command.args(["proxy", "-c", "proxy.toml"]);
-        let mut proxy = Daemon::of(command);
-        until("the proxy is at the pool", || {
-            proxy.runs();
-            pool.counts().subscribed > subscribed
-        });
-        std::thread::sleep(Duration::from_millis(20 << attempt));
-        proxy.signal("TERM");
-        assert_eq!(proxy.ends().code(), Some(0));
+        kept.open
+    };
+    let left = open();
+    if left == 0 {
+        return;
     }
-    panic!("shares stay open");
+    let mut command = thermine(dir);
+    command
+        .args(["proxy", "-c", "proxy.toml"])
+        .env("THERMINE_PROXY__REPORT_SECONDS", "0.05");
+    let mut proxy = Daemon::of(command);
+    proxy.says(&format!("Of {left} shares from before a restart"), 0);
+    proxy.signal("TERM");
+    assert_eq!(proxy.ends().code(), Some(0));
+    assert_eq!(open(), 0, "shares stay open");
 }
 
 /// Checks, of a program that has ended and whose pool has answered everything, that each share that a miner was told

@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::print_stdout,
-    reason = "a skipped test says why, a fault test what was injected and what was lost"
+    reason = "a fault test says what was injected and what was lost"
 )]
 
 mod captures;
@@ -15,6 +15,8 @@ mod kills;
 mod ledger;
 mod long;
 mod miner;
+#[path = "../../../drivers/tests/shared/patience.rs"]
+mod patience;
 #[path = "../shared/port.rs"]
 mod port;
 #[expect(dead_code, reason = "the tests of the store need more of it")]
@@ -23,8 +25,12 @@ mod postgres;
 mod queue;
 mod reload;
 mod restless;
+#[path = "../shared/scale.rs"]
+mod scale;
 mod start;
 mod support;
+#[path = "../shared/tools.rs"]
+mod tools;
 mod tripped;
 mod unit;
 mod work;

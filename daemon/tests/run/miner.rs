@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use thermine_sim::pool::{Pool, Settings};
@@ -17,7 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::example::example;
 use crate::port::port;
-use crate::unit::EASY;
+use crate::unit::{EASY, RECONNECT};
 
 /// Difficulty of the pool and so of every share: a simulated S9 finds some twelve such a second of its time.
 const DIFFICULTY: f64 = 256.0;
@@ -58,10 +57,10 @@ impl Miner {
             let mut nonce = 0;
             loop {
                 if let Ok(stream) = TcpStream::connect(proxy).await {
-                    // Hung up on: it comes again, as units do.
+                    // The connection has ended: it connects again, as units do.
                     let _ = session(stream, &name, shares, &mut nonce, &mine).await;
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(RECONNECT).await;
             }
         }));
         Miner {

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::ledger;
 use crate::miner::{Miner, pool, proxied};
-use crate::support::{Daemon, unit, until};
+use crate::patience::until;
+use crate::support::{Daemon, unit};
 use crate::unit::{Manner, Unit};
 
 /// Reloads that are waited for one by one, and those that come all at once.
@@ -40,6 +41,36 @@ fn state(dir: &Path, reload: usize) -> (String, &'static str) {
     }
 }
 
+fn is_well(all: &Value, name: &str) -> bool {
+    unit(all, name).is_some_and(|unit| unit["health"] == "well")
+}
+
+/// Reloads once, and waits until there is load again: shares of the miners that are `accepted`, of the unit that stays,
+/// and a connection of the one that comes. Returns how many lines the daemon has said by then.
+fn reload(
+    dir: &Path,
+    daemon: &mut Daemon,
+    number: usize,
+    heard: usize,
+    (accepted, stays, comes): (&dyn Fn() -> usize, &Unit, &Unit),
+) -> usize {
+    let (text, said) = state(dir, number);
+    std::fs::write(dir.join("rack.toml"), text).expect("written");
+    let (before, driven, came) = (accepted(), stays.accepted(), comes.connections());
+    daemon.signal("HUP");
+    let (heard, line) = daemon.says("reload:", heard);
+    assert!(line.contains(said), "{said}: {line}");
+    let all = daemon.snapshot();
+    for name in ["stays", "sim-s9-proxied"] {
+        assert!(is_well(&all, name), "{name}: {all:#}");
+    }
+    let is_new = said.ends_with("comes") && !said.starts_with("added second");
+    until("there is load", || {
+        accepted() > before && stays.accepted() > driven && (!is_new || comes.connections() > came)
+    });
+    heard
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_reloads_under_load_drop_no_unit_that_they_do_not_concern_and_lose_nothing() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -57,32 +88,13 @@ async fn many_reloads_under_load_drop_no_unit_that_they_do_not_concern_and_lose_
         let file = dir.join("rack.toml");
         std::fs::write(&file, rack("", "")).expect("written");
         let mut daemon = Daemon::start(dir, &["-c", "rack.toml"]);
-        let is_well = |all: &Value, name: &str| {
-            unit(all, name).is_some_and(|unit| unit["health"] == "well")
-        };
         daemon.until("all are well", |all| {
             is_well(all, "stays") && is_well(all, "sim-s9-proxied")
         });
         let accepted = || miners.iter().map(Miner::accepted).sum::<usize>();
         let mut heard = 0;
-        for reload in 0..RELOADS {
-            let (text, said) = state(dir, reload);
-            std::fs::write(&file, text).expect("written");
-            let (before, driven, came) = (accepted(), stays.accepted(), comes.connections());
-            daemon.signal("HUP");
-            let line;
-            (heard, line) = daemon.says("reload:", heard);
-            assert!(line.contains(said), "{said}: {line}");
-            let all = daemon.snapshot();
-            for name in ["stays", "sim-s9-proxied"] {
-                assert!(is_well(&all, name), "{name}: {all:#}");
-            }
-            let is_new = said.ends_with("comes") && !said.starts_with("added second");
-            until("there is load", || {
-                accepted() > before
-                    && stays.accepted() > driven
-                    && (!is_new || comes.connections() > came)
-            });
+        for number in 0..RELOADS {
+            heard = reload(dir, &mut daemon, number, heard, (&accepted, &stays, &comes));
         }
         std::fs::write(&file, rack("", "")).expect("written");
         for _ in 0..AT_ONCE {
@@ -108,7 +120,7 @@ async fn many_reloads_under_load_drop_no_unit_that_they_do_not_concern_and_lose_
         let partings = comes.connections() + 2;
         let (sent, heard) = comes.shares();
         assert!(sent - heard <= partings, "{sent} {heard}, {partings} partings");
-        ledger::settle(dir, &pool);
+        ledger::settle(dir);
         let found = ledger::check(dir, &pool, &miners);
         println!(
             "injected: {RELOADS} reloads one by one and {AT_ONCE} at once, which added, changed and removed other units or were \

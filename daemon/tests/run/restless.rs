@@ -2,7 +2,8 @@
 
 use crate::ledger;
 use crate::miner::{Miner, pool, proxied};
-use crate::support::{Daemon, unit, until};
+use crate::patience::until;
+use crate::support::{Daemon, unit};
 use crate::unit::{Manner, Unit};
 
 /// Times that each restless unit hangs up.
@@ -79,7 +80,7 @@ async fn units_that_come_a_thousand_times_cost_neither_memory_nor_others_nor_a_s
         let (submitted, answered) = well.shares();
         // But for those that were on their way as it ended.
         assert!(submitted - answered <= 2, "{submitted} {answered}");
-        ledger::settle(dir, &pool);
+        ledger::settle(dir);
         let found = ledger::check(dir, &pool, &miners);
         println!(
             "injected: a driven unit that came {} times, and one of the proxy that came {} times; resident memory {} kB after \

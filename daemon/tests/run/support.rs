@@ -5,12 +5,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// How long anything is waited for: far longer than it takes, on a machine that is busy with other tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+use crate::patience::{LIMIT, found};
 
 /// A daemon that is killed when the test ends, however it does.
 pub(crate) struct Daemon {
@@ -39,15 +37,20 @@ impl Daemon {
     /// Starts it in `dir`, and waits until it says where it listens.
     pub(crate) fn start(dir: &Path, args: &[&str]) -> Daemon {
         let mut daemon = Daemon::spawn(dir, args);
-        let line = daemon.says("live at http://", 0).1;
+        daemon.listens();
+        daemon
+    }
+
+    /// Waits until it says where it listens.
+    pub(crate) fn listens(&mut self) {
+        let line = self.says("live at http://", 0).1;
         let address = line
             .split("http://")
             .nth(1)
             .and_then(|rest| rest.split('/').next());
-        daemon.address = address
+        self.address = address
             .and_then(|text| text.parse().ok())
             .expect("an address");
-        daemon
     }
 
     /// Starts it in `dir`, and waits for nothing: it cannot be asked anything over HTTP.
@@ -89,24 +92,19 @@ impl Daemon {
 
     /// Waits for a line with `text`, after the first `from`. Returns how many there are then, and the line.
     pub(crate) fn says(&mut self, text: &str, from: usize) -> (usize, String) {
-        let began = Instant::now();
-        loop {
+        found(&format!("it says {text}"), || {
             let lines = self.said.lock().expect("lines").clone();
-            let found = lines
+            let line = lines
                 .iter()
                 .enumerate()
                 .skip(from)
                 .find(|(_, line)| line.contains(text));
-            if let Some((at, line)) = found {
-                return (at + 1, line.clone());
+            if line.is_none() {
+                self.runs();
             }
-            self.runs();
-            assert!(
-                began.elapsed() < PATIENCE,
-                "it does not say {text}: {lines:?}"
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            line.map(|(at, line)| (at + 1, line.clone()))
+                .ok_or_else(|| lines.clone())
+        })
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -118,20 +116,15 @@ impl Daemon {
     }
 
     pub(crate) fn ends(&mut self) -> ExitStatus {
-        let began = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                return status;
-            }
-            assert!(began.elapsed() < PATIENCE, "it does not end");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        found("it ends", || {
+            self.child.try_wait().expect("a child").ok_or("it runs")
+        })
     }
 
     /// What it answers to a request: status and body.
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("set");
+        stream.set_read_timeout(Some(LIMIT)).expect("set");
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n\
@@ -162,24 +155,14 @@ impl Daemon {
 
     /// Waits until the snapshot is as `is`, and returns it.
     pub(crate) fn until(&self, what: &str, mut is: impl FnMut(&Value) -> bool) -> Value {
-        let began = Instant::now();
-        loop {
+        found(what, || {
             let snapshot = self.snapshot();
             if is(&snapshot) {
-                return snapshot;
+                Ok(snapshot)
+            } else {
+                Err(snapshot)
             }
-            assert!(began.elapsed() < PATIENCE, "{what}: {snapshot:#}");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-}
-
-/// Waits until `what` is so.
-pub(crate) fn until(name: &str, mut what: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !what() {
-        assert!(began.elapsed() < PATIENCE, "not in time: {name}");
-        std::thread::sleep(Duration::from_millis(50));
+        })
     }
 }
 

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::patience::LIMIT;
 use crate::port::port;
-use crate::support::{Daemon, PATIENCE, thermine, unit};
+use crate::support::{Daemon, thermine, unit};
 use crate::unit::{EASY, Manner, Unit};
 
 /// Writes a rack of these proxied units, with a pool that makes a new block four times a second.
@@ -109,7 +110,7 @@ async fn a_tripped_unit_gets_no_job_while_another_at_its_address_mines_on() {
         assert_eq!(daemon.ends().code(), Some(0));
         assert_eq!(hot.jobs(), jobs, "it was given work at the end");
     });
-    tokio::time::timeout(PATIENCE * 3, test)
+    tokio::time::timeout(LIMIT * 3, test)
         .await
         .expect("in time")
         .expect("the test");
@@ -145,7 +146,7 @@ async fn a_unit_that_was_never_read_gets_no_job_by_any_name() {
         daemon.signal("TERM");
         assert_eq!(daemon.ends().code(), Some(0));
     });
-    tokio::time::timeout(PATIENCE * 3, test)
+    tokio::time::timeout(LIMIT * 3, test)
         .await
         .expect("in time")
         .expect("the test");

@@ -18,6 +18,12 @@ use crate::port::port;
 /// Every hash is a share.
 pub(crate) const EASY: f64 = 1e-15;
 
+/// Pause of the unit before it connects again.
+pub(crate) const RECONNECT: Duration = Duration::from_millis(20);
+
+/// Time that the unit takes to find a share.
+const HASHING: Duration = Duration::from_millis(5);
+
 /// How it mines.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Manner {
@@ -86,8 +92,9 @@ impl Unit {
         // Its clock goes on; one that stands is a frozen interface.
         let (ticking, ended) = (state.clone(), stop.clone());
         tokio::spawn(ended.run_until_cancelled_owned(async move {
+            let mut seconds = tokio::time::interval(Duration::from_secs(1));
             loop {
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                seconds.tick().await;
                 ticking.send_modify(|state| {
                     state.unix += 1;
                     state.elapsed += Duration::from_secs(1);
@@ -98,9 +105,9 @@ impl Unit {
         let (mine, worker) = (counts.clone(), name.to_string());
         std::thread::spawn(move || {
             while !mine.stop.load(Ordering::Relaxed) {
-                // Hung up on, or not listened to yet: it comes again, as units do.
+                // The connection has ended, or nothing listens yet: it tries again, as units do.
                 let _ = connect(pool, &worker, manner, &mine);
-                std::thread::sleep(Duration::from_millis(20));
+                std::thread::sleep(RECONNECT);
             }
         });
         Unit {
@@ -177,7 +184,7 @@ fn connect(pool: SocketAddr, worker: &str, manner: Manner, counts: &Counts) -> s
             }
             _ => {}
         }
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(HASHING);
         id += 1;
         nonce += 1;
         let (job, ntime) = (&message["params"][0], &message["params"][7]);

@@ -1,7 +1,6 @@
 //! What a unit is given to do: nothing, a readout that was trained before, a queued trial of the probability filter.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use thermine::lab::config::overrides::Overrides;
@@ -10,7 +9,8 @@ use thermine::live::snapshot::Health;
 use thermine_capture::verify::verify;
 
 use crate::example::example;
-use crate::support::{Daemon, PATIENCE, thermine, unit};
+use crate::patience::found_async;
+use crate::support::{Daemon, thermine, unit};
 use crate::unit::{Manner, Unit};
 
 fn add(daemon: &Daemon, unit: &str, command: &str) {
@@ -110,23 +110,24 @@ async fn a_trained_readout_is_applied_to_a_live_unit_and_refused_on_one_of_anoth
     let daemon = thermine::run::Daemon::start(
         rack,
         true,
+        thermine::cli::request::parse,
         &thermine::lab::session::Context::new("thermine run"),
     )
     .await
     .expect("started");
-    let began = Instant::now();
-    let all = loop {
+    let all = found_async("the one learns, and the other is lost", async || {
         let all = daemon.live().snapshot();
         let [s9, lv06] = &all.units[..] else {
             panic!("two units: {all:?}");
         };
         let scores = s9.learning.as_ref().and_then(|learning| learning.nrmse);
         if scores.is_some_and(|nrmse| nrmse.n > 300) && lv06.health == Health::Lost {
-            break all;
+            Ok(all)
+        } else {
+            Err(all)
         }
-        assert!(began.elapsed() < PATIENCE, "{all:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+    })
+    .await;
     let (s9, lv06) = (&all.units[0], &all.units[1]);
     assert_eq!(s9.activity, "narma10, by a trained readout, live");
     let learning = s9.learning.as_ref().expect("learning");

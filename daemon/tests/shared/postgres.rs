@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Output, Stdio};
 
+use crate::patience::until;
 use crate::port::port;
+use crate::tools::missing;
 
 /// The user that a server made by root runs as; Debian's package makes it.
 const UNPRIVILEGED: &str = "postgres";
@@ -22,10 +23,10 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// Makes and starts one; `None`, and says why, if PostgreSQL is not installed.
+    /// Makes and starts one; `None`, with the reason printed, if PostgreSQL is not installed.
     pub(crate) fn start() -> Option<Postgres> {
         let Some(programs) = programs() else {
-            println!("skipped: PostgreSQL is not on this machine: apt-get install postgresql");
+            missing("PostgreSQL", "apt-get install postgresql");
             return None;
         };
         let folder = tempfile::tempdir().expect("a folder");
@@ -60,7 +61,7 @@ impl Postgres {
         .expect("written");
         let address = port();
         let process = serve(&programs, &folder, user, address);
-        let server = Postgres {
+        let mut server = Postgres {
             folder,
             programs,
             user,
@@ -104,15 +105,19 @@ impl Postgres {
 
     /// Runs statements in a database, as a program of its own would.
     pub(crate) fn sql(&self, database: &str, statements: &str) -> String {
-        let output = Command::new(self.programs.join("psql"))
+        let output = self.ask(database, statements);
+        assert!(output.status.success(), "{statements}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).trim().to_string()
+    }
+
+    fn ask(&self, database: &str, statements: &str) -> Output {
+        Command::new(self.programs.join("psql"))
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
             .arg("-d")
             .arg(self.url(database))
             .args(["-c", statements])
             .output()
-            .expect("psql runs");
-        assert!(output.status.success(), "{statements}: {output:?}");
-        String::from_utf8_lossy(&output.stdout).trim().to_string()
+            .expect("psql runs")
     }
 
     /// Stops it as a power cut would, without a word to anyone, and starts it again on what it left.
@@ -131,19 +136,18 @@ impl Postgres {
         let _ = self.process.wait();
     }
 
-    fn wait(&self) {
-        let began = Instant::now();
-        let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        loop {
-            let url = self.url("postgres").display().to_string();
-            match postgres::Client::connect(&url, postgres::NoTls) {
-                Ok(_) => return,
-                Err(error) if began.elapsed() > Duration::from_secs(60) => {
-                    panic!("the server does not answer: {error}\n{}", log());
-                }
-                Err(_) => std::thread::sleep(Duration::from_millis(50)),
-            }
-        }
+    /// Waits until it takes connections.
+    fn wait(&mut self) {
+        let log = self.folder.path().join("log");
+        until("the server takes connections", || {
+            let ended = self.process.try_wait().expect("a child");
+            assert!(
+                ended.is_none(),
+                "the server has ended: {ended:?}\n{}",
+                std::fs::read_to_string(&log).unwrap_or_default()
+            );
+            self.ask("postgres", "SELECT 1").status.success()
+        });
     }
 }
 

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use thermine::export::{Format, What, export};
@@ -13,6 +12,7 @@ use thermine::lab::states;
 use thermine_capture::Store;
 use thermine_units::record::Record;
 
+use super::patience::found;
 use super::records::{a_bit_of_everything, durable, job, meta, share};
 
 #[test]
@@ -122,14 +122,14 @@ fn peak(path: &Path, format: &str) -> f64 {
         .expect("started");
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0.0_f64;
-    while child.try_wait().expect("waited").is_none() {
+    let ended = found("the export ends", || {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
         peak = peak.max(kilobytes.unwrap_or(0.0));
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    assert!(child.wait().expect("reaped").success());
+        child.try_wait().expect("waited").ok_or("it runs")
+    });
+    assert!(ended.success());
     peak / 1024.0
 }
 

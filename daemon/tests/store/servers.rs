@@ -75,30 +75,47 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-#[test]
-fn several_files_in_one_keep_their_runs() {
+/// Three files in `dir` with a run each, and one with all of them, merged.
+fn three_in_one(dir: &Path) -> (Vec<PathBuf>, PathBuf) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let dir = tempfile::tempdir().expect("a folder");
     let files: Vec<PathBuf> = (1..=3)
-        .map(|seed| dir.path().join(format!("{seed}.sqlite")))
+        .map(|seed| dir.join(format!("{seed}.sqlite")))
         .collect();
     for (seed, file) in (1..).zip(&files) {
         runtime.block_on(a_bit_of_everything(file, seed));
     }
-    let all = dir.path().join("all.sqlite");
+    let all = dir.join("all.sqlite");
     let merged = merge::merge(&files, &all).expect("merged");
     assert_eq!(merged.len(), 3);
-    let of = |run: i64| PathBuf::from(format!("{}#{run}", all.display()));
-    for (run, file) in (1..).zip(&files) {
-        assert_eq!(content(&of(run)), content(file));
-        let is = Capture::open(&of(run))
-            .expect("opens")
-            .run()
-            .expect("a run");
-        let was = Capture::open(file).expect("opens").run().expect("a run");
-        assert_eq!(is.created_unix_s, was.created_unix_s);
-        assert_eq!(is.origin.as_deref(), file.to_str());
+    (files, all)
+}
+
+/// The place of one run of a file.
+fn run_of(all: &Path, run: i64) -> PathBuf {
+    PathBuf::from(format!("{}#{run}", all.display()))
+}
+
+#[test]
+fn several_files_in_one_keep_their_runs() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (files, all) = three_in_one(dir.path());
+    let run = |path: &Path| Capture::open(path).expect("opens").run().expect("a run");
+    for (number, file) in (1..).zip(&files) {
+        let is = run_of(&all, number);
+        assert_eq!(content(&is), content(file));
+        assert_eq!(run(&is).created_unix_s, run(file).created_unix_s);
+        assert_eq!(run(&is).origin.as_deref(), file.to_str());
     }
+    // Merged again, they still say where they came from.
+    let again = dir.path().join("again.sqlite");
+    merge::merge(&[run_of(&all, 2)], &again).expect("merged");
+    assert_eq!(run(&again).origin.as_deref(), files[1].to_str());
+}
+
+#[test]
+fn several_runs_in_one_are_named_and_told_apart() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_, all) = three_in_one(dir.path());
     let whole = Capture::open(&all).expect("opens");
     let error = whole.run().expect_err("several").to_string();
     assert!(error.contains("holds 3 runs: name one, as in"), "{error}");
@@ -111,13 +128,15 @@ fn several_files_in_one_keep_their_runs() {
         info.contains("seed 2, configuration 0000000000000002"),
         "{info}"
     );
-    let error = Capture::open(&of(4)).expect_err("no such run").to_string();
+    let error = Capture::open(&run_of(&all, 4)).expect_err("no such run");
+    let error = error.to_string();
     assert!(error.contains("holds no run 4"), "{error}");
-    // Merged again, they still say where they came from.
-    let again = dir.path().join("again.sqlite");
-    merge::merge(&[of(2)], &again).expect("merged");
-    let run = Capture::open(&again).expect("opens").run().expect("a run");
-    assert_eq!(run.origin.as_deref(), files[1].to_str());
+}
+
+#[test]
+fn a_merge_that_is_refused_leaves_nothing_and_overwrites_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (files, all) = three_in_one(dir.path());
     for (sources, expected) in [
         (vec![files[0].clone(), files[0].clone()], "is named twice"),
         (vec![dir.path().join("none")], "cannot open"),
@@ -131,19 +150,18 @@ fn several_files_in_one_keep_their_runs() {
                 .all(|file| { !file.file_name().to_string_lossy().starts_with("out.sqlite") })
         );
     }
-    let error = merge::merge(&files, &again).expect_err("never overwritten");
+    let error = merge::merge(&files, &all).expect_err("never overwritten");
     assert!(error.to_string().contains("exists already"), "{error}");
 }
 
 #[test]
-fn a_server_holds_what_files_hold_and_takes_many_writers_at_once() {
+fn many_writers_at_once_find_an_empty_database_and_lose_nothing() {
     let Some(server) = Postgres::start() else {
         return;
     };
     let url = server.url("thermine");
     assert!(said(&thermine(&["capture", "info"], &url)).contains("is not a thermine capture"));
-
-    // Several processes find the database empty, and all make its tables and write at once.
+    // All make its tables and write.
     let mut writers: Vec<Writing> = (0..4).map(|_| writing(&url, Some(400), "")).collect();
     let runs: Vec<String> = writers
         .iter_mut()
@@ -161,14 +179,21 @@ fn a_server_holds_what_files_hold_and_takes_many_writers_at_once() {
         (report.shares, report.valid, report.contradictions),
         (1600, 1600, 0)
     );
+}
 
-    // The same run in a file and in the database, written from within a runtime, as the program does.
+#[test]
+fn a_run_is_the_same_in_a_file_and_in_a_database() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let url = server.url("thermine");
+    // Written from within a runtime, as the program does.
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("c.sqlite");
     runtime.block_on(a_bit_of_everything(&file, 9));
     let run = runtime.block_on(a_bit_of_everything(&url, 9));
-    assert!(run.to_string_lossy().ends_with("/thermine#5"), "{run:?}");
+    assert!(run.to_string_lossy().ends_with("/thermine#1"), "{run:?}");
     assert_eq!(content(&run), content(&file));
     let strip = |report: VerifyReport| VerifyReport {
         capture: String::new(),
@@ -178,19 +203,40 @@ fn a_server_holds_what_files_hold_and_takes_many_writers_at_once() {
         strip(verify(&run).expect("verified")),
         strip(verify(&file).expect("verified"))
     );
+}
 
-    // Into the database and out again.
+#[test]
+fn a_run_is_merged_into_a_database_and_out_again() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let url = server.url("thermine");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("c.sqlite");
+    runtime.block_on(a_bit_of_everything(&file, 9));
+    runtime.block_on(a_bit_of_everything(&url, 8));
     let merged = merge::merge(std::slice::from_ref(&file), &url).expect("merged");
     let there = PathBuf::from(format!("{}#{}", url.display(), merged[0].is));
     assert_eq!(content(&there), content(&file));
     let back = dir.path().join("back.sqlite");
     merge::merge(std::slice::from_ref(&there), &back).expect("merged");
     assert_eq!(content(&back), content(&file));
+}
 
-    // The program's subcommands.
+#[test]
+fn the_commands_of_a_capture_work_on_a_database() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let url = server.url("thermine");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let dir = tempfile::tempdir().expect("a folder");
+    runtime.block_on(a_bit_of_everything(&url, 8));
+    let run = runtime.block_on(a_bit_of_everything(&url, 9));
     let info = said(&thermine(&["capture", "info"], &url));
     assert!(
-        info.contains("6 runs") && info.contains("run 6: device, finished"),
+        info.contains("2 runs") && info.contains("run 2: device, finished"),
         "{info}"
     );
     let verified = thermine(&["capture", "verify"], &run);
@@ -203,11 +249,20 @@ fn a_server_holds_what_files_hold_and_takes_many_writers_at_once() {
     assert_eq!(lines, 181);
     server.sql(
         "thermine",
-        "UPDATE thermine.share SET difficulty = 0.5 WHERE run = 5 AND difficulty IS NULL AND job IS NOT NULL",
+        "UPDATE thermine.share SET difficulty = 0.5 WHERE run = 2 AND difficulty IS NULL AND job IS NOT NULL",
     );
     let verified = thermine(&["capture", "verify"], &run);
     assert!(!verified.status.success(), "{}", said(&verified));
+}
 
+#[test]
+fn a_database_of_a_newer_version_is_left_alone() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let url = server.url("thermine");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(a_bit_of_everything(&url, 9));
     server.sql("thermine", "UPDATE thermine.version SET number = 99");
     for error in [
         Capture::open(&url).map(drop).expect_err("newer"),

@@ -6,6 +6,9 @@ mod fixtures;
 mod log;
 mod mining;
 mod page;
+#[expect(dead_code, reason = "tests of other parts wait for more")]
+#[path = "../shared/patience.rs"]
+mod patience;
 mod properties;
 #[path = "../script/mod.rs"]
 mod script;

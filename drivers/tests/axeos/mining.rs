@@ -1,7 +1,5 @@
 //! The simulated unit at a pool: its opening, its rolled versions, its restart to another pool.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use thermine_drivers::axeos::Client;
 use thermine_sim::lv06;
@@ -18,6 +16,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::patience::found_async;
 use crate::support::{Bench, PATIENCE, SCALE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -197,15 +196,7 @@ async fn without_a_pool_it_still_takes_settings_and_restarts() {
         .await
         .expect("patched");
     unit.restart().await.expect("restarted");
-    let back = async {
-        loop {
-            match unit.info().await {
-                Ok(info) => break info,
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        }
-    };
-    let info = timeout(PATIENCE, back).await.expect("it is back");
+    let info = found_async("it is back", async || unit.info().await).await;
     assert_eq!(info.point.frequency.map(|f| f.0), Some(400.0));
     stop.cancel();
     tasks.close();

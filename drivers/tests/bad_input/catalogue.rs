@@ -12,7 +12,7 @@ use tokio::time::timeout;
 /// Wall time after which a test has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Pause between two bytes of a slow sender.
+/// Pause between two bytes of a slow sender, which is the abuse itself.
 const SLOW: Duration = Duration::from_millis(10);
 
 /// One way to misuse a wire.

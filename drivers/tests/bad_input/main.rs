@@ -7,6 +7,9 @@ mod catalogue;
 mod chips;
 mod log;
 mod memory;
+#[expect(dead_code, reason = "tests of other parts wait for more")]
+#[path = "../shared/patience.rs"]
+mod patience;
 mod polled;
 mod pool;
 mod served;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, timeout};
 
 use crate::catalogue::{PATIENCE, catalogue, play};
 use crate::units::Units;
@@ -33,14 +33,15 @@ async fn judge(addr: SocketAddr, request: &[u8], limit: usize, wanted: &str) {
         vandals.spawn(async move { play(addr, &abuse).await });
     }
     let mut answered = 0;
+    let mut pace = interval(Duration::from_millis(5));
     while !vandals.is_empty() {
+        pace.tick().await;
         let reply = ask(addr, request).await;
         assert!(reply.contains(wanted), "{reply}");
         answered += 1;
         while let Some(ended) = vandals.try_join_next() {
             ended.expect("no panic");
         }
-        sleep(Duration::from_millis(5)).await;
     }
     assert!(answered > 0);
     assert!(ask(addr, request).await.contains(wanted), "afterwards too");
@@ -51,16 +52,20 @@ async fn judge(addr: SocketAddr, request: &[u8], limit: usize, wanted: &str) {
 /// More clients than the server has places, each of which begins a request and never ends it.
 async fn drip(addr: SocketAddr, request: &[u8], wanted: &str) {
     let mut drips = JoinSet::new();
+    let mut connected = Vec::new();
     for _ in 0..40 {
+        let mut stream = TcpStream::connect(addr).await.expect("connected");
+        let _ = stream.write_all(b"GET /").await;
+        connected.push(stream);
+    }
+    for mut stream in connected {
         drips.spawn(async move {
-            let mut stream = TcpStream::connect(addr).await.expect("connected");
-            let _ = stream.write_all(b"GET /").await;
+            let mut pace = interval(Duration::from_millis(100));
             while stream.write_all(b"x").await.is_ok() {
-                sleep(Duration::from_millis(100)).await;
+                pace.tick().await;
             }
         });
     }
-    sleep(Duration::from_millis(200)).await;
     // They hold it up for a while, and are then given up.
     assert!(ask(addr, request).await.contains(wanted));
 }

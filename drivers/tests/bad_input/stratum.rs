@@ -16,11 +16,12 @@ use thermine_units::seed;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::interval;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::catalogue::{Abuse, Kind, PATIENCE, catalogue, play};
 use crate::log::Ear;
+use crate::patience::{found_async, until_async};
 use crate::units::loopback;
 use crate::{log, memory};
 
@@ -94,7 +95,9 @@ async fn mine(addr: SocketAddr) {
             break notice["params"].clone();
         }
     };
+    let mut pace = interval(Duration::from_millis(2));
     for nonce in 0_u32.. {
+        pace.tick().await;
         let share = json!(["good", job[0], "00000000", job[7], format!("{nonce:08x}")]);
         let line = json!({"id": nonce, "method": "mining.submit", "params": share});
         if writer
@@ -106,32 +109,23 @@ async fn mine(addr: SocketAddr) {
         }
         let reply = lines.next_line().await.expect("text");
         assert!(reply.is_some_and(|reply| reply.contains("true")));
-        sleep(Duration::from_millis(2)).await;
     }
 }
 
 impl Bench {
     /// Waits until so many connections were turned away, and fails if there are more.
     async fn turned_away(&self, count: u64) {
-        let all = async {
-            while self.server.turned_away() < count {
-                sleep(Duration::from_millis(2)).await;
-            }
-        };
-        timeout(PATIENCE, all).await.expect("it is turned away");
+        until_async("it is turned away", || self.server.turned_away() >= count).await;
         assert_eq!(self.server.turned_away(), count);
     }
 
     /// Fails unless the good unit's shares still come and are accepted.
     async fn goes_on(&self, after: &str) {
         let had = self.accepted.load(Ordering::Relaxed);
-        let more = async {
-            while self.accepted.load(Ordering::Relaxed) < had + 3 {
-                sleep(Duration::from_millis(2)).await;
-            }
-        };
-        let more = timeout(PATIENCE, more).await;
-        more.unwrap_or_else(|_| panic!("{after}: the good unit is disturbed"));
+        until_async(&format!("after {after} the good unit goes on"), || {
+            self.accepted.load(Ordering::Relaxed) >= had + 3
+        })
+        .await;
     }
 }
 
@@ -198,22 +192,14 @@ async fn a_unit_that_has_signed_in_and_goes_wrong_ends_its_own_session_only() {
         };
         let (peer, _) = play(bench.addr, &abuse).await;
         // One that is gone before its session is taken up is passed over, and its reason is logged.
-        let passed_over = async {
-            let words = ["before it was wanted", &format!("peer={peer}")];
-            loop {
-                match bench.ear.complaints(&words).pop() {
-                    Some(said) => return said,
-                    None => sleep(Duration::from_millis(2)).await,
-                }
-            }
-        };
-        let end = async {
-            tokio::select! {
-                end = ends.recv() => end.expect("a reason"),
-                said = passed_over => said,
-            }
-        };
-        let end = timeout(PATIENCE, end).await.expect("it ends");
+        let words = ["before it was wanted", &format!("peer={peer}")];
+        let end = found_async("it ends", async || {
+            let passed_over = bench.ear.complaints(&words).pop();
+            passed_over
+                .or_else(|| ends.try_recv().ok())
+                .ok_or("no reason")
+        })
+        .await;
         assert!(
             end.contains("bad") && end.contains(&peer.to_string()),
             "{what}: {end}"

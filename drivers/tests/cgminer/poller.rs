@@ -33,7 +33,7 @@ fn limited(addr: std::net::SocketAddr, clock: &Clock, limits: Limits) -> Poller<
 }
 
 async fn until(latest: &mut watch::Receiver<Latest>, met: impl FnMut(&Latest) -> bool) -> Latest {
-    let found = timeout(Duration::from_secs(20), latest.wait_for(met)).await;
+    let found = timeout(Duration::from_secs(60), latest.wait_for(met)).await;
     found.expect("in time").expect("a running poller").clone()
 }
 
@@ -88,7 +88,7 @@ async fn readings_and_identities_are_recorded() {
         .spawn(shutdown.clone());
 
     let mut next = async || {
-        let entry = timeout(Duration::from_secs(20), entries.recv()).await;
+        let entry = timeout(Duration::from_secs(60), entries.recv()).await;
         let entry = entry.expect("in time").expect("an entry");
         assert_eq!(entry.stream, 4);
         entry.record
@@ -168,7 +168,7 @@ async fn shutdown_does_not_wait_for_a_unit_that_hangs() {
     let (task, _latest) = limited(addr, &clock, patient).spawn(shutdown.clone());
     tokio::task::yield_now().await;
     shutdown.cancel();
-    timeout(Duration::from_secs(5), task)
+    timeout(Duration::from_secs(60), task)
         .await
         .expect("at once")
         .expect("a clean end");

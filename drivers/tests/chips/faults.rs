@@ -207,7 +207,7 @@ fn answer_after(family: Family, bytes: &[u8]) -> Vec<u8> {
         near.write_all(read).await.expect("sent");
         let mut reply = vec![0; 7];
         let answer = near.read_exact(&mut reply);
-        tokio::time::timeout(Duration::from_secs(20), answer)
+        tokio::time::timeout(Duration::from_secs(60), answer)
             .await
             .expect("an answer in time")
             .expect("an answer");

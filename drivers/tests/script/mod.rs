@@ -12,7 +12,7 @@ pub(crate) enum Act {
     Send(Vec<u8>),
     /// Sends these bytes and then nothing, without closing.
     Hang(Vec<u8>),
-    /// Sends these bytes one by one, this far apart, and closes.
+    /// Sends these bytes one by one, this far apart, and closes: a slow server.
     Drip(Vec<u8>, Duration),
     /// Sends the first bytes once and the second over and over.
     Flood(Vec<u8>, Vec<u8>),

@@ -1,33 +1,19 @@
 //! The exact early exit: 122 of 128 rounds decide whether a nonce can be a share.
 //!
-//! The nonce is word 3 of the second block, so the first three rounds of the first compression are the same for
-//! all nonces. Of the second compression only digest word 7 is needed, the most significant of the number that
-//! is compared with the target: it is h after round 64, which is e after round 61. The other 61 + 61 rounds
-//! are done. No share is lost: a hash meets a target only if its most significant word does not exceed the
-//! target's. (lean/Thermine/Sha256: `first_three_rounds_nonce_free`, `last_word_known_after_round_61`,
-//! `early_exit_recall`.)
+//! The nonce is word 3 of the second block, so the first three rounds of the first compression are the same for all
+//! nonces. Of the second compression only digest word 7 is needed, the most significant word of the number that is
+//! compared with the target: it is h after round 64, which is e after round 61. The other 61 + 61 rounds are
+//! computed. No share is lost: a hash meets a target only if its most significant word does not exceed the target's.
+//! (lean/Thermine/Sha256: `first_three_rounds_nonce_free`, `last_word_known_after_round_61`, `early_exit_recall`.)
 
 use pulp::{Simd, WithSimd};
 
 use crate::nonces::{LANES, Nonces, Words, Work};
-use crate::rounds::{ROUNDS, START, extend};
-
-/// Rounds of the first compression that no nonce changes.
-pub const NONCE_FREE_ROUNDS: usize = 3;
-
-/// Round of the second compression after which the last digest word is known.
-pub const EXIT_ROUND: usize = 61;
-
-/// Rounds that a header takes from its midstate.
-pub const ROUNDS_OF_HEADER: usize = 2 * ROUNDS;
-
-/// Rounds that are left of them.
-pub const ROUNDS_OF_EARLY_EXIT: usize = ROUNDS - NONCE_FREE_ROUNDS + EXIT_ROUND;
+use crate::rounds::{EXIT_ROUND, NONCE_FREE_ROUNDS, ROUNDS, START, extend};
 
 impl Nonces {
-    /// Digest word 7 of the header with each of `nonces`, by 122 rounds; the states of
-    /// [`Nonces::state`] are then those of these nonces up to there. Its bytes in reverse are the most
-    /// significant of the hash.
+    /// Digest word 7 of the header with each of `nonces`, by 122 rounds; after it, [`Nonces::state`] returns states
+    /// of these rounds. The reversed bytes of the word are the most significant bytes of the hash.
     pub fn last_words(&mut self, nonces: &Words) -> Words {
         let arch = self.arch();
         arch.dispatch(Early {
@@ -38,7 +24,7 @@ impl Nonces {
     }
 }
 
-/// The loop up to its exit, on the vectors that the processor has.
+/// The loop up to the early exit, compiled for the processor's vector instructions.
 struct Early<'a> {
     midstate: [u32; 8],
     work: &'a mut Work,
@@ -63,7 +49,7 @@ impl WithSimd for Early<'_> {
     }
 }
 
-/// Goes through nonces and keeps those whose hash can be below a target.
+/// Selects the nonces whose hash can be below a target.
 #[derive(Debug, Clone)]
 pub struct EarlyExit {
     nonces: Nonces,
@@ -71,13 +57,13 @@ pub struct EarlyExit {
 }
 
 impl EarlyExit {
-    /// Candidates for a target whose most significant 32 bits are `top`.
+    /// A selection for a target whose most significant 32 bits are `top`.
     pub fn new(nonces: Nonces, top: u32) -> EarlyExit {
         EarlyExit { nonces, top }
     }
 
-    /// Which of `nonces` may be shares: none that is one is left out, and one in 2³²/(`top` + 1) that is
-    /// none is kept; the caller hashes those in full.
+    /// Marks the `nonces` that may be shares. Every share is marked, and on average one nonce in 2³²/(`top` + 1); the
+    /// caller hashes the marked ones in full.
     pub fn candidates(&mut self, nonces: &Words) -> [bool; LANES] {
         let top = self.top;
         self.nonces

@@ -1,11 +1,10 @@
-//! A header's proof of work for many nonces side by side, with every state on the way.
+//! A header's proof of work for many nonces in parallel, with every intermediate state.
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::early::NONCE_FREE_ROUNDS;
-use crate::rounds::{ROUNDS, START, States, extend};
+use crate::rounds::{NONCE_FREE_ROUNDS, ROUNDS, START, States, extend};
 
-/// Nonces that are hashed side by side: as many as the widest vectors have 32-bit words.
+/// Nonces that are hashed in parallel: the number of 32-bit words in the widest vectors.
 pub const LANES: usize = 16;
 
 /// One word of each lane.
@@ -14,17 +13,16 @@ pub type Words = [u32; LANES];
 /// Place of the nonce in the second block's message.
 pub(crate) const NONCE_WORD: usize = 3;
 
-/// Which of the two compressions that the nonce goes through: that of the header's last 16 bytes, or that of
-/// the digest.
+/// One of the two compressions that depend on the nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Of the header's end.
+    /// The compression of the header's last 16 bytes.
     First,
-    /// Of the first digest.
+    /// The compression of the first digest.
     Second,
 }
 
-/// One header, but for its nonce, and the hashes of the last nonces that were tried.
+/// One header without its nonce, and the hashes of the last nonces.
 ///
 /// Some 45 kB: make one for a header and use it for all its nonces.
 #[derive(Debug, Clone)]
@@ -34,8 +32,8 @@ pub struct Nonces {
     pub(crate) work: Box<Work>,
 }
 
-/// What the loops work on. What does not depend on the nonce is put in once: the padding, the header's words,
-/// the states before both compressions, and those after the nonce-free rounds.
+/// Working memory of the loops. Values that do not depend on the nonce are stored once: the padding, the header's
+/// words, the states before both compressions, and those after the nonce-free rounds.
 #[derive(Debug, Clone)]
 #[repr(align(64))]
 pub(crate) struct Work {
@@ -119,7 +117,7 @@ impl Nonces {
         }
     }
 
-    /// The digest of `lane` as bytes, in the order in which they come.
+    /// The digest of `lane` as bytes, in the order of SHA-256.
     ///
     /// # Panics
     /// If there is no such lane.
@@ -144,7 +142,7 @@ impl Nonces {
 }
 
 impl Work {
-    /// Puts the nonces in their place: little-endian in the header, whose words are read big-endian.
+    /// Stores the nonces in the message: little-endian in the header, whose words are read big-endian.
     #[inline(always)]
     pub(crate) fn set(&mut self, nonces: &Words) {
         for (to, nonce) in self.w1[NONCE_WORD].iter_mut().zip(nonces) {
@@ -164,7 +162,7 @@ impl Work {
     }
 }
 
-/// All 128 rounds, on the vectors that the processor has.
+/// All 128 rounds, compiled for the processor's vector instructions.
 struct Full<'a> {
     midstate: [u32; 8],
     work: &'a mut Work,

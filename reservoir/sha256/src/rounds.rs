@@ -1,11 +1,23 @@
 //! The compression function: message schedule and rounds, for any number of lanes.
 //!
-//! Only two of a state's eight words are new after a round; the other six are the last three of each. So all
-//! states of a compression are two sequences: after round r, counted from 1, the state a … h is
-//! A[r + 3], A[r + 2], A[r + 1], A[r], E[r + 3], E[r + 2], E[r + 1], E[r].
+//! Only two words of a state are new after a round; the other six are the last three values of each. So all states of
+//! a compression are two sequences: after round r, counted from 1, the state a … h is A[r + 3], A[r + 2], A[r + 1],
+//! A[r], E[r + 3], E[r + 2], E[r + 1], E[r].
 
 /// Rounds of one compression.
 pub const ROUNDS: usize = 64;
+
+/// Rounds at the start of the first compression that do not read the nonce, because it is word 3 of the block.
+pub const NONCE_FREE_ROUNDS: usize = 3;
+
+/// Round of the second compression after which the last digest word is known.
+pub const EXIT_ROUND: usize = 61;
+
+/// Rounds of a full header hash from its midstate: 128.
+pub const ROUNDS_OF_HEADER: usize = 2 * ROUNDS;
+
+/// Rounds of a header hash with the exact early exit: 122.
+pub const ROUNDS_OF_EARLY_EXIT: usize = ROUNDS - NONCE_FREE_ROUNDS + EXIT_ROUND;
 
 /// State of SHA-256 before any input (FIPS 180-4, section 5.3.3).
 pub const START: [u32; 8] = [
@@ -125,7 +137,7 @@ impl<const L: usize> States<L> {
         std::array::from_fn(|word| self.word(round, word)[lane])
     }
 
-    /// Does the rounds after the first `from` up to round `to`.
+    /// Computes the rounds after the first `from` up to round `to`.
     #[inline(always)]
     pub(crate) fn run(&mut self, w: &[[u32; L]; ROUNDS], from: usize, to: usize) {
         for t in from..to {
@@ -152,7 +164,7 @@ impl<const L: usize> States<L> {
     }
 }
 
-/// Extends the message schedule: words `from` to `to`, of which `from` is 16 at least.
+/// Extends the message schedule by words `from` to `to`; `from` is at least 16.
 #[inline(always)]
 pub(crate) fn extend<const L: usize>(w: &mut [[u32; L]; ROUNDS], from: usize, to: usize) {
     for t in from..to {

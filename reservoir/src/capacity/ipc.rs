@@ -5,8 +5,8 @@
 //! hides nothing reaches it (Dambre et al., Sci. Rep. 2:514, 2012). The capacity for a target z is
 //! 1 − min ‖z − Xw‖²/‖z‖² over the steps themselves.
 //!
-//! On T steps even an unrelated target has a capacity of rank/T on average. Each term is therefore held against the
-//! quantile of the same targets shuffled in time, and counted as zero below it.
+//! On T steps even an unrelated target has a capacity of rank/T on average. Each term is therefore compared with a
+//! quantile of the capacities for the same targets shuffled in time, and counted as zero below it.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ use crate::left_out::LeftOut;
 use crate::random;
 use crate::state::{Standardiser, StateMatrix};
 
-/// Most terms: at some 10,000 steps and 100 features, they take a minute.
+/// Most terms: with 10,000 steps and 100 features they take about a minute.
 pub const MOST_TERMS: usize = 50_000;
 
 /// Targets that are projected at a time.
@@ -29,16 +29,17 @@ const BATCH: usize = 64;
 /// Eigenvalues of the correlation matrix below this share of the largest are rounding, not dimensions.
 const NEGLIGIBLE: f64 = 1e-12;
 
-/// What is asked.
+/// What to measure: which terms, and how chance is estimated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IpcPlan {
     /// Interval on which the input is uniform.
     pub range: (f64, f64),
     /// Longest delay of the terms of total degree 1, 2, …: as many degrees as there are entries.
     pub longest: Vec<usize>,
-    /// Shuffled targets from which the threshold is taken, at least 20.
+    /// Number of shuffled targets that give the threshold, at least 20.
     pub surrogates: usize,
-    /// Their quantile that is the threshold, in (0, 1). At 0.95, one term in twenty passes by chance.
+    /// Quantile of the shuffled targets' capacities that is the threshold, in (0, 1). At 0.95, one term in twenty
+    /// passes by chance.
     pub quantile: f64,
     /// Seed of the shuffles.
     pub seed: u64,
@@ -50,7 +51,7 @@ pub struct Term(pub Vec<(usize, usize)>);
 
 impl Term {
     /// Sum of the degrees.
-    pub fn degree(&self) -> usize {
+    pub(crate) fn degree(&self) -> usize {
         self.0.iter().map(|(_, degree)| degree).sum()
     }
 }
@@ -58,27 +59,25 @@ impl Term {
 /// Capacity for one term.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TermCapacity {
-    /// The term.
-    pub term: Term,
-    /// Capacity on these steps, as it is.
-    pub raw: f64,
-    /// The same, or zero below the threshold.
-    pub capacity: f64,
+    pub(crate) term: Term,
+    /// Capacity on these steps, before the threshold.
+    pub(crate) raw: f64,
+    /// The capacity, or zero if it lies below the threshold.
+    pub(crate) capacity: f64,
 }
 
 /// Information processing capacity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProcessingCapacity {
     /// Each term asked for.
-    pub terms: Vec<TermCapacity>,
+    pub(crate) terms: Vec<TermCapacity>,
     /// Sum of the capacities of each total degree, from 1.
     pub by_degree: Vec<f64>,
-    /// Sum of all.
+    /// Sum over all terms; at most `rank`.
     pub total: f64,
     /// Capacity below which a term is counted as zero.
-    pub threshold: f64,
-    /// What the total would be of states that have nothing to do with the input: terms × share that passes
-    /// × threshold, roughly.
+    pub(crate) threshold: f64,
+    /// Rough total for states that do not depend on the input: terms × fraction that passes × threshold.
     pub by_chance: f64,
     /// Numerical rank of the states over these steps: an upper bound of the total.
     pub rank: usize,
@@ -103,7 +102,7 @@ pub fn processing_capacity(
         .collect();
     if kept.len() < 50 {
         return Err(CapacityError::Request(format!(
-            "{} rows are left of {rows:?}: at least 50 are needed",
+            "{} of the rows {rows:?} remain after leaving out: at least 50 are needed",
             kept.len()
         )));
     }
@@ -178,19 +177,21 @@ fn check(
     let longest = plan.longest.iter().copied().max().unwrap_or(0);
     if rows.end > states.rows().min(input.len()) || rows.len() < 50 {
         return refuse(format!(
-            "rows {rows:?} of {} states and {} inputs: at least 50 rows are needed, and all of them",
+            "rows {rows:?} do not fit {} states and {} inputs, or are fewer than 50",
             states.rows(),
             input.len()
         ));
     }
     if rows.start < longest {
         return refuse(format!(
-            "delays up to {longest} at row {} reach back before the first input",
+            "delays up to {longest} need as many steps before the first row, which is row {}",
             rows.start
         ));
     }
     if !(low.is_finite() && high.is_finite() && low < high) {
-        return refuse(format!("an input range from {low} to {high}"));
+        return refuse(format!(
+            "the input range from {low} to {high} is empty or not finite"
+        ));
     }
     if let Some(t) = input[..rows.end]
         .iter()
@@ -204,7 +205,7 @@ fn check(
     let share = plan.quantile > 0.0 && plan.quantile < 1.0;
     if !share || !(20..=MOST_TERMS).contains(&plan.surrogates) {
         return refuse(format!(
-            "quantile {} of {} surrogates",
+            "quantile {} of {} surrogates: a quantile between 0 and 1 of 20 to {MOST_TERMS} surrogates is needed",
             plan.quantile, plan.surrogates
         ));
     }
@@ -216,7 +217,9 @@ fn check(
     };
     let terms: f64 = plan.longest.iter().zip(1..).map(count).sum();
     if !(1.0..=MOST_TERMS as f64).contains(&terms) {
-        return refuse(format!("{terms:.0} terms, of at most {MOST_TERMS}"));
+        return refuse(format!(
+            "the plan has {terms:.0} terms: 1 to {MOST_TERMS} are possible"
+        ));
     }
     Ok(())
 }
@@ -230,7 +233,7 @@ fn terms(longest: &[usize]) -> Vec<Term> {
     terms
 }
 
-/// Adds all products of `degree` in delays `from` to `longest` to what is there in `factors`.
+/// Adds the products of `factors` with all products of `degree` in delays `from` to `longest`.
 fn extend(
     terms: &mut Vec<Term>,
     factors: &mut Vec<(usize, usize)>,
@@ -271,7 +274,7 @@ fn legendre(input: &[f64], (low, high): (f64, f64), degree: usize) -> Vec<Vec<f6
     polynomials
 }
 
-/// Orthonormal basis of what the centred states span over `rows`, and its dimension.
+/// Orthonormal basis of the span of the centred states over `rows`, and its dimension.
 fn orthonormal(
     states: &StateMatrix,
     rows: Range<usize>,

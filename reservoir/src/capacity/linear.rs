@@ -1,4 +1,4 @@
-//! Linear memory capacity: how well the input of k steps ago can be had from the states of now.
+//! Linear memory capacity: how well a linear readout of the present states reproduces the input of k steps ago.
 //!
 //! MC = Σ_k r²(u[t−k], ŷ_k[t]) over the delays (Jaeger, GMD Report 152, 2002), of readouts trained on one segment and
 //! correlated on another. On T test steps a readout of noise has r² of 1/T on average and above 6.63/T one time
@@ -16,18 +16,18 @@ use crate::state::StateMatrix;
 /// 99 % quantile of χ² with one degree of freedom: T r² of unrelated series has that law.
 const CHANCE: f64 = 6.634_896_6;
 
-/// Most delays.
+/// Most delays: each one is a readout with its own penalty.
 const MOST_DELAYS: usize = 10_000;
 
 /// Capacity at one delay.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DelayCapacity {
-    /// Steps ago.
+    /// How many steps before the present one.
     pub delay: usize,
-    /// Squared correlation on the test steps, as it is.
+    /// Squared correlation on the test steps, before the threshold.
     pub squared_correlation: f64,
-    /// The same, or zero if chance would give as much one time in a hundred.
-    pub capacity: f64,
+    /// The squared correlation, or zero if chance gives as much one time in a hundred.
+    pub(crate) capacity: f64,
 }
 
 /// Linear memory capacity.
@@ -39,8 +39,8 @@ pub struct MemoryCapacity {
     pub total: f64,
     /// Squared correlation below which a capacity is counted as zero.
     pub threshold: f64,
-    /// Features: a total above this is chance.
-    pub features: usize,
+    /// Number of features: a total above it is chance.
+    pub(crate) features: usize,
 }
 
 /// Measures delays 0 to `longest`, without the rows in `left_out`. The readouts share one factorisation; the penalty of each is chosen by
@@ -59,7 +59,7 @@ pub fn memory_capacity(
     split.check(states.rows().min(input.len()))?;
     if longest > split.washout || longest >= MOST_DELAYS {
         return Err(CapacityError::Request(format!(
-            "delays up to {longest} need as many washout steps, of which there are {}, and at most {MOST_DELAYS}",
+            "delays up to {longest} need at least as many washout steps (now {}); at most {MOST_DELAYS} delays are possible",
             split.washout
         )));
     }

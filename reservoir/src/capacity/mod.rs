@@ -1,5 +1,5 @@
-//! What a reservoir can do with its input, whatever the task: how much of the past it holds, which functions
-//! of it, and in how many independent directions.
+//! What a reservoir can do with its input, independent of the task: how much of the past its states hold, which
+//! functions of the past, and in how many independent directions.
 
 mod ipc;
 mod linear;
@@ -13,10 +13,10 @@ use crate::readout::ReadoutError;
 use crate::split::SplitError;
 use crate::state::StateError;
 
-/// A capacity that cannot be measured.
+/// Why a capacity cannot be measured.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CapacityError {
-    /// The steps do not suffice.
+    /// There are too few steps.
     #[error(transparent)]
     Split(#[from] SplitError),
     /// The states cannot be used.

@@ -1,5 +1,5 @@
-//! In how many directions the states move: because the inputs differ (kernel rank, wanted large), because
-//! of what should be forgotten (generalisation rank, wanted small), and apart from noise (driven rank).
+//! In how many directions the states move: because inputs differ (kernel rank, should be large), because of inputs
+//! that should be forgotten (generalisation rank, should be small), and apart from noise (driven rank).
 //!
 //! Kernel and generalisation rank: Legenstein and Maass, Neural Netw. 20(3), 2007. On a real device noise makes
 //! every matrix one of full rank: there the driven rank, of two runs of the same input, is the one to use.
@@ -13,15 +13,15 @@ use crate::dense;
 use crate::random;
 use crate::state::StateMatrix;
 
-/// A rank, with what it was read from.
+/// A rank with the values that were counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rank {
     /// Values above the threshold.
     pub rank: usize,
     /// Singular values, or ratios of signal to noise; falling.
-    pub values: Vec<f64>,
-    /// What they were held against.
-    pub threshold: f64,
+    pub(crate) values: Vec<f64>,
+    /// Values above this count.
+    pub(crate) threshold: f64,
 }
 
 impl Rank {
@@ -58,13 +58,13 @@ pub fn generalisation_inputs(
     inputs
 }
 
-/// Rank of the states at the end of each of `inputs`, of which `run` gives the last: the kernel rank for
-/// [`kernel_inputs`], the generalisation rank for [`generalisation_inputs`]. Singular values count above
-/// `tolerance`, in the unit of the states; a tolerance relative to the largest would call a reservoir that
-/// forgets everything one of full rank, as its states differ by rounding.
+/// Rank of the last states of each of `inputs`, which `run` returns for one input: the kernel rank for
+/// [`kernel_inputs`], the generalisation rank for [`generalisation_inputs`]. Singular values count above `tolerance`,
+/// in the unit of the states; a tolerance relative to the largest would call a reservoir that forgets everything one
+/// of full rank, as its states differ by rounding.
 ///
 /// # Errors
-/// That of `run`, or if its states differ in length.
+/// Errors of `run`, or if its states differ in length.
 pub fn rank_over_inputs<E: From<CapacityError>>(
     inputs: &[Vec<f64>],
     tolerance: f64,
@@ -76,11 +76,14 @@ pub fn rank_over_inputs<E: From<CapacityError>>(
     }
     let columns = last.first().map_or(0, Vec::len);
     if let Some(other) = last.iter().find(|state| state.len() != columns) {
-        let what = format!("a state of {} values after ones of {columns}", other.len());
+        let what = format!(
+            "one run gave a state of {} values, the first a state of {columns}",
+            other.len()
+        );
         return Err(CapacityError::Request(what).into());
     }
     let mut states = DMatrix::from_fn(last.len(), columns, |i, j| last[i][j]);
-    // What all have in common is not a difference between inputs.
+    // The common mean is not a difference between inputs.
     for mut column in states.column_iter_mut() {
         let mean = column.mean();
         column.add_scalar_mut(-mean);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::{Standardiser, StateError, StateMatrix};
 
-/// What two runs show.
+/// Whether two runs under one drive converge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EchoVerdict {
@@ -17,7 +17,7 @@ pub enum EchoVerdict {
     Forgets,
     /// They stay apart, or part again.
     Remembers,
-    /// They began too near each other to tell.
+    /// They started too near each other to tell.
     Undecided,
 }
 
@@ -33,7 +33,7 @@ pub struct EchoTest {
     pub last: f64,
     /// First step from which on the distance is never again above the threshold; `None` if there is none.
     pub forgotten_after: Option<usize>,
-    /// What follows.
+    /// Whether the two runs came together.
     pub verdict: EchoVerdict,
 }
 
@@ -60,7 +60,7 @@ pub fn echo_test(a: &StateMatrix, b: &StateMatrix, threshold: f64) -> Result<Ech
     Ok(judged(distance, threshold))
 }
 
-/// What a course of distances shows.
+/// The verdict on a series of distances.
 fn judged(distance: Vec<f64>, threshold: f64) -> EchoTest {
     let rows = distance.len();
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
@@ -91,8 +91,8 @@ fn judged(distance: Vec<f64>, threshold: f64) -> EchoTest {
 /// Steps that a noisy distance is averaged over.
 const SMOOTHED: usize = 10;
 
-/// The same for a device with noise: `again` is a second run from the initial state of `a`, and what separates
-/// these two in their last half is noise. `a` and `b` are taken to have come together where their distance, a mean
+/// The echo-state test for a device with noise. `again` is a second run from the initial state of `a`: the distance
+/// of these two in their last half is noise. `a` and `b` are taken to have come together where their distance, a mean
 /// over ten steps, is within four standard deviations of the mean of that noise.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! What was done to the device, with as much memory as the readout of the device is given by the host.
+//! The encoded drive as a control, with as much memory as the host gives the readout of the device.
 //!
 //! A readout that sees the last k states has a delay line of length k in the host. Its fair control is the
 //! encoded drive with the same lags.
@@ -34,7 +34,7 @@ pub fn lagged(states: &StateMatrix, lags: &[usize]) -> Result<StateMatrix, State
 }
 
 /// Each column less its running mean, an exponential average over `steps` steps that begins with the first value:
-/// rid of drift that is much slower. What it takes from a device it takes from a control alike. T × N.
+/// this removes drift that is much slower. Device and controls are filtered alike. T × N.
 ///
 /// # Errors
 /// If the values are so large that a difference overflows.
@@ -82,9 +82,8 @@ pub fn delay_line_with_products(
     delay_line(input, taps)?.beside(&StateMatrix::from_columns(input.len(), products)?)
 }
 
-/// The states of an idle unit, recorded with nothing done to it, in place of the driven ones: each row of
-/// `idle` in turn, over and over, as many as `rows` asks for. What such states score is what the sensors'
-/// drift and the readout's freedom are worth.
+/// The states of an idle unit in place of the driven ones: the rows of `idle` in turn, repeated until there are
+/// `rows`. Their score shows what drift of the sensors and the readout's degrees of freedom contribute alone.
 ///
 /// # Errors
 /// If `idle` has no rows.

@@ -1,9 +1,9 @@
-//! Phase-randomised states: every feature keeps its spectrum, and any two their cross-spectrum, but what
-//! they have to do with the input is gone.
+//! Phase-randomised states: every feature keeps its spectrum and every pair its cross-spectrum, but their relation to
+//! the input is destroyed.
 //!
-//! The Fourier phases of all columns are turned by common random angles (Theiler et al., Physica D 58, 1992;
-//! common angles for several columns: Prichard and Theiler, Phys. Rev. Lett. 73(7), 1994). What such states
-//! score is what autocorrelation and the readout's freedom alone are worth.
+//! The Fourier phases of all columns are turned by common random angles (Theiler et al., Physica D 58, 1992; common
+//! angles for several columns: Prichard and Theiler, Phys. Rev. Lett. 73(7), 1994). Their score shows what
+//! autocorrelation and the readout's degrees of freedom contribute alone.
 
 use std::f64::consts::TAU;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use rustfft::num_complex::Complex64;
 use crate::random;
 use crate::state::{StateError, StateMatrix};
 
-/// `states` with the phases of `rows` randomised, the rows before and after as they were. Column means and
+/// `states` with the phases of `rows` randomised; the rows before and after are unchanged. Column means and
 /// variances, autocorrelations and cross-correlations (all circular, over `rows`) stay what they are.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
-//! Whether events come as a Poisson process would have them come: the dispersion of counts, and the
-//! coefficient of variation of waiting times beside that of a process with a dead time.
+//! Whether events follow a Poisson process: the dispersion of counts, and the coefficient of variation of waiting
+//! times beside that of a process with a dead time.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
@@ -13,8 +13,7 @@ pub fn two_sided(z: f64) -> f64 {
 /// Index of dispersion of counts in windows of equal length.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Dispersion {
-    /// Windows.
-    pub n: usize,
+    pub(crate) n: usize,
     /// Sample variance over mean: 1 for a Poisson process, below for a more regular one, above for bursts.
     pub index: f64,
     /// Probability of an index at least as far from 1, to either side, if the counts are Poisson:
@@ -23,7 +22,7 @@ pub struct Dispersion {
 }
 
 impl Dispersion {
-    /// Of `counts`; `None` of fewer than two windows or of no events.
+    /// Computes the index from `counts`; `None` for fewer than two windows or no events.
     pub fn of(counts: &[u64]) -> Option<Dispersion> {
         let n = counts.len();
         let total: f64 = counts.iter().map(|c| *c as f64).sum();
@@ -50,7 +49,7 @@ impl Dispersion {
 pub enum DeadTime {
     /// Measured elsewhere, in the unit of the waits.
     Known(f64),
-    /// To be taken from the shortest wait, less what the shortest of n exponential waits is on average.
+    /// Estimated: the shortest wait, less the average shortest of n exponential waits.
     FromShortest,
 }
 
@@ -58,12 +57,11 @@ pub enum DeadTime {
 /// waits of d + Exp(λ) have CV = 1/(1 + λ d).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DeadTimeTest {
-    /// Waits.
-    pub n: usize,
+    pub(crate) n: usize,
     /// Sample standard deviation over mean.
-    pub cv: f64,
+    pub(crate) cv: f64,
     /// The dead time d, in the unit of the waits.
-    pub dead_time: f64,
+    pub(crate) dead_time: f64,
     /// CV of the process with this dead time and the mean wait of the sample.
     pub expected_cv: f64,
     /// (cv − expected) over its standard deviation under the null, expected/√n: the variances of mean and
@@ -77,8 +75,8 @@ pub struct DeadTimeTest {
 pub const FEWEST_WAITS: usize = 30;
 
 impl DeadTimeTest {
-    /// Of `waits`; `None` of fewer than [`FEWEST_WAITS`], of ones that are not all finite and positive, or
-    /// if the dead time is not below the mean wait.
+    /// Tests `waits`; `None` for fewer than [`FEWEST_WAITS`], if one is not finite and positive, or if the dead time
+    /// is not below the mean wait.
     pub fn of(waits: &[f64], dead_time: DeadTime) -> Option<DeadTimeTest> {
         let n = waits.len();
         if n < FEWEST_WAITS || !waits.iter().all(|w| w.is_finite() && *w > 0.0) {

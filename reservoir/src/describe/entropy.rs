@@ -8,20 +8,19 @@ pub const MOST_BINS: usize = 65_536;
 /// Entropy of a histogram, in bits.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Entropy {
-    /// Sample size.
-    pub n: u64,
+    pub(crate) n: u64,
     /// Bins that are not empty.
-    pub occupied: usize,
+    pub(crate) occupied: usize,
     /// −Σ p log₂ p of the shares as they are: too small on average, most of all with few values per bin.
-    pub plug_in: f64,
+    pub(crate) plug_in: f64,
     /// Plug-in plus (occupied − 1)/(2 n ln 2): Miller's first-order correction (in Quastler (ed.), Information
     /// Theory in Psychology, 1955).
     pub miller_madow: f64,
 }
 
 impl Entropy {
-    /// Of the counts in each bin; `None` if all are empty.
-    pub fn of_counts(counts: &[u64]) -> Option<Entropy> {
+    /// Entropy of the counts in each bin; `None` if all bins are empty.
+    pub(crate) fn of_counts(counts: &[u64]) -> Option<Entropy> {
         let n: u64 = counts.iter().sum();
         if n == 0 {
             return None;
@@ -42,8 +41,8 @@ impl Entropy {
         })
     }
 
-    /// Of `values` cut into `bins` bins of equal width from the smallest to the largest; `None` of no
-    /// values, of ones that are not finite, or of no or more than [`MOST_BINS`] bins.
+    /// Entropy of `values` in `bins` bins of equal width from the smallest to the largest; `None` without values, if
+    /// one is not finite, or unless there are 1 to [`MOST_BINS`] bins.
     pub fn of_values(values: &[f64], bins: usize) -> Option<Entropy> {
         let finite = values.iter().all(|v| v.is_finite());
         if !finite || !(1..=MOST_BINS).contains(&bins) {

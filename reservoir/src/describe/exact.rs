@@ -13,8 +13,8 @@ fn chi2(freedom: f64, p: f64) -> Option<f64> {
     Some(ChiSquared::new(freedom).ok()?.inverse_cdf(p))
 }
 
-/// Ends of the interval of a probability of which `hits` of `n` trials are known, missing it with a probability of at
-/// most `alpha`, half of it at each end (Clopper and Pearson, Biometrika 26(4), 1934); `None` of no trials.
+/// Ends of the interval of a probability after `hits` in `n` trials. It misses the probability in at most `alpha` of
+/// cases, half of them at each end (Clopper and Pearson, Biometrika 26(4), 1934); `None` for no trials.
 pub fn clopper_pearson(hits: u64, n: u64, alpha: f64) -> Option<(f64, f64)> {
     if n == 0 || hits > n || !(alpha > 0.0 && alpha < 1.0) {
         return None;
@@ -32,7 +32,7 @@ pub fn clopper_pearson(hits: u64, n: u64, alpha: f64) -> Option<(f64, f64)> {
     Some((low, high))
 }
 
-/// Probability of what happened `hits` times in `n` trials, with its interval; `None` of no trials.
+/// Probability of an event that happened `hits` times in `n` trials, with its interval; `None` for no trials.
 pub fn proportion(hits: u64, n: u64) -> Option<Estimate> {
     let (low, high) = clopper_pearson(hits, n, 2.0 * TAIL)?;
     Some(Estimate {
@@ -62,8 +62,8 @@ pub fn rate(events: u64, exposure: f64) -> Option<Estimate> {
 }
 
 /// Exponent α of a Pareto law P(X > x) = (x₀/x)^α from `ratios` x/x₀, all at least 1: n − 1 over the sum of their
-/// logarithms, without bias; 2 n α̂/α of the maximum-likelihood estimate is χ² of 2 n degrees of freedom. `None`
-/// of fewer than two, or of one below 1.
+/// logarithms, without bias; 2 n α̂/α of the maximum-likelihood estimate is χ² of 2 n degrees of freedom. `None` for
+/// fewer than two ratios, or if one is below 1.
 pub fn tail_exponent(ratios: &[f64]) -> Option<Estimate> {
     if ratios.len() < 2 || !ratios.iter().all(|r| r.is_finite() && *r >= 1.0) {
         return None;
@@ -80,8 +80,8 @@ pub fn tail_exponent(ratios: &[f64]) -> Option<Estimate> {
     })
 }
 
-/// How far a uniform law from 0 reaches, from the largest of `n` values: the value is without bias, the interval
-/// one-sided in nature, from the largest value up. `None` of no values.
+/// Upper end of a uniform law from 0, from the largest of `n` values: an unbiased value, and an interval that begins
+/// at the largest value. `None` for no values.
 pub fn reach(largest: f64, n: u64) -> Option<Estimate> {
     if n == 0 || !(largest >= 0.0 && largest.is_finite()) {
         return None;

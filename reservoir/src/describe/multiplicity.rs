@@ -1,4 +1,4 @@
-//! Many tests at once: p-values adjusted so that each can be held against the level itself.
+//! Many tests at once: p-values adjusted so that each can be compared with the level itself.
 //!
 //! [`holm`] bounds the chance of any false rejection, under any dependence; [`benjamini_hochberg`] bounds
 //! the expected share of false rejections among the rejections, for independent or positively dependent
@@ -32,7 +32,7 @@ fn valid(p: f64) -> f64 {
     if p.is_nan() { 1.0 } else { p.clamp(0.0, 1.0) }
 }
 
-/// `adjust(rank, p)` of each p-value in rising order, put back where it stood.
+/// `adjust(rank, p)` of each p-value in rising order, returned in the original order.
 fn adjusted(p: &[f64], mut adjust: impl FnMut(usize, f64) -> f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|a, b| valid(p[*a]).total_cmp(&valid(p[*b])));

@@ -9,18 +9,18 @@ use crate::random;
 /// Blocks of a sequence's places, drawn with replacement.
 #[derive(Debug, Clone, Copy)]
 pub struct Resampling {
-    /// Length of a block: longer than what neighbours have in common.
+    /// Length of a block: longer than the dependence between neighbours.
     pub block: usize,
-    /// Resamples.
+    /// Number of bootstrap resamples.
     pub resamples: usize,
     /// Seed of the blocks.
     pub seed: u64,
 }
 
 impl Resampling {
-    /// The value of `statistic` on the places 0..`n` as they are, and the 2.5 % and 97.5 % quantiles over the
-    /// resamples; `None` of an empty sequence, or if the value is not finite. Resamples on which the statistic
-    /// is not finite are left out.
+    /// The value of `statistic` on the places 0..`n` in order, and the 2.5 % and 97.5 % quantiles over the resamples;
+    /// `None` for an empty sequence, or if the value is not finite. Resamples on which the statistic is not finite
+    /// are left out.
     pub fn estimate(&self, n: usize, statistic: impl Fn(&[usize]) -> f64) -> Option<Estimate> {
         if n == 0 {
             return None;

@@ -1,5 +1,5 @@
 //! Tails of counts, summed term by term: exact to rounding for millions of events, where continued fractions of the
-//! incomplete beta function stop short.
+//! incomplete beta function lose accuracy.
 
 use statrs::function::gamma::ln_gamma;
 
@@ -12,10 +12,8 @@ const MOST_STEPS: usize = 100;
 /// P(X ≤ x) and P(X ≥ x).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tails {
-    /// P(X ≤ x).
-    pub lower: f64,
-    /// P(X ≥ x).
-    pub upper: f64,
+    pub(crate) lower: f64,
+    pub(crate) upper: f64,
 }
 
 impl Tails {
@@ -25,9 +23,8 @@ impl Tails {
     }
 }
 
-/// Tails of a binomial count of `n` trials of probability `p` at `x`. A `p` beyond 0 and 1 counts as the nearer of
-/// these.
-pub fn binomial(x: u64, n: u64, p: f64) -> Tails {
+/// Tails of a binomial count of `n` trials of probability `p` at `x`. `p` is clamped to 0 to 1.
+pub(crate) fn binomial(x: u64, n: u64, p: f64) -> Tails {
     let p = p.clamp(0.0, 1.0);
     if p == 0.0 || p == 1.0 || x > n {
         // All of the mass lies at one value.
@@ -44,13 +41,13 @@ pub fn binomial(x: u64, n: u64, p: f64) -> Tails {
     summed(x, (0, n), trials * p, point(x, n, p), up, down)
 }
 
-/// P(X = x) of the same, `p` between 0 and 1.
+/// P(X = x) of a binomial count, `p` between 0 and 1.
 fn point(x: u64, n: u64, p: f64) -> f64 {
     (ln_choose(n, x) + x as f64 * p.ln() + (n - x) as f64 * (-p).ln_1p()).exp()
 }
 
-/// Tails of the number of marked ones among `drawn` out of `total` of which `marked` are marked, at `x`: the
-/// hypergeometric law. `None` if there cannot be so many.
+/// Tails, at `x`, of the number of marked items among `drawn` out of `total` items, `marked` of them marked: the
+/// hypergeometric law. `None` if the numbers contradict each other.
 pub fn hypergeometric(x: u64, drawn: u64, marked: u64, total: u64) -> Option<Tails> {
     if drawn > total || marked > total {
         return None;
@@ -69,7 +66,7 @@ pub fn hypergeometric(x: u64, drawn: u64, marked: u64, total: u64) -> Option<Tai
 }
 
 /// Sums both tails of a law with one mode from its probability `at` at `x`, `up` and `down` being the ratios of the
-/// next and of the last probability to that of k. The longer tail is what the shorter leaves.
+/// next and of the last probability to that of k. The longer tail is 1 less the rest.
 fn summed(
     x: u64,
     (least, most): (u64, u64),
@@ -115,7 +112,7 @@ fn ln_choose(n: u64, k: u64) -> f64 {
 }
 
 /// Ends of the interval of a probability that gave `x` in `n` trials, missing it with a probability of at most
-/// `alpha`, half of it at each end: Clopper and Pearson's, by Newton's method kept within bounds. `None` of no trials.
+/// `alpha`, half of it at each end: Clopper and Pearson's, by Newton's method kept within bounds. `None` for no trials.
 pub(super) fn binomial_interval(x: u64, n: u64, alpha: f64) -> Option<(f64, f64)> {
     if n == 0 || x > n || !(alpha > 0.0 && alpha < 1.0) {
         return None;
@@ -124,7 +121,7 @@ pub(super) fn binomial_interval(x: u64, n: u64, alpha: f64) -> Option<(f64, f64)
         0 => 0.0,
         _ => lower_end(x, n, alpha / 2.0),
     };
-    // The same seen from the other side.
+    // By symmetry.
     let high = match n - x {
         0 => 1.0,
         _ => 1.0 - lower_end(n - x, n, alpha / 2.0),
@@ -132,7 +129,7 @@ pub(super) fn binomial_interval(x: u64, n: u64, alpha: f64) -> Option<(f64, f64)
     Some((low, high))
 }
 
-/// The probability at which `x` or more of `n` come with probability `tail`; x is at least 1.
+/// The success probability for which P(X ≥ x) = `tail`; x is at least 1.
 fn lower_end(x: u64, n: u64, tail: f64) -> f64 {
     let found = x as f64 / n as f64;
     let (mut low, mut high) = (0.0, found);

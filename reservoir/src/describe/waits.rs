@@ -1,16 +1,16 @@
-//! The law of waiting times: a fixed dead time and then an exponential, fitted and tested; the same law in two
-//! samples; memory from one wait to the next.
+//! The law of waiting times: a fixed dead time followed by an exponential wait, fitted and tested; whether two
+//! samples have one law; dependence of each wait on earlier ones.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::kolmogorov;
+use super::uniformity::kolmogorov;
 use crate::random;
 
 /// Resamples of the parametric bootstrap.
 const RESAMPLES: u32 = 199;
 
-/// A dead time and then an exponential wait.
+/// A dead time followed by an exponential wait.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ShiftedExponential {
     /// Dead time d, in the unit of the waits.
@@ -20,10 +20,10 @@ pub struct ShiftedExponential {
 }
 
 impl ShiftedExponential {
-    /// Maximum likelihood without its bias, from `waits` of which the shortest `aside` (a fraction) are only
-    /// counted and not believed: the ones above the first that is believed exceed it by exponential waits,
-    /// whose mean is the scale; and the m-th shortest of n lies scale · Σ 1/(n − i), i < m, above the dead
-    /// time on average. `None` of fewer than ten waits, of ones that are not finite, or of equal ones.
+    /// Maximum likelihood without its bias. The shortest `aside` (a fraction) of `waits` are counted but their values
+    /// are not used: waits above the first used one exceed it by exponential waits, whose mean is the scale; and the
+    /// m-th shortest of n lies scale · Σ 1/(n − i), i < m, above the dead time on average. `None` for fewer than ten
+    /// waits, if one is not finite, or if all used ones are equal.
     pub fn fit(waits: &[f64], aside: f64) -> Option<ShiftedExponential> {
         let n = waits.len();
         if n < 10 || !waits.iter().all(|w| w.is_finite()) {
@@ -63,23 +63,23 @@ impl ShiftedExponential {
     }
 }
 
-/// Kolmogorov–Smirnov test of waits against the fitted law. As its parameters are fitted, the probability is by
-/// parametric bootstrap: samples of the law, each fitted again.
+/// Kolmogorov–Smirnov test of waits against the fitted law. Because the parameters are fitted, the p-value comes from
+/// a parametric bootstrap: samples of the law, each fitted again.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct WaitTest {
-    /// Waits.
+    /// Number of waits in the sample.
     pub n: usize,
     /// The fitted law.
     pub law: ShiftedExponential,
     /// Largest distance between the two distribution functions.
-    pub distance: f64,
+    pub(crate) distance: f64,
     /// Probability of at least this distance under the law: (1 + resamples as far)/(1 + resamples).
     pub p: f64,
 }
 
 impl WaitTest {
-    /// Fits `waits` as [`ShiftedExponential::fit`] does, and tests the fit with resamples from `seed`; `None` if
-    /// it cannot be fitted.
+    /// Fits `waits` as [`ShiftedExponential::fit`] does, and tests the fit with resamples from `seed`; `None` if the
+    /// law cannot be fitted.
     pub fn of(waits: &[f64], aside: f64, seed: u64) -> Option<WaitTest> {
         let law = ShiftedExponential::fit(waits, aside)?;
         let distance = law.distance(waits);
@@ -109,13 +109,13 @@ pub struct SameLaw {
     pub n: (usize, usize),
     /// Largest distance between their distribution functions.
     pub distance: f64,
-    /// Probability of at least this distance if the law is one: asymptotic, with Stephens' correction for the
-    /// effective size n₁ n₂/(n₁ + n₂).
+    /// Probability of at least this distance if both samples have one law: asymptotic, with Stephens' correction for
+    /// the effective size n₁ n₂/(n₁ + n₂).
     pub p: f64,
 }
 
 impl SameLaw {
-    /// Of two samples in any order; `None` if one is empty or holds what is no number.
+    /// Tests two samples in any order; `None` if one is empty or holds a NaN.
     pub fn of(a: &[f64], b: &[f64]) -> Option<SameLaw> {
         if a.is_empty() || b.is_empty() || a.iter().chain(b).any(|v| v.is_nan()) {
             return None;

@@ -15,18 +15,19 @@ const PASS: usize = 16;
 
 /// A square matrix of `offsets.len()` full cyclic diagonals.
 ///
-/// Nodes lie in as many strands as a vector has lanes: lane l of vector v is node l·`strand` + v. All that a vector
-/// of nodes hears at an offset is then a vector too, so that no load crosses a cache line: see [`Diagonals::listen`].
+/// Nodes lie in as many strands as a vector has lanes: lane l of vector v is node l·`strand` + v. The sources of a
+/// vector of nodes at one offset are then a vector too, so that no load crosses a cache line: see
+/// [`Diagonals::listen`].
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Diagonals {
     nodes: usize,
     strand: usize,
     offsets: Vec<usize>,
-    /// Where the node stands that enters the last lane, for each vector of sources beyond the first strand.
+    /// Place of the node that enters the last lane, for each vector of sources beyond the first strand.
     entering: Vec<usize>,
-    /// By pass, then by tile of nodes, then by offset; zero where there is no node. In single precision, so
-    /// that those of a thousand nodes stay in the second-level cache: they are random anyway. All arithmetic is
-    /// in double precision.
+    /// By pass, then by tile of nodes, then by offset; zero where there is no node. Single precision keeps the
+    /// weights of a thousand nodes in the second-level cache; they are random anyway. All arithmetic is in double
+    /// precision.
     weights: Vec<Weights>,
 }
 
@@ -98,7 +99,7 @@ impl Diagonals {
         dense
     }
 
-    /// W x.
+    /// W x, summed in the order of the offsets.
     pub(super) fn product(&self, x: &[f64]) -> Vec<f64> {
         let x = self.row(x);
         let mut sources = self.sources();
@@ -118,7 +119,7 @@ impl Diagonals {
         self.strand.div_ceil(TILE)
     }
 
-    /// Where a node stands in a row.
+    /// Place of a node in a row.
     fn place(&self, node: usize) -> usize {
         node % self.strand * LANES + node / self.strand
     }
@@ -139,13 +140,13 @@ impl Diagonals {
         row
     }
 
-    /// Room for what the nodes hear.
+    /// Space for the sources of all nodes.
     pub(super) fn sources(&self) -> Row {
         Row::zeros((self.strand + self.entering.len()) * LANES)
     }
 
-    /// Lays out the state `x`: lane l of vector w is node l·`strand` + w, round and round. So all that a vector of
-    /// nodes hears at an offset is the vector as many further.
+    /// Lays out the state `x` cyclically: lane l of vector w is node l·`strand` + w. The sources of a vector of nodes
+    /// at an offset are then the vector that many places further.
     #[inline(always)]
     pub(super) fn listen(&self, x: &[f64], sources: &mut [f64]) {
         let strand = self.strand;

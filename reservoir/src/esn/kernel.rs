@@ -1,8 +1,8 @@
 //! The inner loop of the network: W x, tanh, and the storing of states.
 //!
-//! The loops are written so that the compiler can run them on whatever vectors the processor has, which
-//! is found out at run time. Every node sums its sources in one order whatever the width, and products are
-//! fused everywhere, so that a seed gives the same states to the last bit on every machine.
+//! The loops are written so that the compiler can use the processor's vector instructions, which are detected at run
+//! time. Every node sums its sources in one order whatever the width, and products are fused everywhere, so that a
+//! seed gives the same states to the last bit on every machine.
 
 use nalgebra::DMatrix;
 use pulp::Arch;
@@ -29,7 +29,7 @@ pub(super) fn run(
     let mut x = recurrent.row(initial);
     let mut sums = recurrent.row(&[]);
     let mut sources = recurrent.sources();
-    // Rows of another length than a power of two, as those would all lie in the same few sets of the cache.
+    // The row length is not a power of two: such rows would all fall into the same few sets of the cache.
     let width = x.len() + LANES;
     let mut kept = Row::zeros(KEPT * width);
     let mut columns = vec![0.0; input.len() * nodes];
@@ -65,8 +65,8 @@ pub(super) fn run(
     DMatrix::from_vec(input.len(), nodes, columns)
 }
 
-/// Taylor coefficients of (eʳ − 1)/r, highest first: 1/13!, …, 1/2!, 1. For |r| ≤ ln 2 / 2 what is left out
-/// is below 2e-17.
+/// Taylor coefficients of (eʳ − 1)/r, highest first: 1/13!, …, 1/2!, 1. For |r| ≤ ln 2 / 2 the truncation error is
+/// below 2e-17.
 const EXPM1: [f64; 13] = [
     1.0 / 6_227_020_800.0,
     1.0 / 479_001_600.0,

@@ -1,11 +1,11 @@
-//! Numbers in a row that begins with a cache line.
+//! A row of numbers aligned to a cache line.
 
 use std::ops::{Deref, DerefMut};
 
 /// Numbers of a cache line, which are those of the widest vector.
 pub(super) const LANES: usize = 8;
 
-/// So many numbers, the first at the beginning of a cache line.
+/// Numbers, the first at the beginning of a cache line.
 pub(super) struct Row {
     room: Vec<f64>,
     start: usize,
@@ -14,7 +14,7 @@ pub(super) struct Row {
 impl Row {
     pub(super) fn zeros(length: usize) -> Row {
         let room = vec![0.0; length + LANES - 1];
-        // Less than a line, but where addresses cannot be told: a row that begins elsewhere costs time only.
+        // Less than a line, unless addresses are unknown: an unaligned row is only slower.
         let start = room.as_ptr().align_offset(64).min(LANES - 1);
         Row { room, start }
     }

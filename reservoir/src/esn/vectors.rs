@@ -1,11 +1,12 @@
-//! Loops on the vectors that the processor has, which are found out at run time.
+//! Loops compiled for the processor's vector instructions, which are detected at run time.
 
 use pulp::Arch;
 
-/// Runs `loops`, compiled for the widest vectors of this processor. What it calls must be inlined into it.
+/// Runs `loops`, compiled for the widest vectors of this processor. Functions that `loops` calls must be inlined into
+/// it.
 ///
-/// The bound is what makes a closure one that is called once, by value; handed to `dispatch` itself it would be called
-/// through its reference, and not inlined.
+/// The bound `FnOnce` makes the call by value. A closure given to `dispatch` directly is called through a reference
+/// and is not inlined.
 #[inline(always)]
 pub(super) fn vectorised(arch: Arch, loops: impl FnOnce()) {
     arch.dispatch(loops);

@@ -1,4 +1,4 @@
-//! From each kind of number to the others, and to decimal digits and bytes.
+//! Conversions between the kinds of number, and to decimal digits and bytes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -42,7 +42,7 @@ impl TryFrom<&SparseNat> for HierNat {
 }
 
 impl SparseNat {
-    /// Quotient, rounded down, and remainder, worked out densely; `None` of nought as divisor.
+    /// Quotient, rounded down, and remainder, computed densely; `None` if the divisor is zero.
     ///
     /// # Errors
     /// If the span of either, without the factor of 2^e that both have, is beyond [`MOST_BITS`].
@@ -70,7 +70,7 @@ impl SparseNat {
         Ok(HierNat::try_from(self)?.to_string())
     }
 
-    /// Bytes, the lowest first, no zero on top; none of nought.
+    /// Bytes, the lowest first, without leading zeros; empty for zero.
     ///
     /// # Errors
     /// If it has more than [`MOST_BITS`] bits.
@@ -78,7 +78,7 @@ impl SparseNat {
         Ok(HierNat::try_from(self)?.to_bytes_le())
     }
 
-    /// Of bytes, the lowest first.
+    /// Reads bytes, the lowest first.
     pub fn from_bytes_le(bytes: &[u8]) -> SparseNat {
         SparseNat::from(&HierNat::from_bytes_le(bytes))
     }
@@ -93,17 +93,17 @@ impl FromStr for SparseNat {
     }
 }
 
-/// A sign and a magnitude: what a [`Naf`] is in other notations.
+/// A sign and a magnitude: the form of a [`Naf`] in decimal digits and bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Signed {
-    /// Whether it is below nought; never of nought.
+    /// Whether the number is below zero; false for zero.
     pub negative: bool,
-    /// Its distance from nought.
+    /// Absolute value.
     pub magnitude: HierNat,
 }
 
 impl Signed {
-    /// With the sign of nought put right.
+    /// A number with this sign; zero is never negative.
     pub fn new(negative: bool, magnitude: HierNat) -> Signed {
         Signed {
             negative: negative && !magnitude.is_zero(),
@@ -111,9 +111,9 @@ impl Signed {
         }
     }
 
-    /// Quotient, rounded towards nought, and remainder, which has the sign of the dividend: as Rust's integers are
-    /// divided. `None` of nought as divisor.
-    pub fn div_rem(&self, divisor: &Signed) -> Option<(Signed, Signed)> {
+    /// Quotient, rounded towards zero, and remainder, which has the sign of the dividend: as Rust's integers are
+    /// divided. `None` if the divisor is zero.
+    pub(crate) fn div_rem(&self, divisor: &Signed) -> Option<(Signed, Signed)> {
         let (quotient, rest) = self.magnitude.div_rem(&divisor.magnitude)?;
         Some((
             Signed::new(self.negative != divisor.negative, quotient),
@@ -121,7 +121,7 @@ impl Signed {
         ))
     }
 
-    /// Bytes in two's complement, the lowest first, as few as show the sign; none of nought.
+    /// Bytes in two's complement, the lowest first, as few as hold the sign; empty for zero.
     pub fn to_bytes_le(&self) -> Vec<u8> {
         let mut bytes = self.magnitude.to_bytes_le();
         if bytes.is_empty() {
@@ -134,7 +134,7 @@ impl Signed {
                 (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
             }
         }
-        // The byte on top only repeats the sign where the next shows it.
+        // The top byte is redundant if the next byte holds the sign.
         let below = bytes[bytes.len() - 2];
         if (below >= 0x80) == self.negative {
             bytes.pop();
@@ -142,7 +142,7 @@ impl Signed {
         bytes
     }
 
-    /// Of bytes in two's complement, the lowest first.
+    /// Reads bytes in two's complement, the lowest first.
     pub fn from_bytes_le(bytes: &[u8]) -> Signed {
         let negative = bytes.last().is_some_and(|top| *top >= 0x80);
         if !negative {
@@ -230,10 +230,10 @@ impl TryFrom<&HierNat> for Naf {
 }
 
 impl Naf {
-    /// The number without its sign and sign, as powers of two.
+    /// Sign and absolute value, the value as powers of two.
     ///
     /// # Errors
-    /// If it has more terms than are formed ([`super::MOST_TERMS`]).
+    /// If it has more than [`super::MOST_TERMS`] terms.
     pub fn to_sparse(&self) -> Result<(bool, SparseNat), TooLarge> {
         let (plus, minus) = self.parts();
         Ok(match plus.checked_sub(&minus)? {
@@ -242,7 +242,7 @@ impl Naf {
         })
     }
 
-    /// Quotient, rounded towards nought, and remainder, worked out densely; `None` of nought as divisor.
+    /// Quotient, rounded towards zero, and remainder, computed densely; `None` if the divisor is zero.
     ///
     /// # Errors
     /// If either has more than [`MOST_BITS`] bits.

@@ -1,4 +1,5 @@
-//! Decimal digits of dense numbers, by halves, so that long ones cost little more than a few products.
+//! Decimal digits of dense numbers, by divide and conquer, so that a long number costs little more than a few
+//! products.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +12,6 @@ use super::limbs::multiply_add;
 /// Decimal digits that a limb holds.
 const LIMB_DIGITS: usize = 19;
 
-/// 10^19.
 const LIMB_RADIX: u64 = 10_000_000_000_000_000_000;
 
 /// Limbs up to which digits are made one limb at a time.
@@ -37,7 +37,7 @@ impl fmt::Display for HierNat {
     }
 }
 
-/// Appends the digits of `number`, with zeros in front up to `width` of them where that is not nought.
+/// Appends the digits of `number`, padded with leading zeros to `width` digits unless `width` is zero.
 fn write_digits(number: HierNat, powers: &[HierNat], width: usize, out: &mut String) {
     let place = powers.iter().rposition(|power| *power <= number);
     if let Some(place) = place

@@ -14,23 +14,23 @@ use super::limbs::{add_assign, compare, increment, shifted_down, shifted_up, sub
 /// work O(n/64); only the depth of a carry look-ahead is logarithmic ([`super::lookahead`]).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct HierNat {
-    /// The lowest first, none but the lowest ones: the top limb is not zero.
+    /// The lowest first; the top limb is not zero.
     limbs: Vec<u64>,
 }
 
 impl HierNat {
-    /// Nought.
+    /// The number 0, which has no limbs.
     pub fn zero() -> HierNat {
         HierNat::default()
     }
 
-    /// Of limbs of 64 bits, the lowest first; zeros on top do not matter.
+    /// Reads limbs of 64 bits, the lowest first; leading zeros are allowed.
     pub fn from_limbs(mut limbs: Vec<u64>) -> HierNat {
         trim(&mut limbs);
         HierNat { limbs }
     }
 
-    /// 2^exponent.
+    /// Two to the power `exponent`.
     ///
     /// # Errors
     /// If that has more than [`MOST_BITS`] bits.
@@ -38,17 +38,17 @@ impl HierNat {
         HierNat::from(1u64).shift_up(exponent)
     }
 
-    /// Limbs of 64 bits, the lowest first, no zero on top.
+    /// Limbs of 64 bits, the lowest first, without leading zeros.
     pub fn limbs(&self) -> &[u64] {
         &self.limbs
     }
 
-    /// Whether it is nought.
+    /// Whether it is zero.
     pub fn is_zero(&self) -> bool {
         self.limbs.is_empty()
     }
 
-    /// Bits up to the highest that is set; 0 of nought.
+    /// Number of bits up to the highest that is set; 0 for zero.
     pub fn bits(&self) -> u64 {
         self.limbs.last().map_or(0, |top| {
             self.limbs.len() as u64 * LIMB_BITS - u64::from(top.leading_zeros())
@@ -62,7 +62,7 @@ impl HierNat {
         limb.is_some_and(|limb| limb >> (place % LIMB_BITS) & 1 == 1)
     }
 
-    /// Bits that are set.
+    /// Number of bits that are set.
     pub fn ones(&self) -> u64 {
         self.limbs
             .iter()
@@ -70,12 +70,12 @@ impl HierNat {
             .sum()
     }
 
-    /// Levels that it takes.
+    /// Number of levels that the number needs.
     pub fn level_count(&self) -> u32 {
         level_count(self.bits())
     }
 
-    /// Limbs of level k, the lowest first: 2^k of them, but without the zeros on top of the number; empty above it.
+    /// Limbs of level k, the lowest first: 2^k limbs, fewer at the top of the number, none above it.
     pub fn level(&self, level: u32) -> &[u64] {
         let start = 1usize.checked_shl(level).map_or(usize::MAX, |n| n - 1);
         let end = start.saturating_mul(2).saturating_add(1);
@@ -83,7 +83,7 @@ impl HierNat {
         &self.limbs[start.min(len)..end.min(len)]
     }
 
-    /// The difference, `None` if it is below nought.
+    /// The difference; `None` if it is below zero.
     pub fn checked_sub(&self, other: &HierNat) -> Option<HierNat> {
         if self < other {
             return None;
@@ -93,7 +93,7 @@ impl HierNat {
         Some(HierNat::from_limbs(limbs))
     }
 
-    /// Times 2^by.
+    /// The number shifted up by `by` bits.
     ///
     /// # Errors
     /// If the result has more than [`MOST_BITS`] bits.
@@ -109,14 +109,14 @@ impl HierNat {
         Ok(HierNat::from_limbs(shifted_up(&self.limbs, limbs, bits)))
     }
 
-    /// ⌊self / 2^by⌋.
+    /// The number shifted down by `by` bits, rounded down.
     pub fn shift_down(&self, by: u64) -> HierNat {
         let limbs = usize::try_from(by / LIMB_BITS).unwrap_or(usize::MAX);
         HierNat::from_limbs(shifted_down(&self.limbs, limbs, (by % LIMB_BITS) as u32))
     }
 
-    /// The product, and how many products of two limbs it took: by rows up to 32 limbs, by halves up to 3,072, then
-    /// by a number-theoretic transform.
+    /// The product, and the number of products of two limbs that were computed: by rows up to 32 limbs, by
+    /// Karatsuba's method up to 3,072, then by a number-theoretic transform.
     pub fn mul_counted(&self, other: &HierNat) -> (HierNat, u64) {
         let mut count = 0;
         if self.is_zero() || other.is_zero() {
@@ -148,7 +148,7 @@ impl HierNat {
         Ok(out)
     }
 
-    /// Quotient, rounded down, and remainder; `None` of nought as divisor.
+    /// Quotient, rounded down, and remainder; `None` if the divisor is zero.
     pub fn div_rem(&self, divisor: &HierNat) -> Option<(HierNat, HierNat)> {
         if divisor.is_zero() {
             return None;
@@ -157,7 +157,7 @@ impl HierNat {
         Some((HierNat::from_limbs(quotient), HierNat::from_limbs(rest)))
     }
 
-    /// Bytes, the lowest first, no zero on top; none of nought.
+    /// Bytes, the lowest first, without leading zeros; empty for zero.
     pub fn to_bytes_le(&self) -> Vec<u8> {
         let mut bytes: Vec<u8> = self
             .limbs
@@ -168,7 +168,7 @@ impl HierNat {
         bytes
     }
 
-    /// Of bytes, the lowest first; zeros on top do not matter.
+    /// Reads bytes, the lowest first; leading zeros are allowed.
     pub fn from_bytes_le(bytes: &[u8]) -> HierNat {
         let limb = |bytes: &[u8]| {
             let mut limb = [0; 8];
@@ -178,11 +178,11 @@ impl HierNat {
         HierNat::from_limbs(bytes.chunks(8).map(limb).collect())
     }
 
-    /// Natural logarithm, between two bounds that certainly enclose it; `None` of nought.
+    /// Lower and upper bound of the natural logarithm; `None` for zero.
     pub fn ln_bounds(&self) -> Option<(f64, f64)> {
         let shift = self.bits().saturating_sub(53);
         let mantissa = *self.shift_down(shift).limbs.first()? as f64;
-        // The mantissa is exact and short of the number by less than one unit if anything was cut off.
+        // The mantissa is exact, or too small by less than one unit if bits were cut off.
         let cut = if shift > 0 { 1.0 } else { 0.0 };
         let ln = |mantissa: f64| mantissa.ln() + shift as f64 * std::f64::consts::LN_2;
         // Each of ln, ln 2, their product and their sum is off by a few units in the last place of the result.
@@ -257,8 +257,8 @@ impl Mul for &HierNat {
 }
 
 impl HierNat {
-    /// One more.
-    pub fn successor(mut self) -> HierNat {
+    /// The number plus one.
+    pub(crate) fn successor(mut self) -> HierNat {
         if increment(&mut self.limbs) {
             self.limbs.push(1);
         }

@@ -1,45 +1,45 @@
-//! What can be asked of a number and not be had.
+//! Why an operation on a number fails, and the bounds on the size of numbers.
 
 use thiserror::Error;
 
-/// Most bits of a dense number, half a gigabyte: more is refused before memory is taken.
+/// Most bits of a dense number, half a gigabyte: larger results are refused before memory is allocated.
 pub const MOST_BITS: u64 = 1 << 32;
 
-/// A number too large to be held.
+/// Most terms of a sparse number that an operation forms: the difference of two single powers can have 2⁶⁴.
+pub const MOST_TERMS: usize = 1 << 24;
+
+/// A number that is too large to be represented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TooLarge {
-    /// As a dense number.
-    #[error("a dense number of {bits} bits; {MOST_BITS} are the most that are held")]
+    /// A dense number with too many bits.
+    #[error("a dense number of {bits} bits is too large: the limit is {MOST_BITS} bits")]
     Bits {
-        /// Bits wanted, 2⁶⁴ − 1 if more.
+        /// Bits needed, 2⁶⁴ − 1 if more.
         bits: u64,
     },
-    /// As a sparse one: an exponent beyond 64 bits.
-    #[error("an exponent beyond 2^64 - 1")]
+    /// A sparse number with an exponent beyond 64 bits.
+    #[error("an exponent exceeds 2^64 - 1")]
     Exponent,
-    /// A product of sparse numbers with too many terms.
-    #[error(
-        "{terms} products of terms; {} are the most that are formed",
-        super::sparse::MOST_TERMS
-    )]
+    /// An operation on sparse numbers with too many terms.
+    #[error("the operation would form {terms} terms: the limit is {MOST_TERMS}")]
     Terms {
-        /// Products of one term by another.
+        /// Terms that the operation would form.
         terms: u128,
     },
 }
 
-/// Text that is no number.
+/// Why a text is not a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ParseError {
-    /// Nothing.
-    #[error("an empty text is no number")]
+    /// The text has no characters.
+    #[error("an empty text is not a number")]
     Empty,
-    /// A character that is no decimal digit.
-    #[error("{found:?} at byte {place} is no decimal digit")]
+    /// A character is not a decimal digit.
+    #[error("{found:?} at byte {place} is not a decimal digit")]
     Digit {
-        /// What.
+        /// The first character that is not a decimal digit.
         found: char,
-        /// Where, in bytes from the beginning.
+        /// Byte offset from the beginning.
         place: usize,
     },
     /// More digits than [`MOST_BITS`] can hold.

@@ -1,20 +1,20 @@
 //! A mergeable heap: binomial trees (Vuillemin, Communications of the ACM 21(4), 1978), one for each bit of its size.
 
-/// A tree of 2^k keys: the least at the root, below it trees of 2^0, 2^1, …, 2^(k−1) keys.
+/// A tree of 2^k keys: the smallest at the root, below it trees of 2^0, 2^1, …, 2^(k−1) keys.
 #[derive(Debug, Clone)]
 struct Tree<K> {
     key: K,
     below: Vec<Tree<K>>,
 }
 
-/// A priority queue of keys, the least first, equal keys in any order. Melding two of them adds their trees as binary
-/// numbers are added: two trees of 2^k keys carry into one of 2^(k+1).
+/// A priority queue of keys, the smallest first, equal keys in any order. Melding two of them adds their trees as
+/// binary numbers are added: two trees of 2^k keys carry into one of 2^(k+1).
 ///
 /// Comparisons of keys: insert at most ⌊log₂ n⌋ + 1 and fewer than one on average; meld and extract-min at most
 /// ⌊log₂ n⌋ + 1 and twice that.
 #[derive(Debug, Clone)]
 pub struct BinomialHeap<K> {
-    /// The tree of 2^k keys at place k, where the size has that bit; none empty on top.
+    /// The tree of 2^k keys at place k, if bit k of the size is set; the last entry is not empty.
     trees: Vec<Option<Tree<K>>>,
     len: usize,
     comparisons: u64,
@@ -31,28 +31,26 @@ impl<K> Default for BinomialHeap<K> {
 }
 
 impl<K: Ord> BinomialHeap<K> {
-    /// No keys.
-    pub fn new() -> BinomialHeap<K> {
+    pub(crate) fn new() -> BinomialHeap<K> {
         BinomialHeap::default()
     }
 
-    /// Keys that it holds.
+    /// Number of keys.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it holds none.
+    /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Comparisons of keys so far, those of melded heaps included.
+    /// Number of comparisons of keys so far, those of melded heaps included.
     pub fn comparisons(&self) -> u64 {
         self.comparisons
     }
 
-    /// One key more.
-    pub fn insert(&mut self, key: K) {
+    pub(crate) fn insert(&mut self, key: K) {
         self.len += 1;
         let tree = Tree {
             key,
@@ -68,13 +66,13 @@ impl<K: Ord> BinomialHeap<K> {
         self.add(other.trees);
     }
 
-    /// The least key, left where it is.
+    /// The smallest key, which stays in the heap.
     pub fn min(&self) -> Option<&K> {
         let roots = self.trees.iter().flatten();
         roots.map(|tree| &tree.key).min()
     }
 
-    /// Takes the least key out.
+    /// Removes and returns the smallest key.
     pub fn extract_min(&mut self) -> Option<K> {
         let mut least: Option<usize> = None;
         for (place, tree) in self.trees.iter().enumerate() {
@@ -95,7 +93,7 @@ impl<K: Ord> BinomialHeap<K> {
         while let Some(None) = self.trees.last() {
             self.trees.pop();
         }
-        // What was below it is a heap by itself.
+        // The trees below the root form a heap of their own.
         self.add(below.into_iter().map(Some).collect());
         Some(key)
     }
@@ -121,7 +119,7 @@ impl<K: Ord> BinomialHeap<K> {
         self.trees[place] = Some(tree);
     }
 
-    /// Two trees of one size as one of twice that.
+    /// Joins two trees of one size into one of twice the size.
     fn link(&mut self, a: Tree<K>, b: Tree<K>) -> Tree<K> {
         self.comparisons += 1;
         let (mut root, child) = if b.key < a.key { (b, a) } else { (a, b) };

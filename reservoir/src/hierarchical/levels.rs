@@ -1,7 +1,7 @@
-//! Where the bits of a number lie: level k has 64 · 2^k bits and begins at bit 64 (2^k − 1).
+//! The levels of a dense number: level k has 64 · 2^k bits and begins at bit 64 (2^k − 1).
 
 /// Bits of level 0, and of a limb.
-pub const LIMB_BITS: u64 = 64;
+pub(crate) const LIMB_BITS: u64 = 64;
 
 /// First bit of level k, 64 (2^k − 1); `None` beyond what 64 bits can number.
 pub fn level_start(level: u32) -> Option<u64> {
@@ -20,7 +20,7 @@ pub fn level_of(bit: u64) -> u32 {
     (bit / LIMB_BITS + 1).ilog2()
 }
 
-/// Levels that a number of so many bits takes, ⌈log₂(bits/64 + 1)⌉: the fewest L with 64 (2^L − 1) ≥ bits.
+/// Levels that a number of `bits` bits needs, ⌈log₂(bits/64 + 1)⌉: the fewest L with 64 (2^L − 1) ≥ bits.
 pub fn level_count(bits: u64) -> u32 {
     let limbs = bits.div_ceil(LIMB_BITS);
     // ⌈log₂(limbs + 1)⌉ = ⌊log₂ limbs⌋ + 1 of any limbs.

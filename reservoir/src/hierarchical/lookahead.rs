@@ -1,9 +1,8 @@
-//! Carry look-ahead: the sum of two numbers by a circuit of joins, its gates and its layers counted as they are
-//! evaluated.
+//! Carry look-ahead: the sum of two numbers by a circuit of joins, with its gates and layers counted.
 //!
 //! Every place of a sum *generates* a carry (both bits are set) or *propagates* one (one is). Neighbouring runs of
-//! places join, (g, p) of the upper with (g', p') of the lower: (g ∨ p g', p p'). All carries of n places come out of
-//! about log₂ n joins in a row, but each join is work: n − 1 at the least. So the depth is logarithmic and the work,
+//! places join, (g, p) of the upper with (g', p') of the lower: (g ∨ p g', p p'). All carries of n places need about
+//! log₂ n joins in a row, but each join is work, and there are at least n − 1. So the depth is logarithmic; the work,
 //! and with it the energy, is not.
 
 use super::dense::HierNat;
@@ -17,10 +16,10 @@ pub enum Prefix {
     BrentKung,
 }
 
-/// A sum and what its carries took.
+/// A sum, with the work and the depth of its carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookahead {
-    /// The sum.
+    /// Sum of the two numbers, exact.
     pub sum: HierNat,
     /// Places n: bits of the longer number.
     pub places: u64,
@@ -30,7 +29,7 @@ pub struct Lookahead {
     pub depth: u32,
 }
 
-/// A run of places, and after how many layers that is known.
+/// A run of places, and the layer after which its carry is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Run {
     generate: bool,

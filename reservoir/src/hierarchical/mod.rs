@@ -12,9 +12,9 @@
 //! | [`octave`] | how durations spread over octaves, and how concentrated they are |
 //!
 //! What an operation costs: adding n bits is work O(n/64), of which a look-ahead circuit makes a *depth* of O(log n);
-//! sparse sums O(s₁ + s₂), sparse products O(s₁ s₂ log s₂), shifts of sparse numbers O(1); products of n limbs by rows, from 32 limbs by Karatsuba's
-//! halves and from 3,072 by a number-theoretic transform; quotients and decimal digits by halves of these. Nothing here
-//! takes work, or energy, that is logarithmic in n.
+//! sparse sums O(s₁ + s₂), sparse products O(s₁ s₂ log s₂), shifts of sparse numbers O(1). Products of n limbs use
+//! rows, from 32 limbs Karatsuba's method, and from 3,072 limbs a number-theoretic transform; quotients and decimal
+//! digits divide and conquer with these products. Nothing here takes work, or energy, that is logarithmic in n.
 
 mod convert;
 mod decimal;
@@ -31,7 +31,7 @@ pub mod timescale;
 
 pub use convert::Signed;
 pub use dense::HierNat;
-pub use error::{MOST_BITS, ParseError, TooLarge};
+pub use error::{MOST_BITS, MOST_TERMS, ParseError, TooLarge};
 pub use heap::BinomialHeap;
 pub use signed::{Digit, Naf};
-pub use sparse::{MOST_TERMS, SparseNat};
+pub use sparse::SparseNat;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Octaves that are told apart: with a shortest duration of a microsecond, up to nine years.
+/// Number of octaves: with a shortest duration of a microsecond, they reach nine years.
 pub const OCTAVES: usize = 48;
 
 /// Counts of durations by octave: octave k holds those from `shortest` · 2^k up to twice that.
@@ -13,7 +13,7 @@ pub struct Octaves {
 }
 
 impl Octaves {
-    /// None yet; `None` if the shortest duration is not positive and finite. Its unit is the caller's.
+    /// No durations yet; `None` if the shortest duration is not positive and finite. The unit is the caller's.
     pub fn new(shortest: f64) -> Option<Octaves> {
         (shortest > 0.0 && shortest.is_finite()).then(|| Octaves {
             shortest,
@@ -21,8 +21,8 @@ impl Octaves {
         })
     }
 
-    /// Octave of a duration, ⌊log₂(duration/shortest)⌋, the ends holding what lies beyond them; `None` of what is no
-    /// duration.
+    /// Octave of a duration, ⌊log₂(duration/shortest)⌋, shorter and longer durations count in the first and last
+    /// octave; `None` if the value is negative or not finite.
     pub fn of(&self, duration: f64) -> Option<usize> {
         if !duration.is_finite() || duration < 0.0 {
             return None;
@@ -34,7 +34,7 @@ impl Octaves {
         Some((ratio.log2() as usize).min(OCTAVES - 1))
     }
 
-    /// Counts one; whether it was a duration.
+    /// Counts one duration; returns whether it was valid.
     pub fn push(&mut self, duration: f64) -> bool {
         let octave = self.of(duration);
         if let Some(octave) = octave {
@@ -48,14 +48,14 @@ impl Octaves {
         &self.counts
     }
 
-    /// How concentrated they are on few of all [`OCTAVES`]: see [`concentration`].
+    /// Concentration of the counts over all [`OCTAVES`]: see [`concentration`].
     pub fn concentration(&self) -> Option<f64> {
         concentration(&self.counts)
     }
 }
 
-/// How concentrated counts are on few of their k places: 1 − H/log k with the plug-in entropy H. 0 if all places have as
-/// many, 1 if one has all; also 1 of a single place. `None` of no counts.
+/// Concentration of counts over k places: 1 − H/log k with the plug-in entropy H. 0 if all places have equal counts,
+/// 1 if one place has all of them or is the only one. `None` for no counts.
 pub fn concentration(counts: &[u64]) -> Option<f64> {
     let total: u64 = counts.iter().try_fold(0u64, |sum, n| sum.checked_add(*n))?;
     if total == 0 {

@@ -3,16 +3,16 @@
 use std::cmp::Ordering;
 use std::ops::Neg;
 
-use super::error::TooLarge;
-use super::sparse::{MOST_TERMS, SparseNat};
+use super::error::{MOST_TERMS, TooLarge};
+use super::sparse::SparseNat;
 
 /// A digit of a signed number: + or − 2^exponent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digit {
-    /// Which power of two.
+    /// Exponent of the power of two.
     pub exponent: u64,
-    /// Whether it is taken off.
-    pub negative: bool,
+    /// Whether the power is subtracted.
+    pub(crate) negative: bool,
 }
 
 impl Digit {
@@ -26,15 +26,14 @@ impl Digit {
 /// 2^1000 − 1 is two digits here and a thousand terms of a [`SparseNat`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Naf {
-    /// The lowest exponent; 0 of nought.
+    /// The lowest exponent; 0 for zero.
     offset: u64,
-    /// The lowest first, exponents less the offset.
+    /// The lowest first; exponents are relative to the offset.
     relative: Vec<Digit>,
 }
 
 impl Naf {
-    /// Nought.
-    pub fn zero() -> Naf {
+    pub(crate) fn zero() -> Naf {
         Naf::default()
     }
 
@@ -60,12 +59,12 @@ impl Naf {
         self.relative.len()
     }
 
-    /// Whether it is nought.
-    pub fn is_zero(&self) -> bool {
+    /// Whether it is zero.
+    pub(crate) fn is_zero(&self) -> bool {
         self.relative.is_empty()
     }
 
-    /// Whether it is below nought: the top digit decides.
+    /// Whether it is below zero: the top digit decides.
     pub fn is_negative(&self) -> bool {
         self.relative.last().is_some_and(|digit| digit.negative)
     }
@@ -154,7 +153,7 @@ impl Naf {
         Ok(self)
     }
 
-    /// ⌊self / 2^by⌋, also below nought.
+    /// ⌊self / 2^by⌋, also below zero.
     ///
     /// # Errors
     /// Never in effect: a number is not made larger.
@@ -169,7 +168,7 @@ impl Naf {
             exponent: digit.exponent - by,
             ..digit
         });
-        // What falls off is less than one; if it is below nought, rounding down takes one more.
+        // What falls off is less than one; if it is below zero, rounding down takes one more.
         let one = off
             .last()
             .filter(|digit| digit.negative)
@@ -209,7 +208,7 @@ impl Naf {
     }
 
     /// Its positive digits, and its negative ones: it is their difference.
-    pub fn parts(&self) -> (SparseNat, SparseNat) {
+    pub(crate) fn parts(&self) -> (SparseNat, SparseNat) {
         let (minus, plus): (Vec<Digit>, Vec<Digit>) =
             self.digits().partition(|digit| digit.negative);
         let sparse = |digits: Vec<Digit>| {

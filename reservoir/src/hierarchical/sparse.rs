@@ -3,32 +3,29 @@
 use std::cmp::Ordering;
 
 use super::dense::HierNat;
-use super::error::TooLarge;
+use super::error::{MOST_TERMS, TooLarge};
 use super::levels::LIMB_BITS;
 
-/// Most terms that an operation forms before it gives up: a difference of two terms can have 2⁶⁴.
-pub const MOST_TERMS: usize = 1 << 24;
-
-/// Products of limbs that take no longer than one of terms; measured.
+/// Products of limbs that take as long as one product of terms; measured.
 const CLOSE: u128 = 8;
 
 /// A natural number as the exponents of its powers of two, strictly increasing: the normal form is unique. Exponents are
 /// kept relative to the lowest, so that a shift only moves that one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct SparseNat {
-    /// The lowest exponent; 0 of nought.
+    /// Lowest exponent; 0 for the number zero.
     offset: u64,
-    /// Exponents less the offset, the first of them 0.
+    /// Exponents minus the offset; the first is 0.
     relative: Vec<u64>,
 }
 
 impl SparseNat {
-    /// Nought.
+    /// The number 0, which has no terms.
     pub fn zero() -> SparseNat {
         SparseNat::default()
     }
 
-    /// 2^exponent.
+    /// Two to the power `exponent`, as one term.
     pub fn power_of_two(exponent: u64) -> SparseNat {
         SparseNat {
             offset: exponent,
@@ -50,7 +47,7 @@ impl SparseNat {
         carry.finish()
     }
 
-    /// Of exponents that are strictly increasing, as the caller knows.
+    /// Takes exponents that the caller knows to be strictly increasing.
     pub(super) fn from_increasing(mut exponents: Vec<u64>) -> SparseNat {
         let offset = exponents.first().copied().unwrap_or(0);
         exponents.iter_mut().for_each(|e| *e -= offset);
@@ -65,27 +62,27 @@ impl SparseNat {
         self.relative.iter().map(|e| e + self.offset)
     }
 
-    /// Powers of two that it is the sum of.
+    /// Number of powers of two in the sum.
     pub fn terms(&self) -> usize {
         self.relative.len()
     }
 
-    /// Whether it is nought.
+    /// Whether it is zero.
     pub fn is_zero(&self) -> bool {
         self.relative.is_empty()
     }
 
-    /// The lowest exponent, `None` of nought.
-    pub fn lowest(&self) -> Option<u64> {
+    /// The lowest exponent, `None` for zero.
+    pub(crate) fn lowest(&self) -> Option<u64> {
         self.exponents().next()
     }
 
-    /// The highest exponent, `None` of nought.
-    pub fn highest(&self) -> Option<u64> {
+    /// The highest exponent, `None` for zero.
+    pub(crate) fn highest(&self) -> Option<u64> {
         self.exponents().next_back()
     }
 
-    /// The sum: a merge of both lists, 2^p + 2^p = 2^(p+1) carried on as far as need be.
+    /// The sum: a merge of both lists, 2^p + 2^p = 2^(p+1) carried as far as needed.
     ///
     /// # Errors
     /// If a carry goes beyond 2^(2⁶⁴ − 1).
@@ -93,7 +90,7 @@ impl SparseNat {
         self.add_counted(other).map(|(sum, _)| sum)
     }
 
-    /// The sum and how many exponents were looked at, carries included: at most twice the terms of both.
+    /// The sum, and the number of exponents visited, carries included: at most twice the terms of both.
     ///
     /// # Errors
     /// As [`add`](SparseNat::add).
@@ -115,10 +112,10 @@ impl SparseNat {
         Ok((sum, steps))
     }
 
-    /// The difference, `None` if it is below nought.
+    /// The difference, `None` if it is below zero.
     ///
     /// # Errors
-    /// If it has more than [`MOST_TERMS`] terms; [`super::Naf`] holds those shortly.
+    /// If it has more than [`MOST_TERMS`] terms; [`super::Naf`] represents such differences in two digits.
     pub fn checked_sub(&self, other: &SparseNat) -> Result<Option<SparseNat>, TooLarge> {
         if self < other {
             return Ok(None);
@@ -126,7 +123,7 @@ impl SparseNat {
         let mut a = self.exponents().peekable();
         let mut b = other.exponents().peekable();
         let mut out: Vec<u64> = Vec::new();
-        // The lowest place not yet dealt with that is lacking one.
+        // The lowest place that is still to be borrowed from.
         let mut borrow: Option<u64> = None;
         while let Some(next) = match (a.peek(), b.peek()) {
             (Some(a), Some(b)) => Some(*a.min(b)),
@@ -172,8 +169,8 @@ impl SparseNat {
         SparseNat::from_increasing(kept.collect())
     }
 
-    /// The product. Where the terms lie so close that limbs are fewer, densely; else as the sum of s₂ shifted copies of
-    /// the longer factor, by halves: s₁ s₂ terms, each looked at in log₂ s₂ sums.
+    /// The product. If the terms are so close that limbs are fewer, it is computed densely; otherwise as the sum of
+    /// s₂ shifted copies of the longer factor, pairwise: s₁ s₂ terms, each visited in log₂ s₂ sums.
     ///
     /// # Errors
     /// If there are more than [`MOST_TERMS`] products of terms, or an exponent goes beyond 2⁶⁴ − 1.
@@ -203,7 +200,7 @@ impl SparseNat {
         long.times(&shifts)
     }
 
-    /// The sum of copies shifted by each of `shifts`, by halves, so that sums are of numbers of like length.
+    /// The sum of copies shifted by each of `shifts`, pairwise, so that numbers of similar length are added.
     fn times(&self, shifts: &[u64]) -> Result<SparseNat, TooLarge> {
         match shifts {
             [] => Ok(SparseNat::zero()),
@@ -233,7 +230,7 @@ impl PartialOrd for SparseNat {
 #[derive(Default)]
 struct Carry {
     out: Vec<u64>,
-    /// So many of 2^place are still to be added; none if 0.
+    /// Number of powers 2^place that are still to be added.
     pending: u64,
     place: u64,
     steps: u64,

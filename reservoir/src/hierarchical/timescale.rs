@@ -4,26 +4,26 @@
 use serde::{Deserialize, Serialize};
 
 /// Most scales, enough for 2⁴⁷ values.
-pub const MOST_SCALES: usize = 48;
+pub(crate) const MOST_SCALES: usize = 48;
 
-/// What one scale says of a stream of values y.
+/// Statistics of a stream of values y on one time scale.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
     /// Values averaged, m = 2^j.
-    pub averaged: u64,
-    /// Averages that the stream filled.
-    pub averages: u64,
+    pub(crate) averaged: u64,
+    /// Number of complete averages.
+    pub(crate) averages: u64,
     /// Pairs of neighbouring averages behind the Allan variance: one fewer than there are averages.
-    pub allan_pairs: u64,
+    pub(crate) allan_pairs: u64,
     /// Allan variance ½⟨(ȳₖ₊₁ − ȳₖ)²⟩ over all neighbouring averages, in the square of the values' unit (Allan,
     /// Proceedings of the IEEE 54(2), 1966; Riley, NIST Special Publication 1065, 5.2). `None` without a pair.
-    pub allan_variance: Option<f64>,
-    /// Pairs behind the Haar details, the averages taken two by two.
-    pub haar_pairs: u64,
+    pub(crate) allan_variance: Option<f64>,
+    /// Pairs of averages behind the Haar details; pairs do not overlap.
+    pub(crate) haar_pairs: u64,
     /// Energy of the orthonormal Haar details d = √(m/2) (ȳ₂ₖ − ȳ₂ₖ₊₁), Σd², in the square of the values' unit (Percival
     /// and Walden, Wavelet Methods for Time Series Analysis, 2000, 4.1).
-    pub haar_energy: f64,
-    /// Mean of ȳ₂ₖ₊₁ − ȳ₂ₖ: the way that the values go within 2m of them. `None` without a pair.
+    pub(crate) haar_energy: f64,
+    /// Mean of ȳ₂ₖ₊₁ − ȳ₂ₖ: the trend of the values within 2m of them. `None` without a pair.
     pub haar_trend: Option<f64>,
 }
 
@@ -44,7 +44,7 @@ struct State {
     trend: f64,
 }
 
-/// A stream as it comes.
+/// Statistics of a stream, updated with each value.
 #[derive(Debug, Clone, Default)]
 pub struct Timescales {
     /// The finest first.
@@ -52,7 +52,7 @@ pub struct Timescales {
 }
 
 impl Timescales {
-    /// Of all of `values`.
+    /// Statistics of all of `values`.
     pub fn of(values: &[f64]) -> Timescales {
         let mut out = Timescales::default();
         values.iter().for_each(|value| out.push(*value));
@@ -60,7 +60,7 @@ impl Timescales {
     }
 
     /// The next value. Two of m values make one average of 2m, so a value costs two scales on average.
-    pub fn push(&mut self, value: f64) {
+    pub(crate) fn push(&mut self, value: f64) {
         let mut average = value;
         for place in 0..MOST_SCALES {
             if self.states.len() == place {
@@ -82,17 +82,17 @@ impl Timescales {
         }
     }
 
-    /// Values so far.
+    /// Number of values pushed.
     pub fn len(&self) -> u64 {
         self.states.first().map_or(0, |state| state.averages)
     }
 
-    /// Whether there was none.
+    /// Whether no value was pushed.
     pub fn is_empty(&self) -> bool {
         self.states.is_empty()
     }
 
-    /// All scales of which an average was filled, the finest first.
+    /// All scales with at least one complete average, the finest first.
     pub fn scales(&self) -> Vec<Scale> {
         let states = self.states.iter().enumerate();
         states

@@ -7,14 +7,14 @@ use super::trials::Resampling;
 use crate::bootstrap::Estimate;
 use crate::random;
 
-/// One genuine claim: of which unit, at what, with what score.
+/// One genuine claim: its unit, its score, and the temperature or time of the claim.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
-    /// The unit.
+    /// Number of the unit; points of one unit share it.
     pub unit: usize,
-    /// Temperature, time or what else may move the score.
+    /// Temperature, time or another quantity that may change the score.
     pub at: f64,
-    /// The score.
+    /// Score of the claim, a natural logarithm of a likelihood ratio.
     pub score: f64,
 }
 
@@ -27,7 +27,7 @@ pub fn slope(points: &[Point], resampling: Resampling) -> Option<Estimate> {
         let sum = &mut sums[point.unit];
         *sum = (sum.0 + 1.0, sum.1 + point.at, sum.2 + point.score);
     }
-    // Of each unit the two sums that a slope is the ratio of.
+    // For each unit, the two sums whose ratio is the slope.
     let mut moments = vec![(0.0, 0.0); units];
     for point in points {
         let (n, at, score) = sums[point.unit];

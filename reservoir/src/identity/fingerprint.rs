@@ -1,35 +1,36 @@
-//! Whether the shares of a single capture tell the places that find them apart: chips, or cores.
+//! Whether the shares of a single capture distinguish the places that find them: chips, or cores.
 //!
-//! If places differ for good, then more shares than chance allows are unevenly spread, and what one half of the
-//! capture finds often the other does too. If neither is seen, what remains to be said is how large a difference
-//! would have been seen.
+//! If places differ permanently, the shares are spread less evenly than chance allows, and places that are frequent
+//! in one half of the capture are frequent in the other. If neither is found, the result is how large a difference
+//! would have been found.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::bootstrap::Estimate;
-use crate::describe::{Evenness, two_sided};
+use crate::describe::{CountUniformity, two_sided};
 use crate::information::power::{Demand, smallest_bits};
 
 /// Deviation at which a single place is said to stand out: 3.2 standard deviations, passed by chance by 1 place in
 /// 700.
 pub const STANDS_OUT: f64 = 3.2;
 
-/// The places of a capture's shares.
+/// Tests of the places of a capture's shares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// How even they are over all shares.
+    /// Test of equal rates over all shares.
     #[serde(rename = "evenness")]
-    pub uniformity: Evenness,
+    pub uniformity: CountUniformity,
     /// Correlation over places of the counts in the first half of the shares with those in the second.
     pub halves: Option<Correlation>,
-    /// The same of every other share with the rest: what lasts shorter than the capture is in both.
+    /// Correlation of the counts of every other share with those of the rest: differences that last shorter than the
+    /// capture are in both.
     pub alternate: Option<Correlation>,
     /// Smallest coefficient of variation of the places' rates that the test of uniformity finds with 80 % at 5 %.
     pub smallest_spread: Option<f64>,
-    /// Smallest relative weakness of one place that lifts it [`STANDS_OUT`] standard deviations out of its count.
+    /// Smallest relative weakness of one place that moves its count by [`STANDS_OUT`] standard deviations.
     pub smallest_weakness: f64,
-    /// Shares needed to see one place that is a tenth weak so far out.
+    /// Shares needed until a place that is 10 % weak is that far out.
     pub shares_for_a_tenth: f64,
 }
 
@@ -38,13 +39,13 @@ pub struct Fingerprint {
 pub struct Correlation {
     /// The correlation, with its interval by Fisher's transformation.
     pub r: Estimate,
-    /// Two-sided probability if there is none.
+    /// Two-sided probability of such a correlation if there is none.
     pub p: f64,
 }
 
 impl Fingerprint {
-    /// Of the place of each share, in order of arrival, of so many `places`; what is beyond is left out. `None` of
-    /// fewer than two places or no shares.
+    /// Tests the place of each share, in order of arrival; places from `places` on are left out. `None` for fewer
+    /// than two places or no shares.
     pub fn of(shares: &[usize], places: usize) -> Option<Fingerprint> {
         let counts = |which: &dyn Fn(usize) -> bool| -> Vec<u64> {
             let mut counts = vec![0; places];
@@ -55,7 +56,7 @@ impl Fingerprint {
             }
             counts
         };
-        let uniformity = Evenness::of(&counts(&|_| true))?;
+        let uniformity = CountUniformity::of(&counts(&|_| true))?;
         let middle = shares.len() / 2;
         let split = |first: &dyn Fn(usize) -> bool| {
             Correlation::of(&counts(first), &counts(&|i| !first(i)))
@@ -83,8 +84,8 @@ impl Fingerprint {
 }
 
 impl Correlation {
-    /// Of paired counts; `None` of fewer than four pairs, or if one side does not vary.
-    pub fn of(a: &[u64], b: &[u64]) -> Option<Correlation> {
+    /// Correlates paired counts; `None` for fewer than four pairs, or if one side does not vary.
+    pub(crate) fn of(a: &[u64], b: &[u64]) -> Option<Correlation> {
         let n = a.len().min(b.len());
         if n < 4 {
             return None;
@@ -102,7 +103,7 @@ impl Correlation {
         if scale <= 0.0 {
             return None;
         }
-        // Within what its transformation can take.
+        // Clamped to the domain of Fisher's transformation.
         let r = (cross / scale).clamp(-0.999_999, 0.999_999);
         let error = 1.0 / ((n - 3) as f64).sqrt();
         let reach = Normal::standard().inverse_cdf(0.975) * error;

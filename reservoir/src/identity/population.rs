@@ -12,40 +12,40 @@ use crate::dense;
 /// Smallest variance between units, over that within one, for which a component is kept.
 const SMALLEST: f64 = 1e-6;
 
-/// Fewest units from which a spread between units is taken.
-pub const FEWEST_UNITS: usize = 4;
+/// Fewest units from which a variance between units is estimated.
+pub(crate) const FEWEST_UNITS: usize = 4;
 
 /// Why no population could be fitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FitError {
-    /// Too few units.
-    #[error("a population needs at least {FEWEST_UNITS} units, not {0}")]
+    /// Fewer units than a variance between units needs.
+    #[error("a population needs at least {FEWEST_UNITS} units (now {0})")]
     Units(usize),
-    /// A unit of fewer than two blocks tells nothing of what is within a unit.
+    /// A unit with fewer than two blocks, which gives no variance within a unit.
     #[error("unit {0} has fewer than two blocks")]
     Blocks(usize),
-    /// Blocks of different length, or of numbers that are none.
+    /// Blocks of different lengths, or with a value that is not a number.
     #[error(
-        "block {block} of unit {unit} has not the same features as the others, or one that is not a number"
+        "block {block} of unit {unit} has other features than the first block, or a value that is not a number"
     )]
     Features {
-        /// The unit.
+        /// Place of the unit in the list, from 0.
         unit: usize,
-        /// Its block.
+        /// Place of the block within the unit, from 0.
         block: usize,
     },
     /// No feature varies within a unit.
-    #[error("no feature varies within a unit: nothing can be weighed against it")]
+    #[error("no feature varies within a unit, so differences between units cannot be weighed")]
     Constant,
     /// The covariance within units cannot be decomposed.
     #[error("the covariance within units cannot be decomposed")]
     Decomposition,
 }
 
-/// What is known of a feature before anything is seen.
+/// What is known about a feature before any data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
-    /// Features of one group are alike: their variances between units are pooled.
+    /// Features of one group are interchangeable: their variances between units are pooled.
     pub group: usize,
     /// Features of different parts are independent.
     pub part: usize,
@@ -54,21 +54,21 @@ pub struct Kind {
 /// A population of units of one model.
 ///
 /// *Within*: variances pooled over all units, correlations shrunk ([`Shrunk`]). *Between*: covariance of the units'
-/// means less what blocks bring in; its variances are pooled over each group of features that nothing tells apart
-/// (the chips of a board, its cores), its covariances shrunk in the same way; what is then not positive is cut off.
-/// Features of different parts (shares, telemetry) are taken to be independent, and each part is shrunk on its own: many
-/// counts that hang together in nothing would otherwise shrink away how the temperatures of a unit do.
+/// means minus the part that the scatter of blocks causes. Its variances are pooled over each group of
+/// interchangeable features (the chips of a board, its cores), its covariances are shrunk in the same way, and
+/// components that are then not positive are dropped. Features of different parts (shares, telemetry) are assumed to
+/// be independent, and each part is shrunk on its own: many uncorrelated counts would otherwise shrink away the
+/// correlations of a unit's temperatures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Population {
-    /// Units that it was fitted to.
-    pub units: usize,
-    /// Their blocks.
-    pub blocks: usize,
+    /// Number of units in the fit.
+    pub(crate) units: usize,
+    pub(crate) blocks: usize,
     /// Mean of each feature.
     pub mean: Vec<f64>,
-    /// Rows that turn features, less their mean, into components: row after row, one for each of `between`.
+    /// Rows of the matrix that maps features, minus their mean, to components: one row for each of `between`.
     basis: Vec<f64>,
-    /// Variance between units of each component, where that within a unit is 1; in falling order.
+    /// Variance between units of each component, in units of the variance within a unit; in falling order.
     pub between: Vec<f64>,
     /// Shrinkage of the correlations within units, of each part.
     pub within_lambda: Vec<f64>,
@@ -80,14 +80,14 @@ impl Population {
     /// Fits `units`, each of blocks of features, one for each of `kinds`.
     ///
     /// # Errors
-    /// If there is too little to fit.
+    /// If there are too few units or blocks, or blocks do not match.
     pub fn fit(units: &[Vec<Vec<f64>>], kinds: &[Kind]) -> Result<Population, FitError> {
         check(units, kinds.len())?;
         let means: Vec<Vec<f64>> = units.iter().map(|blocks| mean(blocks)).collect();
         let centre = mean(&means);
         let blocks: usize = units.iter().map(Vec::len).sum();
         let free = (blocks - units.len()) as f64;
-        // Of units with different numbers of blocks, the mean of what a unit's mean still scatters.
+        // Mean over units of the variance that the mean of a unit's blocks still has.
         let per_mean = units.iter().map(|b| 1.0 / b.len() as f64).sum::<f64>() / units.len() as f64;
 
         let mut variance = vec![0.0; kinds.len()];
@@ -140,9 +140,9 @@ impl Population {
         })
     }
 
-    /// A block in components, each with variance 1 within a unit; `None` if it has not the population's features,
-    /// or one that is not a number.
-    pub fn components(&self, block: &[f64]) -> Option<Vec<f64>> {
+    /// A block in components, each with variance 1 within a unit; `None` if it has another number of features, or a
+    /// value that is not a number.
+    pub(crate) fn components(&self, block: &[f64]) -> Option<Vec<f64>> {
         if block.len() != self.mean.len() || !block.iter().all(|x| x.is_finite()) {
             return None;
         }
@@ -156,7 +156,7 @@ impl Population {
         )
     }
 
-    /// Whether its parts fit each other: a file may hold anything.
+    /// Whether the parts are consistent with each other; a file may hold anything.
     pub fn is_sound(&self) -> bool {
         let numbers = self.mean.iter().chain(&self.basis);
         self.basis.len() == self.between.len() * self.mean.len()
@@ -193,8 +193,7 @@ pub(super) fn mean(blocks: &[Vec<f64>]) -> Vec<f64> {
     sum.iter().map(|x| x / blocks.len() as f64).collect()
 }
 
-/// Correlations of `rows`, shrunk part by part and none across, and the shrinkage of each part in the order in which it
-/// comes.
+/// Correlations of `rows`, shrunk part by part and zero between parts, and the shrinkage of each part in order.
 fn by_part(rows: &DMatrix<f64>, kinds: &[Kind]) -> (DMatrix<f64>, Vec<f64>) {
     let p = kinds.len();
     let mut all = DMatrix::identity(p, p);
@@ -257,7 +256,8 @@ fn between(
         if i == j {
             return excess[i];
         }
-        // The correlation of means holds that of their scatter, which is taken off as far as the former was kept.
+        // The correlation of means contains that of their scatter; it is subtracted to the extent that the former was
+        // kept.
         let covariance = correlation[(i, j)] * (variance[i] * variance[j]).sqrt()
             - kept[i] * within[(i, j)] * per_mean;
         let most = (excess[i] * excess[j]).sqrt();

@@ -1,34 +1,34 @@
-//! An enrolled unit, and how much likelier further blocks are if they are its own.
+//! An enrolled unit, and the likelihood ratio of further blocks: from this unit against from another.
 
 use serde::{Deserialize, Serialize};
 
 use super::population::{Population, mean};
 
-/// Weight of the population's variance within a unit beside a unit's own, in blocks. Ten blocks alone would know
-/// a variance to half of it, and the error would add up over all components.
+/// Weight of the population's variance within a unit beside a unit's own, in blocks. Ten blocks alone determine a
+/// variance only to about half of it, and the error would add up over all components.
 pub const PRIOR_BLOCKS: f64 = 100.0;
 
 /// A unit's mean and covariance, in the components of its population, where the pooled covariance is the identity:
-/// the unit's own is shrunk to its diagonal and, with weight [`PRIOR_BLOCKS`], to that.
+/// the unit's own covariance is shrunk to its diagonal and, with weight [`PRIOR_BLOCKS`], to the identity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
-    /// Blocks that it was enrolled from.
+    /// Number of blocks in the enrolment.
     pub blocks: usize,
     /// Mean of each component over them.
     pub mean: Vec<f64>,
     /// Variance of each component within the unit, shrunk.
-    pub variance: Vec<f64>,
+    pub(crate) variance: Vec<f64>,
 }
 
 /// Blocks that are to be judged, in the population's components.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct Probe {
     blocks: usize,
     mean: Vec<f64>,
 }
 
 impl Profile {
-    /// The unit that gave `blocks` of features; `None` of no blocks, or of ones that are not of `population`.
+    /// Enrols the unit that gave `blocks` of features; `None` without blocks, or if one does not fit `population`.
     pub fn enrol(population: &Population, blocks: &[Vec<f64>]) -> Option<Profile> {
         let components = of(population, blocks)?;
         let mean = mean(&components);
@@ -45,15 +45,15 @@ impl Profile {
         })
     }
 
-    /// Logarithm (natural) of the likelihood of `answer` if it is this unit's, over that if it is another unit's of
-    /// the population. Above 0 speaks for this unit.
+    /// Natural logarithm of the likelihood of `probe` if it is from this unit, over the likelihood if it is from
+    /// another unit of the population. A value above 0 speaks for this unit.
     ///
     /// What is known of the unit's true mean is normal: b/(b + s/n) · z̄, with variance b·(s/n)/(b + s/n), of n
     /// blocks with mean z̄ and variance s, where b is the variance between units.
-    pub fn log_ratio(&self, population: &Population, answer: &Answer) -> f64 {
-        let (n, k) = (self.blocks as f64, answer.blocks as f64);
+    pub fn log_ratio(&self, population: &Population, probe: &Probe) -> f64 {
+        let (n, k) = (self.blocks as f64, probe.blocks as f64);
         let own = self.mean.iter().zip(&self.variance);
-        let terms = own.zip(&population.between).zip(&answer.mean);
+        let terms = own.zip(&population.between).zip(&probe.mean);
         terms
             .map(|(((mean, s), b), x)| {
                 let known = s / n;
@@ -64,23 +64,23 @@ impl Profile {
             .sum()
     }
 
-    /// Distance of `answer` from the unit in standard deviations within a unit, the root of the mean square over all
+    /// Distance of `probe` from the unit in standard deviations within a unit, the root of the mean square over all
     /// components: about 1 for the unit itself. `None` without components.
-    pub fn distance(&self, answer: &Answer) -> Option<f64> {
-        if answer.mean.is_empty() {
+    pub fn distance(&self, probe: &Probe) -> Option<f64> {
+        if probe.mean.is_empty() {
             return None;
         }
-        let scatter = 1.0 / self.blocks as f64 + 1.0 / answer.blocks as f64;
-        let squares: f64 = answer
+        let scatter = 1.0 / self.blocks as f64 + 1.0 / probe.blocks as f64;
+        let squares: f64 = probe
             .mean
             .iter()
             .zip(&self.mean)
             .map(|(x, mean)| (x - mean).powi(2) / scatter)
             .sum();
-        Some((squares / answer.mean.len() as f64).sqrt())
+        Some((squares / probe.mean.len() as f64).sqrt())
     }
 
-    /// Whether it can be one of `population`: a file may hold anything.
+    /// Whether the profile fits `population`; a file may hold anything.
     pub fn is_sound(&self, population: &Population) -> bool {
         let p = population.between.len();
         self.blocks > 0
@@ -91,11 +91,11 @@ impl Profile {
     }
 }
 
-impl Answer {
-    /// Of `blocks` of features; `None` of no blocks, or of ones that are not of `population`.
-    pub fn of(population: &Population, blocks: &[Vec<f64>]) -> Option<Answer> {
+impl Probe {
+    /// Takes `blocks` of features; `None` without blocks, or if one does not fit `population`.
+    pub fn of(population: &Population, blocks: &[Vec<f64>]) -> Option<Probe> {
         let components = of(population, blocks)?;
-        Some(Answer {
+        Some(Probe {
             blocks: components.len(),
             mean: mean(&components),
         })
@@ -107,7 +107,7 @@ fn of(population: &Population, blocks: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
     components.filter(|components| !components.is_empty())
 }
 
-/// Logarithm of a normal density at `x` off its mean, without its constant.
+/// Logarithm of a normal density at distance `x` from its mean, without its constant.
 fn log_normal(x: f64, variance: f64) -> f64 {
     -0.5 * (variance.ln() + x * x / variance)
 }
@@ -128,16 +128,16 @@ mod tests {
         let profile = Profile::enrol(&population, &[vec![5.5], vec![6.5]]).expect("enrolled");
         let s = (PRIOR_BLOCKS + 2.0) / (PRIOR_BLOCKS + 1.0);
         assert_eq!((profile.mean[0], profile.variance[0]), (2.0, s));
-        let answer = Answer::of(&population, &[vec![6.0]]).expect("a block");
-        let ratio = profile.log_ratio(&population, &answer);
+        let probe = Probe::of(&population, &[vec![6.0]]).expect("a block");
+        let ratio = profile.log_ratio(&population, &probe);
         let expected = 4.0 / (4.0 + s / 2.0) * 2.0;
         let variance = 4.0 * (s / 2.0) / (4.0 + s / 2.0) + s;
         let by_hand = -0.5 * (variance.ln() + (2.0f64 - expected).powi(2) / variance)
             + 0.5 * (5.0f64.ln() + 4.0 / 5.0);
         assert!((ratio - by_hand).abs() < 1e-12 && ratio > 0.0);
-        assert_eq!(profile.distance(&answer), Some(0.0));
-        assert_eq!(Answer::of(&population, &[]), None);
-        assert_eq!(Answer::of(&population, &[vec![f64::NAN]]), None);
+        assert_eq!(profile.distance(&probe), Some(0.0));
+        assert_eq!(Probe::of(&population, &[]), None);
+        assert_eq!(Probe::of(&population, &[vec![f64::NAN]]), None);
     }
 
     #[test]
@@ -150,8 +150,8 @@ mod tests {
         for (i, unit) in rest.iter().enumerate() {
             let profile = Profile::enrol(&population, &unit[..3]).expect("enrolled");
             let ratio = |blocks| {
-                let answer = Answer::of(&population, blocks).expect("blocks");
-                profile.log_ratio(&population, &answer)
+                let probe = Probe::of(&population, blocks).expect("blocks");
+                profile.log_ratio(&population, &probe)
             };
             own += ratio(&unit[3..]);
             for other in rest.iter().skip(i + 1).step_by(7) {

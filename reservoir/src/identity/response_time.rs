@@ -1,11 +1,11 @@
-//! How late an answer may come, from how soon earlier ones came.
+//! The latest plausible response time, estimated from earlier response times.
 
-/// The latest that a further value may be if it is of the same kind as `values`, missed with a probability of at most
-/// `miss` if their tail is exponential: m + k s, of their least value m and their mean excess s over it, with
-/// k = (n − 1) [(n/((n + 1) miss))^(1/(n − 1)) − 1]. `None` of fewer than two values, or for an impossible `miss`.
+/// Upper bound for a further value of the same kind as `values`. It is exceeded with a probability of at most `miss`
+/// if the tail is exponential: m + k s, with the least value m, the mean excess s over it, and k = (n − 1) [(n/((n +
+/// 1) miss))^(1/(n − 1)) − 1]. `None` for fewer than two values, or for an impossible `miss`.
 ///
-/// A further value lies above m with probability n/(n + 1), and is then beyond k s with (1 + k/(n − 1))^−(n − 1), as the
-/// sum of n − 1 exponential excesses is a gamma variable. A lighter tail is missed less often.
+/// A further value lies above m with probability n/(n + 1), and is then beyond k s with (1 + k/(n − 1))^−(n − 1), as
+/// the sum of n − 1 exponential excesses is a gamma variable. With a lighter tail the bound is exceeded less often.
 pub fn latest(values: &[f64], miss: f64) -> Option<f64> {
     let n = values.len() as f64;
     if n < 2.0 || !(miss > 0.0 && miss < n / (n + 1.0)) {

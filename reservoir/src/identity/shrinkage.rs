@@ -1,5 +1,5 @@
-//! Correlations from few rows: shrunk towards none at all, as far as their own scatter asks for (Schäfer and
-//! Strimmer, Stat. Appl. Genet. Mol. Biol. 4(1), art. 32, 2005).
+//! Correlations from few rows, shrunk towards zero by as much as their own scatter demands (Schäfer and Strimmer,
+//! Stat. Appl. Genet. Mol. Biol. 4(1), art. 32, 2005).
 
 use nalgebra::DMatrix;
 
@@ -9,18 +9,18 @@ use crate::dense::add_gram;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shrunk {
     /// The matrix, symmetric, with a diagonal of 1.
-    pub correlation: DMatrix<f64>,
+    pub(crate) correlation: DMatrix<f64>,
     /// How far it was shrunk: 0 not at all, 1 to the identity.
-    pub lambda: f64,
+    pub(crate) lambda: f64,
 }
 
 impl Shrunk {
-    /// Of `rows` (blocks × features) that are centred, in any unit. With two rows or fewer nothing is known, and the
-    /// identity is what there is.
+    /// Estimates the correlations of centred `rows` (blocks × features), in any unit. With two rows or fewer the
+    /// result is the identity.
     ///
     /// λ = Σ Var(r)/Σ r² over all pairs of features, where Var(r) = n/(n − 1)³ Σ (w − w̄)² of the products w of
     /// two features.
-    pub fn of(rows: &DMatrix<f64>) -> Shrunk {
+    pub(crate) fn of(rows: &DMatrix<f64>) -> Shrunk {
         let (n, p) = rows.shape();
         if n < 3 {
             return Shrunk {

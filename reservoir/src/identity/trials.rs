@@ -1,9 +1,9 @@
 //! Scores of many units against many profiles: false accepts, false rejects, and where both are equal.
 //!
 //! A claim is accepted if its score is at least the threshold. Intervals are of two kinds. A bootstrap draws whole
-//! units, so that a claim of unit i to be unit j counts as often as i and j were drawn together; where nothing went
-//! wrong it has no width. Beside it stands an exact interval (Clopper and Pearson) of one claim per unit, which are
-//! nearly independent, as no two of them share both unit and profile.
+//! units, so that a claim of unit i to be unit j counts as often as i and j were drawn together; without any error
+//! this interval has no width. Beside it there is an exact interval (Clopper and Pearson) from one claim per unit.
+//! These claims are nearly independent, because no two of them share both unit and profile.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -12,19 +12,20 @@ use crate::bootstrap::Estimate;
 use crate::describe::exact;
 use crate::random;
 
-/// Points of a curve at the most.
+/// Most points of a curve.
 const MOST_POINTS: usize = 400;
 
-/// One claim and what came of it.
+/// One claim with its score.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// Unit that answered.
+    /// Unit that responded.
     pub unit: usize,
-    /// Unit that it claimed to be; the claim is genuine if it is the same.
+    /// Unit that it claimed to be; the claim is genuine if both are the same.
     pub claimed: usize,
-    /// The score, a logarithm of a likelihood ratio; infinite if a claim was refused before it was weighed.
+    /// The score, a logarithm of a likelihood ratio; infinite if the claim was refused before its likelihood was
+    /// computed.
     pub value: f64,
-    /// Distance of the answer from the profile.
+    /// Distance of the response from the profile.
     pub distance: f64,
 }
 
@@ -38,9 +39,9 @@ impl Score {
 /// How intervals are resampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resampling {
-    /// Resamples.
+    /// Number of resamples of units.
     pub resamples: usize,
-    /// Seed.
+    /// Seed of the resamples.
     pub seed: u64,
 }
 
@@ -48,7 +49,7 @@ pub struct Resampling {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Operating {
     /// Claims are accepted from this score on.
-    pub threshold: f64,
+    pub(crate) threshold: f64,
     /// Part of the false claims that are accepted.
     pub false_accept: f64,
     /// Part of the genuine claims that are rejected.
@@ -58,9 +59,9 @@ pub struct Operating {
 /// A rate of errors with both intervals.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
-    /// Claims.
+    /// Number of claims tried.
     pub claims: usize,
-    /// Those of them that went wrong.
+    /// Number of claims with a wrong decision.
     pub wrong: usize,
     /// The rate, with its interval by bootstrap over units.
     pub over_units: Estimate,
@@ -77,8 +78,7 @@ pub struct Trials {
 }
 
 impl Trials {
-    /// Of `scores` in any order; those that are not a number are dropped. `None` without a genuine or without a
-    /// false claim.
+    /// Collects `scores` in any order; NaN is dropped. `None` without a genuine or without a false claim.
     pub fn new(mut scores: Vec<Score>) -> Option<Trials> {
         scores.retain(|score| !score.value.is_nan());
         // A stable order, so that equal scores keep theirs.
@@ -169,7 +169,7 @@ impl Trials {
         })
     }
 
-    /// Calls `visit` with the rates at each threshold that tells scores apart, rising, until it says to stop.
+    /// Calls `visit` with the rates at each threshold that separates scores, rising, until `visit` returns `false`.
     /// `false` if one kind of claims has no weight.
     fn sweep(&self, weights: &[f64], mut visit: impl FnMut(Operating) -> bool) -> bool {
         let (mut genuine, mut false_claims) = (0.0, 0.0);
@@ -207,7 +207,7 @@ impl Trials {
         true
     }
 
-    /// Equal error rate and its threshold, of units that count so much; `None` if one kind of claims has none.
+    /// Equal error rate and its threshold, with a weight for each unit; `None` if one kind of claims has no weight.
     fn equal_at(&self, weights: &[f64]) -> Option<(f64, f64)> {
         let (mut before, mut found) = ((1.0, 0.0), None);
         let possible = self.sweep(weights, |point| {
@@ -251,8 +251,8 @@ impl Trials {
         }
     }
 
-    /// One claim of each unit: its own profile, or that of the next unit it was held against, going round. Of several
-    /// answers one whose rank goes round with the unit's number, so that all ranks come equally often.
+    /// One claim of each unit: against its own profile, or against the next unit's, cyclically. If a unit has several
+    /// responses, the one whose rank is the unit's number modulo their count, so that all ranks are equally frequent.
     fn one_per_unit(&self, genuine: bool) -> Vec<Score> {
         (0..self.units)
             .filter_map(|unit| {

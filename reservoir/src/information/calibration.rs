@@ -1,9 +1,10 @@
-//! Whether the laboratory's tests keep their word: on simulated captures in which difficulty and an observable
-//! share nothing each must reject at its stated rate, and where they share something, detect it at its stated power.
+//! Whether the tests of this module keep their stated rates. On simulated captures in which difficulty and an
+//! observable are independent, each test must reject at its level; where they are dependent, it must detect that at
+//! its stated power.
 //!
-//! A simulated share has U = D₀/D uniform, as the difficulty law has it, z = Φ⁻¹(1 − U), and the observable
+//! A simulated share has U = D₀/D uniform, as the difficulty law demands, z = Φ⁻¹(1 − U), and the observable
 //! O = λ z + e with e standard normal. λ = 0 is the physical null. Difficulty and observable then share
-//! ½ log₂(1 + λ²) bit, of which classes keep a part that is computed here.
+//! ½ log₂(1 + λ²) bit; the part that remains after binning into classes is computed here.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ const CLASSES: usize = 8;
 /// Labels a block of the block permutation.
 const BLOCK: usize = 10;
 
-/// Share of the shares that counts as of high difficulty.
+/// Fraction of the shares that count as high difficulty.
 const HIGH: f64 = 0.25;
 
 /// Points of the midpoint rule, for each class and each group.
@@ -41,15 +42,15 @@ pub struct Setting {
     pub permutations: usize,
     /// Level of every test but TVLA's.
     pub alpha: f64,
-    /// Seed.
+    /// Seed of the simulated captures.
     pub seed: u64,
 }
 
-/// A test under trial.
+/// A test whose rates are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Test {
-    /// Kolmogorov–Smirnov, of the difficulty law.
+    /// Kolmogorov–Smirnov test of the difficulty law.
     Law,
     /// G in classes, against its limit law.
     GLimit,
@@ -63,9 +64,9 @@ pub enum Test {
     Auc,
     /// Welch's t of the observable between high and other difficulty.
     Welch,
-    /// The same with TVLA's limit.
+    /// Welch's t against the limit of TVLA.
     Tvla,
-    /// e-process, looked at with every share: whether the observable of high difficulties lies above its median.
+    /// e-process, evaluated at every share: whether the observable of high difficulties lies above its median.
     Sequential,
 }
 
@@ -98,12 +99,12 @@ impl Test {
         }
     }
 
-    /// The rate at which it says to reject under the null, and whether that is only a bound.
+    /// The stated rejection rate under the null, and whether it is only a bound.
     fn stated(self, setting: &Setting) -> (f64, bool) {
         match self {
             Test::Tvla => (2.0 * Normal::standard().sf(TVLA_LIMIT), false),
             Test::Sequential => (setting.alpha, true),
-            // The limit law's own error at few shares a cell is part of what is tried.
+            // The error of the limit law at few shares a cell is part of what is measured.
             _ => (setting.alpha, false),
         }
     }
@@ -112,18 +113,18 @@ impl Test {
 /// How often one test rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
-    /// The test.
+    /// Which test was tried.
     pub test: Test,
     /// Coupling λ of the captures.
-    pub coupling: f64,
-    /// Probability of rejection that is stated: the level at λ = 0, the computed power else; `None` where no
-    /// power is stated.
+    pub(crate) coupling: f64,
+    /// Stated probability of rejection: the level at λ = 0, otherwise the computed power; `None` where no power is
+    /// stated.
     pub stated: Option<f64>,
     /// Whether the stated probability is only an upper bound.
     pub bound: bool,
-    /// Captures that it rejected.
+    /// Number of captures in which the test rejected.
     pub rejected: usize,
-    /// Captures.
+    /// Number of simulated captures.
     pub captures: usize,
     /// Exact binomial 95 % interval of the rate (Clopper and Pearson, Biometrika 26(4), 1934).
     pub interval: (f64, f64),
@@ -141,7 +142,7 @@ pub fn bits(coupling: f64) -> f64 {
 pub fn rates(setting: &Setting, coupling: f64) -> Vec<Rate> {
     let mut rejected = [0usize; Test::ALL.len()];
     for capture in 0..setting.captures {
-        // A stream of its own for each, so that captures can be added without changing those before.
+        // Each capture has its own random stream, so that captures can be added without changing earlier ones.
         let mut rng = random::stream(setting.seed, 16 + capture as u64);
         let (uniforms, observable) = draw(setting.shares, coupling, &mut rng);
         for (count, yes) in
@@ -242,7 +243,7 @@ fn judge(setting: &Setting, uniforms: &[f64], observable: &[f64], rng: &mut Rng)
     ]
 }
 
-/// Power as it is stated to a user, from the coupling's closed forms; `None` for the e-process, which states none.
+/// Power as stated to a user, from the closed forms of the coupling; `None` for the e-process, which states none.
 fn stated_power(test: Test, setting: &Setting, coupling: f64) -> Option<f64> {
     let positives = (setting.shares as f64 * HIGH).round() as usize;
     let negatives = setting.shares - positives;
@@ -381,7 +382,7 @@ mod tests {
             permutations: 9,
             ..SMALL
         };
-        // Nine permutations cannot reach 5 %: the stated rate is not kept, and that must show.
+        // Nine permutations cannot reach 5 %: the stated rate is not kept, and the calibration must show that.
         let rates = rates(&loose, 0.0);
         let g = rates
             .iter()

@@ -1,4 +1,4 @@
-//! Whether one number tells two groups apart: the area under the ROC curve with DeLong's interval, and the t-test
+//! Whether one number distinguishes two groups: the area under the ROC curve with DeLong's interval, and the t-test
 //! of leakage assessment.
 
 use serde::{Deserialize, Serialize};
@@ -7,9 +7,9 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 /// Area under the ROC curve: the probability that a positive scores above a negative, ties counting half.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Auc {
-    /// Positives.
+    /// Number of cases that are positive.
     pub positives: usize,
-    /// Negatives.
+    /// Number of cases that are negative.
     pub negatives: usize,
     /// The area; ½ for a score that tells nothing.
     pub value: f64,
@@ -19,18 +19,17 @@ pub struct Auc {
     pub low: f64,
     /// Upper end, cut at 1.
     pub high: f64,
-    /// Two-sided probability of an area at least as far from ½ if the score tells nothing. By the standard error
-    /// under that hypothesis, that of the rank-sum (Mann and Whitney, Ann. Math. Stat. 18(1), 1947), which DeLong's is
-    /// not.
+    /// Two-sided probability of an area at least as far from ½ if the score tells nothing. It uses the standard error
+    /// under that hypothesis, that of the rank sum (Mann and Whitney, Ann. Math. Stat. 18(1), 1947), not DeLong's.
     pub p: f64,
-    /// That error: the standard deviation of the area if the score tells nothing; 0 if all scores are equal.
+    /// Standard deviation of the area if the score tells nothing; 0 if all scores are equal.
     pub null_sd: f64,
 }
 
 impl Auc {
-    /// Of a score, and whether each is a positive. `None` of fewer than two of either, of scores that are not
-    /// finite, or of sides that differ in length. O(n log n), by midranks (Sun and Xu, IEEE Signal Process.
-    /// Lett. 21(11), 2014).
+    /// Computes the area from scores and whether each is a positive. `None` for fewer than two of either kind, if a
+    /// score is not finite, or if the lengths differ. O(n log n), by midranks (Sun and Xu, IEEE Signal Process. Lett.
+    /// 21(11), 2014).
     pub fn of(scores: &[f64], positive: &[bool]) -> Option<Auc> {
         if scores.len() != positive.len() || !scores.iter().all(|s| s.is_finite()) {
             return None;
@@ -51,7 +50,7 @@ impl Auc {
         let (ranks, ties) = midranks(&all);
         let (own_above, _) = midranks(&above);
         let (own_below, _) = midranks(&below);
-        // For each, which part of the other group it beats, or is beaten by.
+        // For each score, the fraction of the other group that it exceeds, or that exceeds it.
         let beats: Vec<f64> = (0..m)
             .map(|i| (ranks[i] - own_above[i]) / n as f64)
             .collect();
@@ -81,7 +80,7 @@ impl Auc {
         })
     }
 
-    /// The band that chance alone keeps to with 95 %, over `comparisons` areas at once (Šidák).
+    /// The band that holds `comparisons` areas of useless scores together with 95 % probability (Šidák).
     pub fn null_band(&self, comparisons: usize) -> (f64, f64) {
         let inside = 0.95f64.powf(1.0 / comparisons.max(1) as f64);
         let z = Normal::standard().inverse_cdf(0.5 + inside / 2.0);
@@ -96,7 +95,7 @@ pub(super) fn null_variance(positives: usize, negatives: usize, ties: f64) -> f6
     (m + n + 1.0 - ties) / (12.0 * m * n)
 }
 
-/// Rank of each value from 1, equal ones sharing their mean, and the correction for ties.
+/// Rank of each value from 1, the mean rank for equal values, and the correction for ties.
 fn midranks(values: &[f64]) -> (Vec<f64>, f64) {
     let n = values.len();
     let mut order: Vec<usize> = (0..n).collect();
@@ -129,7 +128,7 @@ fn variance(values: &[f64]) -> f64 {
     values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64
 }
 
-/// |t| above which a test-vector leakage assessment speaks of leakage (Goodwill, Jun, Jaffe and Rohatgi, NIST
+/// |t| above which a test-vector leakage assessment reports leakage (Goodwill, Jun, Jaffe and Rohatgi, NIST
 /// Non-Invasive Attack Testing Workshop, 2011).
 pub const TVLA_LIMIT: f64 = 4.5;
 
@@ -139,15 +138,15 @@ pub struct Tvla {
     /// Difference of the means over its standard error.
     pub t: f64,
     /// Degrees of freedom (Welch, Biometrika 34, 1947).
-    pub freedom: f64,
+    pub(crate) freedom: f64,
     /// Two-sided probability.
     pub p: f64,
     /// Difference of the means over the pooled standard deviation (Cohen's d).
-    pub effect: f64,
+    pub(crate) effect: f64,
 }
 
 impl Tvla {
-    /// Of two groups; `None` of fewer than two values in either, or if neither varies.
+    /// Tests two groups; `None` for fewer than two values in either, or if neither varies.
     pub fn of(first: &[f64], second: &[f64]) -> Option<Tvla> {
         if first.len() < 2 || second.len() < 2 {
             return None;

@@ -15,10 +15,10 @@ use thiserror::Error;
 
 use crate::random::Rng;
 
-/// Most points.
-pub const MOST_POINTS: usize = 1 << 22;
+/// Most points: bounds the memory of the tree.
+pub(crate) const MOST_POINTS: usize = 1 << 22;
 
-/// Points of a leaf of the tree: few enough to look at each.
+/// Most points of a leaf of the tree, which are compared one by one.
 const LEAF: usize = 8;
 
 /// Why there is no estimate.
@@ -27,17 +27,17 @@ pub enum KsgError {
     /// The sides differ in length.
     #[error("{x} values of one quantity and {y} of the other")]
     Lengths {
-        /// Of the one.
+        /// Number of values of the first quantity.
         x: usize,
-        /// Of the other.
+        /// Number of values of the second quantity.
         y: usize,
     },
     /// Too few points for k neighbours, or too many.
-    #[error("{n} points: the estimate from {k} neighbours needs {} to {MOST_POINTS}", .k.max(&1) + 1)]
+    #[error("{n} points: the estimate from {k} neighbours needs {} to {MOST_POINTS} points", .k.max(&1) + 1)]
     Points {
-        /// Points.
+        /// Number of points given.
         n: usize,
-        /// Neighbours.
+        /// Which neighbour's distance is used.
         k: usize,
     },
     /// A value is not finite.
@@ -83,7 +83,7 @@ pub fn ksg(x: &[f64], y: &[f64], k: usize) -> Result<f64, KsgError> {
     }
     let mut nearest = vec![0.0; k];
     let mut sum = 0.0;
-    // In the tree's order, so that one query's neighbours are still at hand for the next.
+    // In the tree's order, so that the neighbours of one query are still in the cache for the next.
     for point in &points {
         let distance = tree.kth_neighbour(&points, *point, &mut nearest);
         if distance == 0.0 {
@@ -107,8 +107,7 @@ pub struct KsgTest {
     pub null_sd: f64,
     /// (1 + permutations with an estimate at least as large)/(1 + permutations).
     pub p: f64,
-    /// Permutations.
-    pub permutations: usize,
+    pub(crate) permutations: usize,
 }
 
 /// Tests independence by [`ksg`] with `permutations` of freely exchangeable values, each of which costs as much as
@@ -146,7 +145,7 @@ pub fn ksg_test(
 
 /// Values of `sorted` strictly nearer to `centre` than `distance`.
 fn within(sorted: &[f64], centre: f64, distance: f64) -> usize {
-    // The same differences as the distances were taken from, so that rounding cannot tell them apart.
+    // Computed as the distances were, so that both round alike.
     let first = sorted.partition_point(|v| centre - v >= distance);
     let end = sorted.partition_point(|v| v - centre < distance);
     end.saturating_sub(first).max(1)

@@ -1,4 +1,4 @@
-//! The leakage ratio Λ of a table of counts as an exact fraction, and its logarithm between certain bounds.
+//! The leakage ratio Λ of a table of counts as an exact fraction, and rigorous bounds of its logarithm.
 
 use std::collections::BTreeMap;
 
@@ -7,40 +7,40 @@ use serde::{Deserialize, Serialize};
 use super::table::CountTable;
 use crate::hierarchical::{BinomialHeap, HierNat};
 
-/// Most observations N of a table whose Λ is worked out: numerator and denominator have up to N log₂ N bits, here
-/// 2.2 million.
+/// Most observations N of a table whose Λ is computed: numerator and denominator have up to N log₂ N bits, here 2.2
+/// million.
 pub const MOST_EXACT: u64 = 1 << 17;
 
-/// Λ = ∏ (n N/(r c))^n = N^N ∏ n^n / (∏ r^r ∏ c^c) over the counts n, row totals r and column totals c, in lowest terms.
-/// N · I(X; Y) = log Λ, G = 2 log Λ; Λ ≥ 1, and Λ = 1 of independent tables only.
+/// Λ = ∏ (n N/(r c))^n = N^N ∏ n^n / (∏ r^r ∏ c^c) over the counts n, row totals r and column totals c, in lowest
+/// terms. N · I(X; Y) = log Λ, G = 2 log Λ; Λ ≥ 1, and Λ = 1 only for independent tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leakage {
     numerator: HierNat,
     denominator: HierNat,
 }
 
-/// Bounds of log Λ, and how long its fraction is.
+/// Bounds of log Λ, and the length of its fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LeakageBounds {
     /// Lower bound of log Λ, in nats.
     pub low: f64,
-    /// Upper bound.
+    /// Upper bound of log Λ, in nats.
     pub high: f64,
     /// Bits of the numerator in lowest terms.
     pub numerator_bits: u64,
     /// Bits of the denominator.
     pub denominator_bits: u64,
-    /// Whether Λ is exactly 1: the table is that of independent categories.
-    pub independent: bool,
+    /// Whether Λ is exactly 1: the categories are independent in this table.
+    pub(crate) independent: bool,
 }
 
 impl Leakage {
-    /// Of a table; `None` of more than [`MOST_EXACT`] observations. 1 of an empty table.
-    pub fn of(table: &CountTable) -> Option<Leakage> {
+    /// Computes Λ of a table; `None` for more than [`MOST_EXACT`] observations. Λ is 1 for an empty table.
+    pub(crate) fn of(table: &CountTable) -> Option<Leakage> {
         if table.total() > MOST_EXACT {
             return None;
         }
-        // How often each count is a factor, below the line with a minus sign.
+        // Exponent of each factor, negative in the denominator.
         let mut factors: BTreeMap<u64, i64> = BTreeMap::new();
         let mut take = |base: u64, sign: i64| {
             *factors.entry(base).or_default() += sign * base as i64;
@@ -60,12 +60,12 @@ impl Leakage {
         })
     }
 
-    /// Above the line, without a factor of the denominator.
+    /// Numerator in lowest terms.
     pub fn numerator(&self) -> &HierNat {
         &self.numerator
     }
 
-    /// Below the line.
+    /// Denominator in lowest terms.
     pub fn denominator(&self) -> &HierNat {
         &self.denominator
     }
@@ -75,11 +75,11 @@ impl Leakage {
         self.numerator == self.denominator
     }
 
-    /// log Λ, in nats, between bounds that certainly enclose it.
-    pub fn log_bounds(&self) -> LeakageBounds {
+    /// Rigorous bounds of log Λ, in nats.
+    pub(crate) fn log_bounds(&self) -> LeakageBounds {
         let bits = (self.numerator.bits(), self.denominator.bits());
         let excess = self.numerator.checked_sub(&self.denominator);
-        // Λ ≥ 1 (lean: `one_le_leakage`), so there is an excess; without one log Λ is bounded by nought.
+        // Λ ≥ 1 (lean: `one_le_leakage`), so there is an excess; without one log Λ is 0.
         let excess = excess.unwrap_or_default();
         let independent = excess.is_zero();
         let (low, high) = if independent {
@@ -89,7 +89,7 @@ impl Leakage {
             let ((a, up), (b, down)) = (leading(&excess), leading(&self.denominator));
             let scale = 2f64.powi((up as i64 - down as i64) as i32);
             let one = f64::EPSILON;
-            // Each mantissa is short of its number by less than one unit of 2⁻⁵².
+            // Each mantissa is too small by less than one unit of 2⁻⁵².
             let ratio = a / b * scale;
             let ln = (
                 (ratio * (1.0 - 4.0 * one)).ln_1p(),
@@ -115,7 +115,7 @@ impl Leakage {
     }
 }
 
-/// The 53 leading bits, and how many follow; an exponent of fewer than 2³¹ bits for any table that is worked out.
+/// The 53 leading bits, and the number of bits after them, below 2³¹ for every table within the limit.
 fn leading(number: &HierNat) -> (f64, u64) {
     let below = number.bits().saturating_sub(53);
     let top = number
@@ -146,7 +146,8 @@ fn in_primes(factors: &BTreeMap<u64, i64>) -> BTreeMap<u64, i64> {
     primes
 }
 
-/// ∏ base^times, always the two least factors together, so that they stay of like length; `None` beyond what is held.
+/// ∏ base^times, always multiplying the two smallest factors, so that factors have similar length; `None` if the
+/// product is too large.
 fn power_product(powers: impl Iterator<Item = (u64, u64)>) -> Option<HierNat> {
     let powers = powers.map(|(base, times)| HierNat::from(base).pow(times).ok());
     let mut factors: BinomialHeap<HierNat> = powers.collect::<Option<_>>()?;

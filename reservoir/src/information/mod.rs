@@ -1,4 +1,4 @@
-//! The information laboratory: how much one observation says of another, and whether it says anything.
+//! Information measures: how much one observation says about another, and whether it says anything.
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -7,11 +7,10 @@
 //! | [`mutual`] | mutual information of counts: plug-in, Miller–Madow, shrinkage |
 //! | [`ksg`] | mutual information of continuous quantities |
 //! | [`permutation`] | tests of independence, also of series |
-//! | [`sequential`] | tests that may be looked at any time |
+//! | [`sequential`] | tests that may be evaluated at any time |
 //! | [`discrimination`] | ROC area with its interval, Welch's t |
-//! | [`power`] | what a test could have found |
-//! | [`protocol`] | an estimate with what there is to be said against it |
-//! | [`calibration`] | whether the tests keep their word, on simulated captures |
+//! | [`power`] | the smallest effect that a test could have found | | [`protocol`] | an estimate together with its
+//! weaknesses | | [`calibration`] | whether the tests keep their stated error rates, on simulated captures |
 //!
 //! Many tests at once are adjusted with [`crate::describe::holm`].
 

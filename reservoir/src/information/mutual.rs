@@ -1,5 +1,5 @@
-//! Mutual information of a table of counts, in bits, by three estimators. None of them is the truth: the protocol
-//! ([`super::protocol`]) says when they may be believed.
+//! Mutual information of a table of counts, in bits, by three estimators. All are biased: the protocol
+//! ([`super::protocol`]) says when they can be trusted.
 
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
@@ -10,21 +10,21 @@ use crate::describe::Entropy;
 /// Estimates from one table, in bits.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MutualInformation {
-    /// Of the frequencies as they are: log Λ/(N ln 2). Too large on average, by about df/(2 N ln 2).
+    /// Plug-in estimate from the observed frequencies, log Λ/(N ln 2). Too large on average, by about df/(2 N ln 2).
     pub plug_in: f64,
     /// From entropies with Miller's correction, H(X) + H(Y) − H(X, Y). May come out negative.
-    pub miller_madow: f64,
+    pub(crate) miller_madow: f64,
     /// From frequencies shrunk towards equal ones (Hausser and Strimmer, JMLR 10, 2009).
-    pub shrinkage: f64,
+    pub(crate) shrinkage: f64,
     /// How far they were shrunk: 0 not at all, 1 to equal frequencies.
-    pub shrunk: f64,
-    /// Standard error of the plug-in by the delta method, sd of log₂(n N/(r c)) over √N. Near 0 where there is
-    /// nothing to be found, where the null's spread must be used.
-    pub standard_error: f64,
+    pub(crate) shrunk: f64,
+    /// Standard error of the plug-in by the delta method, sd of log₂(n N/(r c)) over √N. Near 0 if there is no
+    /// information; use the spread of the null then.
+    pub(crate) standard_error: f64,
 }
 
 impl MutualInformation {
-    /// Of `table`; `None` of an empty one.
+    /// Estimates from `table`; `None` for an empty one.
     pub fn of(table: &CountTable) -> Option<MutualInformation> {
         let n = table.total() as f64;
         let x = Entropy::of_counts(table.row_totals())?;

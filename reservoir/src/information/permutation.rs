@@ -1,10 +1,10 @@
 //! Whether two sides of a table are independent: G and χ² against their limit law, and against what permuting
 //! one side gives.
 //!
-//! Permuting labels freely changes a table only within its margins, so the table is drawn from its margins
-//! directly (Patefield's algorithm, Appl. Statist. 30(1), 1981): the same law as shuffling every label, at a cost
-//! that does not depend on how many there are. Labels that follow each other in time are permuted in blocks,
-//! which keeps what dependence there is within a block.
+//! Permuting labels freely changes a table only within its margins, so the table is drawn from its margins directly
+//! (Patefield's algorithm, Appl. Statist. 30(1), 1981): the same law as shuffling every label, at a cost that does
+//! not depend on how many there are. Labels that follow each other in time are permuted in blocks, which keeps the
+//! dependence within a block.
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -23,9 +23,9 @@ pub const MOST_PERMUTED: u64 = 1 << 22;
 /// A test of independence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Independence {
-    /// 2 log Λ.
+    /// G = 2 log Λ of the table.
     pub g: f64,
-    /// Pearson's χ².
+    /// Pearson's χ² of the table.
     pub chi_squared: f64,
     /// Degrees of freedom.
     pub freedom: usize,
@@ -35,25 +35,23 @@ pub struct Independence {
     pub null: Null,
 }
 
-/// What permutations gave.
+/// Distribution of the statistics over the permutations.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Null {
-    /// Permutations.
-    pub permutations: usize,
-    /// Labels a block; 1 if every label went its own way.
-    pub block: usize,
+    pub(crate) permutations: usize,
+    /// Labels per block; 1 if every label was permuted on its own.
+    pub(crate) block: usize,
     /// (1 + permutations with a G at least as large)/(1 + permutations): never 0, and valid at any number of
     /// permutations (Phipson and Smyth, Stat. Appl. Genet. Mol. Biol. 9(1), 2010).
     pub p_g: f64,
-    /// The same of χ².
-    pub p_chi_squared: f64,
-    /// Mean of G.
-    pub mean_g: f64,
+    /// Permutation p-value of χ².
+    pub(crate) p_chi_squared: f64,
+    pub(crate) mean_g: f64,
     /// 95 % quantile of G.
-    pub q95_g: f64,
+    pub(crate) q95_g: f64,
 }
 
-/// Tests `table` with `permutations` of freely exchangeable labels; `None` of an empty table, of more than
+/// Tests `table` with `permutations` of freely exchangeable labels; `None` for an empty table, for more than
 /// [`MOST_PERMUTED`] observations, or without permutations.
 pub fn exchangeable(
     table: &CountTable,
@@ -72,7 +70,7 @@ pub fn exchangeable(
 }
 
 /// Tests labels that came one after the other: `x` is cut into blocks of `block` labels, which are put in random
-/// order beside the unchanged `y`. `None` of no labels, blocks or permutations.
+/// order beside the unchanged `y`. `None` for no labels, blocks or permutations.
 ///
 /// # Errors
 /// If the labels make no table.
@@ -101,12 +99,12 @@ pub fn series(
     }))
 }
 
-/// Longest lag that is looked at for dependence.
+/// Longest lag at which dependence is measured.
 const LONGEST_LAG: usize = 200;
 
-/// Labels a block that a series needs: ten times the lags (of up to 200) up to which it is correlated beyond chance,
-/// 1.96/√n. At least 1, at most a twentieth of the series, so that enough blocks are left to permute.
-pub fn block_of(labels: &[u32]) -> usize {
+/// Labels per block that a series needs: ten times the lags (of up to 200) up to which it is correlated beyond
+/// chance, 1.96/√n. At least 1, at most a twentieth of the series, so that enough blocks are left to permute.
+pub(crate) fn block_of(labels: &[u32]) -> usize {
     let n = labels.len();
     let most = (n / 20).max(1);
     let mean = labels.iter().map(|l| f64::from(*l)).sum::<f64>() / n.max(1) as f64;
@@ -122,7 +120,7 @@ pub fn block_of(labels: &[u32]) -> usize {
             .sum();
         (sum / square).abs() > limit
     };
-    // One lag beyond chance by chance is common; a dependence that matters begins at the first.
+    // A single lag often exceeds the bound by chance; a dependence that matters begins at lag 1.
     let memory = (1..=most.min(LONGEST_LAG))
         .take_while(|lag| correlated(*lag))
         .count();
@@ -142,7 +140,7 @@ fn judge(
     if permutations == 0 || table.total() == 0 {
         return None;
     }
-    // With fixed margins G is Σ n ln n but for a constant, and χ² is Σ n²/(r c).
+    // With fixed margins G is Σ n ln n up to a constant, and χ² is Σ n²/(r c).
     let n_log_n = |n: u64| {
         if n > 1 {
             n as f64 * (n as f64).ln()
@@ -175,7 +173,7 @@ fn judge(
     };
     let (log_sum, squares) = scores(table.counts());
     let g = table.g();
-    // What equals the observed but for rounding counts as at least as large.
+    // A value that equals the observed one up to rounding counts as at least as large.
     let slack = |value: f64| value - 1e-9 * value.abs().max(1.0);
     let (mut as_large_g, mut as_large_chi) = (0usize, 0usize);
     let mut drawn = Vec::with_capacity(permutations);
@@ -238,7 +236,7 @@ impl Margins {
         }
     }
 
-    /// One table, row by row: each row takes its observations from what the rows before left of each column.
+    /// Draws one table, row by row: each row takes its observations from the remaining total of each column.
     fn draw(&mut self, rng: &mut Rng, counts: &mut [u64]) {
         self.left.copy_from_slice(&self.columns);
         let mut total: u64 = self.rows.iter().sum();
@@ -266,7 +264,7 @@ impl Margins {
         }
     }
 
-    /// How many of `drawn` balls are good when `good` of `good + bad` are: by inversion outwards from the mode.
+    /// Draws the number of good balls among `drawn` out of `good + bad`: by inversion, outwards from the mode.
     fn hypergeometric(&self, good: u64, bad: u64, drawn: u64, rng: &mut Rng) -> u64 {
         let (low, high) = (drawn.saturating_sub(bad), drawn.min(good));
         if low == high {
@@ -313,7 +311,7 @@ impl Margins {
                     break;
                 }
             }
-            // Rounding left a sliver above the sum of all probabilities: draw again.
+            // By rounding, the probabilities sum to slightly less than 1: draw again.
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What could have been found: the power of a test at a stated effect, and the smallest effect that a test of the
-//! n at hand detects. A test that found nothing says no more than this.
+//! The power of a test at a stated effect, and the smallest effect that a test with the given n detects. This is all
+//! that a test without a finding says.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ChiSquared, ContinuousCDF, DiscreteCDF, Normal, Poisson};
@@ -7,17 +7,18 @@ use std::f64::consts::LN_2;
 
 use super::discrimination::null_variance;
 
-/// How a test is to err: false alarms at most `alpha`, and found with probability `power` if it is there.
+/// Required error rates of a test: at most `alpha` false alarms, and detection of a true effect with probability
+/// `power`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
     /// Level, two-sided where a test has two sides.
-    pub alpha: f64,
+    pub(crate) alpha: f64,
     /// Probability of detection.
-    pub power: f64,
+    pub(crate) power: f64,
 }
 
 impl Default for Demand {
-    /// 5 % and 80 %.
+    /// Level 5 %, power 80 %: the usual planning values.
     fn default() -> Demand {
         Demand {
             alpha: 0.05,
@@ -39,7 +40,7 @@ impl Demand {
         self.alpha > 0.0 && self.alpha < self.power && self.power < 1.0
     }
 
-    /// z(1 − α/2) + z(power): how many standard errors an effect must measure.
+    /// z(1 − α/2) + z(power): how many standard errors large an effect must be.
     fn standard_errors(&self) -> Option<f64> {
         let normal = Normal::standard();
         self.is_possible()
@@ -49,7 +50,7 @@ impl Demand {
 
 /// Power of a G-test or χ² test of level `alpha` with `freedom` degrees on `n` observations that share `bits` of
 /// mutual information: a noncentral χ² with noncentrality 2 n I (in nats). `None` without a degree of freedom.
-pub fn of_table(bits: f64, n: u64, freedom: usize, alpha: f64) -> Option<f64> {
+pub(crate) fn of_table(bits: f64, n: u64, freedom: usize, alpha: f64) -> Option<f64> {
     let critical = critical(freedom, alpha)?;
     Some(noncentral_sf(
         critical,
@@ -58,7 +59,7 @@ pub fn of_table(bits: f64, n: u64, freedom: usize, alpha: f64) -> Option<f64> {
     ))
 }
 
-/// Smallest mutual information, in bits, that such a test detects as demanded. `None` without a degree of
+/// Smallest mutual information, in bits, that such a test detects with the demanded power. `None` without a degree of
 /// freedom, without observations, or for an impossible demand.
 pub fn smallest_bits(n: u64, freedom: usize, demand: Demand) -> Option<f64> {
     if n == 0 || !demand.is_possible() {
@@ -82,8 +83,8 @@ pub fn smallest_bits(n: u64, freedom: usize, demand: Demand) -> Option<f64> {
     Some(high / (2.0 * n as f64 * LN_2))
 }
 
-/// Smallest area under the ROC curve, above ½, that is told from ½ as demanded.
-pub fn smallest_auc(positives: usize, negatives: usize, demand: Demand) -> Option<f64> {
+/// Smallest area under the ROC curve, above ½, that is distinguished from ½ with the demanded power.
+pub(crate) fn smallest_auc(positives: usize, negatives: usize, demand: Demand) -> Option<f64> {
     if positives == 0 || negatives == 0 {
         return None;
     }
@@ -91,8 +92,8 @@ pub fn smallest_auc(positives: usize, negatives: usize, demand: Demand) -> Optio
     Some((0.5 + demand.standard_errors()? * sd).min(1.0))
 }
 
-/// Power to tell an area of `auc` from ½, with the standard error that the area has under the null.
-pub fn of_auc(auc: f64, positives: usize, negatives: usize, alpha: f64) -> f64 {
+/// Power to distinguish an area of `auc` from ½, with the standard error of the area under the null.
+pub(crate) fn of_auc(auc: f64, positives: usize, negatives: usize, alpha: f64) -> f64 {
     let normal = Normal::standard();
     let sd = null_variance(positives, negatives, 0.0).sqrt();
     let shift = (auc - 0.5).abs() / sd;
@@ -100,7 +101,8 @@ pub fn of_auc(auc: f64, positives: usize, negatives: usize, alpha: f64) -> f64 {
     normal.cdf(shift - critical) + normal.cdf(-shift - critical)
 }
 
-/// Smallest correlation (of ranks or values) told from 0 as demanded, by Fisher's transformation.
+/// Smallest correlation (of ranks or values) that is distinguished from 0 with the demanded power, by Fisher's
+/// transformation.
 pub fn smallest_correlation(n: usize, demand: Demand) -> Option<f64> {
     if n < 4 {
         return None;
@@ -108,7 +110,8 @@ pub fn smallest_correlation(n: usize, demand: Demand) -> Option<f64> {
     Some((demand.standard_errors()? / ((n - 3) as f64).sqrt()).tanh())
 }
 
-/// Smallest relative difference of two Poisson rates told from 0 when each is counted to `events` events.
+/// Smallest relative difference of two Poisson rates that is distinguished from 0 with the demanded power if each has
+/// `events` events.
 pub fn smallest_rate_change(events: u64, demand: Demand) -> Option<f64> {
     if events == 0 {
         return None;
@@ -117,10 +120,10 @@ pub fn smallest_rate_change(events: u64, demand: Demand) -> Option<f64> {
     Some((demand.standard_errors()? * (2.0 / events as f64).sqrt()).exp_m1())
 }
 
-/// Distance between two distribution functions that a Kolmogorov–Smirnov test of `n` values is sure to detect
-/// as demanded: the critical distance, and what the empirical function strays at one place with a standard deviation
-/// of at most ½/√n.
-pub fn smallest_distance(n: usize, demand: Demand) -> Option<f64> {
+/// Distance between two distribution functions that a Kolmogorov–Smirnov test of `n` values detects with at least the
+/// demanded power: the critical distance plus the scatter of the empirical function at one point, whose standard
+/// deviation is at most ½/√n.
+pub(crate) fn smallest_distance(n: usize, demand: Demand) -> Option<f64> {
     if n == 0 || !demand.is_possible() {
         return None;
     }
@@ -130,8 +133,9 @@ pub fn smallest_distance(n: usize, demand: Demand) -> Option<f64> {
     Some(((critical + stray) / (n as f64).sqrt()).min(1.0))
 }
 
-/// Smallest difference of two groups' means, in standard deviations, told from 0 as demanded.
-pub fn smallest_difference(first: usize, second: usize, demand: Demand) -> Option<f64> {
+/// Smallest difference of two groups' means, in standard deviations, that is distinguished from 0 with the demanded
+/// power.
+pub(crate) fn smallest_difference(first: usize, second: usize, demand: Demand) -> Option<f64> {
     if first < 2 || second < 2 {
         return None;
     }
@@ -139,27 +143,27 @@ pub fn smallest_difference(first: usize, second: usize, demand: Demand) -> Optio
     Some(demand.standard_errors()? * error)
 }
 
-/// What a test is of, as far as its reach goes.
+/// The kind and size of a test, as far as its power depends on them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Design {
     /// A table of counts.
     Table {
-        /// Observations.
+        /// Number of observations.
         n: u64,
         /// Degrees of freedom.
         freedom: usize,
     },
     /// An estimate in bits, with its standard error under the null.
     Estimate {
-        /// In bits.
+        /// Standard error of the estimate, in bits.
         standard_error: f64,
     },
     /// An area under the ROC curve.
     Area {
-        /// Positives.
+        /// Number of cases that are positive.
         positives: usize,
-        /// Negatives.
+        /// Number of cases that are negative.
         negatives: usize,
     },
     /// A difference of means.
@@ -171,13 +175,13 @@ pub enum Design {
     },
     /// A distribution.
     Distribution {
-        /// Values.
+        /// Number of values.
         n: usize,
     },
 }
 
 impl Design {
-    /// Smallest effect detected as demanded, in [`unit`](Design::unit).
+    /// Smallest effect that is detected with the demanded power, in [`unit`](Design::unit).
     pub fn smallest(&self, demand: Demand) -> Option<f64> {
         match *self {
             Design::Table { n, freedom } => smallest_bits(n, freedom, demand),
@@ -191,7 +195,7 @@ impl Design {
         }
     }
 
-    /// What an effect is measured in.
+    /// Unit of the effect.
     pub fn unit(&self) -> &'static str {
         match self {
             Design::Table { .. } | Design::Estimate { .. } => "bit",
@@ -220,7 +224,7 @@ fn noncentral_sf(x: f64, freedom: f64, noncentrality: f64) -> f64 {
     let Ok(mixture) = Poisson::new(half) else {
         return tail(freedom);
     };
-    // Eight standard deviations to either side hold all but 10⁻¹⁴.
+    // Eight standard deviations to either side hold all but 10⁻¹⁴ of the mass.
     let reach = 8.0 * half.sqrt() + 12.0;
     let first = (half - reach).max(0.0) as u64;
     let last = (half + reach) as u64;

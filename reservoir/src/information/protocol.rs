@@ -1,4 +1,4 @@
-//! An estimate of mutual information together with what there is to be said against it.
+//! An estimate of mutual information together with its weaknesses.
 
 use std::fmt;
 
@@ -12,8 +12,8 @@ use super::power::{self, Demand};
 use super::table::{CountTable, TableError};
 use crate::random::Rng;
 
-/// Fewest observations a cell below which an estimate is not to be trusted (Cochran, Biometrics 10(4), 1954).
-pub const FEWEST_PER_CELL: f64 = 5.0;
+/// Fewest observations per cell for an estimate that can be trusted (Cochran, Biometrics 10(4), 1954).
+pub(crate) const FEWEST_PER_CELL: f64 = 5.0;
 
 /// Why an estimate cannot be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -24,28 +24,28 @@ pub enum Caution {
         /// Mean count per cell.
         per_cell: f64,
     },
-    /// The corrected estimate from halves of the data is another than that from all: the correction is not enough,
-    /// and more data would move the estimate on.
+    /// The corrected estimate from halves of the data differs from that of all data: the correction is not enough,
+    /// and more data would change the estimate.
     DriftsWithN {
         /// Mean of both halves, in bits.
         halves: f64,
-        /// Of all, in bits.
+        /// Estimate from all data, in bits.
         whole: f64,
     },
-    /// The first half says something else than the second: what is measured changes.
+    /// The first half differs from the second: the measured relation changes with time.
     Unsteady {
         /// First half, in bits.
         first: f64,
         /// Second half, in bits.
         second: f64,
     },
-    /// Permuted data give as much: there is no sign of any information.
+    /// Permuted data give as much information: nothing was found.
     InsideNull {
         /// Permutation p-value.
         p: f64,
     },
-    /// The labels depend on the ones before and had to be permuted in blocks: there are fewer observations than
-    /// it seems, and what is detectable is understated.
+    /// Labels depend on earlier labels and were permuted in blocks: there are effectively fewer observations, and the
+    /// smallest detectable information is larger than stated.
     Dependent {
         /// Labels a block.
         block: usize,
@@ -57,7 +57,7 @@ impl fmt::Display for Caution {
         match self {
             Caution::Undersampled { per_cell } => write!(
                 f,
-                "undersampled: {per_cell:.1} observations a cell, {FEWEST_PER_CELL} are wanted; use fewer classes"
+                "undersampled: {per_cell:.1} observations a cell, {FEWEST_PER_CELL} are needed; use fewer classes"
             ),
             Caution::DriftsWithN { halves, whole } => write!(
                 f,
@@ -80,11 +80,11 @@ impl fmt::Display for Caution {
 /// How to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Protocol {
-    /// Permutations.
+    /// Number of permutations drawn.
     pub permutations: usize,
-    /// Labels a block; `None` to take it from the dependence of the labels themselves.
+    /// Labels per block; `None` to estimate it from the dependence of the labels.
     pub block: Option<usize>,
-    /// What a detection is to satisfy.
+    /// Error rates that a detection must satisfy.
     pub demand: Demand,
 }
 
@@ -98,38 +98,37 @@ impl Default for Protocol {
     }
 }
 
-/// An estimate with its null, its reach and its cautions. All information is in bits.
+/// An estimate with its null, the smallest detectable information and its cautions. All information is in bits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// Pairs.
+    /// Number of pairs of labels.
     pub n: u64,
     /// Categories of x.
-    pub rows: usize,
+    pub(crate) rows: usize,
     /// Categories of y.
-    pub columns: usize,
-    /// The estimates.
-    pub information: MutualInformation,
-    /// log Λ = n times the plug-in information, enclosed by exact arithmetic; `None` of more pairs than
+    pub(crate) columns: usize,
+    pub(crate) information: MutualInformation,
+    /// log Λ = n times the plug-in information, enclosed by exact arithmetic; `None` for more pairs than
     /// [`MOST_EXACT`](super::leakage::MOST_EXACT).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leakage: Option<LeakageBounds>,
-    /// The test.
+    /// Test of independence by permutation.
     pub test: Independence,
     /// Mean of the plug-in estimate over the permutations: its bias when there is nothing.
-    pub null_mean: f64,
+    pub(crate) null_mean: f64,
     /// Its 95 % quantile.
-    pub null_q95: f64,
-    /// Smallest information that the test detects as demanded, were the pairs independent of each other.
-    pub detectable: Option<f64>,
+    pub(crate) null_q95: f64,
+    /// Smallest information that the test detects with the demanded power if the pairs are independent of each other.
+    pub(crate) detectable: Option<f64>,
     /// Miller–Madow estimates of the first and the second half.
-    pub halves: Option<(f64, f64)>,
-    /// What there is to be said against it, weightiest first; empty if nothing.
+    pub(crate) halves: Option<(f64, f64)>,
+    /// Reasons not to trust the estimate, the most serious first; empty if there are none.
     pub cautions: Vec<Caution>,
 }
 
 impl Measurement {
-    /// Measures labels `x` of `rows` categories against `y` of `columns`, in the order in which they came.
-    /// `None` of no labels, or of more than can be permuted.
+    /// Measures labels `x` of `rows` categories against `y` of `columns`, in the order in which they came. `None`
+    /// without labels, or for more than can be permuted.
     ///
     /// # Errors
     /// If the labels make no table.
@@ -143,7 +142,7 @@ impl Measurement {
         let Some(information) = MutualInformation::of(&table) else {
             return Ok(None);
         };
-        // Permuting x against y is permuting y against x: one side without memory is enough.
+        // Permuting x against y is the same as permuting y against x, so it is enough if one side has no memory.
         let block = match protocol.block {
             Some(block) => block.max(1),
             None => match permutation::block_of(x) {
@@ -185,7 +184,7 @@ impl Measurement {
         Ok(Some(measurement))
     }
 
-    /// Plug-in less its mean over the permutations: the least biased estimate where there is little.
+    /// Plug-in estimate minus its mean over the permutations: the least biased estimate of little information.
     pub fn above_null(&self) -> f64 {
         self.information.plug_in - self.null_mean
     }
@@ -207,12 +206,12 @@ impl Measurement {
         }
         if let Some((first, second)) = self.halves {
             let whole = self.information.miller_madow;
-            // What chance alone does: the delta method's error, and the null's where that vanishes, for which
-            // G has a variance of twice its degrees of freedom.
+            // Scatter by chance: the error of the delta method, or that of the null where it vanishes; under the
+            // null, the variance of G is twice its degrees of freedom.
             let of_null = (2.0 * self.test.freedom as f64).sqrt() / (2.0 * self.n as f64 * LN_2);
             let error = self.information.standard_error.hypot(of_null);
             let halves = 0.5 * (first + second);
-            // On average the halves say the same as the whole, but for what the correction leaves.
+            // On average the halves agree with the whole, up to the remaining bias.
             if (halves - whole).abs() > 2.0 * error {
                 cautions.push(Caution::DriftsWithN { halves, whole });
             }

@@ -1,14 +1,14 @@
-//! Looking again and again without being fooled: e-values for the rate of a yes-or-no event.
+//! Tests that may be evaluated after every event: e-values for the rate of a yes-or-no event.
 //!
-//! Under the null hypothesis an e-process has an expectation of at most 1 at any time one may choose to stop, so
-//! it exceeds 1/α ever with a probability of at most α (Ville's inequality; Ramdas, Grünwald, Vovk and Shafer,
-//! Statist. Sci. 38(4), 2023). That holds whatever one looks at in between.
+//! Under the null hypothesis an e-process has an expectation of at most 1 at any time one may choose to stop, so it
+//! exceeds 1/α ever with a probability of at most α (Ville's inequality; Ramdas, Grünwald, Vovk and Shafer, Statist.
+//! Sci. 38(4), 2023). This holds however often the process is evaluated.
 
 use serde::{Deserialize, Serialize};
 use statrs::function::gamma::ln_gamma;
 use thiserror::Error;
 
-/// Why there is no process.
+/// Why a process cannot be made.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 pub enum SequentialError {
     /// The null's rate.
@@ -31,8 +31,8 @@ pub struct RateProcess {
 }
 
 impl RateProcess {
-    /// Of the null hypothesis that each event is a success with probability `null_rate`, before the first event.
-    /// The prior Beta(a, b) decides where power lies, not whether the test is valid; (½, ½) is Jeffreys'.
+    /// Starts the test of the null hypothesis that each event is a success with probability `null_rate`. The prior
+    /// Beta(a, b) affects the power, not the validity of the test; (½, ½) is Jeffreys'.
     ///
     /// # Errors
     /// If the rate is not inside 0 to 1, or the prior's weights are not positive.
@@ -68,7 +68,7 @@ impl RateProcess {
         (self.successes, self.failures)
     }
 
-    /// ln of the e-value now.
+    /// ln of the present e-value.
     pub fn log_e(&self) -> f64 {
         self.log_e_against(self.null_rate)
     }
@@ -78,13 +78,13 @@ impl RateProcess {
         (-self.log_highest).exp().min(1.0)
     }
 
-    /// Whether the null has been rejected at level `alpha` by now; once it has, it stays so.
-    pub fn rejected(&self, alpha: f64) -> bool {
+    /// Whether the null is rejected at level `alpha`; a rejection is final.
+    pub(crate) fn rejected(&self, alpha: f64) -> bool {
         self.log_highest >= -alpha.ln()
     }
 
-    /// Rates that the e-value of now does not reject at `alpha`: an interval that covers the true rate at all
-    /// times at once with probability 1 − α.
+    /// Rates that the present e-value does not reject at `alpha`: an interval that covers the true rate at all times
+    /// at once with probability 1 − α.
     pub fn interval(&self, alpha: f64) -> (f64, f64) {
         let (s, f) = (self.successes as f64, self.failures as f64);
         let centre = (s + self.prior.0) / (s + f + self.prior.0 + self.prior.1);
@@ -113,7 +113,7 @@ impl RateProcess {
         let (s, f) = (self.successes as f64, self.failures as f64);
         let (a, b) = self.prior;
         let log_beta = |a: f64, b: f64| ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b);
-        // 0 · ln 0 is 0: what never happened says nothing against a rate of 0.
+        // 0 · ln 0 is 0: without a success, there is no evidence against a rate of 0.
         let part = |count: f64, p: f64| if count > 0.0 { count * p.ln() } else { 0.0 };
         log_beta(a + s, b + f) - log_beta(a, b) - part(s, rate) - part(f, 1.0 - rate)
     }
@@ -148,7 +148,7 @@ impl Betting {
     /// Takes one event that under the null is a success with probability `p`, known before the event.
     ///
     /// # Errors
-    /// If `p` is not inside 0 to 1; nothing is then taken.
+    /// If `p` is not between 0 and 1; the event is then not added.
     pub fn add(&mut self, success: bool, p: f64) -> Result<(), SequentialError> {
         if !(p > 0.0 && p < 1.0) {
             return Err(SequentialError::Rate(p));
@@ -164,12 +164,12 @@ impl Betting {
         Ok(())
     }
 
-    /// Events so far.
+    /// Number of events added.
     pub fn events(&self) -> u64 {
         self.events
     }
 
-    /// ln of the e-value now.
+    /// ln of the present e-value.
     pub fn log_e(&self) -> f64 {
         let most = self
             .log_wealth

@@ -1,16 +1,16 @@
-//! Tables of counts: how often category x of one thing came with category y of another, and what follows from
-//! the counts alone. No logarithm enters a table itself: it holds integers.
+//! Tables of counts: how often category x of one quantity occurred with category y of another, and statistics of
+//! these counts. A table holds integers only.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Most categories a side: more cannot be filled by any capture, and bounds what a table may cost.
+/// Most categories per side: no capture fills more, and the limit bounds the cost of a table.
 pub const MOST_CATEGORIES: usize = 1_024;
 
 /// Why there is no table.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TableError {
-    /// No side, or too many categories.
+    /// A side has no categories, or too many.
     #[error("a table has 1 to {MOST_CATEGORIES} categories a side, not {rows} × {columns}")]
     Shape {
         /// Rows asked for.
@@ -18,25 +18,25 @@ pub enum TableError {
         /// Columns asked for.
         columns: usize,
     },
-    /// The two sides do not belong together, or the counts do not fill the shape.
+    /// The two sides differ in length, or the counts do not fill the shape.
     #[error("{first} values on one side and {second} on the other")]
     Lengths {
-        /// On the one.
+        /// Number of labels of x, or of cells of the shape.
         first: usize,
-        /// On the other.
+        /// Number of labels of y, or of counts given.
         second: usize,
     },
-    /// A label outside its side.
+    /// A label is out of range.
     #[error("label {label} at place {place} is not one of {categories} categories")]
     Label {
-        /// The label.
+        /// Label that is out of range.
         label: u32,
-        /// Where.
+        /// Place of the label in its series, from 0.
         place: usize,
         /// Categories that there are.
         categories: usize,
     },
-    /// More than can be counted without rounding.
+    /// More observations than can be counted without rounding.
     #[error("more than 2^53 observations")]
     Total,
 }
@@ -57,7 +57,11 @@ impl CountTable {
     ///
     /// # Errors
     /// If the shape is out of range or not filled, or the total beyond 2⁵³.
-    pub fn new(rows: usize, columns: usize, counts: Vec<u64>) -> Result<CountTable, TableError> {
+    pub(crate) fn new(
+        rows: usize,
+        columns: usize,
+        counts: Vec<u64>,
+    ) -> Result<CountTable, TableError> {
         check_shape(rows, columns)?;
         if counts.len() != rows * columns {
             return Err(TableError::Lengths {
@@ -84,7 +88,7 @@ impl CountTable {
         })
     }
 
-    /// Counts pairs of labels: `x[i]` of `rows` categories came with `y[i]` of `columns`.
+    /// Counts pairs of labels: `x[i]` of `rows` categories with `y[i]` of `columns` categories.
     ///
     /// # Errors
     /// If the shape is out of range, the sides differ in length, or a label is none of its categories.
@@ -111,17 +115,17 @@ impl CountTable {
     }
 
     /// Categories of x.
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
     /// Categories of y.
-    pub fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         self.columns
     }
 
     /// Observations N.
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.total
     }
 
@@ -131,24 +135,24 @@ impl CountTable {
     }
 
     /// Observations of each category of x.
-    pub fn row_totals(&self) -> &[u64] {
+    pub(crate) fn row_totals(&self) -> &[u64] {
         &self.row_totals
     }
 
     /// Observations of each category of y.
-    pub fn column_totals(&self) -> &[u64] {
+    pub(crate) fn column_totals(&self) -> &[u64] {
         &self.column_totals
     }
 
-    /// Degrees of freedom, (R − 1)(C − 1) of the rows and columns that hold anything.
-    pub fn freedom(&self) -> usize {
+    /// Degrees of freedom, (R − 1)(C − 1), with the R rows and C columns that are not empty.
+    pub(crate) fn freedom(&self) -> usize {
         let occupied = |totals: &[u64]| totals.iter().filter(|n| **n > 0).count();
         let rows = occupied(&self.row_totals).saturating_sub(1);
         rows * occupied(&self.column_totals).saturating_sub(1)
     }
 
-    /// Mean count per cell of the rows and columns that hold anything; 0 of an empty table.
-    pub fn per_cell(&self) -> f64 {
+    /// Mean count per cell over rows and columns that are not empty; 0 for an empty table.
+    pub(crate) fn per_cell(&self) -> f64 {
         let occupied = |totals: &[u64]| totals.iter().filter(|n| **n > 0).count();
         let cells = occupied(&self.row_totals) * occupied(&self.column_totals);
         if cells == 0 {
@@ -158,10 +162,9 @@ impl CountTable {
         }
     }
 
-    /// log Λ of the leakage ratio Λ = ∏ (n(x,y) N / (r(x) c(y)))^n(x,y): how much likelier the pairs are under
-    /// their own frequencies than under independence. In nats, never negative but for rounding; 0 of an empty
-    /// table.
-    pub fn log_leakage(&self) -> f64 {
+    /// log Λ of the leakage ratio Λ = ∏ (n(x,y) N / (r(x) c(y)))^n(x,y): how much likelier the pairs are under their
+    /// own frequencies than under independence. In nats, never negative except by rounding; 0 for an empty table.
+    pub(crate) fn log_leakage(&self) -> f64 {
         // Σ over n > 0 of n ln(n N/(r c)), one logarithm a cell: the ratio is exact to a part in 2⁵².
         let mut sum = 0.0;
         for (x, row) in self.counts.chunks_exact(self.columns).enumerate() {
@@ -178,12 +181,12 @@ impl CountTable {
 
     /// The G statistic, 2 log Λ: χ² of [`freedom`](CountTable::freedom) degrees under independence, in the
     /// limit (Wilks, Ann. Math. Stat. 9(1), 1938).
-    pub fn g(&self) -> f64 {
+    pub(crate) fn g(&self) -> f64 {
         2.0 * self.log_leakage()
     }
 
     /// Pearson's χ², Σ (n − r c/N)²/(r c/N).
-    pub fn chi_squared(&self) -> f64 {
+    pub(crate) fn chi_squared(&self) -> f64 {
         let mut sum = 0.0;
         for (x, row) in self.counts.chunks_exact(self.columns).enumerate() {
             for (n, c) in row.iter().zip(&self.column_totals) {
@@ -206,10 +209,10 @@ fn check_shape(rows: usize, columns: usize) -> Result<(), TableError> {
     }
 }
 
-/// That every label is one of `categories`.
+/// Checks that every label is one of `categories`.
 ///
 /// # Errors
-/// Naming the first that is not.
+/// Names the first label that is not.
 pub(super) fn check_labels(labels: &[u32], categories: usize) -> Result<(), TableError> {
     match labels.iter().position(|l| *l as usize >= categories) {
         None => Ok(()),
@@ -221,9 +224,9 @@ pub(super) fn check_labels(labels: &[u32], categories: usize) -> Result<(), Tabl
     }
 }
 
-/// Cuts `values` into at most `bins` classes of as nearly equal size as ties allow: equal values share a class,
-/// so that a class may stay empty. Returns each value's class; `None` of values that are not finite, or of no
-/// or more than [`MOST_CATEGORIES`] classes.
+/// Cuts `values` into at most `bins` classes of as nearly equal size as ties allow: equal values share a class, so
+/// that a class may stay empty. Returns each value's class; `None` if a value is not finite, or unless there are 1 to
+/// [`MOST_CATEGORIES`] classes.
 pub fn quantile_labels(values: &[f64], bins: usize) -> Option<Vec<u32>> {
     if !(1..=MOST_CATEGORIES).contains(&bins) || !values.iter().all(|v| v.is_finite()) {
         return None;
@@ -237,7 +240,7 @@ pub fn quantile_labels(values: &[f64], bins: usize) -> Option<Vec<u32>> {
             .iter()
             .take_while(|i| values[**i] == values[order[first]])
             .count();
-        // By the middle of the tied ranks.
+        // By the mean rank of equal values.
         let class = ((2 * first + same - 1) * bins / (2 * values.len())).min(bins - 1);
         for place in &order[first..first + same] {
             labels[*place] = class as u32;

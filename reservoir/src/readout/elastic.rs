@@ -25,7 +25,7 @@ const LEAST: usize = 5;
 /// Passes over the features, at most.
 const MOST_PASSES: u32 = 10_000;
 
-/// Where the descent stops: largest change of a weight, and gap to the optimum, relative to y's.
+/// Tolerance at which the descent stops: largest change of a weight, and gap to the optimum, relative to y.
 const TOLERANCE: f64 = 1e-8;
 
 /// Fits each target (T × M) on its own. `l1_ratio` is ρ, in [0, 1]: 0 is ridge at the same λ, 1 the lasso.
@@ -50,7 +50,7 @@ pub fn elastic_net(
         });
     }
     if l1_ratio == 0.0 {
-        // The gap by which the descent knows its end is that of the absolute part.
+        // The stopping gap is defined by the absolute part of the penalty.
         return fit(states, targets, rows, lambda);
     }
     let standardiser = Standardiser::fit(states, rows.clone());
@@ -59,7 +59,7 @@ pub fn elastic_net(
     let records = Array2::from_shape_fn(x.shape(), |place| x[place]);
     let mut weights = DMatrix::zeros(x.ncols(), y.ncols());
     for (output, (column, mut into)) in y.column_iter().zip(weights.column_iter_mut()).enumerate() {
-        // A target that does not vary has no direction to descend in.
+        // A constant target needs no descent.
         if x.ncols() == 0 || column.iter().all(|value| *value == 0.0) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! A linear readout of any origin, with as many outputs as it was given targets.
+//! A linear readout with one output per target, however it was fitted.
 
 use std::ops::Range;
 
@@ -12,56 +12,58 @@ use crate::state::{Feature, Standardiser, StateMatrix};
 pub struct LinearReadout {
     /// Columns that it was trained on, in order.
     pub features: Vec<Feature>,
-    /// Their centring and scaling.
+    /// Centring and scaling of the features.
     pub standardiser: Standardiser,
     /// Weights of the standardised features, N × M.
     pub weights: DMatrix<f64>,
-    /// What is given where all features are at their training mean, M.
+    /// Output if all features are at their training mean, M.
     pub intercepts: Vec<f64>,
 }
 
-/// A readout that cannot be fitted, loaded or applied.
+/// Why a readout cannot be fitted, loaded or applied.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ReadoutError {
-    /// Rows and targets differ in number, or there are too few.
-    #[error("{rows} rows and {targets} targets: as many of each are needed, and at least {least}")]
+    /// Rows and targets differ in number, or are too few.
+    #[error(
+        "{rows} rows and {targets} targets: equal numbers are needed, at least {least} of each"
+    )]
     Length {
-        /// Rows asked for and there.
+        /// Number of rows.
         rows: usize,
-        /// Targets.
+        /// Number of target rows.
         targets: usize,
-        /// Fewest.
+        /// Fewest rows that can be fitted.
         least: usize,
     },
     /// A parameter outside of its range.
     #[error("{parameter} is {value}, not {range}")]
     Parameter {
-        /// Which.
+        /// Name of the parameter.
         parameter: &'static str,
-        /// Its value.
+        /// Value that was given.
         value: f64,
-        /// What it may be.
+        /// Range of valid values.
         range: &'static str,
     },
     /// A target that is not finite.
     #[error("target {output} is {value} at step {row}")]
     NotFinite {
-        /// Which output.
+        /// Which output, from 0.
         output: usize,
-        /// The row.
+        /// Step of the value, from 0.
         row: usize,
-        /// The value.
+        /// Value that is not finite.
         value: f64,
     },
-    /// The arithmetic fails: the system is singular, or an iteration does not converge.
+    /// The system is singular, or an iteration does not converge.
     #[error("the readout of {features} features cannot be solved: {reason}")]
     Unsolvable {
-        /// Columns.
+        /// Number of features of the readout.
         features: usize,
-        /// What went wrong.
+        /// Why the system cannot be solved.
         reason: String,
     },
-    /// The states are not those that the readout was trained on.
+    /// The states have other features than those in training.
     #[error("feature {place} of the readout is {expected}, but that of the states is {found}")]
     OtherFeatures {
         /// Which column, from 0.
@@ -74,20 +76,20 @@ pub enum ReadoutError {
     /// A saved readout of a version that this program does not know.
     #[error("the readout was saved as version {found}; only version {known} can be read")]
     Version {
-        /// The one found.
+        /// Version of the file.
         found: u32,
-        /// The one known.
+        /// Version that this program reads.
         known: u32,
     },
-    /// A saved readout whose parts do not fit together.
+    /// A saved readout whose parts contradict each other.
     #[error("the saved readout is not consistent: {0}")]
     Inconsistent(String),
 }
 
-/// What a readout trained on `features` is applied to: `rows` of `states`, standardised.
+/// Standardised `rows` of `states`, for a readout trained on `features`.
 ///
 /// # Errors
-/// If the features are not those of training, or the rows are not there.
+/// If the features are not those of training, or a row does not exist.
 pub(super) fn standardised(
     features: &[Feature],
     standardiser: &Standardiser,
@@ -127,7 +129,7 @@ pub(super) fn check_features(expected: &[Feature], found: &[Feature]) -> Result<
     }
 }
 
-/// Refuses rows that are not there, fewer than `least` of them, and targets that are not finite.
+/// Refuses rows that do not exist, fewer than `least` rows, and targets that are not finite.
 pub(super) fn check_rows(
     states: &StateMatrix,
     targets: &DMatrix<f64>,
@@ -159,7 +161,7 @@ impl LinearReadout {
     /// Outputs for `rows` of `states`, |rows| × M.
     ///
     /// # Errors
-    /// If the features are not those of training, or the rows are not there.
+    /// If the features are not those of training, or a row does not exist.
     pub fn predict(
         &self,
         states: &StateMatrix,
@@ -177,7 +179,7 @@ impl LinearReadout {
 /// Targets as the columns of a matrix, T × M.
 ///
 /// # Errors
-/// If they are not of one length.
+/// If the targets differ in length.
 pub fn target_matrix<'a>(
     targets: impl IntoIterator<Item = &'a [f64]>,
 ) -> Result<DMatrix<f64>, ReadoutError> {

@@ -21,16 +21,16 @@ const MOST_ITERATIONS: u64 = 1_000;
 /// A fitted classifier of two classes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Logistic {
-    /// Columns that it was trained on, in order.
-    pub features: Vec<Feature>,
+    /// Features in training, in order.
+    pub(crate) features: Vec<Feature>,
     /// Their centring and scaling.
-    pub standardiser: Standardiser,
+    pub(crate) standardiser: Standardiser,
     /// Weights of the standardised features.
     pub weights: Vec<f64>,
     /// Log odds where all features are at their training mean.
-    pub intercept: f64,
-    /// Penalty α, of the sum over all rows.
-    pub alpha: f64,
+    pub(crate) intercept: f64,
+    /// Penalty α, relative to the sum over all rows.
+    pub(crate) alpha: f64,
 }
 
 impl Logistic {
@@ -70,7 +70,7 @@ impl Logistic {
             .gradient_tolerance(1e-8)
             .fit(&linfa::Dataset::new(records, labels))
             .map_err(|error| unsolvable(error.to_string()))?;
-        // Which of the two labels linfa calls positive depends on which it meets first.
+        // linfa calls the first label that it meets positive.
         let sign = if model.labels().pos.class { 1.0 } else { -1.0 };
         let weights: Vec<f64> = model.params().iter().map(|w| sign * w).collect();
         let intercept = sign * model.intercept();

@@ -1,7 +1,8 @@
 //! Readouts: maps from states to targets, fitted on the training steps.
 //!
-//! [`Ridge`] is the protocol's readout, with its own choice of penalty. [`RidgePath`] and [`fit`] are the same
-//! regression with many outputs and penalties; the others are for other questions.
+//! [`Ridge`] is the readout of the main experiments and chooses its own penalty. [`RidgePath`] and [`fit`] are the
+//! same regression with many outputs and penalties. [`Rls`] learns step by step, [`Logistic`] predicts a class, and
+//! [`elastic_net`] selects features.
 
 pub mod elastic;
 pub mod linear;

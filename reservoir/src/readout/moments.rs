@@ -1,5 +1,5 @@
-//! What a ridge fit needs to know of the training rows: means, scales, XᵀX/T and XᵀY/T of the
-//! standardised features, in two passes over the states and without a copy of them.
+//! The moments that a ridge fit needs of the training rows: means, scales, XᵀX/T and XᵀY/T of the standardised
+//! features, in two passes over the states and without a copy of them.
 
 use std::ops::Range;
 
@@ -8,8 +8,8 @@ use nalgebra::DMatrix;
 use crate::dense;
 use crate::state::{Standardiser, StateMatrix};
 
-/// Values that are standardised at a time, 4 MB: few enough to stay in the cache until they are multiplied,
-/// and enough that adding to the Gram matrix does not take longer than multiplying.
+/// Values that are standardised at a time, 4 MB: more would leave the cache before they are multiplied; with fewer,
+/// adding to the Gram matrix would take longer than multiplying.
 const VALUES: usize = 1 << 19;
 
 /// Moments of N features and M targets over the training rows.
@@ -59,7 +59,7 @@ impl Moments {
     }
 }
 
-/// Rows of `targets` less their means, and the means.
+/// Rows of `targets` minus their means, and the means.
 pub(super) fn centred(targets: &DMatrix<f64>, rows: Range<usize>) -> (DMatrix<f64>, Vec<f64>) {
     let mut y = targets.rows(rows.start, rows.len()).into_owned();
     let means = y

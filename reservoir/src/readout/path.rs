@@ -5,8 +5,8 @@
 //! ```
 //!
 //! with X standardised on the training rows and b not penalised. XᵀX/T is reduced to a tridiagonal matrix once; then
-//! the weights of a penalty cost N², and its generalised cross-validation N. With more features than rows, XXᵀ/T takes
-//! the place of XᵀX/T. Penalties below rounding, some 1e-15 of the largest eigenvalue, are raised to it.
+//! the weights for a penalty cost N², and its generalised cross-validation N. With more features than rows, XXᵀ/T is
+//! used instead of XᵀX/T. Penalties below rounding, some 1e-15 of the largest eigenvalue, are raised to it.
 
 use std::ops::Range;
 
@@ -33,31 +33,31 @@ pub struct RidgePath {
     standardiser: Standardiser,
     intercepts: Vec<f64>,
     rows: usize,
-    /// Of XᵀX/T, or of XXᵀ/T where there are more features than rows; K × K.
+    /// Tridiagonal form of XᵀX/T, or of XXᵀ/T with more features than rows; K × K.
     system: Tridiagonal,
     /// Right-hand side in the coordinates of the system: Xᵀy/T, or y/T; K × M.
     right: DMatrix<f64>,
-    /// X itself, where the system is XXᵀ/T.
+    /// X itself, if the system is XXᵀ/T.
     wide: Option<DMatrix<f64>>,
     /// Variance of each target, M.
     variance: Vec<f64>,
 }
 
-/// A penalty, and how well it does.
+/// A chosen penalty, with the criterion of the choice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
     /// The best penalty of those tried.
     pub lambda: f64,
     /// The criterion at each penalty tried, in the order given: a mean squared error, summed over the
     /// outputs in units of each one's variance.
-    pub criterion: Vec<f64>,
+    pub(crate) criterion: Vec<f64>,
 }
 
 impl RidgePath {
     /// Factorises `rows` of `states` and `targets` (T × M).
     ///
     /// # Errors
-    /// If there are fewer than five rows, a target is not finite, or the rows are not there.
+    /// If there are fewer than five rows, a target is not finite, or a row does not exist.
     pub fn new(
         states: &StateMatrix,
         targets: &DMatrix<f64>,
@@ -74,7 +74,7 @@ impl RidgePath {
                 standardiser: moments.standardiser,
                 intercepts: moments.means,
                 rows: rows.len(),
-                right: system.back(&moments.cross),
+                right: system.multiply_qt(&moments.cross),
                 system,
                 wide: None,
                 variance: moments.variance,
@@ -89,7 +89,7 @@ impl RidgePath {
             standardiser,
             intercepts,
             rows: rows.len(),
-            right: system.back(&y) / count,
+            right: system.multiply_qt(&y) / count,
             system,
             wide: Some(x),
             variance: variances(&y),
@@ -104,7 +104,7 @@ impl RidgePath {
         self.at_each(&vec![lambda; self.intercepts.len()])
     }
 
-    /// The readouts at several penalties, for less than one at a time costs.
+    /// The readouts at several penalties, cheaper together than one at a time.
     ///
     /// # Errors
     /// If a penalty is not positive and finite.
@@ -119,13 +119,13 @@ impl RidgePath {
     }
 
     /// Effective number of parameters at `lambda`, without the intercept: Σ d/(d + λ) over the eigenvalues d.
-    pub fn degrees_of_freedom(&self, lambda: f64) -> f64 {
+    pub(crate) fn degrees_of_freedom(&self, lambda: f64) -> f64 {
         let lost = self.system.effective(lambda) * self.system.inverse_trace(lambda);
         (self.right.nrows() as f64 - lost).max(0.0)
     }
 
     /// Mean squared error of each output on the training rows.
-    pub fn training_error(&self, lambda: f64) -> Vec<f64> {
+    pub(crate) fn training_error(&self, lambda: f64) -> Vec<f64> {
         let solved = self.system.solve(lambda, &self.right);
         if self.wide.is_some() {
             // y − Xw = λ T α for w = Xᵀα.
@@ -141,15 +141,15 @@ impl RidgePath {
             .zip(self.right.column_iter())
             .zip(&self.variance)
             .map(|(((solved, image), right), variance)| {
-                // What is left of a perfect fit is rounding, of either sign.
+                // The error of a perfect fit is rounding, of either sign.
                 (variance - 2.0 * solved.dot(&right) + solved.dot(&image)).max(0.0)
             })
             .collect()
     }
 
-    /// Chooses among `lambdas` by generalised cross-validation (Golub, Heath and Wahba, Technometrics 21(2),
-    /// 1979): training error / (1 − (degrees of freedom + 1) / T)². It takes the errors of the rows to be
-    /// independent, which those of a time series are not; [`time_ordered`] does not.
+    /// Chooses among `lambdas` by generalised cross-validation (Golub, Heath and Wahba, Technometrics 21(2), 1979):
+    /// training error / (1 − (degrees of freedom + 1) / T)². It assumes independent errors, which those of a time
+    /// series are not; [`time_ordered`] does not assume that.
     ///
     /// # Errors
     /// If a penalty is not positive and finite, or there is none.
@@ -167,11 +167,11 @@ impl RidgePath {
         choose(lambdas, criterion.collect::<Result<_, ReadoutError>>()?)
     }
 
-    /// As [`RidgePath::generalised`], for each output on its own.
+    /// Chooses as [`RidgePath::generalised`] does, for each output on its own.
     ///
     /// # Errors
     /// As [`RidgePath::generalised`].
-    pub fn generalised_each(&self, lambdas: &[f64]) -> Result<Vec<f64>, ReadoutError> {
+    pub(crate) fn generalised_each(&self, lambdas: &[f64]) -> Result<Vec<f64>, ReadoutError> {
         self.generalised(lambdas)?;
         let mut best = vec![(f64::INFINITY, lambdas[0]); self.variance.len()];
         for &lambda in lambdas {
@@ -189,8 +189,8 @@ impl RidgePath {
     /// The readout whose output m has penalty `lambdas[m]`.
     ///
     /// # Errors
-    /// If there are not M penalties, or one is not positive and finite.
-    pub fn at_each(&self, lambdas: &[f64]) -> Result<LinearReadout, ReadoutError> {
+    /// If the number of penalties is not M, or one is not positive and finite.
+    pub(crate) fn at_each(&self, lambdas: &[f64]) -> Result<LinearReadout, ReadoutError> {
         if lambdas.len() != self.intercepts.len() {
             return Err(ReadoutError::Parameter {
                 parameter: "the number of penalties",
@@ -220,7 +220,7 @@ impl RidgePath {
 
     /// Weights of the features, from a solution in the coordinates of the system.
     fn weights(&self, solved: &DMatrix<f64>) -> DMatrix<f64> {
-        let rotated = self.system.forth(solved);
+        let rotated = self.system.multiply_q(solved);
         match &self.wide {
             Some(x) => dense::transposed_product(x, &rotated),
             None => rotated,
@@ -247,8 +247,8 @@ fn variances(centred: &DMatrix<f64>) -> Vec<f64> {
         .collect()
 }
 
-/// Chooses among `lambdas` by forward chaining over `rows`: no choice sees the future. One factorisation
-/// for each of the three blocks that are predicted, whatever the number of penalties.
+/// Chooses among `lambdas` by forward chaining over `rows`: no choice sees the future. It costs one factorisation for
+/// each of the three predicted blocks, independent of the number of penalties.
 ///
 /// # Errors
 /// If there are fewer than 25 rows; otherwise as [`RidgePath::new`] and [`RidgePath::generalised`].

@@ -1,8 +1,8 @@
 //! Ridge regression: w = argmin (1/T) ‖y − b − X w‖² + λ ‖w‖², with X standardised on the training rows and b not
 //! penalised (Hoerl and Kennard, Technometrics 12(1), 1970).
 //!
-//! [`Ridge`] is the protocol's readout: λ is chosen by forward chaining, so that no choice ever sees the future, and
-//! then all training rows are fitted with it.
+//! [`Ridge`] is the readout of the main experiments: forward chaining chooses λ, so that no choice sees the future,
+//! and then all training rows are fitted with it.
 
 use std::ops::Range;
 
@@ -14,23 +14,23 @@ use super::path::{RidgePath, check_lambda, time_ordered};
 use crate::dense;
 use crate::state::{Standardiser, StateMatrix};
 
-/// Penalties that are tried: one a decade, per-sample scale, standardised features.
+/// Penalties that are tried: one per decade, per-sample scale, standardised features.
 pub const LAMBDAS: [f64; 13] = [
     1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3,
 ];
 
-/// A readout of one target at the penalty that was chosen for it.
+/// A readout of one target at its chosen penalty.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ridge {
-    /// What was fitted; one output.
+    /// The fitted readout, with one output.
     pub readout: LinearReadout,
-    /// That of [`LAMBDAS`] which forward chaining chose.
+    /// The penalty of [`LAMBDAS`] that forward chaining chose.
     pub lambda: f64,
 }
 
 impl Ridge {
     /// Fits `target[rows]` on `states[rows]`: four Gram matrices, T·N² each, and four tridiagonal forms, 4/3 N³ each,
-    /// whatever the number of penalties.
+    /// independent of the number of penalties.
     ///
     /// # Errors
     /// As [`time_ordered`].
@@ -46,8 +46,8 @@ impl Ridge {
     }
 }
 
-/// One ridge fit at penalty `lambda` (per sample, features standardised), by Cholesky on the smaller of the primal and
-/// the dual system. Where several penalties are wanted, [`super::RidgePath`] is cheaper.
+/// One ridge fit at penalty `lambda` (per sample, features standardised), by Cholesky on the smaller of the primal
+/// and the dual system. For several penalties, [`super::RidgePath`] is cheaper.
 ///
 /// # Errors
 /// If there are no rows, a target is not finite, the penalty is not positive and finite, or the system is

@@ -12,28 +12,26 @@ use nalgebra::DMatrix;
 
 use super::linear::ReadoutError;
 
-/// Trace of P beyond which nothing is forgotten for a step: without excitation P grows as μ^−t, and
-/// would overflow.
+/// Largest trace of P: above it, a step does not forget. Without excitation P grows as μ^−t and would overflow.
 const MOST_TRACE: f64 = 1e12;
 
-/// A learner of M outputs from N features. The features are as the caller scales them; a constant 1 among
-/// them is an intercept, penalised like any weight.
+/// A learner of M outputs from N features. The caller scales the features; a feature that is always 1 is an
+/// intercept, penalised like any weight.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rls {
     forgetting: f64,
     /// P, N × N, symmetric.
     inverse: DMatrix<f64>,
-    /// N × M.
     weights: DMatrix<f64>,
-    /// P x, room for it.
+    /// Buffer for P x.
     gain: Vec<f64>,
 }
 
 impl Rls {
-    /// A learner that knows nothing: all weights zero. `forgetting` in (0, 1], `penalty` positive.
+    /// A learner with all weights zero. `forgetting` is in (0, 1], `penalty` is positive.
     ///
     /// # Errors
-    /// If one of them is not.
+    /// If a parameter is out of its range.
     pub fn new(
         features: usize,
         outputs: usize,
@@ -61,10 +59,10 @@ impl Rls {
         &self.weights
     }
 
-    /// Outputs for one row of features, by what has been learnt so far.
+    /// Outputs for one row of features, with the present weights.
     ///
     /// # Errors
-    /// If there are not N features.
+    /// If the number of features is not N.
     pub fn predict(&self, features: &[f64]) -> Result<Vec<f64>, ReadoutError> {
         self.check(features.len(), self.gain.len())?;
         Ok(self
@@ -77,7 +75,8 @@ impl Rls {
     /// Learns one step, and returns the errors of the prediction made before it.
     ///
     /// # Errors
-    /// If there are not N features and M targets, or one is not finite; nothing is learnt then.
+    /// If the numbers of features and targets are not N and M, or a value is not finite; the weights then stay as
+    /// they are.
     pub fn learn(&mut self, features: &[f64], targets: &[f64]) -> Result<Vec<f64>, ReadoutError> {
         self.check(features.len(), self.gain.len())?;
         self.check(targets.len(), self.weights.ncols())?;
@@ -128,7 +127,7 @@ impl Rls {
     }
 }
 
-/// Inner product over eight running sums, so that it need not wait for each addition.
+/// Inner product over eight running sums, which the processor adds in parallel.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let (a8, a_rest) = a.as_chunks::<8>();
     let (b8, b_rest) = b.as_chunks::<8>();

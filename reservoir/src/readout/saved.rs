@@ -1,8 +1,7 @@
-//! A readout as it is written down: all that is needed to use it elsewhere, and to refuse to.
+//! A saved readout: all that a program needs to apply it to other states, or to refuse them.
 //!
-//! It is read from JSON in two looks: the version first, and nothing else if that is not [`VERSION`]; then
-//! the parts, which have to fit together. Whether they fit the states at hand is asked by
-//! [`SavedReadout::for_features`].
+//! It is read from JSON in two passes: first the version, which must be [`VERSION`]; then the parts, which must be
+//! consistent. [`SavedReadout::for_features`] checks whether they fit given states.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +12,7 @@ use super::linear::{LinearReadout, ReadoutError, check_features};
 use super::logistic::Logistic;
 use crate::state::{Feature, Standardiser};
 
-/// Version that is written, and the only one that is read.
+/// Version that is written, and the only version that is read.
 pub const VERSION: u32 = 1;
 
 /// How a readout was fitted.
@@ -22,7 +21,7 @@ pub const VERSION: u32 = 1;
 pub enum ReadoutKind {
     /// Ridge regression.
     Ridge,
-    /// Elastic net.
+    /// Ridge regression with an added penalty on absolute weights.
     ElasticNet,
     /// Recursive least squares.
     Rls,
@@ -30,36 +29,36 @@ pub enum ReadoutKind {
     Logistic,
 }
 
-/// A readout with everything that it depends on.
+/// A readout with everything that its outputs depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SavedReadout {
-    /// [`VERSION`].
+    /// Version of the format, [`VERSION`].
     pub version: u32,
     /// How it was fitted.
     pub kind: ReadoutKind,
     /// Names and units of the features, in order.
     pub features: Vec<Feature>,
-    /// Their centring and scaling.
+    /// Centring and scaling of the features.
     pub standardiser: Standardiser,
     /// Weights of the standardised features: one list per output.
     pub weights: Vec<Vec<f64>>,
-    /// One per output.
+    /// Intercept of each output.
     pub intercepts: Vec<f64>,
-    /// Penalty, in the sense of its kind; where each output has its own, that of the first.
+    /// Penalty, as its kind defines it; the first output's if each output has its own.
     pub lambda: f64,
-    /// Where it comes from: device, run, seed, whatever the program knows.
+    /// Origin of the readout: device, run, seed and whatever else the program knows.
     pub provenance: BTreeMap<String, String>,
 }
 
-/// The part that is read first.
+/// The part of the file that is read first.
 #[derive(Deserialize)]
 struct Head {
     version: u32,
 }
 
 impl SavedReadout {
-    /// Of a linear readout of any kind.
+    /// Saves a linear readout of any kind.
     pub fn linear(
         kind: ReadoutKind,
         readout: &LinearReadout,
@@ -82,7 +81,7 @@ impl SavedReadout {
         }
     }
 
-    /// Of a classifier.
+    /// Saves a classifier.
     pub fn logistic(readout: &Logistic, provenance: BTreeMap<String, String>) -> SavedReadout {
         SavedReadout {
             version: VERSION,
@@ -96,7 +95,7 @@ impl SavedReadout {
         }
     }
 
-    /// As JSON, for people to read.
+    /// The readout as indented JSON.
     ///
     /// # Errors
     /// If a number in it is not finite, which JSON cannot say.
@@ -106,7 +105,7 @@ impl SavedReadout {
             .map_err(|error| ReadoutError::Inconsistent(error.to_string()))
     }
 
-    /// From JSON.
+    /// Reads a readout from JSON text.
     ///
     /// # Errors
     /// If it is not JSON, of another version, or if its parts do not fit together.

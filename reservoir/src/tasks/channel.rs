@@ -6,22 +6,21 @@
 //! u[t] = q[t] + 0.036 q[t]² − 0.011 q[t]³ + noise
 //! ```
 //!
-//! with d independent and uniform on {−3, −1, 1, 3} (Mathews and Lee, Proc. ASILOMAR, 1994; Jaeger and Haas,
-//! Science 304(5667), 2004). The target is `d[t−2]`, as in Jaeger and Haas; the further target is `d[t]`, part of
-//! which only later values of u hold.
+//! with d independent and uniform on {−3, −1, 1, 3} (Mathews and Lee, Proc. ASILOMAR, 1994; Jaeger and Haas, Science
+//! 304(5667), 2004). The target is `d[t−2]`, as in Jaeger and Haas; the further target is `d[t]`, part of which only
+//! later values of u contain.
 
 use rand::RngExt;
 
 use super::{Sequence, Target};
 use crate::random;
 
-/// Weight of d[t + 2 − i] in what the channel passes on.
+/// Weight of d[t + 2 − i] in the output of the channel.
 const TAPS: [f64; 10] = [0.08, -0.12, 1.0, 0.18, -0.1, 0.091, -0.05, 0.04, 0.03, 0.01];
 
-/// The alphabet.
-pub const SYMBOLS: [f64; 4] = [-3.0, -1.0, 1.0, 3.0];
+pub(crate) const SYMBOLS: [f64; 4] = [-3.0, -1.0, 1.0, 3.0];
 
-/// Steps between a symbol's passing and its being asked for.
+/// Steps between a symbol and its place in the target.
 const DELAY: usize = 2;
 
 /// `length` received values at a ratio of signal to noise power of `snr_db` decibels (infinite for none),
@@ -50,7 +49,7 @@ pub fn channel(length: usize, snr_db: f64, seed: u64) -> Sequence {
     }
 }
 
-/// What comes through of d[t−7], …, d[t+2], in this order.
+/// Output of the channel for d[t−7], …, d[t+2], in this order.
 fn received(symbols: &[f64]) -> f64 {
     let q: f64 = symbols.iter().rev().zip(TAPS).map(|(d, tap)| d * tap).sum();
     q + 0.036 * q * q - 0.011 * q * q * q

@@ -1,12 +1,11 @@
-//! Lorenz: three chaotic variables, of which one is seen; the next step and the two unseen variables are
-//! to be given.
+//! Lorenz: three chaotic variables, one of them observed. The targets are its next step and the two hidden variables.
 //!
 //! ```text
 //! dx/dt = 10 (y − x),   dy/dt = x (28 − z) − y,   dz/dt = x y − 8/3 z
 //! ```
 //!
-//! (Lorenz, J. Atmos. Sci. 20(2), 1963.) Sampled every 0.02; giving y and z from x alone is the observer
-//! task of Lu et al., Chaos 27(4), 2017.
+//! (Lorenz, J. Atmos. Sci. 20(2), 1963.) Sampled every 0.02; predicting y and z from x alone is the observer task of
+//! Lu et al., Chaos 27(4), 2017.
 
 use rand::RngExt;
 
@@ -14,12 +13,12 @@ use super::{Sequence, Target, ahead};
 use crate::random;
 
 /// Time between samples.
-pub const INTERVAL: f64 = 0.02;
+pub(crate) const INTERVAL: f64 = 0.02;
 
 /// Runge–Kutta steps per sample: the local error is then some 1e-9.
 const SUBSTEPS: usize = 4;
 
-/// Samples at the beginning that are thrown away.
+/// Samples at the beginning that are discarded.
 const TRANSIENT: usize = 1_000;
 
 /// `length` samples from a start drawn from `seed`. The input is x/20, so that it is of order 1; the
@@ -94,7 +93,7 @@ mod tests {
         let n = s.input.len() as f64;
         let mean_z = s.further[1].values.iter().sum::<f64>() / n * 20.0;
         let square_x = s.input.iter().map(|x| x * x).sum::<f64>() / n * 400.0;
-        // ⟨z⟩ = 23.55 and ⟨x²⟩ = β⟨z⟩ = 62.8, to be had from the equations of the means.
+        // ⟨z⟩ = 23.55 and ⟨x²⟩ = β⟨z⟩ = 62.8, which follow from the equations of the means.
         assert!((mean_z - 23.55).abs() < 0.3, "{mean_z}");
         assert!((square_x - 8.0 / 3.0 * mean_z).abs() < 1.0, "{square_x}");
         assert_eq!(s.target[..100], s.input[1..101]);

@@ -18,7 +18,7 @@ use crate::random;
 /// method's error is below 1e-8 per sample.
 const SUBSTEPS: usize = 10;
 
-/// Samples at the beginning that are thrown away: some ten times the slowest decay.
+/// Samples at the beginning that are discarded: about ten times the slowest decay.
 const TRANSIENT: usize = 1_000;
 
 /// Horizons of the further targets, in samples; the first target is one sample ahead.

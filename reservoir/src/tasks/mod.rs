@@ -1,8 +1,7 @@
-//! Benchmark tasks: an input, and the target or targets that a readout is to give at each step.
+//! Benchmark tasks: an input, and the target or targets that a readout must predict at each step.
 //!
-//! Every generator draws from a seed and nothing else; a length of zero gives empty sequences. The
-//! length is the caller's, and so is the memory that it takes: 16 bytes a step and 8 more for each further
-//! target.
+//! Every generator draws from a seed and nothing else; a length of zero gives empty sequences. The caller chooses the
+//! length and so the memory: 16 bytes per step, and 8 more for each further target.
 
 pub mod channel;
 pub mod lorenz;
@@ -14,22 +13,22 @@ pub mod waveform;
 /// A task's input and targets, all of one length.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sequence {
-    /// `u[t]`.
+    /// Input `u[t]` of each step.
     pub input: Vec<f64>,
-    /// What the readout is to give at step t, from what is known up to and including `u[t]`.
+    /// Value that the readout must predict at step t from what is known up to and including `u[t]`.
     pub target: Vec<f64>,
     /// Targets beside the first, for tasks that have several.
     pub further: Vec<Target>,
-    /// Draws that diverged and were thrown away whole.
+    /// Number of draws that diverged and were discarded whole.
     pub rejected_draws: usize,
 }
 
 /// A further target of a task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
-    /// What it is, unique within its task.
+    /// Name, unique within its task.
     pub name: String,
-    /// What the readout is to give at each step.
+    /// Value that the readout must predict at each step.
     pub values: Vec<f64>,
 }
 

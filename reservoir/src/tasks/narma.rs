@@ -9,8 +9,8 @@
 //! with `u[t]` independent and uniform on [0, 0.5] and `y[0..n]` = 0. Order 10 is that of Atiya and Parlos (IEEE
 //! Trans. Neural Networks 11(3), 2000), and is not bounded. Orders 20 and 30 would diverge, and are bounded by a
 //! tanh: order 20 has the coefficients of Rodan and Tiňo (ibid. 22(1), 2011), order 30 those of Schrauwen et al.
-//! (Neurocomputing 71(7), 2008). Order 20 is also printed with 0.2 added after the tanh; that recursion sits at its upper
-//! fixed point (mean 1.14, standard deviation 0.009) and remembers little, so it is not used here.
+//! (Neurocomputing 71(7), 2008). Order 20 is also printed with 0.2 added after the tanh; that recursion stays at its
+//! upper fixed point (mean 1.14, standard deviation 0.009) and remembers little, so it is not used here.
 //!
 //! The target at step t is y[t+1]. A readout may use u and states up to t, never a past y.
 
@@ -21,17 +21,17 @@ use rand::RngExt;
 use super::Sequence;
 use crate::random;
 
-/// Steps at the beginning that are thrown away: y starts from zero, not from its stationary law. The
-/// bounded orders remember longer.
+/// Steps at the beginning that are discarded: y starts from zero, not from its stationary law. The bounded orders
+/// remember longer.
 const TRANSIENT: usize = 50;
 const BOUNDED_TRANSIENT: usize = 200;
 
-/// A draw in which y ever exceeds this is on its way to infinity: the recursion has an unstable fixed
-/// point above, and no draw was seen to come back. It is rejected whole. Clipping it instead, or
-/// saturating the recursion, would make another task.
+/// A draw in which y ever exceeds this is on its way to infinity: the recursion has an unstable fixed point above,
+/// and no draw was seen to return. The draw is rejected whole. Clipping it instead, or saturating the recursion,
+/// would be another task.
 const DIVERGED: f64 = 1.0;
 
-/// The orders that are in use.
+/// The orders that are implemented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// NARMA-10, not bounded: draws that diverge are rejected.
@@ -43,8 +43,8 @@ pub enum Order {
 }
 
 impl Order {
-    /// How many past outputs enter.
-    pub fn steps(self) -> usize {
+    /// Number of past outputs in the recursion.
+    pub(crate) fn steps(self) -> usize {
         match self {
             Order::Ten => 10,
             Order::Twenty => 20,
@@ -64,9 +64,9 @@ impl Order {
 
 /// A NARMA-10 sequence of `length` steps, drawn from `seed`.
 ///
-/// Divergent draws are redrawn from the same generator and counted. Some 8 % of draws of 3,000 steps
-/// diverge, and the share grows with the length: at 20,000 steps some 35 %. Far beyond that nearly every
-/// draw diverges and the search takes long; the task is not meant for it.
+/// Divergent draws are redrawn from the same generator and counted. Some 8 % of draws of 3,000 steps diverge, and the
+/// share grows with the length: at 20,000 steps some 35 %. Far beyond that nearly every draw diverges and the search
+/// takes long; the task is not meant for such lengths.
 pub fn narma10(length: usize, seed: u64) -> Sequence {
     narma(Order::Ten, length, seed)
 }

@@ -1,4 +1,4 @@
-//! Which waveform: a signal that is now a sine, now a square wave, each for one period at a time.
+//! Waveform classification: each period of the signal is a sine or a square wave.
 //!
 //! (Paquot et al., Sci. Rep. 2:287, 2012.) The target is 1 during a square and 0 during a sine. A square's
 //! samples are ±1, which a sine also reaches at its peaks, so one sample does not always decide.

@@ -1,7 +1,7 @@
-//! What a filter is worth: keep share, recall, and rounds per found share relative to no filter.
+//! The value of a filter: keep share, recall, and rounds per found share relative to no filter.
 //!
-//! Of N candidates the filter keeps the share c after k of n rounds, at a price of m rounds for the look; of
-//! the S successes it keeps the share r, the recall. Then
+//! The filter keeps the fraction c of N candidates after k of n rounds, and its decision costs m rounds. Of the S
+//! successes it keeps the fraction r, the recall. Then
 //!
 //! ```text
 //! rounds per candidate  k + (n − k) c + m
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exact::Proportion;
 
-/// In what rounds are counted.
+/// Which rounds count as one hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnitOfAccount {
@@ -25,19 +25,19 @@ pub enum UnitOfAccount {
     Single,
     /// SHA-256d from the midstate: two compressions, 128 rounds.
     Double,
-    /// The same with the exact early exit: 122 rounds, the first three of the header's being free.
+    /// SHA-256d with the exact early exit: 122 rounds; the first three rounds of the header are free.
     Optimised,
 }
 
 impl UnitOfAccount {
-    /// All of them.
+    /// Each unit of account, the paper's first.
     pub const ALL: [UnitOfAccount; 3] = [
         UnitOfAccount::Single,
         UnitOfAccount::Double,
         UnitOfAccount::Optimised,
     ];
 
-    /// Cost of a look after round `round` of the header's compression, for `price` rounds.
+    /// Cost of a decision after round `round` of the header's compression that itself costs `price` rounds.
     pub fn cost(self, round: u32, price: f64) -> Cost {
         let (rounds, look) = match self {
             UnitOfAccount::Single => (thermine_sha256::ROUNDS, round),
@@ -54,7 +54,7 @@ impl UnitOfAccount {
         }
     }
 
-    /// n, in words.
+    /// Name of the unit of account in tables, with its n.
     pub fn name(self) -> &'static str {
         match self {
             UnitOfAccount::Single => "n = 64 (paper)",
@@ -64,50 +64,49 @@ impl UnitOfAccount {
     }
 }
 
-/// What looking costs, in rounds.
+/// Cost of a decision, in rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// n: rounds of a hash.
-    pub rounds: f64,
+    pub(crate) rounds: f64,
     /// k: rounds before the decision.
-    pub look: f64,
-    /// m: rounds that the decision itself is worth.
-    pub price: f64,
+    pub(crate) look: f64,
+    /// m: cost of the decision itself, in rounds.
+    pub(crate) price: f64,
 }
 
 impl Cost {
-    /// Rounds per candidate relative to no filter: (k + (n − k) c + m) / n. Also the recall at which a filter
-    /// breaks even.
+    /// Rounds per candidate relative to no filter: (k + (n − k) c + m) / n. A filter breaks even at this recall.
     pub fn break_even_recall(&self, keep: f64) -> f64 {
         (self.look + (self.rounds - self.look) * keep + self.price) / self.rounds
     }
 
-    /// 1 − rounds per candidate: what is saved if nobody asks what was lost.
-    pub fn raw_saving(&self, keep: f64) -> f64 {
+    /// 1 − rounds per candidate: the saving if lost shares are ignored.
+    pub(crate) fn raw_saving(&self, keep: f64) -> f64 {
         1.0 - self.break_even_recall(keep)
     }
 
-    /// ρ; infinite where nothing is found.
-    pub fn per_share(&self, keep: f64, recall: f64) -> f64 {
+    /// ρ; infinite if nothing is found.
+    pub(crate) fn per_share(&self, keep: f64, recall: f64) -> f64 {
         self.break_even_recall(keep) / recall
     }
 
-    /// ρ of a coin that keeps the share `keep` of everything: the best that can be had without information.
+    /// ρ of a coin that keeps the fraction `keep` of all candidates: the best that is possible without information.
     pub fn of_coin(&self, keep: f64) -> f64 {
         self.per_share(keep, keep)
     }
 }
 
-/// What a filter did on data that it was not fitted on.
+/// Counts of a filter's decisions on data that it was not fitted on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Candidates.
+    /// Number of candidate nonces.
     pub candidates: u64,
-    /// Of them, kept.
+    /// Number of candidates that the filter keeps.
     pub kept: u64,
-    /// Of the candidates, successes.
+    /// Number of candidates that are successes.
     pub successes: u64,
-    /// Of the successes, kept.
+    /// Number of successes that the filter keeps.
     pub found: u64,
 }
 
@@ -134,7 +133,7 @@ impl Account {
         Proportion::of(self.found, self.successes)
     }
 
-    /// The bill at `cost`; `None` without candidates.
+    /// Costs and savings at `cost`; `None` without candidates.
     pub fn bill(&self, cost: Cost) -> Option<Bill> {
         let keep = self.keep()?;
         Some(Bill {
@@ -145,8 +144,8 @@ impl Account {
         })
     }
 
-    /// ρ with an interval that misses with probability `alpha` at most; `None` without successes. Its ends take
-    /// those of c and r at half of it each, so that both hold at once (Bonferroni).
+    /// ρ with an interval that misses it with probability `alpha` at most; `None` without successes. Its ends are
+    /// computed from the intervals of c and r at `alpha`/2 each, so that both hold at once (Bonferroni).
     pub fn per_share(&self, cost: Cost, alpha: f64) -> Option<PerShare> {
         let keep = Proportion::at(self.kept, self.candidates, alpha / 2.0)?;
         let recall = Proportion::at(self.found, self.successes, alpha / 2.0)?;
@@ -159,32 +158,32 @@ impl Account {
     }
 }
 
-/// What a filter costs and saves.
+/// Cost and savings of a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bill {
-    /// In what it is counted.
+    /// The cost model.
     pub cost: Cost,
     /// 1 − rounds per candidate.
     pub raw_saving: f64,
     /// Recall from which on ρ < 1.
     pub break_even_recall: f64,
-    /// ρ; `None` where the test set held no success, so that recall is unidentified.
+    /// ρ; `None` if the test set had no success, because recall is then unidentified.
     pub per_share: Option<PerShare>,
 }
 
 /// ρ: rounds per found share relative to no filter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PerShare {
-    /// The value; `None` if no success was found: there is no share to pay for.
+    /// The value; `None` if no success was found.
     pub value: Option<f64>,
-    /// Lower end.
+    /// Lower end of the interval of ρ.
     pub low: f64,
-    /// Upper end; `None` if it has none.
+    /// Upper end of the interval; `None` if it is unbounded.
     pub high: Option<f64>,
 }
 
 impl PerShare {
-    /// 1 − ρ.
+    /// True saving, 1 − ρ; `None` if no share was found.
     pub fn true_saving(&self) -> Option<f64> {
         self.value.map(|rho| 1.0 - rho)
     }
@@ -259,7 +258,7 @@ mod tests {
         assert_eq!(bill.raw_saving, 59.0 / 64.0);
         let rho = bill.per_share.expect("successes");
         assert_eq!((rho.value, rho.high, rho.multiplier()), (None, None, 0.0));
-        // Even so no more than the upper end of recall can be there.
+        // Even so, ρ is bounded below by the upper end of recall.
         assert!(rho.low > 0.1 && rho.low < 0.2, "{rho:?}");
     }
 

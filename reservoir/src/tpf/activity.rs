@@ -1,7 +1,7 @@
-//! Switching activity: ones in the registers after each round, and bits that the round has switched.
+//! Switching activity: ones in the registers after each round, and bits that switch in the round.
 //!
-//! In CMOS the energy of a step is C V² for every node that switches; the registers a to h stand for the nodes
-//! here, so a round's energy is its Hamming distance times C V². A model, not a measurement.
+//! In CMOS the energy of a step is C V² for every node that switches. Here only the registers a to h count as nodes,
+//! so the energy of a round is its Hamming distance times C V². This is a model, not a measurement.
 
 use serde::{Deserialize, Serialize};
 use thermine_sha256::{Compression, Nonces, ROUNDS};
@@ -10,25 +10,26 @@ use super::twin::{ones, round_twin, run, succeeds};
 use crate::information::discrimination::Auc;
 
 /// Both compressions.
-pub const COMPRESSIONS: [Compression; 2] = [Compression::First, Compression::Second];
+pub(crate) const COMPRESSIONS: [Compression; 2] = [Compression::First, Compression::Second];
 
 /// Switching of one header's nonces, round by round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
-    /// Nonces.
+    /// Number of nonces observed.
     pub n: usize,
     /// Mean number of ones after each of the 128 rounds.
     pub weight: Vec<f64>,
     /// Mean number of bits that each of the 128 rounds switches.
     pub distance: Vec<f64>,
-    /// How well the switching of the first k rounds tells success; `None` of fewer than two of either.
+    /// How well the switching of the first k rounds predicts success; `None` for fewer than two successes or
+    /// failures.
     pub early: Option<Auc>,
-    /// How well that of all 128 rounds does.
+    /// How well the switching of all 128 rounds predicts success.
     pub whole: Option<Auc>,
 }
 
 impl Activity {
-    /// Of `count` nonces of `header`, drawn from `seed`; success as in
+    /// Measures `count` nonces of `header`, drawn from `seed`; success as in
     /// [`Observer::bits`](super::twin::Observer::bits), k = `round`.
     pub fn of(header: &[u8; 80], count: usize, bits: u32, round: usize, seed: u64) -> Activity {
         let mut weight = vec![0u64; 2 * ROUNDS];
@@ -64,7 +65,7 @@ impl Activity {
         }
     }
 
-    /// Share of a header's switching that falls into its first `rounds` rounds.
+    /// Fraction of a header's switching in its first `rounds` rounds.
     pub fn share(&self, rounds: usize) -> f64 {
         let sum = |distance: &[f64]| distance.iter().sum::<f64>();
         sum(&self.distance[..rounds.min(self.distance.len())]) / sum(&self.distance)

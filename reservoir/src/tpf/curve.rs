@@ -1,22 +1,19 @@
-//! The distinguisher curve: how well success can be told from the whole state after round r of either
-//! compression, by the best of several models.
+//! The distinguisher curve: how well the best of several models predicts success from the whole state after round r
+//! of either compression.
 //!
-//! Each model is fitted on one part of the nonces, the best chosen on a second, and its area taken on a third
-//! that neither has seen, so that choosing does not flatter it. Chance is expected until round 60 of the second
-//! compression; from round 61 on the last digest word stands in the state, and the word rule is exact.
+//! Each model is fitted on one part of the nonces, the best is chosen on a second part, and its area is measured on a
+//! third, so that the choice does not bias the area. Chance is expected until round 60 of the second compression;
+//! from round 61 on the state contains the last digest word, and the word rule is exact.
 
 use serde::{Deserialize, Serialize};
 use thermine_sha256::{Compression, START};
 
 use super::network::{Network, Training};
-use super::tree::Tree;
+use super::tree::{Bits, Tree};
 use super::twin::{round_twin, run, succeeds};
 use crate::information::discrimination::Auc;
 use crate::readout::Logistic;
 use crate::state::{Feature, StateMatrix};
-
-/// A state: its eight words.
-pub type Bits = [u32; 8];
 
 /// Levels of the tree.
 const DEPTH: usize = 6;
@@ -34,12 +31,12 @@ pub enum Model {
     Tree,
     /// A network 256-16-2 on them.
     Network,
-    /// One register taken for what becomes the last digest word.
+    /// One register, as if it became the last digest word.
     Word,
 }
 
 impl Model {
-    /// All of them.
+    /// Each model that is tried, the exact one last.
     pub const ALL: [Model; 4] = [Model::Logistic, Model::Tree, Model::Network, Model::Word];
 
     /// Name in tables.
@@ -53,14 +50,14 @@ impl Model {
     }
 }
 
-/// How the curve is taken.
+/// How the curve is measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
     /// Nonces: half of them to fit, a fifth to choose, the rest to judge.
     pub nonces: usize,
-    /// Zero bits that a success begins with.
+    /// Number of leading zero bits of a success.
     pub bits: u32,
-    /// Passes of the network.
+    /// Training passes of the network.
     pub epochs: usize,
     /// Seed of the nonces and of the network.
     pub seed: u64,
@@ -69,16 +66,16 @@ pub struct Setup {
 /// One point of the curve.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
-    /// 1 or 2.
+    /// Compression of SHA-256d: 1 or 2.
     pub compression: u8,
     /// Round, 1 to 64.
     pub round: usize,
     /// The best model.
     pub model: Model,
-    /// Its area on nonces that neither its fit nor the choice has seen; `None` where these hold fewer than two
+    /// Area under the ROC curve on nonces used for neither the fit nor the choice; `None` if they have fewer than two
     /// successes or failures.
     pub auc: Option<Auc>,
-    /// Whether all nonces have one and the same state there, so that nothing can be told.
+    /// Whether all nonces have the same state at this point, so that nothing can be predicted.
     pub constant: bool,
 }
 
@@ -126,7 +123,7 @@ pub fn point(header: &[u8; 80], setup: &Setup, compression: Compression, round: 
     }
 }
 
-/// Scores of all nonces from `fitted` on, by a model fitted on those before; `None` where it cannot be.
+/// Scores of all nonces from `fitted` on, by a model fitted on those before; `None` if it cannot be fitted.
 fn scores(
     model: Model,
     states: &[Bits],
@@ -182,7 +179,8 @@ fn scores(
     }
 }
 
-/// The smaller the most significant 32 bits would be, were register `word` handed on to the end, the higher.
+/// A score that rises as the most significant 32 bits of the hash would fall if register `word` became the last
+/// digest word.
 fn word_rule(state: &Bits, word: usize) -> f64 {
     -f64::from(state[word].wrapping_add(START[7]).swap_bytes())
 }

@@ -4,18 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::describe::exact::clopper_pearson;
 
-/// A share of a count, with an interval that covers the true one at least as often as it says.
+/// A proportion with an exact interval, which covers the true value at least as often as stated.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Proportion {
-    /// Hits.
-    pub hits: u64,
-    /// Trials.
-    pub trials: u64,
+    pub(crate) hits: u64,
+    pub(crate) trials: u64,
     /// Hits over trials.
     pub value: f64,
-    /// Lower end.
+    /// Lower end of the exact interval.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of the exact interval.
     pub high: f64,
 }
 
@@ -26,8 +24,8 @@ impl Proportion {
         Proportion::at(hits, trials, 0.05)
     }
 
-    /// The same, the interval missing with probability `alpha` at most, half of it at each end.
-    pub fn at(hits: u64, trials: u64, alpha: f64) -> Option<Proportion> {
+    /// `hits` of `trials`, with an interval that misses with probability `alpha` at most, half of it at each end.
+    pub(crate) fn at(hits: u64, trials: u64, alpha: f64) -> Option<Proportion> {
         let (low, high) = clopper_pearson(hits, trials, alpha)?;
         Some(Proportion {
             hits,
@@ -39,8 +37,8 @@ impl Proportion {
     }
 }
 
-/// Largest probability that leaves `hits` or fewer of `trials` a chance of 5 %: the one-sided bound. `None`
-/// without trials.
+/// One-sided 95 % bound: the largest probability at which `hits` or fewer of `trials` still have a chance of 5 %.
+/// `None` without trials.
 pub fn upper_bound(hits: u64, trials: u64) -> Option<f64> {
     // The upper end of a two-sided interval that misses twice as often.
     Proportion::at(hits, trials, 0.1).map(|proportion| proportion.high)

@@ -1,9 +1,9 @@
-//! The filters: a score for each candidate, and where it is cut.
+//! The filters: a score for each candidate, and the threshold above which it is kept.
 //!
-//! At a given keep share the best recall is that of cutting the likelihood ratio (Neyman and Pearson, Philos.
-//! Trans. R. Soc. A 231, 1933). Every score here that is a probability orders candidates as the model's likelihood
-//! ratio does, so cutting one is cutting the other; what remains is where. The published cut, 1/2, is the best
-//! for *accuracy*, which for a rare success says: abort everything.
+//! At a given keep share, a threshold on the likelihood ratio has the best recall (Neyman and Pearson, Philos. Trans.
+//! R. Soc. A 231, 1933). Every score here that is a probability orders candidates as the model's likelihood ratio
+//! does, so a threshold on one is a threshold on the other. What remains is its place. The published threshold, 1/2,
+//! is the best for *accuracy*, which for a rare success means: abort everything.
 
 use std::ops::Range;
 
@@ -18,12 +18,12 @@ use crate::state::StateMatrix;
 /// The published ridge penalty.
 const RIDGE: f64 = 0.1;
 
-/// Penalties of the logistic and the elastic net: small beside what thousands of rows weigh.
+/// Penalties of the logistic regression and the elastic net: small compared with the weight of thousands of rows.
 const ALPHA: f64 = 1e-2;
 const NET: (f64, f64) = (1e-4, 0.5);
 
 /// Passes of the network over the training rows.
-pub const EPOCHS: usize = 40;
+pub(crate) const EPOCHS: usize = 40;
 
 /// A kind of filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// Each kind of filter, the simplest first.
     pub const ALL: [Kind; 6] = [
         Kind::Threshold,
         Kind::Ridge,
@@ -70,7 +70,6 @@ impl Kind {
 /// A fitted filter.
 #[derive(Debug, Clone)]
 pub struct Filter {
-    kind: Kind,
     model: Model,
 }
 
@@ -84,10 +83,10 @@ enum Model {
 }
 
 impl Filter {
-    /// Fits a filter of `kind` to `labels[rows]` beside `states[rows]`; `seed` is the network's.
+    /// Fits a filter of `kind` to `labels[rows]` from `states[rows]`; `seed` is the network's.
     ///
     /// # Errors
-    /// If there are too few rows, or the kind needs successes and failures and has not got them.
+    /// If there are too few rows, or no successes or failures where the kind needs both.
     pub fn fit(
         kind: Kind,
         states: &StateMatrix,
@@ -119,19 +118,14 @@ impl Filter {
                 })?))
             }
         };
-        Ok(Filter { kind, model })
+        Ok(Filter { model })
     }
 
-    /// Its kind.
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// A score for each of `rows`, the higher the likelier a success.
+    /// A score for each of `rows`: the higher, the more likely a success.
     ///
     /// # Errors
     /// If the features are not those of training, or the rows are not there.
-    pub fn scores(
+    pub(crate) fn scores(
         &self,
         states: &StateMatrix,
         rows: Range<usize>,
@@ -194,18 +188,18 @@ fn normal_laws(
         })
 }
 
-/// Of a normal law, but for a constant.
+/// Log density of a normal law, up to a constant.
 fn log_density(x: f64, (mean, variance): (f64, f64)) -> f64 {
     -0.5 * ((x - mean).powi(2) / variance + variance.ln())
 }
 
-/// Where a score is cut.
+/// How the threshold of a score is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cut {
     /// At 1/2, the published rule.
     Half,
-    /// At the likelihood ratio that makes a found share cheapest on the training rows.
+    /// The likelihood ratio that makes a found share cheapest on the training rows.
     Cheapest,
 }
 
@@ -219,8 +213,8 @@ impl Cut {
     }
 }
 
-/// The score from which on keeping is cheapest: least ρ at `cost` on these scores. `None` without a success.
-pub fn cheapest_cut(scores: &[f64], labels: &[bool], cost: Cost) -> Option<f64> {
+/// The threshold with the smallest ρ at `cost` on these scores. `None` without a success.
+pub(crate) fn cheapest_cut(scores: &[f64], labels: &[bool], cost: Cost) -> Option<f64> {
     let mut order: Vec<(f64, bool)> = scores.iter().copied().zip(labels.iter().copied()).collect();
     order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     let (n, successes) = (
@@ -242,11 +236,11 @@ pub fn cheapest_cut(scores: &[f64], labels: &[bool], cost: Cost) -> Option<f64> 
     best.map(|(_, score)| score)
 }
 
-/// Fits a filter of `kind` on `train` and counts what it does on `test`, cut as `cut` says at `cost`.
+/// Fits a filter of `kind` on `train` and counts its decisions on `test`, with the threshold of `cut` at `cost`.
 ///
 /// # Errors
-/// If it cannot be fitted. A [`Cut::Cheapest`] without a success in training keeps everything.
-pub fn trial(
+/// If the filter cannot be fitted. A [`Cut::Cheapest`] without a success in training keeps everything.
+pub(crate) fn trial(
     kind: Kind,
     cut: Cut,
     (states, labels): (&StateMatrix, &[bool]),
@@ -259,7 +253,7 @@ pub fn trial(
 }
 
 impl Filter {
-    /// What it does on `test`, cut as `cut` says by its scores on `train`.
+    /// Counts the decisions on `test`, with the threshold that `cut` chooses from the scores on `train`.
     ///
     /// # Errors
     /// If the features are not those of training, or the rows are not there.

@@ -9,9 +9,8 @@ use crate::state::{Standardiser, StateMatrix};
 use std::ops::Range;
 
 /// Hidden layers of the paper's network.
-pub const PUBLISHED: [usize; 3] = [16, 8, 4];
+pub(crate) const PUBLISHED: [usize; 3] = [16, 8, 4];
 
-/// Two classes.
 const OUTPUTS: usize = 2;
 
 /// Adam's decay rates and the floor of its divisor.
@@ -21,20 +20,19 @@ const ADAM: (f64, f64, f64) = (0.9, 0.999, 1e-8);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Training {
     /// Widths of the hidden layers.
-    pub hidden: Vec<usize>,
+    pub(crate) hidden: Vec<usize>,
     /// Passes over the data.
-    pub epochs: usize,
+    pub(crate) epochs: usize,
     /// Rows of a mini-batch, at least 1.
-    pub batch: usize,
-    /// Adam's step.
-    pub rate: f64,
+    pub(crate) batch: usize,
+    pub(crate) rate: f64,
     /// Seed of the first weights and of the order of rows.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl Training {
     /// The paper's network, step and seed, for `epochs` passes.
-    pub fn published(epochs: usize) -> Training {
+    pub(crate) fn published(epochs: usize) -> Training {
         Training {
             hidden: PUBLISHED.to_vec(),
             epochs,
@@ -56,7 +54,7 @@ pub struct Network {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Layer {
     outputs: usize,
-    /// The biases stand in the last row, as weights of an input that is always 1.
+    /// The last row holds the biases, as weights of an input that is always 1.
     weights: Vec<f64>,
 }
 
@@ -103,8 +101,8 @@ impl Layer {
 }
 
 impl Network {
-    /// Trains on `labels[rows]` beside `states[rows]`; `None` without rows, or if the range is not there.
-    pub fn fit(
+    /// Trains on `labels[rows]` from `states[rows]`; `None` without rows, or if a row does not exist.
+    pub(crate) fn fit(
         states: &StateMatrix,
         labels: &[bool],
         rows: Range<usize>,
@@ -150,7 +148,7 @@ impl Network {
     }
 
     /// Probability that the label is true, for each of `rows`, whose columns must be those of training.
-    pub fn probabilities(&self, states: &StateMatrix, rows: Range<usize>) -> Vec<f64> {
+    pub(crate) fn probabilities(&self, states: &StateMatrix, rows: Range<usize>) -> Vec<f64> {
         let x = by_rows(&self.standardiser, states, rows.clone());
         let mut pass = Pass::new(&self.layers, states.columns());
         let probability = |row: &[f64]| pass.forward(&self.layers, row)[1];
@@ -171,7 +169,7 @@ fn by_rows(standardiser: &Standardiser, states: &StateMatrix, rows: Range<usize>
     values
 }
 
-/// What one pass forward and back needs.
+/// Buffers of one forward and backward pass.
 struct Pass {
     /// Input of each layer, and the output of the last.
     values: Vec<Vec<f64>>,

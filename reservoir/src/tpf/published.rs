@@ -30,13 +30,13 @@ pub const EMPTY: f64 = 0.96;
 /// The printed figures: raw saving, multiplier, saving by empty windows, accuracy.
 pub const FIGURES: [f64; 4] = [0.9219, 12.8, 0.885, 1.0];
 
-/// A procedure that fails.
+/// Why a procedure fails.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcedureError {
-    /// Observations that are none.
+    /// The observations are not finite.
     #[error(transparent)]
     State(#[from] StateError),
-    /// A filter that cannot be fitted.
+    /// The filter cannot be fitted.
     #[error(transparent)]
     Readout(#[from] ReadoutError),
 }
@@ -74,13 +74,13 @@ pub fn abort(
 /// The figure by empty windows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EmptyWindows {
-    /// Windows.
+    /// Number of windows of one second.
     pub n: usize,
     /// Share that is empty.
     pub empty: f64,
-    /// Times 59/64.
+    /// Saving that the paper's figure claims: the empty share times 59/64.
     pub saving: f64,
-    /// The rule that the figure suggests, on the next window: keep it if this one holds a share.
+    /// The rule that the figure suggests, applied to the next window: keep it if this window holds a share.
     pub next: Account,
 }
 

@@ -1,6 +1,6 @@
-//! Which proofs stand behind which formula: names of theorems in `lean/`.
+//! The proof of each formula: names of theorems in `lean/`.
 
-/// A formula, and the theorem that says what may be claimed of it.
+/// A formula or claim, and the theorem that proves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proved {
     /// The formula or claim, in words.
@@ -8,7 +8,7 @@ pub struct Proved {
     /// The theorem's full name.
     pub theorem: &'static str,
     /// Its file below `lean/Thermine`, without ending.
-    pub file: &'static str,
+    pub(crate) file: &'static str,
 }
 
 macro_rules! proved {
@@ -17,7 +17,7 @@ macro_rules! proved {
     };
 }
 
-/// Behind the account of a filter.
+/// Theorems about the account of a filter.
 pub const ACCOUNT: &[Proved] = proved! {
     "raw saving ≤ 1 − k/n", "Energy.rawSaving_le", "Energy/Abort";
     "… = only if nothing is kept and m = 0", "Energy.rawSaving_eq_bound_iff", "Energy/Abort";
@@ -31,7 +31,7 @@ pub const ACCOUNT: &[Proved] = proved! {
     "savings multiply through their multipliers", "Energy.combined_saving", "Energy/Multiplier";
 };
 
-/// Behind the early exit.
+/// Theorems about the early exit.
 pub const EARLY_EXIT: &[Proved] = proved! {
     "the header's first three rounds are free of the nonce", "Sha256.first_three_rounds_nonce_free", "Sha256/NonceFree";
     "two words of its schedule are, too", "Sha256.two_schedule_words_nonce_free", "Sha256/NonceFree";

@@ -1,16 +1,16 @@
-//! A decision tree on bits: at each node the bit that leaves least impurity (Gini; Breiman et al., 1984).
+//! A decision tree on bits: each node splits on the bit that leaves the least impurity (Gini; Breiman et al., 1984).
 
-use super::curve::Bits;
+/// The eight words of a state; the tree splits on single bits of them.
+pub(super) type Bits = [u32; 8];
 
-/// Rows below which a node is not split: a rate of fewer says little.
+/// Fewest rows of a node that is split: a rate from fewer rows says little.
 const LEAST: usize = 50;
 
-/// A fitted tree.
 #[derive(Debug, Clone)]
 pub(super) enum Tree {
     /// Rate of success, smoothed by one row of either kind.
     Leaf(f64),
-    /// Which bit, and the trees where it is 0 and 1.
+    /// The bit, and the trees for its values 0 and 1.
     Split(usize, Box<[Tree; 2]>),
 }
 

@@ -1,10 +1,11 @@
-//! Two arms on one unit, block against block: shares per joule, their ratio and the evidence on it.
+//! A randomised trial of two arms on one unit, in pairs of blocks: shares per joule, their ratio and the evidence on
+//! it.
 //!
-//! Shares come as a Poisson process, so that of the shares of a pair of blocks, given their number, those of
-//! the filter's arm are binomial with p = θ E₁/(θ E₁ + E₀): E the joules of either block, θ the ratio of
-//! shares per joule. The e-value is the mean of the likelihood ratios of a grid of θ against one: a test
-//! martingale, which may be looked at whenever one likes (Ville's inequality; Ramdas et al., Stat. Sci. 38(4), 2023).
-//! The joules of a block must not depend on the shares that are counted in it.
+//! Shares arrive as a Poisson process. Given the number of shares in a pair of blocks, the number in the filter's arm
+//! is therefore binomial with p = θ E₁/(θ E₁ + E₀), where E₁ and E₀ are the joules of both blocks and θ is the ratio
+//! of shares per joule. The e-value is the mean of the likelihood ratios of a grid of θ against one: a test
+//! martingale, which may be evaluated at any time (Ville's inequality; Ramdas et al., Stat. Sci. 38(4), 2023). The
+//! joules of a block must not depend on the shares that are counted in it.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -16,24 +17,24 @@ use crate::random;
 const GRID: usize = 801;
 const WIDEST: f64 = 16.0;
 
-/// What was counted in a block.
+/// Counts of one block.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Block {
     /// Accepted shares.
     pub shares: u64,
-    /// Energy, J.
+    /// Energy of the block, in joules.
     pub joules: f64,
 }
 
 impl Block {
-    /// Takes `other` in.
+    /// Adds the counts of `other`.
     pub fn add(&mut self, other: Block) {
         self.shares += other.shares;
         self.joules += other.joules;
     }
 }
 
-/// Which arm goes first in each of `pairs` pairs of blocks: true if the filter does. Drawn from `seed`.
+/// Random order of the arms in each of `pairs` pairs of blocks: true if the filter is first. Drawn from `seed`.
 pub fn order(pairs: usize, seed: u64) -> Vec<bool> {
     let mut rng = random::stream(seed, 34);
     (0..pairs).map(|_| rng.random()).collect()
@@ -44,9 +45,9 @@ pub fn order(pairs: usize, seed: u64) -> Vec<bool> {
 pub struct RateRatio {
     /// Shares per joule of the filter's arm over that of the other; `None` if the other has none.
     pub value: Option<f64>,
-    /// Lower end of the exact 95 % interval, valid at a horizon that was fixed beforehand.
+    /// Lower end of the exact 95 % interval, valid if the number of blocks was fixed beforehand.
     pub low: f64,
-    /// Upper end; `None` if it has none.
+    /// Upper end; `None` if it is unbounded.
     pub high: Option<f64>,
 }
 
@@ -82,7 +83,7 @@ impl Default for Evidence {
 }
 
 impl Evidence {
-    /// None yet.
+    /// Evidence before the first pair: an e-value of 1.
     pub fn new() -> Evidence {
         Evidence {
             log_likelihood: vec![0.0; GRID],
@@ -90,7 +91,7 @@ impl Evidence {
         }
     }
 
-    /// Takes in a pair of blocks; one without joules in either is left out.
+    /// Adds a pair of blocks; a pair without joules in one block is left out.
     pub fn add(&mut self, filter: Block, pass: Block) {
         if !(filter.joules > 0.0 && pass.joules > 0.0) {
             return;
@@ -103,7 +104,7 @@ impl Evidence {
         }
     }
 
-    /// Pairs taken in.
+    /// Number of pairs added.
     pub fn pairs(&self) -> usize {
         self.pairs
     }
@@ -113,8 +114,7 @@ impl Evidence {
         self.log_e(GRID / 2).exp()
     }
 
-    /// The θ that cannot be rejected at 5 %, whenever one looks: an anytime-valid 95 % interval, no wider than
-    /// the grid.
+    /// The θ that are not rejected at 5 %: an anytime-valid 95 % interval, no wider than the grid.
     pub fn interval(&self) -> (f64, f64) {
         let kept = || (0..GRID).filter(|i| self.log_e(*i) < 20f64.ln());
         let low = kept().next().map_or(1.0 / WIDEST, theta);

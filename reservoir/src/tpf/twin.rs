@@ -1,8 +1,8 @@
-//! The round twin's observer: what somebody who watches the rounds of a real SHA-256d would see of each nonce.
+//! The observer of the round twin: simulated readings of the rounds of a real SHA-256d for each nonce.
 //!
 //! A reading is O = λ f(state) + noise, with f of mean 0 and variance 1 and standard normal noise. λ = 0 is the
-//! *physical null*: a host sees nothing of the rounds. [`Observable::FinalHash`] is the *final-hash oracle* by
-//! which the published simulation lets a filter look ahead: it reads after k rounds what only the last round
+//! *physical null*: a host observes nothing of the rounds. [`Observable::FinalHash`] is the *final-hash oracle* of
+//! the published simulation, which lets a filter look ahead: after k rounds it reads a value that only the last round
 //! computes.
 
 use rand::RngExt;
@@ -12,13 +12,13 @@ use thermine_sha256::{Compression, LANES, Nonces, ROUNDS, START, Words, compress
 use crate::random::{self, normal};
 use crate::state::{Feature, StateError, StateMatrix};
 
-/// Readings of each nonce: of the three rounds up to the decision, or three of the oracle.
-pub const READINGS: usize = 3;
+/// Readings per nonce: one after each of the three rounds before the decision, or three of the oracle.
+pub(crate) const READINGS: usize = 3;
 
 /// Mean and standard deviation of the number of ones in 256 random bits: 256/2, √(256/4).
 const ONES: (f64, f64) = (128.0, 8.0);
 
-/// What is observed of a hash: f.
+/// The observed quantity f of a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Observable {
@@ -26,14 +26,14 @@ pub enum Observable {
     Nothing,
     /// Ones in the state after a round.
     HammingWeight,
-    /// Bits that the round has switched.
+    /// Bits that switch in the round.
     HammingDistance,
-    /// Zero bits that the finished hash begins with, as a real number, −log₂(hash/2²⁵⁶): the published oracle.
+    /// Leading zero bits of the finished hash, as a real number, −log₂(hash/2²⁵⁶): the published oracle.
     FinalHash,
 }
 
 impl Observable {
-    /// All of them.
+    /// Each observable, the physical null first.
     pub const ALL: [Observable; 4] = [
         Observable::Nothing,
         Observable::HammingWeight,
@@ -52,29 +52,29 @@ impl Observable {
     }
 }
 
-/// How nonces are observed, and what counts as success.
+/// How nonces are observed, and which hash counts as a success.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Observer {
-    /// f.
+    /// The observed function f of the state.
     pub observable: Observable,
     /// λ, in standard deviations of the noise.
     pub strength: f64,
     /// k: round of the header's compression after which the filter decides, from 3 to 64.
     pub round: usize,
-    /// A hash is a success if it begins in so many zero bits, 32 at most: one in 2^bits.
+    /// Leading zero bits of a success, 32 at most: one hash in 2^bits has them.
     pub bits: u32,
 }
 
-/// Nonces as observed.
+/// Readings of nonces, with their outcomes.
 #[derive(Debug, Clone)]
 pub struct Samples {
-    /// Readings, a row a nonce.
+    /// Readings, one row per nonce.
     pub readings: StateMatrix,
     /// Whether the hash is a success.
     pub success: Vec<bool>,
 }
 
-/// The round twin of `header`: the nonce in its last four bytes is of no account.
+/// The round twin of `header`; the nonce in its last four bytes is ignored.
 pub fn round_twin(header: &[u8; 80]) -> Nonces {
     let (first, rest) = header.split_at(64);
     let mut block = [0; 16];
@@ -85,9 +85,14 @@ pub fn round_twin(header: &[u8; 80]) -> Nonces {
     Nonces::new(compress(START, &block), tail)
 }
 
-/// Runs `count` nonces through the twin, from one drawn from `seed` on, sixteen at a time: `each` sees the
-/// twin and how many of its lanes count.
-pub fn run(twin: &mut Nonces, count: usize, seed: u64, mut each: impl FnMut(&Nonces, usize)) {
+/// Runs `count` consecutive nonces through the twin, sixteen at a time, from a first one drawn from `seed`. `each`
+/// receives the twin and the number of lanes in use.
+pub(crate) fn run(
+    twin: &mut Nonces,
+    count: usize,
+    seed: u64,
+    mut each: impl FnMut(&Nonces, usize),
+) {
     let first = random::stream(seed, 31).random::<u32>();
     for start in (0..count).step_by(LANES) {
         let lanes: Words = std::array::from_fn(|lane| first.wrapping_add((start + lane) as u32));
@@ -111,7 +116,7 @@ impl Observer {
     /// Observes `count` nonces of `header`, the nonces and the noise drawn from `seed`.
     ///
     /// # Errors
-    /// If λ is not finite, so that readings are not.
+    /// If λ is not finite.
     pub fn observe(
         &self,
         header: &[u8; 80],
@@ -147,7 +152,7 @@ impl Observer {
         })
     }
 
-    /// f after `round`, less its mean, over its standard deviation.
+    /// f after `round`, minus its mean, over its standard deviation.
     fn standardised(&self, twin: &Nonces, round: usize, lane: usize) -> f64 {
         let state = |round| twin.state(Compression::First, round, lane);
         match self.observable {

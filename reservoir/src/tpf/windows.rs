@@ -1,8 +1,8 @@
 //! Windows of a stream of shares: three features of each, and a label.
 //!
-//! The label must not be a function of the same window's features. The default is whether there is an event in
-//! the *next* window; [`Windows::same_window`] is the tautological one by which any classifier scores 100 %: an
-//! event in this window, while the number of events in this window is a feature.
+//! The label must not be a function of the same window's features. The default label is whether there is an event in
+//! the *next* window. [`Windows::same_window`] is the tautological label with which any classifier scores 100 %:
+//! whether there is an event in this window, while the number of events in this window is a feature.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -21,16 +21,16 @@ const EPOCHS: usize = 60;
 /// Windows in order of time.
 #[derive(Debug, Clone)]
 pub struct Windows {
-    /// Count, mean time since the window's start, and standard deviation of it; a row a window.
-    pub features: StateMatrix,
+    /// Number of events, mean and standard deviation of their time since the window's start; one row per window.
+    pub(crate) features: StateMatrix,
     /// Whether there is an event.
-    pub events: Vec<bool>,
+    pub(crate) events: Vec<bool>,
 }
 
 impl Windows {
-    /// Cuts the time from 0 to `end` into windows of `length`; what remains at the end is left out, and so are
-    /// times outside. A window without events has no mean and no deviation: they are put where a uniform law has
-    /// them, so that the count alone tells.
+    /// Cuts the time from 0 to `end` into windows of `length`; an incomplete window at the end and times outside are
+    /// left out. A window without events has no mean and no deviation; they get the values of a uniform law, so that
+    /// only the count distinguishes such windows.
     ///
     /// # Errors
     /// If a time is not finite.
@@ -75,12 +75,12 @@ impl Windows {
     }
 
     /// Number of windows.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.events.len()
     }
 
     /// Share of the windows that are empty; `None` without windows.
-    pub fn empty_share(&self) -> Option<f64> {
+    pub(crate) fn empty_share(&self) -> Option<f64> {
         let empty = self.events.iter().filter(|event| !**event).count();
         (self.count() > 0).then(|| empty as f64 / self.count() as f64)
     }
@@ -95,8 +95,8 @@ impl Windows {
         &self.events
     }
 
-    /// Trains the network 3-16-8-4-2 on the first two thirds of the windows and judges it on the rest; `None`
-    /// if there are too few, or the rest is all of one kind.
+    /// Trains the network 3-16-8-4-2 on the first two thirds of the windows and judges it on the rest; `None` if
+    /// there are too few windows, or the rest has only one label.
     pub fn judge(&self, label: &[bool], seed: u64) -> Option<Judged> {
         let n = label.len().min(self.count());
         let (train, test) = (0..2 * n / 3, 2 * n / 3..n);
@@ -121,21 +121,21 @@ impl Windows {
     }
 }
 
-/// A classifier on windows that it was not trained on.
+/// Results of a classifier on windows that it was not trained on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// Windows tested on.
     pub n: usize,
-    /// Share of right answers.
+    /// Fraction of correct predictions.
     pub accuracy: f64,
-    /// The same of always saying what is more frequent.
+    /// Accuracy of always predicting the more frequent label.
     pub majority: f64,
-    /// How well the score orders them.
+    /// Area under the ROC curve of the score.
     pub auc: Auc,
 }
 
-/// Times of a Poisson stream of `rate` per second up to `end` seconds, drawn from `seed`: what an unobserved
-/// unit's shares are.
+/// Times of a Poisson stream of `rate` per second up to `end` seconds, drawn from `seed`: a model of the shares of an
+/// unobserved unit.
 pub fn poisson(rate: f64, end: f64, seed: u64) -> Vec<f64> {
     let mut rng = random::stream(seed, 33);
     let mut times = Vec::new();

@@ -1,45 +1,20 @@
 //! The control interfaces of each model: where its telemetry is read and where it is set.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use thermine_drivers::axeos;
+use thermine_drivers::cgminer;
 use thermine_drivers::control::{Control, NoControl};
+use thermine_drivers::goldshell;
 use thermine_drivers::interlock::{Guard, Guarded, Interlock, Trip};
 use thermine_drivers::poller::{Latest, Poller, Source};
-use thermine_drivers::{axeos, cgminer, goldshell};
 use thermine_units::model::Model;
 use thermine_units::seed;
 use tokio::sync::watch;
 
-use super::Rig;
+use super::attached::Rig;
 use crate::lab::config::{Api, Config};
-
-/// The HTTP clients that all units share.
-#[derive(Debug)]
-pub(super) struct Clients {
-    axeos: axeos::Client,
-    goldshell: reqwest::Client,
-    /// What the last interlock of each unit left, by the unit's name.
-    trips: Mutex<HashMap<String, Trip>>,
-}
-
-impl Clients {
-    pub(super) fn new() -> Result<Clients> {
-        Ok(Clients {
-            axeos: axeos::Client::new(axeos::Limits::default())?,
-            goldshell: goldshell::http_client(CONNECT).context("no HTTP client")?,
-            trips: Mutex::default(),
-        })
-    }
-
-    fn trip(&self, unit: &str) -> Trip {
-        // Whole between any two statements that hold the lock.
-        let mut trips = self.trips.lock().unwrap_or_else(PoisonError::into_inner);
-        trips.entry(unit.to_string()).or_default().clone()
-    }
-}
 
 /// A unit's control interface: where it is read, and where it is set.
 enum Interface {
@@ -47,9 +22,6 @@ enum Interface {
     AxeOs(Box<(axeos::Source, axeos::Control)>),
     Goldshell(goldshell::Source, goldshell::Control),
 }
-
-/// Wall time for a Box to take a connection.
-const CONNECT: Duration = Duration::from_secs(3);
 
 impl Rig {
     /// Starts the poller of a unit's telemetry and its interlock.

@@ -30,8 +30,8 @@ use thermine_units::unit::OperatingPoint;
 use tokio::sync::{Mutex, watch};
 use tokio_serial::SerialStream;
 
-use super::driven::{Chain, LeftBehind};
-use super::{Driven, machine, simulated};
+use super::driven::{Chain, Driven, LeftBehind};
+use super::{machine, simulated};
 use crate::lab::config::{self, Config};
 
 /// Divider of the baud rate that chips are raised to, by generation: 1,562,500 and 1,041,667.

@@ -11,30 +11,30 @@ const MOST_CELLS: usize = 1_000;
 
 /// Cores of single chips, each against its chip and its core's others.
 #[derive(Debug, Clone, Serialize)]
-pub struct Cells {
+pub(crate) struct Cells {
     /// Number of cores of all chips.
-    pub cells: usize,
+    pub(crate) cells: usize,
     /// Cores that find too little.
-    pub few: Vec<Cell>,
+    pub(crate) few: Vec<Cell>,
     /// Shares that show a core which is dead in all boards.
-    pub needed: Option<u64>,
+    pub(crate) needed: Option<u64>,
     /// Shares that show a core which is dead in one board.
-    pub needed_in_one_board: Option<u64>,
+    pub(crate) needed_in_one_board: Option<u64>,
 }
 
 /// A core of a chip.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Cell {
+pub(crate) struct Cell {
     /// Position of the chip.
-    pub chip: usize,
+    pub(crate) chip: usize,
     /// Number of the core.
-    pub core: usize,
+    pub(crate) core: usize,
     /// Shares that the core found.
-    pub count: u64,
+    pub(crate) count: u64,
     /// Shares expected of the core.
-    pub expected: f64,
+    pub(crate) expected: f64,
     /// p-value, adjusted over all cells.
-    pub adjusted: f64,
+    pub(crate) adjusted: f64,
 }
 
 impl Cells {

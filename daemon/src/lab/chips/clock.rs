@@ -23,32 +23,32 @@ const SAME: f64 = 1e-6;
 
 /// The clock in MHz, and what it is estimated from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ChipClock {
+pub(crate) struct ChipClock {
     /// Hash rate over the hashes of a cycle. Wrong hashes and dead chips lower it.
-    pub by_work: Option<Estimate>,
+    pub(crate) by_work: Option<Estimate>,
     /// Shares per second of steady hashing, or of all time where switches are not seen.
-    pub share_rate: Option<Estimate>,
+    pub(crate) share_rate: Option<Estimate>,
     /// Whether `share_rate` is that of steady hashing.
-    pub is_steady: bool,
+    pub(crate) is_steady: bool,
     /// Reason why `by_work` is not known.
-    pub by_work_missing: Option<String>,
+    pub(crate) by_work_missing: Option<String>,
     /// Coverage of the counter times its range times the rate of work items, over the boards.
-    pub by_counter: Option<Estimate>,
+    pub(crate) by_counter: Option<Estimate>,
     /// Reason why `by_counter` is not known.
-    pub by_counter_missing: Option<String>,
+    pub(crate) by_counter_missing: Option<String>,
     /// Part of hashes that do not come back right: 1 − first/second, the ends from the ends of both.
-    pub not_right: Option<Estimate>,
+    pub(crate) not_right: Option<Estimate>,
 }
 
 /// When jobs were sent and shares came.
 #[derive(Debug)]
-pub struct Times {
+pub(crate) struct Times {
     /// When jobs were sent, in seconds, rising.
-    pub sent: Vec<f64>,
+    pub(crate) sent: Vec<f64>,
     /// Times of the shares and of their jobs.
-    pub shares: Vec<SharePoint>,
+    pub(crate) shares: Vec<SharePoint>,
     /// Of shares of the newest job found late enough: ms since the job was sent, and the number of the work item.
-    pub work: Vec<(f64, f64)>,
+    pub(crate) work: Vec<(f64, f64)>,
 }
 
 impl Times {

@@ -14,21 +14,21 @@ struct Field {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// Kind of its chips.
-    pub name: String,
+    pub(crate) name: String,
     /// Where the layout is known from.
-    pub source: String,
+    pub(crate) source: String,
     /// Boards, which nonces do not tell apart.
-    pub boards: usize,
+    pub(crate) boards: usize,
     /// Positions of chips that nonces tell apart; 0 if they tell none.
-    pub chips: usize,
+    pub(crate) chips: usize,
     /// Chips side by side on a board, for the map.
-    pub rows: usize,
+    pub(crate) rows: usize,
     /// Cores of a chip that nonces tell apart; 0 if they tell none.
-    pub cores: usize,
+    pub(crate) cores: usize,
     /// Hashes of a chip per clock cycle, if known.
-    pub hashes_per_cycle: Option<f64>,
+    pub(crate) hashes_per_cycle: Option<f64>,
     /// Whether extranonce2 counts work items.
-    pub work_in_extranonce2: bool,
+    pub(crate) work_in_extranonce2: bool,
     reversed: bool,
     chip: Field,
     core: Field,
@@ -40,13 +40,13 @@ pub struct Layout {
 
 /// A nonce taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// Position of the chip; `None` if no chip has its code.
-    pub chip: Option<u16>,
+    pub(crate) chip: Option<u16>,
     /// Number of the core; `None` if no core has its code.
-    pub core: Option<u16>,
+    pub(crate) core: Option<u16>,
     /// What the core has counted to.
-    pub counter: u32,
+    pub(crate) counter: u32,
 }
 
 /// The number of each code of `bits` bits, in the order of the runs; checked before.
@@ -118,7 +118,7 @@ impl Layout {
     }
 
     /// Who found `nonce`, and where in its count.
-    pub fn decode(&self, nonce: u32) -> Origin {
+    pub(crate) fn decode(&self, nonce: u32) -> Origin {
         let nonce = if self.reversed {
             nonce.swap_bytes()
         } else {
@@ -137,7 +137,7 @@ impl Layout {
     }
 
     /// Number of bits that a core counts through; 0 if that is not known.
-    pub fn counter_bits(&self) -> u32 {
+    pub(crate) fn counter_bits(&self) -> u32 {
         self.counter.bits
     }
 }

@@ -1,7 +1,7 @@
 //! Measures the counted shares of one unit: chips and cores, counter, clock, job switches, errors.
 
 use thermine_reservoir::bootstrap::Estimate;
-use thermine_reservoir::describe::{Evenness, Places, Search, Uniformity, exact};
+use thermine_reservoir::describe::{CountUniformity, Places, Search, Uniformity, exact};
 use thermine_reservoir::switching::{Binning, SwitchProfile};
 use thermine_units::pow::Difficulty;
 use thermine_units::record::Verdict;
@@ -157,7 +157,7 @@ impl Group {
         });
         Some(Group {
             what,
-            even: Evenness::of(counts),
+            even: CountUniformity::of(counts),
             shown: search.rate_seen(places.n).map(|rate| 1.0 - rate),
             places,
             rates,

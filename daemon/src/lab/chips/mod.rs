@@ -6,10 +6,10 @@
 //! - [`clock`]: the chips' clock, estimated twice; [`cells`]: cores of single chips; `measure`: everything together;
 //! - [`measured`]: the report of a unit, with [`demand`], the level of its tests.
 
-pub mod cells;
-pub mod clock;
+pub(crate) mod cells;
+pub(crate) mod clock;
 pub mod counts;
-pub mod demand;
+pub(crate) mod demand;
 mod kinds;
 pub mod layout;
 mod measure;
@@ -18,4 +18,5 @@ pub mod request;
 mod run;
 pub mod table;
 
-pub use self::run::{Input, Report, inputs, of_capture, run};
+pub use self::run::of_capture;
+pub(crate) use self::run::{inputs, run};

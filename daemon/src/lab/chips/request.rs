@@ -12,7 +12,7 @@ use crate::lab::request::findings::{Findings, Wrong};
 /// Captures and units whose chips are measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Chips {
+pub struct ChipsRequest {
     /// Captures, CSV files of shares, or configurations (`.toml`) of units or racks, which are then driven; empty for a
     /// simulated unit.
     pub inputs: Vec<PathBuf>,
@@ -38,9 +38,9 @@ pub struct Chips {
     pub seed: u64,
 }
 
-impl Default for Chips {
-    fn default() -> Chips {
-        Chips {
+impl Default for ChipsRequest {
+    fn default() -> ChipsRequest {
+        ChipsRequest {
             inputs: Vec::new(),
             model: None,
             shares: 5_000,
@@ -56,12 +56,12 @@ impl Default for Chips {
     }
 }
 
-impl Chips {
+impl ChipsRequest {
     /// Looks for everything that is wrong with a request.
     ///
     /// # Errors
     /// With all of it.
-    pub fn check(&self) -> Result<(), Wrong> {
+    pub(crate) fn check(&self) -> Result<(), Wrong> {
         let mut found = Findings::default();
         found.within("shares", self.shares, 1, MOST_SHARES);
         found.probability("level", self.level);

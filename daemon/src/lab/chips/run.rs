@@ -13,7 +13,7 @@ use super::counts::Tally;
 use super::demand::Demand;
 use super::measure::measure;
 use super::measured::{Measured, Source, StreamFacts};
-use super::request::Chips;
+use super::request::ChipsRequest;
 use super::table::Table;
 use crate::lab::config::{Config, rack};
 use crate::lab::driven;
@@ -34,7 +34,7 @@ const MOST_UNITS: usize = 64;
 
 /// A capture or a unit.
 #[derive(Debug)]
-pub enum Input {
+pub(crate) enum Input {
     /// A capture, or a CSV file of shares.
     Capture(PathBuf),
     /// A unit, which is driven.
@@ -43,18 +43,18 @@ pub enum Input {
 
 /// The report of all units.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// Version of the program.
-    pub version: &'static str,
+    pub(crate) version: &'static str,
     /// Measurements of each unit, in the order of the inputs.
-    pub units: Vec<Measured>,
+    pub(crate) units: Vec<Measured>,
 }
 
 /// The captures and units that `request` names. Each is checked before the first is driven for hours.
 ///
 /// # Errors
 /// If one of them cannot be measured.
-pub fn inputs(request: &Chips, table: &Table) -> Result<Vec<Input>> {
+pub(crate) fn inputs(request: &ChipsRequest, table: &Table) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for path in &request.inputs {
         ensure!(
@@ -95,8 +95,8 @@ pub fn inputs(request: &Chips, table: &Table) -> Result<Vec<Input>> {
 ///
 /// # Errors
 /// If a unit fails, or a capture holds no nonce that can be read.
-pub async fn run(
-    request: &Chips,
+pub(crate) async fn run(
+    request: &ChipsRequest,
     (inputs, table): (&[Input], &Table),
     folder: &Path,
     progress: &Progress,
@@ -145,7 +145,7 @@ impl Input {
     /// The capture, and the origin of its numbers if a unit was driven for it into `folder`.
     async fn capture(
         &self,
-        request: &Chips,
+        request: &ChipsRequest,
         folder: &Path,
         progress: &Progress,
     ) -> Result<(PathBuf, Option<Provenance>)> {
@@ -175,7 +175,7 @@ impl Input {
 /// If the capture cannot be read, or holds no nonce that can be.
 pub fn of_capture(
     path: &Path,
-    request: &Chips,
+    request: &ChipsRequest,
     table: &Table,
     driven: Option<Provenance>,
 ) -> Result<Measured> {
@@ -213,7 +213,7 @@ pub fn of_capture(
 }
 
 /// The stream that is asked for, or the one with most shares.
-fn stream(capture: &Capture, request: &Chips) -> Result<Stream> {
+fn stream(capture: &Capture, request: &ChipsRequest) -> Result<Stream> {
     let stream = match &request.stream {
         Some(name) => capture.stream(name)?,
         None => {

@@ -19,85 +19,85 @@ const LEVEL: f64 = 0.05;
 
 /// Two captures side by side.
 #[derive(Debug, Serialize)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// The reference.
-    pub a: Side,
+    pub(crate) a: Side,
     /// The capture that is compared with it.
-    pub b: Side,
+    pub(crate) b: Side,
     /// The quantities of both.
-    pub rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// Tests of each capture alone.
-    pub laws: Vec<Law>,
+    pub(crate) laws: Vec<Law>,
     /// Samples of both, compared as a whole.
-    pub same: Vec<Same>,
+    pub(crate) same: Vec<Same>,
     /// Values of `b` in the interval of `a`.
-    pub inside: usize,
+    pub(crate) inside: usize,
     /// Quantities that both captures tell.
-    pub compared: usize,
+    pub(crate) compared: usize,
     /// Quantities that differ by more than chance, at 5 % over all rows (Holm).
-    pub differing: usize,
+    pub(crate) differing: usize,
 }
 
 /// One of the captures.
 #[derive(Debug, Serialize)]
-pub struct Side {
+pub(crate) struct Side {
     /// File or URL of the capture.
-    pub capture: String,
+    pub(crate) capture: String,
     /// Origin of its numbers.
-    pub provenance: String,
+    pub(crate) provenance: String,
     /// Seed of its run.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Valid shares.
-    pub answers: usize,
+    pub(crate) answers: usize,
     /// Shares that are not valid.
-    pub invalid: u64,
+    pub(crate) invalid: u64,
     /// Share difficulty asked for.
-    pub difficulty: f64,
+    pub(crate) difficulty: f64,
 }
 
 /// A quantity of both captures.
 #[derive(Debug, Serialize)]
-pub struct Row {
+pub(crate) struct Row {
     /// Name of the quantity.
-    pub name: String,
+    pub(crate) name: String,
     /// Unit of the quantity; empty for a number without dimension.
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     /// Value of `a` with its 95 % interval; `None` if the capture does not tell.
-    pub a: Option<Estimate>,
+    pub(crate) a: Option<Estimate>,
     /// Value of `b` with its 95 % interval; `None` if the capture does not tell.
-    pub b: Option<Estimate>,
+    pub(crate) b: Option<Estimate>,
     /// Whether the value of `b` is in the interval of `a`.
-    pub inside: Option<bool>,
+    pub(crate) inside: Option<bool>,
     /// Probability of a difference at least as large if the quantity is the same, by the widths of both intervals;
     /// corrected for all rows (Holm).
-    pub p: Option<f64>,
+    pub(crate) p: Option<f64>,
 }
 
 /// A law that each capture is tested against alone.
 #[derive(Debug, Serialize)]
-pub struct Law {
+pub(crate) struct Law {
     /// Name of the law and of the test.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Probability of what was found in `a`, or of less likely, under the law; `None` if it cannot be tested.
-    pub a: Option<f64>,
+    pub(crate) a: Option<f64>,
     /// The same probability for `b`.
-    pub b: Option<f64>,
+    pub(crate) b: Option<f64>,
 }
 
 /// A sample of both captures, compared as a whole.
 #[derive(Debug, Serialize)]
-pub struct Same {
+pub(crate) struct Same {
     /// Name of the sample.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Two-sample test; `None` if one of the samples is too small.
-    pub test: Option<SameLaw>,
+    pub(crate) test: Option<SameLaw>,
 }
 
 /// Compares the captures at `a` and `b`.
 ///
 /// # Errors
 /// If one of them cannot be read, or asks for several difficulties.
-pub fn compare(a: &Path, b: &Path) -> Result<Comparison> {
+pub(crate) fn compare(a: &Path, b: &Path) -> Result<Comparison> {
     let (a, b) = (answers::read(a)?, answers::read(b)?);
     Ok(of(&a, &b))
 }

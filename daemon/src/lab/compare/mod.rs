@@ -12,4 +12,4 @@ mod quantities;
 mod quantity;
 pub(crate) mod work_rate;
 
-pub use self::comparison::{Comparison, Law, Row, Same, Side, compare};
+pub(crate) use self::comparison::{Comparison, compare};

@@ -1,7 +1,7 @@
 //! What the nonces of a capture tell of the chips, and its work items of their clock.
 
 use thermine_reservoir::bootstrap::Estimate;
-use thermine_reservoir::describe::{Evenness, Uniformity, exact};
+use thermine_reservoir::describe::{CountUniformity, Uniformity, exact};
 use thermine_units::nonce::Layout;
 
 use super::answers::{Answers, Kind};
@@ -41,8 +41,9 @@ pub(super) fn measure(list: &mut List, of: &Answers) -> Vec<Test> {
         "",
         exact::proportion(strange, n),
     );
-    let (by_chip, by_core) = (Evenness::of(&chips), Evenness::of(&cores));
-    let found = |even: Option<Evenness>| even.map(|even| exact_count(even.found, even.places, n));
+    let (by_chip, by_core) = (CountUniformity::of(&chips), CountUniformity::of(&cores));
+    let found =
+        |even: Option<CountUniformity>| even.map(|even| exact_count(even.found, even.places, n));
     list.push(format!("chips found, of {chips_known}"), "", found(by_chip));
     list.push(
         format!("cores found, of {}", cores.len()),

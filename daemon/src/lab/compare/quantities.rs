@@ -2,7 +2,7 @@
 
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::{
-    Comb, DeadTimeTest, Resampling, ShiftedExponential, Uniformity, WaitTest, autocorrelation,
+    DeadTimeTest, Lattice, Resampling, ShiftedExponential, Uniformity, WaitTest, autocorrelation,
     exact,
 };
 use thermine_units::pow::Difficulty;
@@ -67,7 +67,7 @@ pub(super) fn measure(of: &Answers, seed: u64) -> Measured {
     rates(&mut list, of, &samples, hashes, &resampling);
     law(&mut list, answers);
     first_waits(&mut list, &samples.first, &resampling);
-    let teeth = Comb::of(&samples.first, COMB_MS.0, COMB_MS.1);
+    let teeth = Lattice::of(&samples.first, COMB_MS.0, COMB_MS.1);
     comb(&mut list, teeth);
     memory(&mut list, &samples.first);
     late_and_copies(&mut list, answers, &samples, &resampling);
@@ -263,7 +263,7 @@ fn first_waits(list: &mut List, first: &[f64], resampling: &Resampling) {
 }
 
 /// The comb on which first waits stand, if that is beyond chance: what answers in steps is seen in steps.
-fn comb(list: &mut List, comb: Option<Comb>) {
+fn comb(list: &mut List, comb: Option<Lattice>) {
     let found = comb.filter(|comb| comb.p < COMB_LEVEL);
     let period = found.map(|comb| comb.period);
     list.push("comb of Δt: period", "ms", period);

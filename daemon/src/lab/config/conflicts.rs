@@ -3,17 +3,16 @@
 use std::net::SocketAddr;
 
 use super::Config;
-use super::rack::Rack;
 
 /// Every pair of units that would be taken for each other, in words, each with both names.
 ///
 /// A connection is told by the port that it comes in on and by its worker name: two units with both the same would be
 /// driven by each other's experiments, while the interlock of each watches its own. The same holds for two proxied units
 /// with one worker name. That one unit is not driven twice is for the lock of its session.
-pub(super) fn conflicts(rack: &Rack) -> Vec<String> {
+pub(super) fn conflicts(driven: &[Config], proxied: &[Config]) -> Vec<String> {
     let mut found = Vec::new();
-    let driven = pairs(&rack.units).map(|(a, b)| (a, b, false));
-    let proxied = pairs(&rack.proxied).map(|(a, b)| (a, b, true));
+    let driven = pairs(driven).map(|(a, b)| (a, b, false));
+    let proxied = pairs(proxied).map(|(a, b)| (a, b, true));
     for (a, b, is_proxied) in driven.chain(proxied) {
         let (first, second) = (&a.unit.name, &b.unit.name);
         if let (Some(one), Some(other)) = (&a.stratum, &b.stratum)
@@ -67,11 +66,7 @@ mod tests {
     }
 
     fn of(units: Vec<Config>, proxied: Vec<Config>) -> Vec<String> {
-        conflicts(&Rack {
-            units,
-            proxied,
-            ..Rack::default()
-        })
+        conflicts(&units, &proxied)
     }
 
     #[test]

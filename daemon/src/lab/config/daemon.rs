@@ -1,19 +1,19 @@
 //! What a rack's file says of the daemon: its sections `[daemon]` and `[[readout]]`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use thermine_units::secret::Secret;
 
 use super::check::Problem;
-use crate::lab::request::Folders;
+use super::error::ConfigError;
+use super::folders::Folders;
+use super::key::File;
+use super::overrides::{Overrides, TOKEN};
 use thermine_capture::place::is_url;
 use thermine_capture::secret_file;
-
-/// Environment variable of the HTTP API's token.
-pub const TOKEN: &str = "THERMINE_TOKEN";
 
 /// Name of the folder in the data folder in which each attempt at a job has its own.
 pub(crate) const JOBS: &str = "jobs";
@@ -163,6 +163,63 @@ impl Daemon {
             ),
             token => Ok(token.map(Secret::new)),
         }
+    }
+}
+
+impl Overrides {
+    /// `daemon` as overridden, where there is no rack's file.
+    ///
+    /// # Errors
+    /// If an override cannot be its value.
+    pub fn daemon(&self, daemon: Daemon) -> Result<Daemon, ConfigError> {
+        #[derive(serde::Deserialize)]
+        struct Only {
+            daemon: Daemon,
+        }
+        let path = Path::new("the environment");
+        let mine: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(key, ..)| key.file == File::Rack)
+            .collect();
+        if mine.is_empty() {
+            return Ok(daemon);
+        }
+        let only: Only = self.parse(File::Rack, path, "[daemon]")?;
+        let over = only.daemon;
+        let is_set = |name: &str| mine.iter().any(|(key, ..)| key.name() == name);
+        let mut daemon = daemon;
+        // Written out, so that what the caller has set stays where nothing overrides it.
+        if is_set("listen") {
+            daemon.listen = over.listen;
+        }
+        if is_set("token_file") {
+            daemon.token_file = over.token_file;
+        }
+        if is_set("data") {
+            daemon.data = over.data;
+        }
+        if is_set("captures") {
+            daemon.captures = over.captures;
+        }
+        if is_set("live") {
+            daemon.live = over.live;
+        }
+        if is_set("step_seconds") {
+            daemon.step_seconds = over.step_seconds;
+        }
+        if is_set("speed") {
+            daemon.speed = over.speed;
+        }
+        if is_set("seed") {
+            daemon.seed = over.seed;
+        }
+        let wrong = |what| ConfigError::Wires {
+            path: path.to_path_buf(),
+            what,
+        };
+        Problem::none_of(daemon.problems()).map_err(wrong)?;
+        Ok(daemon)
     }
 }
 

@@ -6,14 +6,15 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{File, Holds, Key, Missing, nearest};
+use super::error::read;
+use super::key::{File, Holds, Key, Missing};
+use super::nearest::nearest;
 use super::overrides::Overrides;
-use super::{Config, ConfigError, meaning, rack, read};
-use crate::proxy;
+use super::{Config, ConfigError, meaning, proxy, rack};
 
 /// Something wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     /// The file, as it was named.
     pub(super) file: String,
     /// Line and column, from 1, where there is one.
@@ -33,7 +34,7 @@ impl std::fmt::Display for Finding {
 
 /// Everything wrong with the file `path` and with the files that it names; empty if `run` takes it. `overrides` is what
 /// the environment says instead.
-pub(super) fn examine(path: &Path, overrides: &Overrides) -> Vec<Finding> {
+pub(crate) fn examine(path: &Path, overrides: &Overrides) -> Vec<Finding> {
     examine_as(None, path, overrides)
 }
 
@@ -273,7 +274,7 @@ impl Examined<'_> {
             let refused = match file {
                 File::Unit => toml::from_str::<Config>(self.text).err(),
                 File::Rack => toml::from_str::<rack::File>(self.text).err(),
-                File::Proxy => toml::from_str::<proxy::config::Config>(self.text).err(),
+                File::Proxy => toml::from_str::<proxy::Config>(self.text).err(),
             };
             if let Some(error) = refused {
                 return self.say(error.span(), error.message().to_string());

@@ -11,13 +11,13 @@ use thermine_units::model::Model;
 use toml::Table;
 
 use super::check::Problem;
-use super::keys::{File, Holds, Missing};
+use super::key::{File, Holds, Missing};
 use super::overrides::Overrides;
 use super::rack::{self, Rack};
-use super::{Config, ConfigError, simulated};
-use crate::causes::chain;
-use crate::lab::predict::Readout;
-use crate::proxy;
+use super::unit::simulated;
+use super::{Config, ConfigError, proxy};
+use crate::lab::experiment::trained::Readout;
+use thermine_capture::error_chain::chain;
 
 /// What stands in where a proxy's file lacks something.
 const PROXY: &str = "[proxy]\nlisten = \"127.0.0.1:0\"\njournal = \"journal\"\n[[pool]]\n\
@@ -172,7 +172,7 @@ fn rack(path: &Path, text: &str, overrides: &Overrides) -> Vec<Problem> {
 }
 
 fn proxy(path: &Path, text: &str, overrides: &Overrides) -> Vec<Problem> {
-    let config: proxy::config::Config = match overrides.parse(File::Proxy, path, text) {
+    let config: proxy::Config = match overrides.parse(File::Proxy, path, text) {
         Ok(config) => config,
         Err(error) => return vec![without_place(&error)],
     };

@@ -5,12 +5,8 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
-use super::check::Problem;
-use super::daemon::{Daemon, TOKEN};
-use super::keys::{File, Holds, Key, nearest};
-
-/// What every variable of this program begins with.
-pub const PREFIX: &str = "THERMINE_";
+use super::key::{File, Holds, Key, PREFIX};
+use super::nearest::nearest;
 
 /// What separates a section from a key in a variable's name.
 const SEPARATOR: &str = "__";
@@ -18,12 +14,15 @@ const SEPARATOR: &str = "__";
 /// Variables that are no overrides: the log's filter and the token.
 const OTHERS: [&str; 2] = ["THERMINE_LOG", TOKEN];
 
+/// Environment variable of the HTTP API's token.
+pub const TOKEN: &str = "THERMINE_TOKEN";
+
 /// Edits within which a variable without a section is taken for a misspelt override.
 const NEAR: usize = 2;
 
 /// The overrides that are set.
 #[derive(Debug, Clone, Default)]
-pub struct Overrides(Vec<(&'static Key, String, String)>);
+pub struct Overrides(pub(super) Vec<(&'static Key, String, String)>);
 
 impl Overrides {
     /// None.
@@ -118,61 +117,6 @@ impl Overrides {
             source: Box::new(source),
         })
     }
-
-    /// `daemon` as overridden, where there is no rack's file.
-    ///
-    /// # Errors
-    /// If an override cannot be its value.
-    pub fn daemon(&self, daemon: Daemon) -> Result<Daemon, ConfigError> {
-        #[derive(serde::Deserialize)]
-        struct Only {
-            daemon: Daemon,
-        }
-        let path = Path::new("the environment");
-        let mine: Vec<_> = self
-            .0
-            .iter()
-            .filter(|(key, ..)| key.file == File::Rack)
-            .collect();
-        if mine.is_empty() {
-            return Ok(daemon);
-        }
-        let only: Only = self.parse(File::Rack, path, "[daemon]")?;
-        let over = only.daemon;
-        let is_set = |name: &str| mine.iter().any(|(key, ..)| key.name() == name);
-        let mut daemon = daemon;
-        // Written out, so that what the caller has set stays where nothing overrides it.
-        if is_set("listen") {
-            daemon.listen = over.listen;
-        }
-        if is_set("token_file") {
-            daemon.token_file = over.token_file;
-        }
-        if is_set("data") {
-            daemon.data = over.data;
-        }
-        if is_set("captures") {
-            daemon.captures = over.captures;
-        }
-        if is_set("live") {
-            daemon.live = over.live;
-        }
-        if is_set("step_seconds") {
-            daemon.step_seconds = over.step_seconds;
-        }
-        if is_set("speed") {
-            daemon.speed = over.speed;
-        }
-        if is_set("seed") {
-            daemon.seed = over.seed;
-        }
-        let wrong = |what| ConfigError::Wires {
-            path: path.to_path_buf(),
-            what,
-        };
-        Problem::none_of(daemon.problems()).map_err(wrong)?;
-        Ok(daemon)
-    }
 }
 
 /// A variable's text as a value for a key that holds `holds`: text for text, else a number or a switch if it is one.
@@ -199,6 +143,7 @@ fn typed(holds: Holds, text: &str) -> toml::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::config::daemon::Daemon;
 
     fn of(variables: &[(&str, &str)]) -> Result<Overrides, ConfigError> {
         Overrides::of(variables.iter().map(|(n, v)| ((*n).into(), (*v).into())))

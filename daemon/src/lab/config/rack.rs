@@ -9,10 +9,13 @@ use thermine_units::pow::Difficulty;
 use super::check::Problem;
 use super::conflicts::conflicts;
 use super::daemon::{Daemon, Served};
+use super::error::read;
+use super::key;
+use super::nearest::nearest;
 use super::overrides::Overrides;
-use super::{Config, ConfigError, keys, read};
-use crate::causes::chain;
-use crate::proxy;
+use super::proxy::Config as Proxy;
+use super::{Config, ConfigError};
+use thermine_capture::error_chain::chain;
 
 /// Seconds of its time a second, of the unit that is there without a file: some three steps of the live task in two
 /// seconds.
@@ -44,7 +47,7 @@ pub struct Rack {
     /// The units that mine through the proxy.
     pub proxied: Vec<Config>,
     /// The proxy.
-    pub proxy: Option<proxy::config::Config>,
+    pub proxy: Option<Proxy>,
     /// What the daemon is to do.
     pub daemon: Daemon,
     /// Readouts that are applied to units' live states.
@@ -68,7 +71,7 @@ impl Rack {
             rack.daemon = overrides.daemon(Daemon::default())?;
             return Ok(rack);
         }
-        let file: File = overrides.parse(keys::File::Rack, path, &text)?;
+        let file: File = overrides.parse(key::File::Rack, path, &text)?;
         let (rack, mut failed) = Rack::of(file, path, overrides);
         if !failed.is_empty() {
             return Err(failed.swap_remove(0));
@@ -97,7 +100,7 @@ impl Rack {
         let (units, proxied) = (all(&file.units), all(&file.proxied));
         let proxy = file.proxy.and_then(|proxy| {
             let proxy = folder.join(proxy);
-            let loaded = proxy::config::Config::load_with(&proxy, overrides);
+            let loaded = Proxy::load_with(&proxy, overrides);
             loaded
                 .map_err(|error| {
                     failed.push(ConfigError::Wires {
@@ -164,12 +167,12 @@ impl Rack {
                 ));
             }
         }
-        let conflicts = conflicts(self).into_iter();
+        let conflicts = conflicts(&self.units, &self.proxied).into_iter();
         found.extend(conflicts.map(|what| Problem::new("units", what)));
         for readout in self.readouts.iter().filter(|_| whole) {
             if !self.units.iter().any(|unit| unit.unit.name == readout.unit) {
                 let names = self.units.iter().map(|unit| unit.unit.name.as_str());
-                let meant = keys::nearest(&readout.unit, names)
+                let meant = nearest(&readout.unit, names)
                     .map_or(String::new(), |near| format!(": did you mean {near}?"));
                 let what = format!(
                     "readout.unit = \"{}\" is none of the units{meant}",

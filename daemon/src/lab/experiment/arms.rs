@@ -5,23 +5,25 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use thermine_lab::substrate::{Discipline, Replay, Substrate, Twin};
 use thermine_sim::device::Device;
 use thermine_sim::params::Params;
 use thermine_units::model::Model;
 use thermine_units::record::Recorder;
 use thermine_units::seed;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use super::Plan;
 use super::encoder::Encoder;
 use super::encoding::Encoding;
+use super::plan::Plan;
 use super::task::Problem;
 use super::trace::Trace;
 use crate::lab::attach::Unit;
 use crate::lab::config::Config;
 use crate::lab::observer::{Bar, Progress};
+use crate::lab::session::context::{Context, Interrupted};
 use crate::lab::session::{Session, with_unit};
 use thermine_capture::{Capture, Store};
 
@@ -142,7 +144,7 @@ pub(crate) async fn on_wires(
         .into_iter()
         .map(|brief| Part::new(brief, plan, problem, Some(store), progress));
     if config.unit.simulated.is_none() {
-        return real_unit(plan, progress, parts).await;
+        return real_unit(plan, progress, parts.collect()).await;
     }
     let arms = parts.enumerate().map(|(i, part)| {
         simulated_unit(config.clone(), unit_seed(plan, i), part, progress.clone())
@@ -178,11 +180,7 @@ async fn simulated_unit(
 }
 
 /// The parts one after the other on the unit of the configuration.
-async fn real_unit(
-    plan: &Plan,
-    progress: &Progress,
-    parts: impl IntoIterator<Item = Part>,
-) -> Result<Runs> {
+async fn real_unit(plan: &Plan, progress: &Progress, parts: Vec<Part>) -> Result<Runs> {
     let session = Session {
         context: progress.context(),
         config: &plan.config,
@@ -203,10 +201,17 @@ async fn real_unit(
 async fn together(
     parts: impl Iterator<Item = impl Future<Output = Result<(Role, Trace)>> + Send + 'static>,
 ) -> Result<Runs> {
-    let mut running: JoinSet<Result<(usize, (Role, Trace))>> = parts
-        .enumerate()
-        .map(|(i, part)| async move { Ok((i, part.await?)) })
-        .collect();
+    let running = parts.enumerate();
+    in_order(
+        running
+            .map(|(i, part)| async move { Ok((i, part.await?)) })
+            .collect(),
+    )
+    .await
+}
+
+/// The traces of `running`, by their number.
+async fn in_order(mut running: JoinSet<Result<(usize, (Role, Trace))>>) -> Result<Runs> {
     let mut traces = Vec::new();
     while let Some(joined) = running.join_next().await {
         traces.push(joined??);
@@ -243,7 +248,7 @@ pub(crate) fn twin_of(model: Model) -> Result<Params> {
         Model::GoldshellLbBox => Params::lb_box(),
         Model::Bm1387 | Model::Bm1366 => bail!(
             "there is no twin of bare chips, which are fed frame by frame: drive the simulated ones on their \
-             line, with --substrate handshake"
+             line, with --backend wire"
         ),
     })
 }
@@ -260,43 +265,23 @@ pub(crate) fn twin_params(config: &Config) -> Result<Params> {
     })
 }
 
-/// All parts in virtual time, on as many threads as there are.
+/// All parts in virtual time, each on a thread of its own.
 pub(crate) async fn twins(
     plan: &Plan,
     problem: &Problem,
     store: Option<&Store>,
     progress: &Progress,
 ) -> Result<Runs> {
-    let model = plan.config.unit.model;
     let params = twin_params(&plan.config)?;
-    let point = plan.config.point.operating_point();
-    let wall_meter = plan.wall_meter;
-    let parts = briefs(plan, problem).into_iter().enumerate();
-    let parts = parts.map(|(index, brief)| {
-        let params = params.clone();
+    let mut running = JoinSet::new();
+    for (index, brief) in briefs(plan, problem).into_iter().enumerate() {
         let part = Part::new(brief, plan, problem, store, progress);
-        let unit_seed = unit_seed(plan, index);
-        async move {
-            let mut device = Device::warm(&params, unit_seed);
-            device.set_operating_point(&point);
-            let mut twin = Twin::new(
-                device,
-                model,
-                part.encoder.encoding().discipline,
-                model.switch_dead_time(),
-                seed::stream(unit_seed, "twin"),
-                part.recorder.clone(),
-            );
-            if wall_meter {
-                twin = twin.with_meter();
-            }
-            if part.role == Role::Off {
-                twin = twin.idle();
-            }
-            part.drive(&mut twin).await
-        }
-    });
-    together(parts).await
+        let mut twin = part.twin(&params, plan, unit_seed(plan, index));
+        let runtime = Handle::current();
+        // A twin never waits: as a task it would hold up all others of its thread.
+        running.spawn_blocking(move || Ok((index, runtime.block_on(part.drive(&mut twin))?)));
+    }
+    in_order(running).await
 }
 
 /// Every part that the capture holds; a capture of another program counts as the first arm, one that was not
@@ -335,6 +320,7 @@ struct Part {
     model: Model,
     recorder: Recorder,
     bar: Bar,
+    context: Context,
     input: Vec<f64>,
 }
 
@@ -354,8 +340,30 @@ impl Part {
             model: plan.config.unit.model,
             recorder: store.map_or_else(Recorder::discard, |store| store.stream(&brief.name)),
             bar: progress.bar(&brief.name, brief.input.len()),
+            context: progress.context().clone(),
             name: brief.name,
             input: brief.input,
+        }
+    }
+
+    /// A twin for this part, of a unit with `params` and `unit_seed`.
+    fn twin(&self, params: &Params, plan: &Plan, unit_seed: u64) -> Twin {
+        let mut device = Device::warm(params, unit_seed);
+        device.set_operating_point(&plan.config.point.operating_point());
+        let mut twin = Twin::new(
+            device,
+            self.model,
+            self.encoder.encoding().discipline,
+            self.model.switch_dead_time(),
+            seed::stream(unit_seed, "twin"),
+            self.recorder.clone(),
+        );
+        if plan.wall_meter {
+            twin = twin.with_meter();
+        }
+        match self.role {
+            Role::Off => twin.idle(),
+            _ => twin,
         }
     }
 
@@ -378,7 +386,10 @@ impl Part {
         let plan = (&self.features, self.model);
         let trace = Trace::record(substrate, &self.encoder, plan, &self.input, |_| {
             self.bar.step();
-            Ok(())
+            match self.context.is_stopped() {
+                true => Err(Interrupted.into()),
+                false => Ok(()),
+            }
         })
         .await
         .with_context(|| self.name.clone())?;

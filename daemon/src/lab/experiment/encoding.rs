@@ -6,8 +6,8 @@
 
 use std::str::FromStr;
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 use thermine_lab::substrate::Discipline;
 use thermine_sim::params::Params;
 use thermine_units::model::Model;
@@ -15,8 +15,21 @@ use thermine_units::unit::BOARDS;
 use utoipa::ToSchema;
 
 /// What can follow the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum, ToSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    VariantArray,
+    IntoStaticStr,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Actuator {
     /// Fraction of its time that the unit hashes current work.
     Duty,
@@ -41,17 +54,7 @@ pub enum Actuator {
 impl Actuator {
     /// Name in specifications and of its column.
     pub fn name(self) -> &'static str {
-        match self {
-            Actuator::Duty => "duty",
-            Actuator::Difficulty => "difficulty",
-            Actuator::LogDifficulty => "log-difficulty",
-            Actuator::Extranonce => "extranonce",
-            Actuator::BlockTime => "block-time",
-            Actuator::Frequency => "frequency",
-            Actuator::Voltage => "voltage",
-            Actuator::Fan => "fan",
-            Actuator::Boards => "boards",
-        }
+        self.into()
     }
 }
 
@@ -135,15 +138,15 @@ impl FromStr for Channel {
         let (span, lag) = rest.split_once('@').unwrap_or((rest, "0"));
         let (low, high) = span.split_once(':').ok_or_else(wrong)?;
         let number = |text: &str| text.parse::<f64>().ok().filter(|value| value.is_finite());
-        let actuator = Actuator::from_str(actuator, false).map_err(|_| {
-            let names: Vec<&str> = Actuator::value_variants()
-                .iter()
-                .map(|a| a.name())
-                .collect();
-            format!("`{actuator}` is none of the actuators {}", names.join(", "))
-        })?;
+        let mut known = Actuator::VARIANTS.iter();
+        let actuator = known
+            .find(|known| known.name() == actuator)
+            .ok_or_else(|| {
+                let names: Vec<&str> = Actuator::VARIANTS.iter().map(|a| a.name()).collect();
+                format!("`{actuator}` is none of the actuators {}", names.join(", "))
+            })?;
         Ok(Channel {
-            actuator,
+            actuator: *actuator,
             low: number(low).ok_or_else(wrong)?,
             high: number(high).ok_or_else(wrong)?,
             lag: lag.parse().map_err(|_| wrong())?,
@@ -153,9 +156,21 @@ impl FromStr for Channel {
 
 /// How the virtual nodes of a step differ.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ValueEnum, ToSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    VariantArray,
+    EnumMessage,
+    IntoStaticStr,
 )]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Mask {
     /// Not at all: the step is only read several times.
     #[default]
@@ -270,7 +285,7 @@ impl Encoding {
             if twin.is_none() && !on_the_wire(model, channel.actuator) {
                 return Err(format!(
                     "{name}: a {model} cannot be set so over its wire; encode in duty or difficulty, or drive a \
-                     twin with --substrate twin"
+                     twin with --backend twin"
                 ));
             }
             let Some((low, high)) = channel.range(model, twin) else {
@@ -351,7 +366,7 @@ mod tests {
         };
         assert!(said(&["duty=1:0.3", "frequency=400:600@9"], Some(&twin)).is_ok());
         let wire = said(&["frequency=400:600"], None).expect_err("no wire");
-        assert!(wire.contains("--substrate twin"), "{wire}");
+        assert!(wire.contains("--backend twin"), "{wire}");
         let limits = said(&["frequency=400:900"], Some(&twin)).expect_err("too fast");
         assert!(limits.contains("900") && limits.contains("700"), "{limits}");
         let twice = said(&["difficulty=1:2", "log-difficulty=1:2"], None);

@@ -1,18 +1,18 @@
 //! What the states of a run are worth: scores and controls of every arm, for every target.
 
 use anyhow::{Context, Result, bail};
-use thermine_reservoir::controls::{EchoTest, delay_line, echo_test_with_noise};
+use thermine_reservoir::controls::{EchoTest, echo_test_with_noise};
 use thermine_reservoir::describe::Summary;
 use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::state::StateMatrix;
 use thermine_reservoir::verdict::{Trial, Verdict};
 
-use super::Plan;
 use super::arms::Runs;
-use super::readouts;
+use super::plan::Plan;
+use super::readouts::{self, Other};
+use super::report_scores::{Account, Arm, Decisions, Echo, Further};
 use super::task::Problem;
-use super::trace::Trace;
-use crate::render::run::{Account, Arm, Decisions, Echo, Further};
+use super::trace::{Trace, readout_states};
 
 /// An arm's states, and what became of them.
 #[derive(Debug)]
@@ -64,15 +64,7 @@ fn judge_arm(
     let products = trace.encoding.products(plan.features.history);
     let left_out = trace.left_out(&plan.features, plan.taps);
     let split = left_out.split(plan.split);
-    if split.check(split.total()).is_err() && !left_out.is_empty() {
-        bail!(
-            "the unit lost its connection in {} steps, and {} of {} rows had to be left out: too few are left to train \
-             and test on; see to its network, or raise --train and --test",
-            trace.interrupted.len(),
-            left_out.within(plan.split.total()).len(),
-            plan.split.total()
-        );
-    }
+    check_left_out(plan, trace, &left_out)?;
     let trial = |target| Trial {
         device: &states,
         encoded: &encoded,
@@ -94,30 +86,8 @@ fn judge_arm(
                 .with_context(|| format!("target {}", target.name))?,
         });
     }
-    let all = readout_states(plan.taps, &sequence.input, &states)?;
-    let (all, target) = (
-        left_out.states(&all),
-        left_out.values(&sequence.target[..states.rows()]),
-    );
-    let mut others = Vec::new();
-    for kind in &plan.readouts {
-        let also = (problem.decision, plan.seed);
-        others.push(
-            readouts::fit(*kind, &all, &target, &split, also)
-                .with_context(|| format!("{} readout", kind.name()))?,
-        );
-    }
-    if plan.undriven {
-        notes.push(
-            "the capture was not driven with this input, so its states cannot depend on it: a null"
-                .to_string(),
-        );
-    }
-    if let Some(steps) = plan.features.high_pass {
-        notes.push(format!(
-            "a running mean of {steps} steps is taken from the device's columns and from the encoded drive's"
-        ));
-    }
+    let (others, target) = others(plan, problem, (&states, &left_out))?;
+    notes.extend(remarks(plan));
     let arm = Arm {
         name: trace.encoding.name.clone(),
         encoding: trace.encoding.describe(),
@@ -143,6 +113,55 @@ fn judge_arm(
         encoded,
         left_out,
     })
+}
+
+/// Refuses a run in which the unit's connection broke so often that too few rows are left.
+fn check_left_out(plan: &Plan, trace: &Trace, left_out: &LeftOut) -> Result<()> {
+    let split = left_out.split(plan.split);
+    if split.check(split.total()).is_err() && !left_out.is_empty() {
+        bail!(
+            "the unit lost its connection in {} steps, and {} of {} rows had to be left out: too few are left to train \
+             and test on; check its network, or raise --train and --test",
+            trace.interrupted.len(),
+            left_out.within(plan.split.total()).len(),
+            plan.split.total()
+        );
+    }
+    Ok(())
+}
+
+/// What the further readouts of `plan` make of the states, and the target in the rows that they are given.
+fn others(
+    plan: &Plan,
+    problem: &Problem,
+    (states, left_out): (&StateMatrix, &LeftOut),
+) -> Result<(Vec<Other>, Vec<f64>)> {
+    let sequence = &problem.sequence;
+    let split = left_out.split(plan.split);
+    let all = readout_states(plan.taps, &sequence.input, states)?;
+    let all = left_out.states(&all);
+    let target = left_out.values(&sequence.target[..states.rows()]);
+    let fitted = plan.readouts.iter().map(|kind| {
+        let also = (problem.decision, plan.seed);
+        readouts::fit(*kind, &all, &target, &split, also)
+            .with_context(|| format!("{} readout", kind.name()))
+    });
+    let others = fitted.collect::<Result<_>>()?;
+    Ok((others, target.into_owned()))
+}
+
+/// What had to be done to the data, by the plan.
+fn remarks(plan: &Plan) -> impl Iterator<Item = String> {
+    let undriven = plan.undriven.then(|| {
+        "the capture was not driven with this input, so its states cannot depend on it: a null"
+            .to_string()
+    });
+    let high_pass = plan.features.high_pass.map(|steps| {
+        format!(
+            "a running mean of {steps} steps is taken from the device's columns and from the encoded drive's"
+        )
+    });
+    undriven.into_iter().chain(high_pass)
 }
 
 /// The share of wrong decisions, of tasks that are decisions.
@@ -212,13 +231,4 @@ fn echo(plan: &Plan, runs: &Runs) -> Result<Option<Echo>> {
         conditioning: runs.conditioning,
         test,
     }))
-}
-
-/// What a readout is given: the host's declared taps beside the device's states.
-pub(crate) fn readout_states(
-    taps: usize,
-    input: &[f64],
-    states: &StateMatrix,
-) -> Result<StateMatrix> {
-    Ok(delay_line(&input[..states.rows()], taps)?.beside(states)?)
 }

@@ -1,7 +1,7 @@
 //! The encodings that have a name.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 use thermine_lab::substrate::Discipline;
 use thermine_sim::params::Params;
 use thermine_units::model::Model;
@@ -12,9 +12,21 @@ use crate::lab::config;
 
 /// The encodings that have a name.
 #[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize, ToSchema,
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    VariantArray,
+    EnumMessage,
+    IntoStaticStr,
 )]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Preset {
     /// The paper's three rows: dialogue, monologue and constant.
     #[default]
@@ -200,7 +212,7 @@ mod tests {
             (Model::GoldshellLbBox, Params::lb_box()),
         ];
         for (model, params) in twins {
-            for preset in Preset::value_variants() {
+            for preset in Preset::VARIANTS {
                 for encoding in presets(*preset, model) {
                     let checked = encoding.check(model, Some(&params));
                     assert!(checked.is_ok(), "{preset:?} on a {model}: {checked:?}");

@@ -1,7 +1,7 @@
 //! The quantities that a unit may be read by, with their names and units, in groups.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 use thermine_units::model::{Model, s9};
 use thermine_units::unit::Telemetry;
 use utoipa::ToSchema;
@@ -9,9 +9,23 @@ use utoipa::ToSchema;
 use super::counts::{TIMESCALES, ZONES, places};
 
 /// Groups of columns that a readout may be given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum, ToSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    VariantArray,
+    EnumMessage,
+    IntoStaticStr,
+)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = Features)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Group {
     /// Every temperature that the unit senses.
     Heat,

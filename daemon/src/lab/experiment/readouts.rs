@@ -1,9 +1,9 @@
 //! Readouts beside the protocol's ridge: an elastic net, one that learns on, and one that decides.
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 use thermine_reservoir::bootstrap::{Bootstrap, Estimate};
 use thermine_reservoir::metrics;
 use thermine_reservoir::readout::{
@@ -16,9 +16,22 @@ use utoipa::ToSchema;
 use super::task::Decision;
 
 /// Which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum, ToSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    VariantArray,
+    EnumMessage,
+    IntoStaticStr,
+)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = Readout)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Kind {
     /// Elastic net, half of each penalty, its strength chosen on the last fifth of the training.
     ElasticNet,

@@ -4,14 +4,14 @@
 use serde::{Deserialize, Serialize};
 use thermine_reservoir::split::Split;
 
-use super::Plan;
 use super::encoding::Encoding;
 use super::features::FeaturePlan;
+use super::plan::Plan;
 use super::presets::Preset;
 use super::task::{Named, Task};
 use crate::lab::config::Config;
 
-/// See the module.
+/// What a run needs to be repeated, beside its configuration and its seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -43,7 +43,7 @@ struct First {
 
 impl Recipe {
     /// Of a plan.
-    pub fn of(plan: &Plan) -> Recipe {
+    pub(crate) fn of(plan: &Plan) -> Recipe {
         Recipe {
             task: plan.task.clone(),
             split: plan.split,

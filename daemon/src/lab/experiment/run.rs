@@ -1,4 +1,4 @@
-//! One run from plan to report: drive, record, judge, write.
+//! One run from plan to report: drive, record, judge, write the data.
 
 use std::path::Path;
 use std::time::Instant;
@@ -7,68 +7,43 @@ use anyhow::Result;
 
 use super::arms::{self, Runs};
 use super::judge::{self, Judged};
+use super::plan::Plan;
 use super::recipe::Recipe;
+use super::report::{Report, Series};
+use super::report_capacity::CapacityReport;
+use super::report_head::Head;
+use super::report_scores::RunReport;
 use super::task::{Named, Problem, Task};
-use super::{Kind, Plan, saved};
-use crate::causes::{ending, kept};
+use super::{saved, states_file};
+use crate::lab::backend::Backend;
 use crate::lab::config::Simulated;
+use crate::lab::folder;
 use crate::lab::observer::Progress;
-use crate::render::capacity::CapacityReport;
-use crate::render::folder;
-use crate::render::run::RunReport;
-use crate::runtime;
-use thermine_capture::{RunMeta, Store};
+use crate::lab::recording::{CAPTURE, Captured, run_meta, with_capture};
 
-/// Name of the capture in the report folder.
-pub(crate) const CAPTURE: &str = "capture.sqlite";
-
-/// What a run has to say.
-#[derive(Debug)]
-pub(crate) enum Report {
-    /// Of a task.
-    Scores(Box<RunReport>),
-    /// Of a capacity.
-    Capacity(Box<CapacityReport>),
-}
-
-impl Report {
-    /// As text.
-    pub(crate) fn render(&self) -> String {
-        match self {
-            Report::Scores(report) => report.render(),
-            Report::Capacity(report) => report.render(),
-        }
-    }
-
-    /// Its figures by name, for the same over several seeds.
-    pub(crate) fn figures(&self) -> Vec<(String, f64)> {
-        match self {
-            Report::Scores(report) => report.figures(),
-            Report::Capacity(report) => report.figures(),
-        }
-    }
-}
-
-/// Carries `plan` out and writes its report into `folder`, which is empty.
+/// Carries `plan` out and writes its data into `folder`, which is empty: capture, states, readouts and report.
 ///
 /// # Errors
 /// If it cannot be driven or judged; what was recorded until then is in the folder.
-pub(crate) fn run(plan: &Plan, folder: &Path, progress: &Progress) -> Result<Report> {
+pub(crate) async fn run(
+    plan: &Plan,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<(Report, Series)> {
     let problem = problem(plan)?;
     let began = Instant::now();
     let recorded = record(plan, &problem, folder, progress);
-    let runs = runtime::run(progress.context(), recorded)??;
-    let wall_seconds = began.elapsed().as_secs_f64();
-    if plan.task.is_capacity() {
+    let runs = progress.context().on_notice(recorded).await?;
+    let head = head(plan, began.elapsed().as_secs_f64())?;
+    let (report, series) = if plan.task.is_capacity() {
         let full = plan.task == Task::Named(Named::ProcessingCapacity);
-        let report =
-            CapacityReport::measure(plan, &problem, &runs, full, head(plan, wall_seconds)?)?;
-        report.write(folder)?;
-        return Ok(Report::Capacity(Box::new(report)));
-    }
-    let judged = judge::judge(plan, &problem, &runs)?;
-    let report = written(plan, &problem, &runs, judged, folder, wall_seconds)?;
-    Ok(Report::Scores(Box::new(report)))
+        let report = CapacityReport::measure(plan, &problem, &runs, full, head)?;
+        (Report::Capacity(Box::new(report)), Series::default())
+    } else {
+        scored(plan, &problem, runs, folder, head)?
+    };
+    folder::write_json(folder, "report.json", &report)?;
+    Ok((report, series))
 }
 
 /// Drives twins through `plan`, which asks for them, and judges their states; nothing is recorded or written.
@@ -96,70 +71,41 @@ async fn record(
     folder: &Path,
     progress: &Progress,
 ) -> Result<Runs> {
-    if plan.kind == Kind::Replay {
+    if plan.backend == Backend::Replay {
         let replayed = arms::replay(plan, problem, progress);
         return progress.context().unless_stopped(replayed).await;
     }
-    let (config, config_hash) = plan.config.fingerprint()?;
+    let place = match &plan.store {
+        Some(store) => store.clone(),
+        None => folder.join(CAPTURE),
+    };
     let recipe = Recipe {
         task: plan.task.pinned()?,
         ..Recipe::of(plan)
     };
-    let meta = RunMeta {
-        seed: plan.seed,
-        config,
-        config_hash,
-        task: serde_json::to_value(recipe)?,
-        provenance: plan.config.provenance(plan.kind == Kind::Twin),
-    };
-    let capture = match &plan.store {
-        Some(store) => store.clone(),
-        None => folder.join(CAPTURE),
-    };
-    let store = Store::create(&capture, &meta)?;
-    let capture = store.path().to_path_buf();
-    if plan.store.is_some() {
-        progress.say(&format!("recorded to {}", capture.display()));
-    }
-    let runs = match plan.kind {
-        Kind::Twin => {
-            let twins = arms::twins(plan, problem, Some(&store), progress);
-            progress.context().unless_stopped(twins).await
+    let task = serde_json::to_value(recipe)?;
+    let meta = run_meta(&plan.config, plan.backend, plan.seed, task)?;
+    let Captured { found, .. } = with_capture(&meta, &place, async |store| {
+        if plan.store.is_some() {
+            progress.say(&format!("recorded to {}", store.path().display()));
         }
-        _ => arms::on_wires(plan, problem, &store, progress).await,
-    };
-    // Whatever happened, what is recorded stays readable, and says how the run ended.
-    let state = ending(&runs);
-    let finished = tokio::task::spawn_blocking(move || store.finish(&state)).await?;
-    let runs = runs.map_err(|error| kept(error, &capture))?;
-    finished?;
-    Ok(runs)
-}
-
-/// What stands at the head of a report.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Head {
-    /// Version of the program.
-    pub version: &'static str,
-    /// The unit.
-    pub unit: String,
-    /// What was driven: `handshake`, `twin` or `replay`.
-    pub substrate: &'static str,
-    /// Which time the steps were taken in.
-    pub time: String,
-    /// Seed of input, simulated unit and statistics.
-    pub seed: u64,
-    /// First 16 hex digits of the SHA-256 of the configuration.
-    pub config_hash: String,
-    /// Wall time of the driving, in seconds.
-    pub wall_seconds: f64,
+        match plan.backend {
+            Backend::Twin => {
+                let twins = arms::twins(plan, problem, Some(store), progress);
+                progress.context().unless_stopped(twins).await
+            }
+            _ => arms::on_wires(plan, problem, store, progress).await,
+        }
+    })
+    .await?;
+    Ok(found)
 }
 
 fn head(plan: &Plan, wall_seconds: f64) -> Result<Head> {
     Ok(Head {
         version: env!("CARGO_PKG_VERSION"),
         unit: plan.config.unit.name.clone(),
-        substrate: plan.kind.name(),
+        substrate: plan.backend.substrate(),
         time: time(plan),
         seed: plan.seed,
         config_hash: plan.config.fingerprint()?.1,
@@ -169,78 +115,50 @@ fn head(plan: &Plan, wall_seconds: f64) -> Result<Head> {
 
 /// Which time the steps of a run are taken in.
 fn time(plan: &Plan) -> String {
-    match (plan.kind, &plan.config.unit.simulated) {
-        (Kind::Replay, _) => "time as recorded".into(),
-        (Kind::Handshake, None) => "wall time".into(),
+    match (plan.backend, &plan.config.unit.simulated) {
+        (Backend::Replay, _) => "time as recorded".into(),
+        (Backend::Wire, None) => "wall time".into(),
         (
-            Kind::Handshake,
+            Backend::Wire,
             Some(Simulated {
                 speed: Some(speed), ..
             }),
-        ) => {
-            format!("{speed} × wall time")
-        }
+        ) => format!("{speed} × wall time"),
         _ => "virtual time".into(),
     }
 }
 
-/// Writes the report folder.
-fn written(
+/// Judges the states of `runs`, and writes them and their readouts into the folder.
+fn scored(
     plan: &Plan,
     problem: &Problem,
-    runs: &Runs,
-    judged: Vec<Judged>,
+    runs: Runs,
     folder: &Path,
-    wall_seconds: f64,
-) -> Result<RunReport> {
-    let sequence = &problem.sequence;
+    head: Head,
+) -> Result<(Report, Series)> {
+    let judged = judge::judge(plan, problem, &runs)?;
     for judged in &judged {
-        folder::write_states(
-            folder,
-            &judged.arm.name,
-            &sequence.input,
-            &sequence.target,
-            (&judged.encoded, &judged.states),
-            (plan.split, &judged.left_out),
-            &judged.arm.verdict.device.predictions,
-        )?;
+        states_file::write(folder, problem, plan.split, judged)?;
         saved::write(plan, problem, judged, folder)?;
     }
-    let left_out = judged
-        .first()
-        .map(|judged| judged.left_out.clone())
-        .unwrap_or_default();
+    let left_out = judged.first().map(|judged| judged.left_out.clone());
+    let left_out = left_out.unwrap_or_default();
+    let rows = left_out.split(plan.split).test_rows();
+    let target = left_out.values(&problem.sequence.target);
+    let series = Series {
+        first_test_step: rows.start,
+        target: target.get(rows).unwrap_or_default().to_vec(),
+        waits_ms: (runs.arms.into_iter())
+            .map(|trace| (trace.encoding.name, trace.waits_ms))
+            .collect(),
+    };
     let report = RunReport {
-        head: head(plan, wall_seconds)?,
+        head,
         task: problem.name.clone(),
         is_narma10: plan.task == Task::Named(Named::Narma10),
         split: plan.split,
-        rejected_draws: sequence.rejected_draws,
+        rejected_draws: problem.sequence.rejected_draws,
         arms: judged.into_iter().map(|judged| judged.arm).collect(),
     };
-    folder::write_report(folder, &report)?;
-    let Some(arm) = report.arms.first() else {
-        return Ok(report);
-    };
-    let unit = &report.head.unit;
-    let rows = left_out.split(plan.split).test_rows();
-    folder::plot_predictions(
-        folder,
-        &format!(
-            "{}, {} on {unit} ({})",
-            problem.name, arm.name, arm.provenance
-        ),
-        rows.start,
-        &left_out.values(&sequence.target)[rows],
-        &arm.verdict.device.predictions,
-        &arm.verdict.device.nrmse,
-    )?;
-    let waits: Vec<(&str, &[f64])> = runs
-        .arms
-        .iter()
-        .map(|trace| (trace.encoding.name.as_str(), trace.waits_ms.as_slice()))
-        .collect();
-    let title = format!("Δt on {unit} ({})", arm.provenance);
-    folder::plot_waits(folder, &title, &waits)?;
-    Ok(report)
+    Ok((Report::Scores(Box::new(report)), series))
 }

@@ -6,11 +6,12 @@ use std::path::Path;
 use anyhow::Result;
 use thermine_reservoir::readout::{ReadoutKind, Ridge, SavedReadout};
 
-use super::Plan;
-use super::judge::{Judged, readout_states};
+use super::judge::Judged;
+use super::plan::Plan;
 use super::recipe::Recipe;
 use super::task::Problem;
-use crate::render::folder;
+use super::trace::readout_states;
+use crate::lab::folder;
 
 /// Keys of the provenance that a readout is checked by.
 pub(crate) const PROVENANCE: &str = "provenance";
@@ -71,7 +72,7 @@ fn describe(plan: &Plan, judged: &Judged) -> Result<BTreeMap<String, String>> {
     say(PROVENANCE, judged.arm.provenance.to_string());
     say(MODEL, plan.config.unit.model.to_string());
     say("unit", plan.config.unit.name.clone());
-    say("substrate", plan.kind.name().into());
+    say("substrate", plan.backend.substrate().into());
     say("seed", plan.seed.to_string());
     say("config_hash", config_hash);
     say("version", env!("CARGO_PKG_VERSION").into());

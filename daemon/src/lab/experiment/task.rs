@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow, bail};
-use clap::ValueEnum;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 use thermine_reservoir::random;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::tasks::narma::{Order, narma};
@@ -18,9 +18,22 @@ use utoipa::ToSchema;
 use thermine_capture::tabular::Table;
 
 /// The tasks that have a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum, ToSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    VariantArray,
+    EnumMessage,
+    IntoStaticStr,
+)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = Task)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Named {
     /// Nonlinear autoregressive moving average of order 10.
     Narma10,
@@ -156,14 +169,66 @@ pub struct Problem {
     pub decision: Decision,
 }
 
+impl Named {
+    /// The same as [`Task::problem`]; the range of its inputs may be unknown.
+    fn problem(self, length: usize, seed: u64) -> Problem {
+        let narma = |order, name: &str| {
+            let sequence = narma(order, length, seed);
+            problem(name, sequence, "y[t+1]", Some(NARMA_RANGE), Decision::None)
+        };
+        let signs = Decision::Classes {
+            low: -1.0,
+            high: 1.0,
+        };
+        let square = Decision::Classes {
+            low: 0.0,
+            high: 1.0,
+        };
+        match self {
+            Named::Narma10 => narma(Order::Ten, "NARMA-10"),
+            Named::Narma20 => narma(Order::Twenty, "NARMA-20"),
+            Named::Narma30 => narma(Order::Thirty, "NARMA-30"),
+            Named::MackeyGlass => {
+                let sequence = mackey_glass::mackey_glass(length, MACKEY_GLASS_DELAY, seed);
+                problem("Mackey–Glass", sequence, "x[t+1]", None, Decision::None)
+            }
+            Named::Lorenz => {
+                let sequence = lorenz::lorenz(length, seed);
+                problem("Lorenz", sequence, "x[t+1]", None, Decision::None)
+            }
+            Named::Channel => {
+                let sequence = channel::channel(length, CHANNEL_SNR_DB, seed);
+                problem(
+                    "channel equalisation",
+                    sequence,
+                    "d[t−2]",
+                    None,
+                    Decision::Symbols,
+                )
+            }
+            Named::Parity => {
+                let sequence = parity::parity(length, PARITY_ORDERS, 0, seed);
+                problem("parity of 3", sequence, "parity of 3", None, signs)
+            }
+            Named::Xor => {
+                let sequence = parity::xor(length, 1, seed);
+                problem("exclusive or", sequence, "u[t] ≠ u[t−1]", None, signs)
+            }
+            Named::Waveform => {
+                let sequence = waveform::waveform(length, WAVE_PERIOD, seed);
+                problem("waveform", sequence, "square", None, square)
+            }
+            Named::MemoryCapacity => uniform("linear memory capacity", length, seed),
+            Named::ProcessingCapacity => uniform("information processing capacity", length, seed),
+        }
+    }
+}
+
 impl Task {
     /// Name in reports and folders.
     pub fn name(&self) -> String {
         match self {
-            Task::Named(named) => match named.to_possible_value() {
-                Some(value) => value.get_name().to_string(),
-                None => String::new(),
-            },
+            Task::Named(named) => <&str>::from(*named).to_string(),
             Task::Data { file, .. } => {
                 let stem = file.file_stem().unwrap_or_default();
                 stem.to_string_lossy().into_owned()
@@ -202,58 +267,8 @@ impl Task {
     /// # Errors
     /// If the file cannot be read, or is not the one that a capture was made with.
     pub fn problem(&self, length: usize, known: usize, seed: u64) -> Result<Problem> {
-        let narma = |order, name: &str| {
-            let sequence = narma(order, length, seed);
-            problem(name, sequence, "y[t+1]", Some(NARMA_RANGE), Decision::None)
-        };
-        let signs = Decision::Classes {
-            low: -1.0,
-            high: 1.0,
-        };
-        let square = Decision::Classes {
-            low: 0.0,
-            high: 1.0,
-        };
         let mut problem = match self {
-            Task::Named(named) => match named {
-                Named::Narma10 => narma(Order::Ten, "NARMA-10"),
-                Named::Narma20 => narma(Order::Twenty, "NARMA-20"),
-                Named::Narma30 => narma(Order::Thirty, "NARMA-30"),
-                Named::MackeyGlass => {
-                    let sequence = mackey_glass::mackey_glass(length, MACKEY_GLASS_DELAY, seed);
-                    problem("Mackey–Glass", sequence, "x[t+1]", None, Decision::None)
-                }
-                Named::Lorenz => {
-                    let sequence = lorenz::lorenz(length, seed);
-                    problem("Lorenz", sequence, "x[t+1]", None, Decision::None)
-                }
-                Named::Channel => {
-                    let sequence = channel::channel(length, CHANNEL_SNR_DB, seed);
-                    problem(
-                        "channel equalisation",
-                        sequence,
-                        "d[t−2]",
-                        None,
-                        Decision::Symbols,
-                    )
-                }
-                Named::Parity => {
-                    let sequence = parity::parity(length, PARITY_ORDERS, 0, seed);
-                    problem("parity of 3", sequence, "parity of 3", None, signs)
-                }
-                Named::Xor => {
-                    let sequence = parity::xor(length, 1, seed);
-                    problem("exclusive or", sequence, "u[t] ≠ u[t−1]", None, signs)
-                }
-                Named::Waveform => {
-                    let sequence = waveform::waveform(length, WAVE_PERIOD, seed);
-                    problem("waveform", sequence, "square", None, square)
-                }
-                Named::MemoryCapacity => uniform("linear memory capacity", length, seed),
-                Named::ProcessingCapacity => {
-                    uniform("information processing capacity", length, seed)
-                }
-            },
+            Task::Named(named) => named.problem(length, seed),
             Task::Data {
                 file,
                 input,
@@ -447,7 +462,7 @@ mod tests {
 
     #[test]
     fn every_named_task_has_inputs_in_its_range_and_targets_of_one_length() {
-        for named in Named::value_variants() {
+        for named in Named::VARIANTS {
             let problem = Task::Named(*named).problem(300, 300, 1).expect("generated");
             let (low, high) = problem.range;
             assert!(low < high, "{named:?}");

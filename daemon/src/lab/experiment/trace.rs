@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use thermine_lab::substrate::{Observation, Outcome, Refused, Substrate};
+use thermine_reservoir::controls::delay_line;
 use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::state::{Feature, StateMatrix};
 use thermine_units::model::Model;
@@ -155,4 +156,13 @@ impl Trace {
         let encoded = StateMatrix::from_columns(self.encoded.len(), columns)?;
         plan.treated(encoded)
     }
+}
+
+/// What a readout is given: the host's declared taps beside the device's states.
+pub(crate) fn readout_states(
+    taps: usize,
+    input: &[f64],
+    states: &StateMatrix,
+) -> Result<StateMatrix> {
+    Ok(delay_line(&input[..states.rows()], taps)?.beside(states)?)
 }

@@ -4,8 +4,8 @@
 //!   a simulated pool, over real sockets in virtual time; [`report`]: what was seen.
 
 mod cell;
-pub mod report;
-pub mod request;
+pub(crate) mod report;
+pub(crate) mod request;
 mod run;
 
-pub use self::run::run;
+pub(crate) use self::run::run;

@@ -7,24 +7,24 @@ use crate::lab::request::findings::{Findings, Wrong};
 /// Units and runs of the bench.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct ProxyBench {
+pub(crate) struct ProxyBenchRequest {
     /// Seconds of the units' time that each run is measured for.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// Runs of each cell, each with its own seed.
-    pub repeats: u16,
+    pub(crate) repeats: u16,
     /// Hash rate of a unit, GH/s.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// Work of a job, in ranges of 2^32 nonces.
-    pub ranges: u32,
+    pub(crate) ranges: u32,
     /// Units on the link.
-    pub units: u16,
+    pub(crate) units: u16,
     /// Seed of the first run; each further run has the next.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
-impl Default for ProxyBench {
-    fn default() -> ProxyBench {
-        ProxyBench {
+impl Default for ProxyBenchRequest {
+    fn default() -> ProxyBenchRequest {
+        ProxyBenchRequest {
             seconds: 120.0,
             repeats: 8,
             rate: 220.0,
@@ -35,12 +35,12 @@ impl Default for ProxyBench {
     }
 }
 
-impl ProxyBench {
+impl ProxyBenchRequest {
     /// Looks for everything that is wrong with a request.
     ///
     /// # Errors
     /// With all of it.
-    pub fn check(&self) -> Result<(), Wrong> {
+    pub(crate) fn check(&self) -> Result<(), Wrong> {
         let mut found = Findings::default();
         found.positive("seconds", self.seconds, 1000.0);
         found.within("repeats", self.repeats, 2, 1000);

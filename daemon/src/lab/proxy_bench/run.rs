@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::cell::{Cell, Route};
 use super::report::{JITTER, LATENCIES, NONCES, Row};
-use super::request::ProxyBench;
+use super::request::ProxyBenchRequest;
 use crate::lab::session::Context;
 
 /// Probability that a line is lost and sent again, but in the control.
@@ -16,7 +16,7 @@ const LOSS: f64 = 0.01;
 ///
 /// # Errors
 /// If loopback has no port left, a run hangs, or `context` is stopped.
-pub async fn run(request: &ProxyBench, context: &Context) -> Result<Vec<Row>> {
+pub(crate) async fn run(request: &ProxyBenchRequest, context: &Context) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let lossy = LATENCIES.map(|latency| (latency, LOSS));
     for (latency_ms, loss) in std::iter::once((0, 0.0)).chain(lossy) {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::exact;
-use thermine_reservoir::identity::{Answer, Population, Profile};
+use thermine_reservoir::identity::{Population, Probe, Profile};
 
 use super::attacks::{self, Emulator, Relayed, Replayed};
 use super::challenge::Challenge;
@@ -100,7 +100,7 @@ impl Judge<'_> {
         let plan = &self.spec.plan;
         let values = self.features.values(plan, response, self.spec.longest());
         let answer = block(&values, self.columns)
-            .and_then(|block| Answer::of(self.population, &[block]))
+            .and_then(|block| Probe::of(self.population, &[block]))
             .context("the response lacks a feature of the profile")?;
         let soonest = response.soonest(plan);
         Ok((

@@ -9,7 +9,7 @@ use serde::Serialize;
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::identity::drift::{self, Point};
 use thermine_reservoir::identity::trials::{Rate, Resampling};
-use thermine_reservoir::identity::{Answer, Kind, Population, Profile, Score, Trials};
+use thermine_reservoir::identity::{Kind, Population, Probe, Profile, Score, Trials};
 
 use super::features::{Feature, Source};
 use super::fleet::Session;
@@ -149,7 +149,7 @@ pub(super) fn judge(table: &Table) -> Result<Judged> {
         for &unit in &members {
             let blocks = &table.units[unit];
             for (session, block) in blocks.iter().enumerate().skip(enrolled(blocks.len())) {
-                let Some(answer) = Answer::of(&population, std::slice::from_ref(block)) else {
+                let Some(answer) = Probe::of(&population, std::slice::from_ref(block)) else {
                     continue;
                 };
                 for (claimed, profile) in &profiles {

@@ -13,16 +13,12 @@ use thermine_units::seed;
 
 use super::challenge::{Challenge, Plan};
 use super::response::{self, Break, Response};
-use crate::causes::{ending, kept};
 use crate::lab::backend::Backend;
 use crate::lab::config::Config;
 use crate::lab::experiment::arms::twin_params;
 use crate::lab::observer::Progress;
+use crate::lab::recording::{CAPTURE, run_meta, with_capture};
 use crate::lab::session::{Session, with_unit};
-use thermine_capture::{Capture, RunMeta, Store};
-
-/// Name of the capture in the report folder.
-const CAPTURE: &str = "capture.sqlite";
 
 /// Name of its stream.
 const STREAM: &str = "puf";
@@ -120,34 +116,23 @@ pub(super) async fn ask(
 ) -> Result<Answered> {
     let mut rng = seed::stream(questions.seed, "puf/challenges");
     let challenges: Vec<u64> = (0..questions.challenges).map(|_| rng.random()).collect();
-    let (text, config_hash) = config.fingerprint()?;
     let asked = serde_json::json!({ "plan": questions.plan, "challenges": challenges });
-    let meta = RunMeta {
-        seed: questions.seed,
-        config: text,
-        config_hash: config_hash.clone(),
-        task: match questions.purpose {
-            Purpose::Enroll => serde_json::json!({ "puf": { "enrol": asked } }),
-            Purpose::Verify => serde_json::json!({ "puf": { "verify": asked } }),
-        },
-        provenance: config.provenance(questions.backend == Backend::Twin),
+    let task = match questions.purpose {
+        Purpose::Enroll => serde_json::json!({ "puf": { "enrol": asked } }),
+        Purpose::Verify => serde_json::json!({ "puf": { "verify": asked } }),
     };
-    let capture = folder.join(CAPTURE);
-    let store = Store::create(&capture, &meta)?;
-    let recorder = store.stream(STREAM);
-    let done = drive(questions, &challenges, config, recorder, progress).await;
-    let state = ending(&done);
-    let finished = tokio::task::spawn_blocking(move || store.finish(&state)).await?;
-    let responses = done.map_err(|error| kept(error, &capture))?;
-    finished?;
-    // The store corrects it by the unit's own readings.
-    let provenance = Capture::open(&capture)?.run()?.provenance;
+    let meta = run_meta(config, questions.backend, questions.seed, task)?;
+    let captured = with_capture(&meta, &folder.join(CAPTURE), async |store| {
+        let recorder = store.stream(STREAM);
+        drive(questions, &challenges, config, recorder, progress).await
+    })
+    .await?;
     Ok(Answered {
-        responses,
+        responses: captured.found,
         challenges,
-        capture,
-        provenance,
-        config_hash,
+        capture: captured.place,
+        provenance: captured.provenance,
+        config_hash: meta.config_hash,
     })
 }
 

@@ -155,6 +155,31 @@ fn parse(text: &str, key: &Key) -> Result<Enrolled> {
     Ok(enrolled)
 }
 
+/// A profile file of any bytes, and any bytes that are signed with the right key: nothing panics, and what is taken is
+/// written as it was read.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz_profile(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let key = Key::fixed();
+    let _ = parse(&text, &key);
+    let Ok(body) = serde_json::from_str::<Box<RawValue>>(&text) else {
+        return;
+    };
+    let signed = Signed {
+        format: FORMAT.into(),
+        version: VERSION,
+        key: key.id(),
+        signature: key.sign(&message(body.get())),
+        body,
+    };
+    let signed = serde_json::to_string(&signed).expect("JSON");
+    if let Ok(enrolled) = parse(&signed, &key) {
+        let written = serde_json::to_string(&enrolled).expect("finite");
+        let again: Enrolled = serde_json::from_str(&written).expect("as it was written");
+        assert_eq!(again, enrolled);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::challenge::tests::plan;
@@ -215,6 +240,18 @@ mod tests {
         write(&other, &bad, &key(1)).expect("written");
         let said = format!("{:#}", read(&other, &key(1)).expect_err("refused"));
         assert!(said.contains("do not fit"), "{said}");
+    }
+
+    #[test]
+    fn the_seed_of_the_fuzzer_is_a_profile() {
+        let body = include_str!("../../../fuzz/seeds/puf_profile/enrolled.json");
+        let read: Enrolled = serde_json::from_str(body).unwrap_or_else(|error| {
+            let one = serde_json::to_string(&enrolled()).expect("JSON");
+            panic!("{error}; one is {one}")
+        });
+        assert!(read.plan.is_sound() && read.population.is_sound());
+        assert!(read.profile.is_sound(&read.population));
+        assert_eq!(read.population.mean.len(), read.features.len());
     }
 
     #[test]

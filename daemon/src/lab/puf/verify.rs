@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
-use thermine_reservoir::identity::Answer;
+use thermine_reservoir::identity::Probe;
 use thermine_units::provenance::Provenance;
 
 use super::driven::{self, Purpose, Questions};
@@ -150,7 +150,7 @@ fn judge(enrolled: &Enrolled, response: &Response) -> Result<(f64, Option<f64>)>
         })?;
         block.push(value);
     }
-    let answer = Answer::of(&enrolled.population, &[block])
+    let answer = Probe::of(&enrolled.population, &[block])
         .context("the response holds a value that is not finite")?;
     let log_ratio = enrolled.profile.log_ratio(&enrolled.population, &answer);
     Ok((log_ratio, enrolled.profile.distance(&answer)))

@@ -4,4 +4,4 @@
 pub mod request;
 mod run;
 
-pub use self::run::{Report, run};
+pub(crate) use self::run::{Report, run};

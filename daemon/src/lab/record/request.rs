@@ -44,7 +44,7 @@ impl Record {
     ///
     /// # Errors
     /// With all of it.
-    pub fn check(&self) -> Result<(), Wrong> {
+    pub(crate) fn check(&self) -> Result<(), Wrong> {
         let mut found = Findings::default();
         found.within("shares", self.shares, 1, MOST_SHARES);
         found.all()

@@ -20,23 +20,23 @@ use crate::lab::session::Session;
 
 /// What was recorded.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// Name of the unit.
-    pub unit: String,
+    pub(crate) unit: String,
     /// Seed of the simulated unit and of the jobs.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// File of the capture, or URL of the database with the number of the run.
-    pub capture: PathBuf,
+    pub(crate) capture: PathBuf,
     /// Origin of the shares.
-    pub provenance: Provenance,
+    pub(crate) provenance: Provenance,
     /// Accepted shares.
-    pub accepted: u64,
+    pub(crate) accepted: u64,
     /// Rejected shares.
-    pub refused: Refused,
+    pub(crate) refused: Refused,
     /// Steps in which the unit's connection broke.
-    pub interrupted: u64,
+    pub(crate) interrupted: u64,
     /// Time without a connection in all.
-    pub gap: Duration,
+    pub(crate) gap: Duration,
 }
 
 /// The counts of a recording.
@@ -52,7 +52,7 @@ struct Counts {
 ///
 /// # Errors
 /// If the unit or the capture fails; what was recorded until then is kept.
-pub async fn run(
+pub(crate) async fn run(
     request: &Record,
     mut config: Config,
     backend: Backend,

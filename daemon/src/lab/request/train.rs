@@ -5,17 +5,14 @@ use thermine_reservoir::split::Split;
 use utoipa::ToSchema;
 
 use super::findings::Findings;
-use super::folders::Folders;
-use crate::lab::experiment::Kind;
+use crate::lab::backend::Backend;
+use crate::lab::config::folders::{Folders, MOST_ROWS as MOST_STEPS};
 use crate::lab::experiment::encoding::{Channel, Mask};
 use crate::lab::experiment::presets::Preset;
 use crate::lab::experiment::quantities::Group;
 use crate::lab::experiment::readouts;
+use crate::lab::experiment::steps::{DEFAULT_SPLIT, MOST_SEEDS, proportion};
 use crate::lab::experiment::task::Named;
-use crate::lab::train::{DEFAULT_SPLIT, MOST_SEEDS, proportion};
-
-/// Most steps of one part of a run.
-pub(super) const MOST_STEPS: usize = 100_000;
 
 /// Most steps of all seeds together.
 const MOST_STEPS_OF_SEEDS: u64 = 10_000_000;
@@ -46,8 +43,9 @@ pub struct Train {
     pub task: Option<Named>,
     /// A task of the user's own.
     pub data: Option<DataFile>,
-    /// What is driven.
-    pub substrate: Kind,
+    /// What is driven; `substrate` in requests of older versions.
+    #[serde(alias = "substrate")]
+    pub backend: Backend,
     /// Name of the capture to replay, below the folder of captures.
     pub capture: Option<String>,
     /// How the input drives the unit.
@@ -118,7 +116,7 @@ impl Default for Train {
         Train {
             task: None,
             data: None,
-            substrate: Kind::default(),
+            backend: Backend::default(),
             capture: None,
             encoding: Preset::default(),
             encode: Vec::new(),
@@ -148,7 +146,7 @@ impl Default for Train {
 
 impl Train {
     pub(super) fn is_replay(&self) -> bool {
-        self.substrate == Kind::Replay
+        self.backend == Backend::Replay
     }
 
     pub(super) fn check(&self, folders: &Folders, found: &mut Findings) {
@@ -171,7 +169,7 @@ impl Train {
         match (&self.capture, self.is_replay()) {
             (Some(name), true) => found.file(folders.capture(name)),
             (None, true) => found.add("a replay needs the name of a capture"),
-            (Some(_), false) => found.add("a capture is only for the substrate replay"),
+            (Some(_), false) => found.add("a capture is only for the backend replay"),
             (None, false) => {}
         }
         if let Some(data) = &self.data {

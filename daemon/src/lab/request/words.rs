@@ -2,10 +2,12 @@
 
 use std::fmt::Display;
 
-use clap::ValueEnum;
+use serde::Serialize;
 
-use super::{FilterTrial, Request, Train};
-use crate::lab::experiment::Kind;
+use super::drive::FilterTrial;
+use super::kinds::Request;
+use super::train::Train;
+use crate::lab::backend::Backend;
 use crate::lab::record::request::Record;
 use crate::lab::sweep::request::Sweep;
 
@@ -37,13 +39,20 @@ impl Words {
     }
 }
 
-/// The name that the command line has for `value`.
-fn name(value: &impl ValueEnum) -> String {
-    let named = value.to_possible_value();
-    named.map_or(String::new(), |value| value.get_name().to_string())
+/// The name that the command line has for `value`, which is that in JSON.
+fn name(value: &impl Serialize) -> String {
+    let named = serde_json::to_value(value).unwrap_or_default();
+    named.as_str().unwrap_or_default().to_string()
 }
 
-pub(super) fn words(request: &Request) -> String {
+impl Request {
+    /// The command line that asks for the same.
+    pub fn words(&self) -> String {
+        words(self)
+    }
+}
+
+fn words(request: &Request) -> String {
     let mut words = Words(Vec::new());
     match request {
         Request::Train(train) => of_train(&mut words, train),
@@ -80,8 +89,8 @@ fn of_train(words: &mut Words, train: &Train) {
                 .map(|target| format!("--target={target}")),
         );
     }
-    if train.substrate != Kind::default() {
-        words.value("substrate", name(&train.substrate));
+    if train.backend != Backend::default() {
+        words.value("backend", name(&train.backend));
     }
     words
         .0

@@ -27,8 +27,9 @@ pub struct Context {
     stop: CancellationToken,
     /// Units that were attached and have not confirmed that they are safe, each with its address.
     not_safe: Arc<Mutex<BTreeSet<String>>>,
-    /// Safe ends under way.
+    /// Safe ends under way, and all of the program.
     endings: TaskTracker,
+    all_endings: TaskTracker,
     /// How much work is under way that ends by itself when it is asked to stop.
     heeding: Arc<AtomicUsize>,
     lender: Option<Arc<Rig>>,
@@ -42,13 +43,14 @@ impl Context {
             stop: CancellationToken::new(),
             not_safe: Arc::default(),
             endings: TaskTracker::new(),
+            all_endings: TaskTracker::new(),
             heeding: Arc::default(),
             lender: None,
         }
     }
 
-    /// One that is stopped by itself, for a job of the daemon on a runtime of its own; the list of units that are not
-    /// safe is shared.
+    /// One that is stopped by itself and waits for its own safe ends only, for a job of the daemon; the list of units that
+    /// are not safe is shared.
     pub fn apart(&self) -> Context {
         Context {
             endings: TaskTracker::new(),
@@ -56,7 +58,7 @@ impl Context {
         }
     }
 
-    /// One that is stopped by itself, for a task on the same runtime.
+    /// One that is stopped by itself.
     pub(crate) fn within(&self) -> Context {
         Context {
             stop: CancellationToken::new(),
@@ -107,9 +109,17 @@ impl Context {
         }
     }
 
-    /// Says that work is under way that ends by itself when it is asked to stop. Without any, a signal ends the program
-    /// at once.
-    pub fn heed(&self) -> Heeding {
+    /// Runs `work`, which ends by itself soon after it is asked to stop, and waits for the safe ends of its sessions.
+    /// Without any such work, a signal ends the program at once.
+    pub(crate) async fn on_notice<T>(&self, work: impl Future<Output = T>) -> T {
+        let _heeding = self.heeding();
+        let done = work.await;
+        self.ended().await;
+        done
+    }
+
+    /// Says that such work is under way, until the guard is dropped.
+    pub fn heeding(&self) -> Heeding {
         self.heeding.fetch_add(1, Ordering::SeqCst);
         Heeding(self.heeding.clone())
     }
@@ -150,20 +160,30 @@ impl Context {
         ending: impl Future<Output = bool> + Send + 'static,
         runtime: &Handle,
     ) -> JoinHandle<bool> {
+        let ending = self.all_endings.track_future(ending);
         self.endings.spawn_on(ending, runtime)
     }
 
     /// Waits for the safe ends that are under way.
     pub(crate) async fn ended(&self) {
-        self.endings.close();
-        self.endings.wait().await;
-        self.endings.reopen();
+        waited(&self.endings).await;
+    }
+
+    /// Waits for the safe ends that are under way in the whole program.
+    pub async fn all_ended(&self) {
+        waited(&self.all_endings).await;
     }
 
     fn units(&self) -> MutexGuard<'_, BTreeSet<String>> {
         // The set is whole between any two statements that hold the lock.
         self.not_safe.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn waited(tasks: &TaskTracker) {
+    tasks.close();
+    tasks.wait().await;
+    tasks.reopen();
 }
 
 /// Work that ends by itself when it is asked to stop, until this is dropped.

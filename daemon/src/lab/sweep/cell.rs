@@ -50,58 +50,58 @@ const NARMA: Split = Split {
 
 /// A finished cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Cell {
+pub(crate) struct Cell {
     /// Operating point.
-    pub point: Point,
+    pub(crate) point: Point,
     /// Why the cell, or the rest of it, was not measured.
-    pub not_run: Option<String>,
+    pub(crate) not_run: Option<String>,
     /// Share times at constant drive.
-    pub shares: Option<Shares>,
+    pub(crate) shares: Option<Shares>,
     /// The unit as a reservoir.
-    pub reservoir: Option<Reservoir>,
+    pub(crate) reservoir: Option<Reservoir>,
     /// NRMSE of NARMA-10, if it was asked for.
-    pub narma: Option<Estimate>,
+    pub(crate) narma: Option<Estimate>,
     /// Hottest reading of each kind, in °C: circuit board, chip.
-    pub hottest: [Option<f64>; 2],
+    pub(crate) hottest: [Option<f64>; 2],
     /// Origin of the numbers of a unit on its wires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provenance: Option<Provenance>,
+    pub(crate) provenance: Option<Provenance>,
 }
 
 /// The share times of a window at constant drive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Shares {
+pub(crate) struct Shares {
     /// Length of the window, s.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// First shares of a job: one a job.
-    pub n: usize,
+    pub(crate) n: usize,
     /// Rate of these shares, 1/s.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// Coefficient of variation of Δt, the time from job to share.
-    pub cv: Option<Estimate>,
+    pub(crate) cv: Option<Estimate>,
     /// That coefficient against a Poisson process with the dead time of a job switch.
-    pub test: Option<DeadTimeTest>,
+    pub(crate) test: Option<DeadTimeTest>,
     /// Dispersion of the counts in equal windows.
-    pub dispersion: Option<Dispersion>,
+    pub(crate) dispersion: Option<Dispersion>,
     /// Entropy of Δt in equal bins.
-    pub entropy: Option<Entropy>,
+    pub(crate) entropy: Option<Entropy>,
 }
 
 /// The unit as a reservoir, driven by its duty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Reservoir {
+pub(crate) struct Reservoir {
     /// Share difficulty of its jobs: the cell's, or one low enough for a few shares a step.
-    pub difficulty: f64,
+    pub(crate) difficulty: f64,
     /// Columns of the state matrix.
-    pub features: usize,
+    pub(crate) features: usize,
     /// Linear memory capacity, steps.
-    pub memory: f64,
+    pub(crate) memory: f64,
     /// Directions in which two runs of one input agree by more than they differ.
-    pub driven_rank: usize,
+    pub(crate) driven_rank: usize,
     /// Rank over inputs without anything in common, above the noise.
-    pub kernel_rank: usize,
+    pub(crate) kernel_rank: usize,
     /// Rank over inputs with a common end, above the noise.
-    pub generalisation_rank: usize,
+    pub(crate) generalisation_rank: usize,
 }
 
 impl Cell {

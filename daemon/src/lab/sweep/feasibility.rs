@@ -7,25 +7,25 @@ use thermine_units::pow::Difficulty;
 use super::grid::{Grid, Point};
 
 /// Shares per cell that the paper claims (arXiv 2601.12032).
-pub const PUBLISHED_SHARES: f64 = 10_000.0;
+pub(crate) const PUBLISHED_SHARES: f64 = 10_000.0;
 
 /// The shares that the windows of a grid hold on average if every hash is right.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Feasibility {
+pub(crate) struct Feasibility {
     /// Points of the grid.
-    pub cells: usize,
+    pub(crate) cells: usize,
     /// Length of the window, s.
-    pub window_seconds: f64,
+    pub(crate) window_seconds: f64,
     /// Shares that a cell should hold.
-    pub wanted: u64,
+    pub(crate) wanted: u64,
     /// Cells that hold fewer.
-    pub too_few: usize,
+    pub(crate) too_few: usize,
     /// Shares of the slowest cell.
-    pub least: f64,
+    pub(crate) least: f64,
     /// Shares of the fastest cell.
-    pub most: f64,
+    pub(crate) most: f64,
     /// Cells that hold the published number of shares.
-    pub as_published: usize,
+    pub(crate) as_published: usize,
 }
 
 impl Feasibility {

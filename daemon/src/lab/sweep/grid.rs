@@ -145,24 +145,24 @@ impl std::fmt::Display for Doublings {
 
 /// The axes of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Grid {
+pub(crate) struct Grid {
     /// Voltages as a user names them, V: of an S9 those of a board. Empty where the unit's cannot be set.
-    pub voltages: Vec<f64>,
+    pub(crate) voltages: Vec<f64>,
     /// Chip clocks, MHz.
-    pub frequencies: Vec<f64>,
+    pub(crate) frequencies: Vec<f64>,
     /// Share difficulties.
-    pub difficulties: Vec<f64>,
+    pub(crate) difficulties: Vec<f64>,
 }
 
 /// One operating point.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Point {
+pub(crate) struct Point {
     /// Voltage as a user names it, V; `None` where the unit's cannot be set.
-    pub voltage: Option<f64>,
+    pub(crate) voltage: Option<f64>,
     /// Chip clock, MHz.
-    pub frequency: f64,
+    pub(crate) frequency: f64,
     /// Share difficulty.
-    pub difficulty: f64,
+    pub(crate) difficulty: f64,
 }
 
 impl Grid {

@@ -6,13 +6,13 @@
 //! - [`report`]: the cells with tests over all of them.
 
 mod cell;
-pub mod feasibility;
+pub(crate) mod feasibility;
 pub mod grid;
 mod journal;
-pub mod plan;
-pub mod report;
+pub(crate) mod plan;
+pub(crate) mod report;
 pub mod request;
 mod run;
 
-pub use self::cell::{Cell, Reservoir, Shares};
-pub use self::run::Sweeping;
+pub(crate) use self::cell::Cell;
+pub(crate) use self::run::Sweeping;

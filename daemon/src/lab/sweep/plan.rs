@@ -27,15 +27,15 @@ pub(super) struct Settings {
 
 /// A sweep that can be carried out.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     pub(super) config: Config,
     pub(super) on_twin: bool,
     pub(super) params: Params,
     /// The operating points.
-    pub grid: Grid,
+    pub(crate) grid: Grid,
     pub(super) settings: Settings,
     /// First 16 hex digits of the SHA-256 of everything that a cell depends on.
-    pub config_hash: String,
+    pub(crate) config_hash: String,
 }
 
 impl Plan {
@@ -43,7 +43,7 @@ impl Plan {
     ///
     /// # Errors
     /// If the unit cannot be swept, or not over these ranges.
-    pub fn new(request: &Sweep, config: Config, backend: Backend) -> Result<Plan> {
+    pub(crate) fn new(request: &Sweep, config: Config, backend: Backend) -> Result<Plan> {
         let model = config.unit.model;
         let Some(params) = Params::of(model) else {
             bail!(
@@ -115,7 +115,7 @@ impl Plan {
     }
 
     /// The shares that the windows of the plan can hold.
-    pub fn feasibility(&self) -> Feasibility {
+    pub(crate) fn feasibility(&self) -> Feasibility {
         let (window, wanted) = (self.settings.window_seconds, self.settings.shares);
         Feasibility::of(&self.params, &self.grid, window, wanted)
     }

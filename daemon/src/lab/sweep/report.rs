@@ -11,52 +11,52 @@ use super::grid::Grid;
 use super::plan::Plan;
 
 /// Level of the tests.
-pub const LEVEL: f64 = 0.05;
+pub(crate) const LEVEL: f64 = 0.05;
 
 /// A cell with its p-values corrected for all cells.
 #[derive(Debug, Serialize)]
-pub struct Row {
+pub(crate) struct Row {
     /// Number of the cell, in the order of the grid.
-    pub index: usize,
+    pub(crate) index: usize,
     /// Measurements of the cell.
     #[serde(flatten)]
-    pub cell: Cell,
+    pub(crate) cell: Cell,
     /// p of the CV of Δt after Holm, over all cells tested.
-    pub holm: Option<f64>,
+    pub(crate) holm: Option<f64>,
     /// p of the CV of Δt after Benjamini and Hochberg.
-    pub benjamini_hochberg: Option<f64>,
+    pub(crate) benjamini_hochberg: Option<f64>,
 }
 
 /// The report of a sweep.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// Version of the program.
-    pub version: &'static str,
+    pub(crate) version: &'static str,
     /// Name of the unit.
-    pub unit: String,
+    pub(crate) unit: String,
     /// Origin of the numbers, in words.
-    pub provenance: &'static str,
+    pub(crate) provenance: &'static str,
     /// Hash of all that a cell depends on.
-    pub config_hash: String,
+    pub(crate) config_hash: String,
     /// Seed of the units, the inputs and the statistics.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Window in which shares are timed, s.
-    pub window_seconds: f64,
+    pub(crate) window_seconds: f64,
     /// Shares that a cell should hold.
-    pub asked_shares: u64,
+    pub(crate) asked_shares: u64,
     /// Cells of the whole sweep.
-    pub cells: usize,
+    pub(crate) cells: usize,
     /// Cells whose CV of Δt was tested.
-    pub tested: usize,
+    pub(crate) tested: usize,
     /// Cells that are rejected at [`LEVEL`] after Holm.
-    pub rejected_holm: usize,
+    pub(crate) rejected_holm: usize,
     /// Cells that are rejected at [`LEVEL`] after Benjamini and Hochberg.
-    pub rejected_benjamini_hochberg: usize,
+    pub(crate) rejected_benjamini_hochberg: usize,
     /// The finished cells.
-    pub rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// Axes of the sweep, for its maps.
     #[serde(skip)]
-    pub grid: Grid,
+    pub(crate) grid: Grid,
 }
 
 /// Whether a cell was measured on a verified device, or not at all.
@@ -113,7 +113,7 @@ impl Report {
     }
 
     /// Cells that are not finished.
-    pub fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.cells - self.rows.len()
     }
 }

@@ -65,7 +65,7 @@ impl Sweep {
     ///
     /// # Errors
     /// With all of it.
-    pub fn check(&self) -> Result<(), Wrong> {
+    pub(crate) fn check(&self) -> Result<(), Wrong> {
         let mut found = Findings::default();
         found.within("window", self.window, 1.0, 1e6);
         found.within("hold", self.hold, 1.0, 1e6);

@@ -35,7 +35,7 @@ const ATTEMPTS: u32 = 3;
 
 /// A sweep with the cells that are finished.
 #[derive(Debug)]
-pub struct Sweeping {
+pub(crate) struct Sweeping {
     plan: Arc<Plan>,
     points: Vec<Point>,
     journal: Journal,
@@ -46,7 +46,7 @@ impl Sweeping {
     ///
     /// # Errors
     /// If the folder holds the cells of another sweep, or cannot be written.
-    pub fn open(plan: Plan, folder: &Path) -> Result<Sweeping> {
+    pub(crate) fn open(plan: Plan, folder: &Path) -> Result<Sweeping> {
         let points = plan.grid.points();
         Ok(Sweeping {
             journal: Journal::open(folder, &plan.config_hash, points.len())?,
@@ -56,7 +56,7 @@ impl Sweeping {
     }
 
     /// Finished cells and all cells.
-    pub fn cells(&self) -> (usize, usize) {
+    pub(crate) fn cells(&self) -> (usize, usize) {
         (self.journal.done.len(), self.points.len())
     }
 
@@ -64,7 +64,7 @@ impl Sweeping {
     ///
     /// # Errors
     /// If the unit or the journal fails; the finished cells are kept.
-    pub async fn run(&mut self, progress: &Progress) -> Result<Report> {
+    pub(crate) async fn run(&mut self, progress: &Progress) -> Result<Report> {
         let left: Vec<usize> = (0..self.points.len())
             .filter(|index| !self.journal.done.contains_key(index))
             .collect();

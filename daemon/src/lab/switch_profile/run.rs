@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use thermine_lab::substrate::{Discipline, Drive, Substrate};
-use thermine_reservoir::switching::{self, Binning};
+use thermine_reservoir::switching::{Binning, SwitchProfile};
 use thermine_stratum::handshake::Pace;
 use thermine_units::provenance::Provenance;
 use thermine_units::unit::OperatingPoint;
 
-use super::request::SwitchProfile;
+use super::request::SwitchProfileRequest;
 use crate::lab::config::Config;
 use crate::lab::driven::with_driven;
 use crate::lab::observer::{Bar, Progress};
@@ -28,29 +28,29 @@ const TYPICAL: [f64; 5] = [0.1, 1.0, 5.0, 30.0, 60.0];
 
 /// The profile, and what it is of.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// Version of the program.
-    pub version: &'static str,
+    pub(crate) version: &'static str,
     /// File or URL of the capture.
-    pub capture: String,
+    pub(crate) capture: String,
     /// Origin of the shares.
-    pub provenance: Provenance,
+    pub(crate) provenance: Provenance,
     /// Stream of the capture.
-    pub stream: String,
+    pub(crate) stream: String,
     /// Times by which shares are sorted.
-    pub binning: Binning,
+    pub(crate) binning: Binning,
     /// What each change of jobs costs.
-    pub profile: switching::SwitchProfile,
+    pub(crate) profile: SwitchProfile,
     /// Fraction of hashing lost if jobs changed once in so many seconds.
-    pub typical: Vec<(f64, f64)>,
+    pub(crate) typical: Vec<(f64, f64)>,
 }
 
 /// Profiles the capture of `request`, or the unit of `config`. A capture that is made is kept in `folder`.
 ///
 /// # Errors
 /// If the unit or the capture fails, or holds too few shares; what was recorded is kept.
-pub async fn run(
-    request: &SwitchProfile,
+pub(crate) async fn run(
+    request: &SwitchProfileRequest,
     config: Option<&Config>,
     folder: &Path,
     progress: &Progress,
@@ -74,7 +74,11 @@ pub async fn run(
 }
 
 /// The profile of `capture`, whose numbers are of the origin `driven` if its unit was just driven.
-fn profiled(request: &SwitchProfile, capture: &Path, driven: Option<Provenance>) -> Result<Report> {
+fn profiled(
+    request: &SwitchProfileRequest,
+    capture: &Path,
+    driven: Option<Provenance>,
+) -> Result<Report> {
     let evidence = Evidence::load(capture, request.stream.as_deref())?;
     let steady_after = request.steady_after * 1e-3;
     let binning = Binning {
@@ -83,7 +87,7 @@ fn profiled(request: &SwitchProfile, capture: &Path, driven: Option<Provenance>)
         bin: Binning::default().bin.max(steady_after / 15.0),
     };
     let (sent, points) = (&evidence.sent, evidence.points());
-    let profile = switching::SwitchProfile::of(sent, &points, binning, request.seed)
+    let profile = SwitchProfile::of(sent, &points, binning, request.seed)
         .with_context(|| format!("stream `{}` of {}", evidence.stream, capture.display()))?;
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -100,7 +104,7 @@ fn profiled(request: &SwitchProfile, capture: &Path, driven: Option<Provenance>)
 
 /// Drives the unit so that every first share brings the next job: the capture, and the origin of its numbers.
 async fn record(
-    request: &SwitchProfile,
+    request: &SwitchProfileRequest,
     config: &Config,
     folder: &Path,
     progress: &Progress,

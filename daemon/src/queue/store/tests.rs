@@ -1,4 +1,5 @@
 use super::*;
+use crate::cli::request::parse;
 use crate::lab::config::daemon::Daemon;
 
 fn folders(queue: &Queue) -> Folders {
@@ -22,7 +23,7 @@ fn add(
 
 fn queue() -> (tempfile::TempDir, Queue) {
     let dir = tempfile::tempdir().expect("a folder");
-    let queue = Queue::open(dir.path()).expect("a queue");
+    let queue = Queue::open(dir.path(), parse).expect("a queue");
     (dir, queue)
 }
 
@@ -67,7 +68,7 @@ fn a_killed_daemon_s_job_waits_again_three_times_at_most() {
         assert!(queue.begin(id).expect("written"));
         assert!(!queue.begin(id).expect("written"), "it runs already");
         // As if by another process, later.
-        let queue = Queue::open(dir.path()).expect("the same");
+        let queue = Queue::open(dir.path(), parse).expect("the same");
         assert_eq!(queue.recover().expect("written"), 1);
         let (progress, attempts, outcome) = progress(&queue, id);
         assert_eq!(attempts, attempt);
@@ -123,7 +124,7 @@ fn another_file_is_left_alone() {
         .execute_batch("CREATE TABLE mine (a)")
         .expect("a table");
     assert!(matches!(
-        Queue::open(dir.path()),
+        Queue::open(dir.path(), parse),
         Err(QueueError::Foreign(_))
     ));
 }
@@ -163,7 +164,7 @@ fn commands_of_an_older_version_are_read_once_as_requests() {
     row("train narma10 --old-flag", "done", -1, -5);
     drop(other);
     for _ in 0..2 {
-        let queue = Queue::open(dir.path()).expect("a queue");
+        let queue = Queue::open(dir.path(), parse).expect("a queue");
         let mut all = queue.list().expect("read");
         all.sort_by_key(|entry| entry.job.id);
         let request = |i: usize| all[i].request.as_deref().map(Request::words);
@@ -217,6 +218,4 @@ fn a_job_cannot_be_due_beyond_what_a_date_can_say() {
     for fine in [0, LATEST_MS] {
         due(fine).expect("added");
     }
-    let shown = super::super::render(&queue.list().expect("read")).to_string();
-    assert!(shown.contains("9999-12-30"), "{shown}");
 }

@@ -64,7 +64,7 @@ fn csv(group: &Group) -> Result<String> {
         }
         row.push(tabular::float(place.p));
         row.push(tabular::float(place.adjusted));
-        let finding = place.unlike.map(serde_json::to_value).transpose()?;
+        let finding = place.outlier.map(serde_json::to_value).transpose()?;
         let finding = finding.as_ref().and_then(|finding| finding.as_str());
         row.push(finding.unwrap_or_default().to_string());
         csv.write_record(&row)?;

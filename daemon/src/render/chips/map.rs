@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use thermine_reservoir::describe::{Place, Unlike};
+use thermine_reservoir::describe::{Outlier, Place};
 
 use crate::lab::chips::measured::Group;
 use crate::render::heatmap::HeatMap;
@@ -62,10 +62,10 @@ impl Grid {
 
 /// A letter for a place: marked if it differs, otherwise how it lies among chance.
 fn symbol(place: &Place) -> char {
-    match place.unlike {
-        Some(Unlike::Dead) => 'X',
-        Some(Unlike::Weak) => 'W',
-        Some(Unlike::Hot) => 'H',
+    match place.outlier {
+        Some(Outlier::Dead) => 'X',
+        Some(Outlier::Weak) => 'W',
+        Some(Outlier::Hot) => 'H',
         None if place.p >= NOTED => '.',
         None => match place.ratio {
             Some(ratio) if ratio.value > 1.0 => '+',
@@ -137,10 +137,10 @@ pub fn svg(group: &Group, grid: Grid, title: &str) -> String {
         .iter()
         .enumerate()
         .filter_map(|(i, place)| {
-            let name = match place.as_ref()?.unlike? {
-                Unlike::Dead => "dead",
-                Unlike::Weak => "weak",
-                Unlike::Hot => "hot",
+            let name = match place.as_ref()?.outlier? {
+                Outlier::Dead => "dead",
+                Outlier::Weak => "weak",
+                Outlier::Hot => "hot",
             };
             Some((i, name))
         })

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use thermine_reservoir::bootstrap::Estimate;
-use thermine_reservoir::describe::Unlike;
+use thermine_reservoir::describe::Outlier;
 
 use super::counts::{grouped, rounded};
 use super::map::{self, Grid};
@@ -189,11 +189,11 @@ fn listed(text: &mut String, group: &Group) {
         ],
         &[0, 2, 3, 4, 5, 6],
     );
-    let total = group.places.unlike().count();
-    for (number, place) in group.places.unlike().take(MOST_LISTED) {
-        let kind = match place.unlike {
-            Some(Unlike::Dead) => "dead",
-            Some(Unlike::Weak) => "weak",
+    let total = group.places.outliers().count();
+    for (number, place) in group.places.outliers().take(MOST_LISTED) {
+        let kind = match place.outlier {
+            Some(Outlier::Dead) => "dead",
+            Some(Outlier::Weak) => "weak",
             _ => "hot",
         };
         let giga = group.hash_rates.as_ref().and_then(|rates| rates[number]);

@@ -1,6 +1,6 @@
 //! The chips and cores that differ, in sentences.
 
-use thermine_reservoir::describe::Unlike;
+use thermine_reservoir::describe::Outlier;
 
 use super::counts::{grouped, rounded};
 use crate::lab::chips::measured::{Group, Measured, Needed};
@@ -43,12 +43,12 @@ fn group_verdict(of: &Group) -> String {
     let ten = of.needed.iter().find(|needed| needed.weakness == 0.1);
     let found: Vec<String> = of
         .places
-        .unlike()
-        .map(|(number, place)| match (place.unlike, place.ratio) {
-            (Some(Unlike::Dead), _) | (_, None) => format!("{number} is dead"),
+        .outliers()
+        .map(|(number, place)| match (place.outlier, place.ratio) {
+            (Some(Outlier::Dead), _) | (_, None) => format!("{number} is dead"),
             (kind, Some(ratio)) => format!(
                 "{number} is {} ({:.0} % of the others [{:.0}, {:.0}])",
-                if kind == Some(Unlike::Hot) {
+                if kind == Some(Outlier::Hot) {
                     "hot"
                 } else {
                     "weak"

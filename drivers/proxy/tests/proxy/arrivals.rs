@@ -8,7 +8,8 @@ use thermine_units::clock::Clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Unit, at, easy_pool, serve, settings, start, until};
+use crate::patience::until_async as until;
+use crate::support::{Unit, at, easy_pool, serve, settings, start};
 
 /// Whether the far end has closed this connection; waits until it has.
 async fn is_closed(stream: &mut TcpStream) -> bool {

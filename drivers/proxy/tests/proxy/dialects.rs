@@ -11,7 +11,8 @@ use thermine_units::clock::Clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{Unit, at, easy_pool, serve, settings, start, until};
+use crate::patience::until_async as until;
+use crate::support::{Unit, at, easy_pool, serve, settings, start};
 
 /// What a scripted pool does about one read of its socket.
 enum Does {

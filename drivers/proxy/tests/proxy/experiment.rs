@@ -9,7 +9,8 @@ use thermine_units::pow::Difficulty;
 use thermine_units::record::Verdict;
 use thermine_units::seed;
 
-use crate::support::{Unit, at, easy_pool, serve, settings, start, until};
+use crate::patience::until_async as until;
+use crate::support::{Unit, at, easy_pool, serve, settings, start};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_unit_is_held_for_the_handshake_and_goes_back_to_mining() {

@@ -1,5 +1,6 @@
 //! What goes wrong at the pool and at the units: nothing lost, nothing twice, nobody else disturbed.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Kept, Unit, at, easy_pool, restart, serve, settings, start, until};
+use crate::patience::until_async as until;
+use crate::support::{Kept, Unit, at, easy_pool, restart, serve, settings, start};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pool_that_dies_gets_the_shares_of_its_absence_when_it_is_back() {
@@ -46,17 +48,36 @@ async fn a_pool_that_dies_gets_the_shares_of_its_absence_when_it_is_back() {
     assert_eq!((counts.resumed, counts.duplicates, counts.stale), (1, 0, 0));
 }
 
+/// Stands before the pool at `far`. Its address, and how many connections it has taken.
+async fn relay(far: SocketAddr) -> (SocketAddr, Arc<AtomicU32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let connections = Arc::new(AtomicU32::new(0));
+    let count = connections.clone();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut far = TcpStream::connect(far).await.expect("the pool");
+                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+    (address, connections)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shares_that_cannot_count_any_more_are_written_off_with_a_reason() {
     let clock = Clock::real();
     for forgets in [false, true] {
         let pool = easy_pool(&clock, 2);
         let (address, _life) = serve(&pool).await;
-        let proxy = start(settings(vec![at(address)]), &clock).await;
+        let (relay, connections) = relay(address).await;
+        let proxy = start(settings(vec![at(relay)]), &clock).await;
         let mut unit = Unit::connect(proxy.address, "w").await;
         pool.deaf(true);
         pool.act(Act::HangUp);
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        until("it has noticed", || connections.load(Ordering::Relaxed) > 1).await;
         for nonce in 0..5 {
             unit.mines(nonce).await;
         }
@@ -345,17 +366,20 @@ async fn a_flood_of_invalid_shares_is_banned_with_a_reason_and_a_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_never_reads_holds_up_nobody() {
+    const JOBS: u64 = 12_000;
     let clock = Clock::real();
     let pool = easy_pool(&clock, 11);
     let (address, _life) = serve(&pool).await;
     let proxy = start(settings(vec![at(address)]), &clock).await;
     let deaf = Unit::connect(proxy.address, "deaf").await;
     let mut good = Unit::connect(proxy.address, "good").await;
+    let serial = || proxy.hub.current().expect("work").serial;
+    let first = serial();
     // More than its socket takes: some 6 MB of jobs.
     let flood = {
         let pool = pool.clone();
         tokio::spawn(async move {
-            for _ in 0..12_000 {
+            for _ in 0..JOBS {
                 pool.act(Act::Refresh);
                 tokio::task::yield_now().await;
             }
@@ -368,13 +392,9 @@ async fn one_that_never_reads_holds_up_nobody() {
         accepted += u64::from(reply["result"] == true);
     }
     flood.await.expect("no panic");
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    while good.hears("mining.notify").await["params"][0].as_str()
-        != Some(&format!(
-            "{:x}-0",
-            proxy.hub.current().expect("work").serial
-        ))
-    {}
+    until("all jobs have come", || serial() >= first + JOBS).await;
+    let newest = format!("{:x}-0", serial());
+    while good.hears("mining.notify").await["params"][0] != newest {}
     good.mines(1000).await;
     until("all settled", || {
         let kept = proxy.kept.lock().expect("sound");

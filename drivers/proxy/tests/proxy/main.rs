@@ -10,6 +10,9 @@ mod dialects;
 mod experiment;
 mod faults;
 mod path;
+#[expect(dead_code, reason = "tests of other parts wait for more")]
+#[path = "../../../tests/shared/patience.rs"]
+mod patience;
 mod permits;
 mod pools;
 mod restless;

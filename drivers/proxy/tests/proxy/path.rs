@@ -8,7 +8,8 @@ use thermine_sim::pool::{self, Act, Pool};
 use thermine_units::clock::Clock;
 use thermine_units::record::Verdict;
 
-use crate::support::{EASY, Unit, at, difficulty, easy_pool, serve, settings, start, until};
+use crate::patience::until_async as until;
+use crate::support::{EASY, Unit, at, difficulty, easy_pool, serve, settings, start};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_units_share_one_connection_and_every_share_reaches_the_pool_once() {
@@ -166,9 +167,9 @@ async fn units_that_come_before_the_pool_wait_for_it() {
         .expect("a port");
     let address = listener.local_addr().expect("bound");
     let proxy = start(settings(vec![at(address)]), &clock).await;
-    let early = tokio::spawn(Unit::connect(proxy.address, "w"));
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(!early.is_finished());
+    let mut early = tokio::spawn(Unit::connect(proxy.address, "w"));
+    let served = tokio::time::timeout(Duration::from_millis(100), &mut early).await;
+    assert!(served.is_err(), "served without a pool");
     let shutdown = tokio_util::sync::CancellationToken::new();
     tokio::spawn(pool.clone().run(listener, shutdown.clone()));
     early.await.expect("served").mines(1).await;

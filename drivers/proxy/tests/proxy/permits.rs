@@ -6,7 +6,8 @@ use serde_json::json;
 use thermine_sim::pool::Act;
 use thermine_units::clock::Clock;
 
-use crate::support::{Running, Unit, at, easy_pool, serve, settings, start, until};
+use crate::patience::until_async as until;
+use crate::support::{Running, Unit, at, easy_pool, serve, settings, start};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 9));

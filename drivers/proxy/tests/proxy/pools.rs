@@ -1,13 +1,12 @@
 //! More than one pool: failover, return, and being sent elsewhere.
 
-use std::time::Duration;
-
 use thermine_sim::pool::Act;
 use thermine_units::clock::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Unit, at, easy_pool, serve, settings, start, until};
+use crate::patience::until_async as until;
+use crate::support::{Unit, at, easy_pool, serve, settings, start};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_next_pool_takes_over_and_the_first_is_gone_back_to() {
@@ -64,8 +63,11 @@ async fn a_pool_moves_us_only_where_configuration_allows() {
     say("thief.example", elsewhere.port());
     say("localhost", elsewhere.port());
     unit.mines(1).await;
-    until("still at the old one", || old.counts().accepted == 1).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // The answer comes after both requests, on the same connection.
+    until("still at the old one", || {
+        proxy.kept.lock().expect("sound").accepted() == 1
+    })
+    .await;
     assert_eq!((old.counts().subscribed, new.counts().subscribed), (1, 0));
     // Its own host is always allowed.
     say("127.0.0.1", elsewhere.port());

@@ -4,7 +4,8 @@ use thermine_units::clock::Clock;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use crate::support::{Unit, at, easy_pool, serve, settings, start, until};
+use crate::patience::until_async as until;
+use crate::support::{Unit, at, easy_pool, serve, settings, start};
 
 const TIMES: u32 = 1000;
 

@@ -24,6 +24,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::patience::LIMIT;
+
 /// At this factor any hash meets difficulty 1.
 pub(crate) const EASY: f64 = 1e-15;
 
@@ -201,17 +203,6 @@ async fn store(mut entries: mpsc::Receiver<Entry>, kept: Arc<Mutex<Kept>>) {
     }
 }
 
-/// Waits until `what` holds; a generous bound, and no measure of anything.
-pub(crate) async fn until(name: &str, mut what: impl FnMut() -> bool) {
-    for _ in 0..1000 {
-        if what() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{name}: not within 10 s");
-}
-
 /// A unit that says exactly what it is told to.
 pub(crate) struct Unit {
     lines: Lines<BufReader<OwnedReadHalf>>,
@@ -285,7 +276,7 @@ impl Unit {
 
     /// The next line; `None` if it was hung up on.
     pub(crate) async fn hear(&mut self) -> Option<Value> {
-        let line = tokio::time::timeout(Duration::from_secs(10), self.lines.next_line());
+        let line = tokio::time::timeout(LIMIT, self.lines.next_line());
         let line = line.await.expect("a line within 10 s").ok()??;
         let value: Value = serde_json::from_str(&line).expect("JSON");
         match value["method"].as_str() {

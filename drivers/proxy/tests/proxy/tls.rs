@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair};
 use thermine_proxy::upstream::endpoint::{Certificate, Endpoint, Trust};
@@ -13,10 +13,12 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::support::{Unit, at, easy_pool, serve, settings, start, until};
+use crate::patience::until_async as until;
+use crate::support::{Unit, at, easy_pool, serve, settings, start};
 
-/// A server on loopback with the certificate `made`, before the pool at `far`. Its port.
-async fn before(far: SocketAddr, made: &CertifiedKey<KeyPair>) -> u16 {
+/// A server on loopback with the certificate `made`, before the pool at `far`. Its port, and how many clients have
+/// refused the certificate.
+async fn before(far: SocketAddr, made: &CertifiedKey<KeyPair>) -> (u16, Arc<AtomicU64>) {
     let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -27,11 +29,14 @@ async fn before(far: SocketAddr, made: &CertifiedKey<KeyPair>) -> u16 {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("bound").port();
+    let refused = Arc::new(AtomicU64::new(0));
+    let count = refused.clone();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
+            let (acceptor, count) = (acceptor.clone(), count.clone());
             tokio::spawn(async move {
                 let Ok(mut near) = acceptor.accept(stream).await else {
+                    count.fetch_add(1, Ordering::Relaxed);
                     return;
                 };
                 let mut far = TcpStream::connect(far).await.expect("the pool");
@@ -39,7 +44,7 @@ async fn before(far: SocketAddr, made: &CertifiedKey<KeyPair>) -> u16 {
             });
         }
     });
-    port
+    (port, refused)
 }
 
 #[tokio::test]
@@ -63,7 +68,7 @@ async fn a_certificate_that_is_not_trusted_is_said_with_what_to_do() {
         (&own, true, "127.0.0.1", "pool.url"),
         (&authority, true, "localhost", "CA:FALSE"),
     ] {
-        let port = before(nobody, made).await;
+        let (port, _) = before(nobody, made).await;
         let named = match is_named {
             true => Certificate::from_pem(made.cert.pem().as_bytes()).expect("PEM"),
             false => Vec::new(),
@@ -84,13 +89,16 @@ async fn a_pool_over_tls_is_mined_at_if_its_certificate_is_trusted_and_not_else(
     let pool = easy_pool(&clock, 1);
     let (address, _life) = serve(&pool).await;
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
-    let port = before(address, &made).await;
+    let (port, refused) = before(address, &made).await;
     let mut entry = at(address);
     entry.endpoint = format!("stratum+ssl://localhost:{port}")
         .parse()
         .expect("sound");
     let stranger = start(settings(vec![entry.clone()]), &clock).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    until("it has refused the certificate", || {
+        refused.load(Ordering::Relaxed) > 0
+    })
+    .await;
     assert!(stranger.hub.current().is_none());
     assert_eq!(
         pool.counts().subscribed,

@@ -1,9 +1,9 @@
-//! Quotients: limb by limb as on paper, and by halves, so that they cost little more than products.
+//! Quotients: schoolbook division limb by limb, and recursive division, which costs little more than products.
 
 use super::multiply::product;
 use super::{add_assign, compare, decrement, shifted_down, shifted_up, significant, sub_assign};
 
-/// Limbs of a divisor from which division by halves is faster; measured.
+/// Limbs of a divisor from which recursive division is faster; measured.
 const HALVES_FROM: usize = 64;
 
 /// Quotient and remainder of a by b, which must not be zero.

@@ -1,5 +1,5 @@
-//! Arithmetic on little-endian slices of 64-bit limbs: no type, no normal form, no allocation but where a product
-//! or quotient needs it.
+//! Arithmetic on little-endian slices of 64-bit limbs: no type, no normal form, and no allocation except where a
+//! product or quotient needs it.
 
 pub(super) mod divide;
 pub(super) mod multiply;
@@ -12,7 +12,7 @@ const BLOCK: usize = 8;
 
 /// What an operation costs, in products of two limbs of 64 bits each. `()` counts nothing and costs nothing.
 pub(super) trait Count {
-    /// So many more.
+    /// Adds `more` products to the count.
     fn products(&mut self, more: usize);
 }
 
@@ -26,7 +26,7 @@ impl Count for u64 {
     }
 }
 
-/// Without the zeros on top.
+/// The limbs without leading zeros.
 pub(super) fn significant(limbs: &[u64]) -> &[u64] {
     let len = limbs
         .iter()
@@ -35,12 +35,12 @@ pub(super) fn significant(limbs: &[u64]) -> &[u64] {
     &limbs[..len]
 }
 
-/// Takes the zeros on top away.
+/// Removes leading zeros.
 pub(super) fn trim(limbs: &mut Vec<u64>) {
     limbs.truncate(significant(limbs).len());
 }
 
-/// Which is the larger number; zeros on top do not matter.
+/// Compares two numbers; leading zeros are allowed.
 pub(super) fn compare(a: &[u64], b: &[u64]) -> Ordering {
     let (a, b) = (significant(a), significant(b));
     a.len()
@@ -131,7 +131,7 @@ pub(super) fn shifted_down(a: &[u64], limbs: usize, bits: u32) -> Vec<u64> {
         .collect()
 }
 
-/// a = a · `factor` + `plus`. Returns what comes out on top.
+/// a = a · `factor` + `plus`. Returns the carry out of a.
 pub(super) fn multiply_add(a: &mut [u64], factor: u64, plus: u64) -> u64 {
     let mut carry = plus;
     for limb in a {

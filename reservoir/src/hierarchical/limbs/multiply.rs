@@ -1,9 +1,9 @@
-//! Products: by rows, by Karatsuba's three halves, by a number-theoretic transform, each where it is the fastest.
+//! Products: by rows, by Karatsuba's method, by a number-theoretic transform, each where it is the fastest.
 
 use super::transform;
 use super::{Count, add_assign, compare, sub_assign};
 
-/// Limbs from which three halves cost less than a product by rows; measured.
+/// Limbs from which Karatsuba's method is faster than rows; measured.
 const KARATSUBA_FROM: usize = 32;
 
 /// Limbs of the shorter factor from which the transform is faster; measured.
@@ -20,7 +20,7 @@ pub(in super::super) fn product(a: &[u64], b: &[u64], count: &mut impl Count) ->
         rows(&mut out, long, short, count);
         return out;
     }
-    // The longer factor in pieces as long as the shorter.
+    // Cuts the longer factor into pieces as long as the shorter.
     let n = short.len();
     let mut scratch = vec![0; scratch_len(n)];
     let mut part = vec![0; 2 * n];
@@ -36,7 +36,7 @@ pub(in super::super) fn product(a: &[u64], b: &[u64], count: &mut impl Count) ->
     out
 }
 
-/// `out` = a · b row by row, as on paper; `out` has `a.len() + b.len()` limbs.
+/// `out` = a · b row by row, the schoolbook method; `out` has `a.len() + b.len()` limbs.
 fn rows(out: &mut [u64], a: &[u64], b: &[u64], count: &mut impl Count) {
     out.fill(0);
     for (i, factor) in b.iter().enumerate() {
@@ -71,7 +71,7 @@ fn karatsuba(out: &mut [u64], a: &[u64], b: &[u64], scratch: &mut [u64], count: 
     karatsuba(cross, da, db, below, count);
     karatsuba(low, a0, b0, below, count);
     karatsuba(high, a1, b1, below, count);
-    // The middle: its top limb holds what does not fit.
+    // The middle: its top limb holds the carry.
     let middle = differences;
     middle.copy_from_slice(low);
     let mut top = u64::from(add_assign(middle, high));

@@ -6,10 +6,10 @@ use std::hint::select_unpredictable;
 
 use super::Count;
 
-/// The modulus.
+/// The prime p = 2⁶⁴ − 2³² + 1, which has roots of unity of every order 2^k up to 2³².
 const P: u64 = 0xffff_ffff_0000_0001;
 
-/// 2⁶⁴ modulo p.
+/// 2⁶⁴ modulo p: what a carry out of 64 bits adds.
 const EPSILON: u64 = 0xffff_ffff;
 
 /// A generator of all residues but 0.
@@ -39,7 +39,7 @@ pub(super) fn product(a: &[u64], b: &[u64], count: &mut impl Count) -> Vec<u64> 
     carried(&x, bits, a.len() + b.len())
 }
 
-/// Bits of a digit with which a convolution of so many `limbs` stays below p: terms · (2^bits − 1)² < 2⁶³.
+/// Bits of a digit with which a convolution of `limbs` limbs stays below p: terms · (2^bits − 1)² < 2⁶³.
 fn digit_bits(limbs: usize) -> u32 {
     let mut bits = 24;
     while 2 * bits + (limbs * 64).div_ceil(bits as usize).ilog2() + 1 > 63 {
@@ -48,7 +48,7 @@ fn digit_bits(limbs: usize) -> u32 {
     bits
 }
 
-/// The number whose digits of so many `bits` are these sums, which may be larger than a digit.
+/// The number whose digits of `bits` bits are these sums, carries resolved.
 fn carried(sums: &[u64], bits: u32, limbs: usize) -> Vec<u64> {
     let mut out = Vec::with_capacity(limbs + 2);
     let (mut pending, mut filled) = (0u128, 0);
@@ -69,7 +69,7 @@ fn carried(sums: &[u64], bits: u32, limbs: usize) -> Vec<u64> {
     out
 }
 
-/// The roots of unity for transforms of `points`, and how these are done.
+/// The roots of unity and the layout for transforms of `points` points.
 struct Plan {
     points: usize,
     /// Points of one transform by twos: all of them, or a third.
@@ -80,7 +80,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// For a convolution that needs so many points at least.
+    /// A plan for a convolution that needs at least `needed` points.
     fn new(needed: usize, count: &mut impl Count) -> Plan {
         let two = needed.next_power_of_two().max(4);
         let (points, inner) = if two / 4 * 3 >= needed {
@@ -111,7 +111,7 @@ impl Plan {
             }
         }
         out.push(pending as u64);
-        // The last push is a zero where the digits came out even.
+        // If the bits divide evenly, the last digit is zero.
         out.resize(self.points, 0);
         out
     }
@@ -161,7 +161,7 @@ impl Plan {
         }
     }
 
-    /// The root of all points and its square, with which the thirds are turned against each other.
+    /// The root of unity of all points and its square: the twiddle factors between the thirds.
     fn twists(&self, back: bool) -> [u64; 2] {
         let root = root_of_unity(self.points);
         let root = if back { inverse(root) } else { root };
@@ -273,7 +273,7 @@ fn power(mut base: u64, mut exponent: u64) -> u64 {
     out
 }
 
-// Residues are always less than p. Whether one wraps is as good as random, and no branch should guess it.
+// Residues are always less than p. Whether a sum wraps is as good as random, so this code has no branch on it.
 
 #[inline]
 fn add(a: u64, b: u64) -> u64 {

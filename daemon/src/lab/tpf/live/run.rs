@@ -12,14 +12,14 @@ use thermine_units::seed;
 
 use super::report::{TrialReport, verdict};
 use super::trial::{Outcome, Trial};
-use crate::causes::{ending, kept};
 use crate::lab::backend::Backend;
 use crate::lab::config::Config;
 use crate::lab::experiment::arms::twin_params;
 use crate::lab::observer::{Notices, Progress};
+use crate::lab::recording::{run_meta, with_capture};
 use crate::lab::request::FilterTrial;
 use crate::lab::session::{Session, with_unit};
-use thermine_capture::{RunMeta, Store};
+use thermine_capture::Store;
 
 /// Name of the stream in the capture.
 const STREAM: &str = "tpf-live";
@@ -54,25 +54,19 @@ pub async fn run(
     progress: &Progress,
 ) -> Result<TrialReport> {
     check_unit(request, config)?;
-    let (text, config_hash) = config.fingerprint()?;
-    let meta = RunMeta {
-        seed: request.seed,
-        config: text,
-        config_hash: config_hash.clone(),
-        task: serde_json::json!({ "tpf_live": { "pairs": request.pairs, "block": request.block } }),
-        provenance: config.provenance(request.backend == Backend::Twin),
-    };
-    let store = Store::create(capture, &meta)?;
+    let task =
+        serde_json::json!({ "tpf_live": { "pairs": request.pairs, "block": request.block } });
+    let meta = run_meta(config, request.backend, request.seed, task)?;
     let remarks = Remarks {
         progress,
         all: Mutex::default(),
     };
     let mut trial = Trial::new(request, &config.step, progress);
-    let done = drive(&mut trial, config, &store, &remarks).await;
-    let state = ending(&done);
-    let finished = tokio::task::spawn_blocking(move || store.finish(&state)).await?;
-    let (outcome, provenance) = done.map_err(|error| kept(error, capture))?;
-    finished?;
+    let captured = with_capture(&meta, capture, async |store| {
+        drive(&mut trial, config, store, &remarks).await
+    })
+    .await?;
+    let (outcome, provenance) = captured.found;
     if let (steps @ 1.., away) = trial.interrupted {
         remarks.remark(&format!(
             "the unit's connection broke in {steps} steps, {:.1} s in all; they were repeated and are not counted",
@@ -87,7 +81,7 @@ pub async fn run(
         backend: request.backend,
         provenance,
         seed: request.seed,
-        config_hash,
+        config_hash: meta.config_hash,
         algorithm: config.unit.model.algorithm(),
         difficulty: config.step.difficulty.get(),
         power: trial.power,

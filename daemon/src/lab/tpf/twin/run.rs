@@ -14,9 +14,9 @@ use thermine_sha256::{EarlyExit, LANES, ROUNDS_OF_EARLY_EXIT, ROUNDS_OF_HEADER, 
 use super::report::{EarlyExitReport, FilterRow, Published, TwinReport};
 use super::request::TwinRequest;
 use super::verdict::verdict;
-use crate::causes::chain;
 use crate::lab::observer::Progress;
 use crate::lab::threads::computed;
+use thermine_capture::error_chain::chain;
 
 /// Zero bits of the success by which the early exit is checked: rare enough that little is hashed twice.
 const EXIT_BITS: u32 = 10;

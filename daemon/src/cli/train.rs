@@ -1,24 +1,32 @@
-//! Arguments of `thermine train` and `thermine predict`.
+//! `thermine train`.
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::Args;
 use thermine_units::pow::Difficulty;
 
-use super::Unit;
-use crate::lab::experiment::Kind;
+use super::backend::Backend;
+use super::unit::Unit;
+use super::words::words;
+use crate::lab::config::Config;
 use crate::lab::experiment::encoding::{Channel, Mask};
 use crate::lab::experiment::presets::Preset;
 use crate::lab::experiment::quantities::Group;
 use crate::lab::experiment::readouts;
-use crate::lab::experiment::task::{Named, Task};
+use crate::lab::experiment::steps::MOST_SEEDS;
+use crate::lab::experiment::task::Named;
+use crate::lab::request::{self, Setup};
+use crate::lab::session::Context;
 use crate::lab::train;
+use crate::render::progress::shown;
+use crate::render::{stdout, train as render};
 
 /// `thermine train`.
 #[derive(Debug, Args)]
 pub struct Train {
     /// The task; not needed with `--data`, and taken from the capture by a replay.
-    #[arg(value_enum)]
+    #[arg(value_parser = words::<Named>())]
     pub task: Option<Named>,
     /// A task of your own: a CSV file with a header line, a row a step.
     #[arg(
@@ -31,7 +39,7 @@ pub struct Train {
     /// Column of `--data` that drives the unit.
     #[arg(long, value_name = "COLUMN", default_value = "u", requires = "data")]
     pub input: String,
-    /// Column of `--data` that is to be had from it; may be repeated.
+    /// Target column of `--data`; may be repeated.
     #[arg(long, value_name = "COLUMN", requires = "data")]
     pub target: Vec<String>,
     /// Configuration of the unit; without it, a simulated one is started.
@@ -41,16 +49,16 @@ pub struct Train {
     #[arg(short, long, value_enum, default_value = "s9")]
     pub unit: Unit,
     /// What is driven.
-    #[arg(long, value_enum, default_value = "handshake")]
-    pub substrate: Kind,
-    /// Capture to replay, with `--substrate replay`.
-    #[arg(long, value_name = "FILE", required_if_eq("substrate", "replay"))]
+    #[arg(long, alias = "substrate", value_enum, default_value = "wire")]
+    pub backend: Backend,
+    /// Capture to replay, with `--backend replay`.
+    #[arg(long, value_name = "FILE", required_if_eq("backend", "replay"))]
     pub capture: Option<PathBuf>,
     /// Database to record to, as postgres://USER@HOST/DATABASE, instead of a file in the report's folder.
     #[arg(long, value_name = "URL", env = "THERMINE_STORE")]
     pub store: Option<PathBuf>,
     /// How the input drives the unit.
-    #[arg(long, value_enum, default_value = "paper", help_heading = "Encoding")]
+    #[arg(long, value_parser = words::<Preset>(), default_value = "paper", help_heading = "Encoding")]
     pub encoding: Preset,
     /// A way of your own: ACTUATOR=LOW:HIGH or, some steps late, ACTUATOR=LOW:HIGH@LAG, as in
     /// `frequency=400:600@9`; may be repeated. LOW is the value at the smallest input.
@@ -65,24 +73,24 @@ pub struct Train {
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Encoding")]
     pub nodes: usize,
     /// How the virtual nodes differ.
-    #[arg(long, value_enum, default_value = "none", help_heading = "Encoding")]
+    #[arg(long, value_parser = words::<Mask>(), default_value = "none", help_heading = "Encoding")]
     pub mask: Mask,
     /// Length of a step in seconds, instead of the configuration's.
     #[arg(long, value_name = "SECONDS", help_heading = "Encoding")]
     pub hold: Option<f64>,
-    /// Answers that a step needs, instead of the configuration's.
+    /// Shares that a step needs, instead of the configuration's.
     #[arg(long, value_name = "N", help_heading = "Encoding")]
     pub shares: Option<u32>,
     /// Share difficulty, instead of the configuration's.
     #[arg(long, value_name = "DIFFICULTY", value_parser = difficulty, help_heading = "Encoding")]
     pub difficulty: Option<Difficulty>,
     /// What the readout is given of the device [default: what the model senses].
-    #[arg(long, value_enum, value_delimiter = ',', help_heading = "Readout")]
+    #[arg(long, value_parser = words::<Group>(), value_delimiter = ',', help_heading = "Readout")]
     pub features: Vec<Group>,
     /// Further readouts beside the ridge; may be repeated.
-    #[arg(long, value_enum, help_heading = "Readout")]
+    #[arg(long, value_parser = words::<readouts::Kind>(), help_heading = "Readout")]
     pub readout: Vec<readouts::Kind>,
-    /// Of how many steps, the present one included [default: 1].
+    /// Steps of device features given to the readout, including the current one [default: 1].
     #[arg(long, value_name = "STEPS", help_heading = "Readout")]
     pub history: Option<usize>,
     /// Average the readings of a step's virtual nodes into one column each.
@@ -102,7 +110,7 @@ pub struct Train {
     #[arg(long)]
     pub seed: Option<u64>,
     /// Run with so many seeds, from the first on, and give mean and spread.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=train::MOST_SEEDS))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_SEEDS))]
     pub seeds: Option<u64>,
     /// Steps in all, shared out in the usual proportion: a sixteenth for the washout, a third of the rest for the test.
     #[arg(long, value_name = "STEPS", conflicts_with_all = ["washout", "train", "test"])]
@@ -128,31 +136,69 @@ pub struct Train {
 }
 
 impl Train {
-    /// Whether a task is asked for by name or file.
-    pub fn named_task(&self) -> bool {
-        self.task.is_some() || self.data.is_some()
-    }
-
-    /// The task.
-    ///
-    /// # Errors
-    /// If none is named.
-    pub fn task(&self) -> anyhow::Result<Task> {
-        match (&self.data, self.task) {
-            (Some(file), _) => Ok(Task::Data {
-                file: file.clone(),
+    /// What is asked for; the files are named as they were given.
+    pub(super) fn request(&self) -> request::Train {
+        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+        request::Train {
+            task: self.task,
+            data: self.data.as_ref().map(|file| request::DataFile {
+                file: text(file),
                 input: self.input.clone(),
                 targets: self.target.clone(),
-                hash: None,
-                contents: Default::default(),
             }),
-            (None, Some(named)) => Ok(Task::Named(named)),
-            (None, None) => anyhow::bail!(
-                "name a task, for example `thermine train narma10`, or a file of your own with --data and \
-                 --target"
-            ),
+            backend: self.backend.into(),
+            capture: self.capture.as_ref().map(text),
+            encoding: self.encoding,
+            encode: self.encode.clone(),
+            nodes: self.nodes,
+            mask: self.mask,
+            hold: self.hold,
+            shares: self.shares,
+            difficulty: self.difficulty.map(Difficulty::get),
+            features: self.features.clone(),
+            readouts: self.readout.clone(),
+            history: self.history,
+            average: self.average,
+            high_pass: self.high_pass,
+            taps: self.taps,
+            wall_meter: self.wall_meter,
+            seed: self.seed,
+            seeds: self.seeds,
+            steps: self.steps,
+            washout: self.washout,
+            train: self.train,
+            test: self.test,
+            echo_steps: self.echo_steps,
+            off_steps: self.off_steps,
         }
     }
+
+    fn setup(&self) -> Result<Setup> {
+        Ok(Setup {
+            config: self.config.as_deref().map(Config::load).transpose()?,
+            model: self.unit.model(),
+            data: self.data.clone(),
+            capture: self.capture.clone(),
+            store: self.store.clone(),
+            out: self.out.clone(),
+        })
+    }
+}
+
+/// Runs the subcommand.
+pub(super) async fn run(args: Train, context: &Context) -> Result<()> {
+    carry_out(&args.request(), args.setup()?, context).await
+}
+
+/// Trains as `request` asks, and prints and draws what comes of it.
+pub(super) async fn carry_out(
+    request: &request::Train,
+    setup: Setup,
+    context: &Context,
+) -> Result<()> {
+    let report = train::run(request, setup, &shown(context), &mut render::plots).await?;
+    stdout::text(render::training(&report))?;
+    stdout::line(report.folder.display())
 }
 
 fn difficulty(text: &str) -> Result<Difficulty, String> {
@@ -165,42 +211,4 @@ fn time_constant(text: &str) -> Result<f64, String> {
         Ok(number) if (1.0..=1e6).contains(&number) => Ok(number),
         _ => Err("must be between 1 and 1000000 steps".into()),
     }
-}
-
-/// `thermine predict`.
-#[derive(Debug, Args)]
-pub struct Predict {
-    /// The readout: a `readout-….json` of a training run.
-    pub readout: PathBuf,
-    /// Task whose inputs drive the unit, and whose targets the predictions are scored against [default: the
-    /// readout's].
-    #[arg(value_enum)]
-    pub task: Option<Named>,
-    /// A CSV file with a header line, a row a step, whose inputs drive the unit.
-    #[arg(long, value_name = "FILE", conflicts_with = "task")]
-    pub data: Option<PathBuf>,
-    /// Column of `--data` that drives the unit.
-    #[arg(long, value_name = "COLUMN", default_value = "u", requires = "data")]
-    pub input: String,
-    /// Columns of `--data` that the predictions are scored against, in the order of the readout's outputs.
-    #[arg(long, value_name = "COLUMN", requires = "data")]
-    pub target: Vec<String>,
-    /// Configuration of the unit; without it, a simulated one of the readout's model is started.
-    #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// What is driven.
-    #[arg(long, value_enum, default_value = "handshake")]
-    pub substrate: Kind,
-    /// Capture to replay, with `--substrate replay`.
-    #[arg(long, value_name = "FILE", required_if_eq("substrate", "replay"))]
-    pub capture: Option<PathBuf>,
-    /// Steps, of a task.
-    #[arg(long, value_name = "STEPS", default_value_t = 300)]
-    pub steps: usize,
-    /// First steps, in which the unit forgets how it began; they are predicted but not scored.
-    #[arg(long, value_name = "STEPS", default_value_t = 100)]
-    pub washout: usize,
-    /// Seed of the input and of a simulated unit; another than that of the training.
-    #[arg(long, default_value_t = 1_000_001)]
-    pub seed: u64,
 }

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use super::examine::examine;
-use super::keys::{File, Holds, Key, Missing, nearest};
-use super::overrides::Overrides;
+use crate::lab::config::examine::examine;
+use crate::lab::config::key::{File, Holds, Key, Missing};
+use crate::lab::config::nearest::nearest;
+use crate::lab::config::overrides::Overrides;
 use crate::render::stdout;
 
 /// Errors that are shown; a file with more is another file.
@@ -31,7 +32,7 @@ pub enum Command {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(command: Command) -> Result<()> {
+pub(super) fn run(command: Command) -> Result<()> {
     match command {
         Command::Explain { key } => stdout::text(explain(key.as_deref().unwrap_or(""))?)?,
         Command::Check { files } => {
@@ -119,102 +120,6 @@ fn describe(key: &Key) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::config::Config;
-    use crate::lab::config::rack;
-    use crate::proxy;
-
-    /// The keys that the parser accepts in `section` of `file`, from what it says of one that it does not.
-    fn accepted(file: File, section: &str) -> Vec<String> {
-        let mut text = String::new();
-        // Every section above it must be there, and be what it should be.
-        let parts: Vec<&str> = section.split('.').filter(|part| !part.is_empty()).collect();
-        for end in 1..=parts.len() {
-            let path = parts[..end].join(".");
-            let many = file
-                .key(&path)
-                .is_some_and(|key| key.holds == Holds::Sections);
-            text.push_str(&if many {
-                format!("[[{path}]]\n")
-            } else {
-                format!("[{path}]\n")
-            });
-        }
-        text.push_str("no_such_key = 1\n");
-        let error = match file {
-            File::Unit => toml::from_str::<Config>(&text).map(drop),
-            File::Rack => toml::from_str::<rack::File>(&text).map(drop),
-            File::Proxy => toml::from_str::<proxy::config::Config>(&text).map(drop),
-        };
-        let said = error.expect_err("no such key").message().to_string();
-        let (_, list) = said
-            .split_once("expected")
-            .unwrap_or_else(|| panic!("{}, [{section}]: {said}", file.name()));
-        let mut words: Vec<String> = list
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .map(str::to_string)
-            .collect();
-        words.sort();
-        words
-    }
-
-    #[test]
-    fn every_key_that_is_accepted_is_explained_and_the_other_way_round() {
-        for file in File::ALL {
-            let sections = file
-                .keys()
-                .filter(|key| matches!(key.holds, Holds::Section | Holds::Sections))
-                .map(|key| key.path);
-            for section in std::iter::once("").chain(sections) {
-                let mut explained: Vec<&str> = file.section(section).map(Key::name).collect();
-                explained.sort_unstable();
-                assert_eq!(
-                    accepted(file, section),
-                    explained,
-                    "{}, [{section}]",
-                    file.name()
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn the_values_that_stand_in_are_the_parsers_own() {
-        let given = |file: File, section: &str| -> String {
-            file.section(section)
-                .filter_map(|key| match (key.missing, key.holds) {
-                    (Missing::Value(value), Holds::Address | Holds::Path | Holds::Choice(_)) => {
-                        Some(format!("{} = \"{value}\"\n", key.name()))
-                    }
-                    (Missing::Value(value), _) => Some(format!("{} = {value}\n", key.name())),
-                    _ => None,
-                })
-                .collect()
-        };
-        let text = |with: bool| {
-            let given = |section| {
-                if with {
-                    given(File::Proxy, section)
-                } else {
-                    String::new()
-                }
-            };
-            format!(
-                "[proxy]\nlisten = \"127.0.0.1:1\"\njournal = \"a\"\n{}[[pool]]\nurl = \"a\"\nuser = \"b\"\n{}\
-                 [units]\ndifficulty_first = 1\n{}",
-                given("proxy"),
-                given("pool"),
-                given("units")
-            )
-        };
-        let parse = |text: String| toml::from_str::<proxy::config::Config>(&text).expect("sound");
-        assert_eq!(parse(text(true)), parse(text(false)));
-        let daemon = format!("units = []\n[daemon]\n{}", given(File::Rack, "daemon"));
-        let parse = |text: &str| toml::from_str::<rack::File>(text).expect("sound");
-        assert_eq!(parse(&daemon), parse("units = []"));
-        assert!(given(File::Unit, "stratum").contains("= 30"));
-    }
 
     #[test]
     fn a_key_a_section_or_a_file_is_explained() {

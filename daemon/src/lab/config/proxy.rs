@@ -16,11 +16,13 @@ use thermine_stratum::arrivals::MOST_UNAUTHORISED;
 use thermine_units::pow::Difficulty;
 use thermine_units::secret::Secret;
 
-use crate::causes::chain;
-use crate::descriptors;
-use crate::lab::config::check::Problem;
-use crate::lab::config::overrides::Overrides;
-use crate::lab::config::{ConfigError, keys, read};
+use super::ConfigError;
+use super::check::Problem;
+use super::error::read;
+use super::key;
+use super::overrides::Overrides;
+use crate::lab::descriptors;
+use thermine_capture::error_chain::chain;
 
 /// The file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -215,7 +217,7 @@ impl Config {
     }
 
     fn parse(path: &Path, text: &str, overrides: &Overrides) -> Result<Config> {
-        let config: Config = overrides.parse(keys::File::Proxy, path, text)?;
+        let config: Config = overrides.parse(key::File::Proxy, path, text)?;
         Problem::none_of(config.problems()).map_err(|what| ConfigError::Wires {
             path: path.to_path_buf(),
             what,
@@ -418,7 +420,7 @@ impl Config {
 mod tests {
     use super::*;
 
-    const EXAMPLE: &str = include_str!("../../../configs/proxy.toml");
+    const EXAMPLE: &str = include_str!("../../../../configs/proxy.toml");
 
     #[test]
     fn the_example_is_sound_and_stays_on_loopback() {

@@ -1,26 +1,26 @@
-//! Which places, such as the chips of a chain, get fewer or more events than the others, and how many events it
-//! takes to tell.
+//! Which places, such as the chips of a chain, get fewer or more events than the others, and how many events a test
+//! needs to find them.
 //!
-//! A place is held against the others that are alike: if it is one of them, its count out of theirs and its own is
-//! binomial with probability 1/(others + 1), exactly. Whatever differs most is taken out of the others before the
-//! next is judged, so that a dead place does not make all that are left look busy. The p-values of all places are
-//! adjusted together by Benjamini and Hochberg's procedure.
+//! Each place is compared with the others that are alike: if it is like them, its count out of their common total is
+//! binomial with probability 1/(others + 1), exactly. The place that differs most is removed from the others before
+//! the next is judged, so that a dead place does not make the rest look busy. The p-values of all places are adjusted
+//! together by Benjamini and Hochberg's procedure.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::benjamini_hochberg;
+use super::multiplicity::benjamini_hochberg;
 use super::tails::{binomial, binomial_interval};
 use crate::bootstrap::Estimate;
 
-/// Most events that a question after the number of events needed is answered with.
+/// Most events that [`Search::events_needed`] returns.
 const MOST_NEEDED: u64 = 1 << 36;
 
-/// What a place that differs is.
+/// How a place differs from the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Unlike {
-    /// Got nothing at all.
+pub enum Outlier {
+    /// Has no event at all.
     Dead,
     /// Gets less than the others.
     Weak,
@@ -31,32 +31,34 @@ pub enum Unlike {
 /// One place beside the others.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Place {
-    /// Its events.
+    /// Number of events at this place.
     pub count: u64,
-    /// Its rate over the mean of those alike, with the exact 95 % interval; `None` where these have no event.
+    /// Rate of the place over the mean rate of those alike, with the exact 95 % interval; `None` if these have no
+    /// event.
     pub ratio: Option<Estimate>,
     /// Probability of a count at least as far off, on either side, if it is like the others.
     pub p: f64,
-    /// The same, adjusted for all places together.
+    /// The p-value, adjusted for all places together.
     pub adjusted: f64,
-    /// What it is, if the adjusted p-value lies below the level.
-    pub unlike: Option<Unlike>,
+    /// How the place differs, if the adjusted p-value lies below the level.
+    #[serde(rename = "unlike")]
+    pub outlier: Option<Outlier>,
 }
 
 /// Places side by side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Places {
-    /// Events.
+    /// Number of events over all places.
     pub n: u64,
-    /// Expected part of false findings among the findings.
-    pub level: f64,
+    /// Expected fraction of false findings among the findings.
+    pub(crate) level: f64,
     /// The places, in the order given.
     pub places: Vec<Place>,
 }
 
 impl Places {
-    /// Of the `counts` of places that should be alike; `None` of fewer than three places, or of no events. At the
-    /// most half of the places can be found to be unlike the rest.
+    /// Judges the `counts` of places that should be alike; `None` for fewer than three places or no events. At most
+    /// half of the places can be outliers.
     pub fn of(counts: &[u64], level: f64) -> Option<Places> {
         let n: u64 = counts.iter().sum();
         if counts.len() < 3 || n == 0 {
@@ -92,10 +94,10 @@ impl Places {
                     ratio,
                     p: raw[i],
                     adjusted: adjusted[i],
-                    unlike: (adjusted[i] < level).then_some(match (*count, fewer) {
-                        (0, _) => Unlike::Dead,
-                        (_, true) => Unlike::Weak,
-                        (_, false) => Unlike::Hot,
+                    outlier: (adjusted[i] < level).then_some(match (*count, fewer) {
+                        (0, _) => Outlier::Dead,
+                        (_, true) => Outlier::Weak,
+                        (_, false) => Outlier::Hot,
                     }),
                 }
             })
@@ -104,9 +106,9 @@ impl Places {
     }
 
     /// The places that differ, by their number.
-    pub fn unlike(&self) -> impl Iterator<Item = (usize, &Place)> {
+    pub fn outliers(&self) -> impl Iterator<Item = (usize, &Place)> {
         let places = self.places.iter().enumerate();
-        places.filter(|(_, place)| place.unlike.is_some())
+        places.filter(|(_, place)| place.outlier.is_some())
     }
 }
 
@@ -156,22 +158,22 @@ fn ratio(count: u64, events: u64, others: usize) -> Option<Estimate> {
     })
 }
 
-/// What a search for one place unlike the others asks for.
+/// A search for one outlier among places: its size, level and power.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Search {
-    /// Places.
+    /// Number of places searched, the odd one included.
     pub places: usize,
     /// Level over all of them together, as in [`Places::of`]. The first of them must reach this over the number of
     /// places, on both sides.
     pub level: f64,
-    /// Probability with which the one is to be found.
+    /// Probability with which the outlier must be found.
     pub power: f64,
 }
 
 impl Search {
     /// Probability that a place at `rate` times the rate of the others is found among `n` events, by the binomial
-    /// test of its own count alone. `None` if the search makes no sense.
-    pub fn power_at(&self, rate: f64, n: u64) -> Option<f64> {
+    /// test of its own count alone. `None` if a parameter is out of range.
+    pub(crate) fn power_at(&self, rate: f64, n: u64) -> Option<f64> {
         if !(self.is_possible() && rate >= 0.0 && rate.is_finite()) {
             return None;
         }
@@ -186,8 +188,9 @@ impl Search {
         })
     }
 
-    /// Events among which a place at `rate` times the rate of the others is found with the power asked for, to within
-    /// the steps that a count makes. `None` if the search makes no sense or more than 2^36 would be needed.
+    /// Number of events that a place at `rate` times the rate of the others needs to be found with the required
+    /// power, to within the steps of a count. `None` if a parameter is out of range or more than 2^36 would be
+    /// needed.
     pub fn events_needed(&self, rate: f64) -> Option<u64> {
         if rate == 1.0 {
             return None;
@@ -219,8 +222,8 @@ impl Search {
         Some(high)
     }
 
-    /// The rate nearest to that of the others, from below, that `n` events show with the power asked for; `None` if
-    /// not even a dead place would show.
+    /// The rate nearest to that of the others, from below, that is found among `n` events with the required power;
+    /// `None` if not even a dead place would be found.
     pub fn rate_seen(&self, n: u64) -> Option<f64> {
         let seen = |rate: f64| Some(self.power_at(rate, n)? >= self.power);
         if !seen(0.0)? {
@@ -238,7 +241,7 @@ impl Search {
         Some(low)
     }
 
-    /// The events that it takes by the normal law, with the variances of the two counts.
+    /// Number of events needed by the normal approximation, with the variances of both counts.
     fn guess(&self, rate: f64) -> Option<u64> {
         if !self.is_possible() || !rate.is_finite() {
             return None;
@@ -257,7 +260,7 @@ impl Search {
     }
 }
 
-/// The largest count whose lower tail is at most `tail`; `None` if even that of no events is not.
+/// The largest count whose lower tail is at most `tail`; `None` if the lower tail of 0 already exceeds it.
 fn fewest_unlikely(n: u64, p: f64, tail: f64) -> Option<u64> {
     let unlikely = |x: u64| binomial(x, n, p).lower <= tail;
     if !unlikely(0) {
@@ -275,7 +278,7 @@ fn fewest_unlikely(n: u64, p: f64, tail: f64) -> Option<u64> {
     Some(low)
 }
 
-/// The smallest count whose upper tail is at most `tail`; `None` if not even that of `n` is.
+/// The smallest count whose upper tail is at most `tail`; `None` if the upper tail of `n` already exceeds it.
 fn most_likely_above(n: u64, p: f64, tail: f64) -> Option<u64> {
     let unlikely = |x: u64| binomial(x, n, p).upper <= tail;
     if !unlikely(n) {
@@ -309,7 +312,7 @@ mod tests {
     fn counts(rates: &[f64], n: u64, seed: u64) -> Vec<u64> {
         let mut rng = random::stream(seed, 40);
         let total: f64 = rates.iter().sum();
-        // Fewer and fewer are left for the places that come, each binomial of them by the normal law.
+        // Each place takes a binomial part of the events that are left, by the normal approximation.
         let (mut left, mut rest) = (n, total);
         rates
             .iter()
@@ -337,7 +340,7 @@ mod tests {
         let hits = (0..runs).filter(|seed| {
             let counts = counts(&chips(rate), n, *seed);
             let places = Places::of(&counts, SEARCH.level).expect("events");
-            places.places[0].unlike == Some(Unlike::Weak)
+            places.places[0].outlier == Some(Outlier::Weak)
         });
         hits.count() as f64 / runs as f64
     }
@@ -362,7 +365,7 @@ mod tests {
         let any = (0..runs).filter(|seed| {
             let counts = counts(&chips(1.0), 50_000, 1_000 + seed);
             let places = Places::of(&counts, 0.05).expect("events");
-            places.unlike().next().is_some()
+            places.outliers().next().is_some()
         });
         // 30 expected at most, standard deviation 5.3.
         let any = any.count();
@@ -376,16 +379,16 @@ mod tests {
         rates[20] = 1.3;
         let counts = counts(&rates, 1_000_000, 3);
         let places = Places::of(&counts, 0.05).expect("events");
-        let unlike: Vec<_> = places
-            .unlike()
-            .map(|(i, place)| (i, place.unlike))
+        let outliers: Vec<_> = places
+            .outliers()
+            .map(|(i, place)| (i, place.outlier))
             .collect();
         assert_eq!(
-            unlike,
+            outliers,
             [
-                (0, Some(Unlike::Dead)),
-                (10, Some(Unlike::Weak)),
-                (20, Some(Unlike::Hot))
+                (0, Some(Outlier::Dead)),
+                (10, Some(Outlier::Weak)),
+                (20, Some(Outlier::Hot))
             ]
         );
         let weak = places.places[10].ratio.expect("others");

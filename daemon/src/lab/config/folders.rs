@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::train::MOST_STEPS;
+/// Most rows of a data file: the most steps of one part of a run.
+pub(crate) const MOST_ROWS: usize = 100_000;
 
 /// Longest name, in bytes.
 const LONGEST_NAME: usize = 1024;
@@ -104,9 +105,9 @@ impl Folders {
             .read_to_end(&mut bytes)
             .with_context(cannot)?;
         let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
-        if bytes.len() as u64 > LARGEST_DATA || lines > MOST_STEPS + 1 {
+        if bytes.len() as u64 > LARGEST_DATA || lines > MOST_ROWS + 1 {
             bail!(
-                "the data file {} has {lines} lines in {} bytes: at most {MOST_STEPS} rows and {LARGEST_DATA} bytes can be \
+                "the data file {} has {lines} lines in {} bytes: at most {MOST_ROWS} rows and {LARGEST_DATA} bytes can be \
                  queued",
                 shown(name),
                 bytes.len()
@@ -266,7 +267,7 @@ mod tests {
         let folders = folders(dir.path());
         std::fs::write(
             dir.path().join("files/long.csv"),
-            "1\n".repeat(MOST_STEPS + 2),
+            "1\n".repeat(MOST_ROWS + 2),
         )
         .expect("written");
         let copied = folders.copy_data("long.csv", &dir.path().join("copy.csv"));

@@ -4,10 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::{CommandFactory, ValueHint};
+use clap::{Command, ValueHint};
 use clap_complete::Shell;
 
-use crate::cli::Cli;
 use crate::render::stdout;
 
 /// `thermine man`.
@@ -26,17 +25,17 @@ pub struct Completions {
 }
 
 /// Writes the pages.
-pub(crate) fn pages(args: &Man) -> Result<()> {
+pub(super) fn pages(args: &Man, program: Command) -> Result<()> {
     let folder = &args.folder;
     let cannot = |what: &Path| format!("cannot write the manual to {}", what.display());
     fs::create_dir_all(folder).with_context(|| cannot(folder))?;
-    clap_mangen::generate_to(Cli::command(), folder).with_context(|| cannot(folder))?;
+    clap_mangen::generate_to(program, folder).with_context(|| cannot(folder))?;
     Ok(())
 }
 
 /// Prints the script.
-pub(crate) fn completions(args: &Completions) -> Result<()> {
+pub(super) fn completions(args: &Completions, mut program: Command) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "thermine", &mut script);
+    clap_complete::generate(args.shell, &mut program, "thermine", &mut script);
     stdout::text(String::from_utf8(script)?)
 }

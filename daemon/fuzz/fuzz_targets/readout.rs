@@ -1,0 +1,7 @@
+#![no_main]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    thermine_fuzz::readout(data);
+    thermine::lab::fuzz::readout(data);
+});
