@@ -2,6 +2,7 @@
 
 mod intact;
 pub mod journal;
+mod journal_rows;
 mod report;
 
 use std::net::SocketAddr;

@@ -13,7 +13,7 @@ use thermine_units::record::Verdict;
 /// What a unit is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Hashing.
+    /// At work on the newest template.
     Hashing,
     /// Without work, since there is none here.
     Network,
@@ -21,7 +21,7 @@ pub enum Phase {
     Stratum,
     /// In the hands of an experiment.
     Held,
-    /// Not here: its time is nobody's.
+    /// Not here: its time counts for nothing.
     Away,
 }
 
@@ -31,7 +31,7 @@ const CODES: [i64; 5] = [21, 22, 23, 24, 25];
 /// The account of a unit, or the sum of many.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Account {
-    /// Time hashing.
+    /// Time at work.
     pub hashing: Duration,
     /// Time waiting for the network.
     pub network: Duration,

@@ -16,7 +16,7 @@ const MOST: usize = 4096;
 pub struct Rules {
     /// Invalid shares within the window, if they are also more than the valid ones.
     pub invalid: u32,
-    /// The window.
+    /// Time within which they are counted.
     pub window: Duration,
     /// How long it is then kept out.
     pub length: Duration,
@@ -34,12 +34,12 @@ impl Default for Rules {
     }
 }
 
-/// A ban.
+/// A worker is kept out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ban {
     /// For people, and for the store.
     pub reason: String,
-    /// When it ends.
+    /// From when on it may come again.
     pub until: Nanos,
 }
 

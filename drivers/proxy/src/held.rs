@@ -124,7 +124,7 @@ pub struct Release(oneshot::Sender<Session>);
 impl Release {
     /// Gives the unit back to mining.
     pub fn give_back(self, session: Session) {
-        // An error means that the proxy has ended, and the session is hung up on.
+        // An error means that the proxy has ended: the session is dropped, which closes its connection.
         let _ = self.0.send(session);
     }
 }

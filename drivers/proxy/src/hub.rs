@@ -73,7 +73,7 @@ impl Member {
 /// A unit as a report sees it.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// Worker name.
+    /// Worker name that it authorised with.
     pub worker: String,
     /// Where it connects from.
     pub peer: SocketAddr,
@@ -154,7 +154,7 @@ impl Hub {
         self.0.units.difficulty_scale
     }
 
-    /// The clock of the proxy and of every session held out of it.
+    /// The clock of the proxy and of every session that an experiment holds.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
     }

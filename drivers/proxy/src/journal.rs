@@ -41,7 +41,7 @@ pub struct Share {
 /// What became of a share at the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It counts.
+    /// The pool counts it.
     Accepted,
     /// It counted already when it was sent for the second time, after an interruption.
     AcceptedBefore,
@@ -67,7 +67,7 @@ pub enum Entry {
     Ban {
         /// The worker and its address.
         worker: String,
-        /// Why.
+        /// What it was banned for.
         reason: String,
         /// From when, in seconds since the Unix epoch.
         unix: f64,
@@ -79,7 +79,6 @@ pub enum Entry {
 /// A share for the upstream task.
 #[derive(Debug)]
 pub(crate) struct Order {
-    /// The share.
     pub(crate) share: Box<Share>,
     /// Number of the unit that found it.
     pub(crate) unit: u64,
@@ -87,7 +86,6 @@ pub(crate) struct Order {
     pub(crate) template: u64,
     /// Version bits that the pool allowed to be rolled when it sent that template.
     pub(crate) mask: u32,
-    /// When it came.
     pub(crate) arrived: Nanos,
     pub(crate) in_flight: Option<InFlight>,
 }
@@ -97,7 +95,6 @@ pub(crate) struct Order {
 pub(crate) struct Settled {
     /// Number of the unit; `None` if the share is from before a restart.
     pub(crate) unit: Option<u64>,
-    /// Ticket.
     pub(crate) ticket: u64,
     /// What became of it.
     pub(crate) outcome: Outcome,

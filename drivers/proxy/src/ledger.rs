@@ -82,7 +82,6 @@ pub(crate) struct Judged {
 /// A share in the pool's terms.
 #[derive(Debug, Clone)]
 pub(crate) struct Forward {
-    /// Its template.
     pub(crate) template: Arc<Template>,
     /// The pool's extranonce2.
     pub(crate) extranonce2: Vec<u8>,

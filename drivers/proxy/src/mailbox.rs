@@ -32,7 +32,7 @@ pub(crate) struct Mail {
     pub(crate) hold: Option<Hold>,
     /// Whether it may have work has changed.
     pub(crate) permit: bool,
-    /// It is to be hung up on, and why.
+    /// Why its connection is to be closed, if it is.
     pub(crate) close: Option<&'static str>,
     _in_flight: Option<InFlight>,
 }

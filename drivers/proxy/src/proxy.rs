@@ -19,9 +19,9 @@ use thermine_units::seed::Rng;
 /// What a proxy is to do.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The pools.
+    /// The pools, and how they are tried.
     pub policy: Policy,
-    /// The units.
+    /// How units are treated.
     pub units: UnitSettings,
     /// Whose certificates are trusted.
     pub trust: Trust,

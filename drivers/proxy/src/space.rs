@@ -60,7 +60,7 @@ impl Space {
             1
         };
         let rest = extranonce2_len - prefix;
-        // Two bytes of pieces where they are to be had.
+        // Two bytes of pieces where there is room for them.
         let unit = rest.saturating_sub(2).clamp(LEAST_UNIT, MOST_UNIT);
         Ok(Space {
             extranonce1,

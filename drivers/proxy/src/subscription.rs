@@ -7,11 +7,11 @@ pub struct Subscription {
     pub number: u64,
     /// The pool, as configured.
     pub pool: String,
-    /// User there.
+    /// Account there.
     pub user: String,
     /// What the pool calls it, to resume it with; `None` if it does not say.
     pub session: Option<String>,
-    /// Extranonce1.
+    /// First extranonce, as it stands in the coinbase.
     pub extranonce1: Vec<u8>,
     /// Bytes of extranonce2.
     pub extranonce2_len: usize,

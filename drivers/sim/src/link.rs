@@ -93,7 +93,7 @@ pub async fn run(
     let tasks = TaskTracker::new();
     let mut number = 0_u64;
     let accept = async {
-        // The listener's errors are those of the process, which whoever connects sees too.
+        // The listener's errors are those of the process, which the connecting side sees too.
         while let Ok((near, _)) = listener.accept().await {
             number += 1;
             let stream = format!("link {number}");

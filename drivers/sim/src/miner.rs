@@ -47,7 +47,7 @@ pub struct PoolCounters {
     pub since: Nanos,
     /// Whether the pool has authorised the unit.
     pub connected: bool,
-    /// Jobs received.
+    /// Jobs received since then.
     pub jobs: u64,
     /// Shares accepted.
     pub accepted: u64,
@@ -72,7 +72,7 @@ pub struct PoolCounters {
 pub struct PoolSettings {
     /// The pool's address.
     pub pool: SocketAddr,
-    /// Worker name.
+    /// Worker name that it authorises with.
     pub worker: String,
     /// Factor on the difficulty that a share's hash really meets: 2^-34 makes the 2^40 hashes of
     /// difficulty 256 into 64. The pool must use the same.
@@ -253,7 +253,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
         }
         (self.report)(&self.device, &self.counters);
         if let Some(done) = order.done {
-            // An error means that whoever gave the order no longer waits.
+            // An error means that the giver of the order no longer waits.
             let _ = done.send(());
         }
     }

@@ -50,7 +50,7 @@ pub enum Act {
     Say(String),
     /// Falls silent for ever, the connection open.
     Hang,
-    /// Hangs up.
+    /// Closes the connection.
     HangUp,
 }
 
@@ -88,7 +88,7 @@ impl Pool {
             Act::Refresh => self.renew(false),
             _ => {}
         }
-        // An error means that nobody is connected.
+        // An error means that no miner is connected.
         let _ = self.0.acts.send((act, Arc::new(self.0.clock.in_flight())));
     }
 

@@ -30,9 +30,9 @@ pub enum Keys {
 /// Which way a line goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// To the pool.
+    /// From here to the pool.
     Out,
-    /// From the pool.
+    /// From the pool to here.
     In,
 }
 

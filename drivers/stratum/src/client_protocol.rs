@@ -26,9 +26,9 @@ const MOST_WORDS: usize = 200;
 /// A request of the opening.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
-    /// Its id.
+    /// Id, by which the answer is known.
     pub id: u64,
-    /// The request.
+    /// Method and parameters.
     pub call: Call,
     /// Whether mining waits for the answer.
     pub is_needed: bool,

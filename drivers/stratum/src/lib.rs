@@ -11,8 +11,8 @@
 //! Begin reading at [`server_protocol`]: it shows what a miner asks and what it is answered. Then:
 //!
 //! - [`request`] and [`notice`]: what the two sides say, as values and as bytes; [`refusal`]: how a request is refused;
-//!   [`subscribed`]: the extranonces of a subscription; [`loose`]: values as real pools write them;
-//! - [`mod@line`]: bounded lines over TCP, stamped as they arrive; [`strikes`]: how many bad ones are too many;
+//!   [`subscribed`]: the extranonces of a subscription; `loose`: values as real pools write them;
+//! - [`mod@line`]: bounded lines over TCP, stamped as they arrive; `strikes`: how many bad ones are too many;
 //! - [`verifier`]: what a submitted share is worth; [`factory`]: jobs that never repeat a header space;
 //! - [`arrivals`]: connections before they have authorised; [`server`]: the listener that makes sessions of them;
 //! - [`session`]: one authorised connection that an experiment drives;
@@ -61,7 +61,7 @@ mod configure;
 pub mod factory;
 pub mod handshake;
 pub mod line;
-pub mod loose;
+mod loose;
 pub mod notice;
 pub mod refusal;
 pub mod request;
@@ -70,7 +70,7 @@ pub mod server_connection;
 pub mod server_protocol;
 pub mod session;
 mod session_error;
-pub mod strikes;
+mod strikes;
 pub mod subscribed;
 pub mod verifier;
 

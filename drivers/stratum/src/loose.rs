@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::refusal::Refusal;
 
 /// What a reply says.
-pub(super) fn outcome(
+pub(crate) fn outcome(
     result: Value,
     error: &Value,
     reject_reason: &Value,
@@ -67,7 +67,7 @@ fn code_of(text: &str) -> i64 {
 }
 
 /// The id of a reply. Pools return a number as text or as a fraction.
-pub(super) fn reply_id(id: Value) -> Value {
+pub(crate) fn reply_id(id: Value) -> Value {
     match size(&id) {
         Some(number) => json!(number),
         None => id,
@@ -75,7 +75,7 @@ pub(super) fn reply_id(id: Value) -> Value {
 }
 
 /// A whole number that is not negative, as a number or as text: pools send both.
-pub fn size(value: &Value) -> Option<usize> {
+pub(crate) fn size(value: &Value) -> Option<usize> {
     match value {
         Value::String(text) => text.trim().parse().ok(),
         value => match value.as_u64() {
@@ -90,7 +90,7 @@ pub fn size(value: &Value) -> Option<usize> {
 }
 
 /// A finite number, as a number or as text.
-pub(super) fn decimal(value: &Value) -> Option<f64> {
+pub(crate) fn decimal(value: &Value) -> Option<f64> {
     let number = match value {
         Value::String(text) => text.trim().parse().ok(),
         value => value.as_f64(),
@@ -99,7 +99,7 @@ pub(super) fn decimal(value: &Value) -> Option<f64> {
 }
 
 /// 32 bits in hex, or as a plain number.
-pub fn hex_number(value: &Value) -> Option<u32> {
+pub(crate) fn hex_number(value: &Value) -> Option<u32> {
     match value {
         Value::String(text) => {
             let text = text.trim();
@@ -121,7 +121,7 @@ pub(crate) fn hex_u32(name: &str, text: &str) -> Result<u32, String> {
         .ok_or_else(|| format!("{name} `{text}` is not a hex number of up to 8 digits"))
 }
 
-pub(super) fn flag(value: &Value) -> bool {
+pub(crate) fn flag(value: &Value) -> bool {
     match value {
         Value::Bool(flag) => *flag,
         Value::Number(number) => number.as_u64() == Some(1),

@@ -38,7 +38,7 @@ pub enum Notice {
     Question {
         /// Id of the request.
         id: Value,
-        /// Its method.
+        /// Its method, one of the two.
         method: String,
     },
     /// `client.show_message`: words for the operator.
@@ -57,7 +57,7 @@ pub enum Notice {
 /// A job as announced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notify {
-    /// Job id.
+    /// The pool's name of the job; a share carries it back.
     pub job_id: String,
     /// Header and coinbase material.
     pub work: Work,

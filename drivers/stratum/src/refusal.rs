@@ -8,7 +8,7 @@ pub struct Refusal {
     /// Convention: 20 other, 21 job not found, 22 duplicate, 23 low difficulty, 24 unauthorised,
     /// 25 not subscribed.
     pub code: i64,
-    /// For people.
+    /// The reason in words; firmware shows it in its log.
     pub text: String,
 }
 

@@ -13,7 +13,7 @@ use thermine_units::printable::printable;
 pub struct Request {
     /// Chosen by the client: any JSON value.
     pub id: Value,
-    /// What is asked.
+    /// Method and parameters.
     pub call: Call,
 }
 
@@ -30,7 +30,7 @@ pub enum Call {
     /// `mining.authorize`. The password is dropped while parsing: it is never needed, so it can never
     /// end in a log.
     Authorize {
-        /// Worker name.
+        /// The worker that it would mine as.
         user: String,
     },
     /// `mining.configure` (BIP 310).
@@ -55,15 +55,15 @@ pub enum Call {
 /// The parameters of `mining.submit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submit {
-    /// Worker name.
+    /// Worker that found it.
     pub user: String,
     /// Job id as it came in `mining.notify`.
     pub job_id: String,
     /// Extranonce2, bytes as they stand in the coinbase.
     pub extranonce2: Vec<u8>,
-    /// Block time.
+    /// Block time that was hashed, in seconds since the Unix epoch.
     pub ntime: u32,
-    /// Nonce.
+    /// Nonce that was hashed.
     pub nonce: u32,
     /// Rolled version bits (BIP 310), if the miner sent a sixth parameter.
     pub version_bits: Option<u32>,
@@ -85,9 +85,9 @@ pub enum RequestError {
     Parameters {
         /// The request's id.
         id: Value,
-        /// The method.
+        /// The method whose parameters they are.
         method: String,
-        /// What is wrong.
+        /// What is wrong with them.
         reason: String,
     },
 }

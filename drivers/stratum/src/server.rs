@@ -2,7 +2,7 @@
 //!
 //! [`Server::serve`] runs the accept loop; [`Server::expect`] names a worker and waits for its session.
 //! A peer that is not expected, too slow or not a miner is turned away with one logged reason and
-//! disturbs nobody.
+//! disturbs no other.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -92,7 +92,7 @@ pub struct Expected {
 pub struct NeverConnected {
     /// Worker name that was waited for.
     pub worker: String,
-    /// Time waited.
+    /// Wall time that it was waited for.
     pub after: Duration,
     /// Why another machine that came under this worker name was refused, if one was.
     pub refused: Option<String>,
@@ -198,7 +198,7 @@ impl Server {
                     return;
                 }
                 tracing::info!(%peer, worker, agent, "unit connected");
-                // Full or closed: nobody wants it any more, and dropping it hangs up.
+                // Full or closed: it is not wanted any more, and dropping it closes the connection.
                 let _ = entry.sessions.try_send(session);
             }
             Err(error) => {
@@ -227,10 +227,10 @@ impl Server {
 
 impl Expected {
     /// Waits for the worker's next session, for at most `patience` of wall time, and for [`AFTER_REFUSAL`] once another
-    /// machine was refused. One whose unit has gone while nobody wanted it is passed over.
+    /// machine was refused. One whose unit has gone in the meantime is passed over.
     ///
     /// # Errors
-    /// If none comes.
+    /// If none comes in time.
     pub async fn session(&mut self, patience: Duration) -> Result<Session, NeverConnected> {
         self.refused.mark_unchanged();
         let mut refused = self.refused.clone();

@@ -82,7 +82,7 @@ impl ServerConnection {
         Ok(())
     }
 
-    /// Says `notice`.
+    /// Says `notice` to the miner.
     pub fn say(&mut self, notice: &Notice) {
         self.say_line(&notice.to_line());
     }
@@ -139,7 +139,7 @@ impl ServerConnection {
         self.protocol.worker()
     }
 
-    /// Its address.
+    /// Address that it connected from.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
@@ -206,7 +206,7 @@ mod tests {
         let end = loop {
             let line = lines.next_line().await.expect("text").expect("a line");
             assert!(line.contains("[8]"), "{line}");
-            spoken.push(clock.now().seconds());
+            spoken.push(clock.now());
             // The test reads without the clock's knowledge.
             clock.settle(line.len() + 1);
             let due = connection.due();
@@ -217,9 +217,11 @@ mod tests {
             connection.flush().await.expect("sent");
         };
         assert!(matches!(end, Lost::Idle(after) if after == idle), "{end}");
-        let expected: Vec<f64> = (0..14).map(|i| f64::from(i) * 45.0).collect();
+        let expected: Vec<Nanos> = (0..14)
+            .map(|i| Nanos::ZERO + Duration::from_secs(45) * i)
+            .collect();
         assert_eq!(spoken, expected);
-        assert_eq!(clock.now().seconds(), 600.0);
+        assert_eq!(clock.now(), Nanos::ZERO + idle);
         drop(connection);
         miner.write_all(b"late\n").await.ok();
     }

@@ -44,14 +44,14 @@ pub enum Asked {
     Authorize {
         /// Id for the reply.
         id: Value,
-        /// Worker name.
+        /// The worker that it would mine as.
         user: String,
     },
     /// A share, of a miner that may send one.
     Submit {
         /// Id for the reply.
         id: Value,
-        /// The share.
+        /// Its parameters, not judged yet.
         submit: Submit,
     },
     /// It has asked for version bits or for changes of the extranonce, and has been answered.
@@ -69,7 +69,7 @@ pub enum Lost {
     /// It keeps sending lines that are not Stratum.
     #[error("it sent {count} lines that are not Stratum, the last: {last}")]
     Garbage {
-        /// How many.
+        /// Bad lines in all.
         count: u32,
         /// What is wrong with the last.
         last: String,

@@ -15,15 +15,15 @@ pub enum SessionError {
     Lost {
         /// Worker name, or `unauthorised unit`.
         unit: String,
-        /// Its address.
+        /// Address that it connected from.
         peer: SocketAddr,
-        /// What happened.
+        /// What happened to the connection.
         source: Lost,
     },
     /// It did not subscribe and authorise in time.
     #[error("{peer} connected but did not subscribe and authorise within {} s", .after.as_secs_f64())]
     HandshakeTimeout {
-        /// Its address.
+        /// Address that it connected from.
         peer: SocketAddr,
         /// Time that it was given.
         after: Duration,

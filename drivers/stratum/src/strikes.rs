@@ -13,7 +13,7 @@ const FORGIVEN_AFTER: Duration = Duration::from_secs(10);
 
 /// Counts the bad lines of one connection. A good line forgives one, and so does time.
 #[derive(Debug, Clone)]
-pub struct Strikes {
+pub(crate) struct Strikes {
     count: u32,
     total: u32,
     since: Nanos,
@@ -21,7 +21,7 @@ pub struct Strikes {
 
 impl Strikes {
     /// A connection that begins at `now`.
-    pub fn new(now: Nanos) -> Strikes {
+    pub(crate) fn new(now: Nanos) -> Strikes {
         Strikes {
             count: 0,
             total: 0,
@@ -30,12 +30,12 @@ impl Strikes {
     }
 
     /// A line was Stratum.
-    pub fn good(&mut self) {
+    pub(crate) fn good(&mut self) {
         self.count = self.count.saturating_sub(1);
     }
 
     /// A line was not, at `now`. Returns whether the connection is to be given up.
-    pub fn bad(&mut self, now: Nanos) -> bool {
+    pub(crate) fn bad(&mut self, now: Nanos) -> bool {
         let forgiven = now.since(self.since).as_secs() / FORGIVEN_AFTER.as_secs();
         let forgiven = u32::try_from(forgiven).unwrap_or(u32::MAX);
         self.count = self.count.saturating_sub(forgiven) + 1;
@@ -47,7 +47,7 @@ impl Strikes {
     }
 
     /// Bad lines so far.
-    pub fn total(&self) -> u32 {
+    pub(crate) fn total(&self) -> u32 {
         self.total
     }
 }

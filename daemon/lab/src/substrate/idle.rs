@@ -73,7 +73,7 @@ impl Idle {
         }
     }
 
-    /// Lets time pass, and listens to the session: a wire that nobody reads is no wire.
+    /// Lets time pass, and reads the session: its end would not be noticed otherwise.
     async fn rest(&mut self, until: Nanos) -> Result<(), SubstrateError> {
         let Some(connection) = &mut self.connection else {
             self.waiter.wait_until(until).await;

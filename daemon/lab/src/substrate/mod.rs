@@ -68,14 +68,14 @@ fn is_zero(later: &u16) -> bool {
 pub struct Observation {
     /// When the step began.
     pub started: Nanos,
-    /// When it ended.
+    /// When it ended, in device time.
     pub ended: Nanos,
-    /// How it ended.
+    /// Whether it was answered, timed out or interrupted.
     pub outcome: Outcome,
     /// Time in it without a connection to the unit.
     #[serde(default, skip_serializing_if = "Duration::is_zero")]
     pub gap: Duration,
-    /// Jobs sent.
+    /// Jobs sent during it.
     pub jobs: u32,
     /// Samples: accepted shares of this step, in order of arrival. Recorded as records of their own.
     #[serde(skip)]
@@ -134,9 +134,9 @@ pub enum SubstrateError {
     /// The unit's connection stayed silent beside a newer one of the same unit.
     #[error("{unit} opened another connection and was silent on the first for {} s", .after.as_secs())]
     Replaced {
-        /// The unit.
+        /// The unit, by its worker name.
         unit: String,
-        /// How long.
+        /// Time that the first connection was silent.
         after: Duration,
     },
     /// Its connection broke and it did not come back.
@@ -145,7 +145,7 @@ pub enum SubstrateError {
         .after.as_secs_f64()
     )]
     Gone {
-        /// The unit.
+        /// The unit, by its worker name.
         unit: String,
         /// How long it was waited for.
         after: Duration,
@@ -158,7 +158,7 @@ pub enum SubstrateError {
     /// The unit is connected but answers nothing.
     #[error("{unit} has answered none of its last {steps} jobs in time: {}", silence(*.difficulty, *.refused))]
     Silent {
-        /// The unit.
+        /// The unit, by its worker name.
         unit: String,
         /// Steps in a row without an answer.
         steps: u32,
@@ -170,7 +170,7 @@ pub enum SubstrateError {
     /// It answers, but with shares that are none.
     #[error("{unit}: {shares} shares in a row were invalid, the last {}: {}", .verdict.name(), invalidity(*.verdict))]
     Invalid {
-        /// The unit.
+        /// The unit, by its worker name.
         unit: String,
         /// Invalid shares since the last valid one.
         shares: u32,
@@ -184,7 +184,7 @@ pub enum SubstrateError {
         .age.as_secs()
     )]
     TelemetryLost {
-        /// The unit.
+        /// The unit, by its worker name.
         unit: String,
         /// Wall time since the last reading.
         age: Duration,
@@ -196,7 +196,7 @@ pub enum SubstrateError {
     Interlocked {
         /// The unit, by its worker name.
         unit: String,
-        /// Why.
+        /// Why work is withheld.
         cause: Cause,
     },
     /// It could not be set to where the step wants it.
@@ -204,7 +204,7 @@ pub enum SubstrateError {
     NotSet {
         /// The unit, by its worker name.
         unit: String,
-        /// Why.
+        /// Why the wire or its guard refused it.
         source: SetError,
     },
     /// The capture has failed.
@@ -225,7 +225,7 @@ pub enum SubstrateError {
          another task, seed or encoding"
     )]
     OtherDrive {
-        /// The step.
+        /// Number of the step, from 0.
         step: u64,
         /// What was recorded.
         recorded: String,

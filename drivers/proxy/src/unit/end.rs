@@ -40,7 +40,7 @@ pub(crate) enum End {
     /// The extranonces have changed and it cannot be told.
     #[error("{0} has to subscribe again, since the pool's extranonce has changed")]
     Moved(String),
-    /// It was hung up on.
+    /// The proxy closed it.
     #[error("{0}: {1}")]
     Closed(String, &'static str),
     /// The store is gone.

@@ -36,7 +36,7 @@ impl<T: AsyncWrite + fmt::Debug + Send + Sync + Unpin> Outgoing for T {}
 pub struct Endpoint {
     /// Host name or address.
     pub host: String,
-    /// Port.
+    /// TCP port, above 0.
     pub port: u16,
     /// Whether it speaks TLS.
     pub tls: bool,
@@ -135,10 +135,10 @@ impl Trust {
 }
 
 impl Endpoint {
-    /// Connects.
+    /// Connects, and agrees on TLS where the address asks for it.
     ///
     /// # Errors
-    /// If nobody is there, or its certificate does not hold.
+    /// If no pool answers there, or its certificate does not hold.
     pub async fn connect(&self, trust: &Trust, clock: &Clock) -> io::Result<Lines> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         // A share must leave at once; and a connection that died silently must be noticed. An error means

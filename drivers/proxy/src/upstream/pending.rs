@@ -52,7 +52,6 @@ pub(super) enum Next {
     Send(Box<Share>),
     /// It can never count any more.
     Settled(Settled),
-    /// Nothing.
     Wait,
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::endpoint::Endpoint;
 use thermine_units::secret::Secret;
 
-/// A pool.
+/// A pool as configured.
 #[derive(Debug, Clone)]
 pub struct Pool {
-    /// Where it is.
+    /// Address, and whether it speaks TLS.
     pub endpoint: Endpoint,
-    /// Account there.
+    /// Account that its shares count for.
     pub user: String,
     /// Its password; pools mostly ignore it.
     pub password: Secret,

@@ -21,7 +21,6 @@ use thermine_units::seed::Rng;
 
 /// Why a pool is left.
 pub(super) enum End {
-    /// It was lost.
     Lost(PoolError),
     /// A better one is there.
     Better(usize, Box<Connection>),
@@ -189,11 +188,9 @@ impl Upstream {
             trust: &trust,
             remarks: self.remarks.clone(),
         };
+        // Outlives the opening: a place given up while the task itself still waits would let virtual time go on.
         let waiter = clock.follow();
-        let opening = async {
-            let waiter = waiter;
-            Connection::open(attempt, &clock, &waiter).await
-        };
+        let opening = Connection::open(attempt, &clock, &waiter);
         let mut opening = std::pin::pin!(opening);
         let opened = loop {
             tokio::select! {

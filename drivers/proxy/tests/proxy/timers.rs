@@ -30,6 +30,7 @@ async fn attempts_at_a_pool_that_is_away_back_off() {
     let mut settings = settings(vec![at(address)]);
     let second = Duration::from_secs(1);
     settings.policy.backoff = (second, 8 * second);
+    let answer_within = settings.policy.pools[0].timeout;
     let proxy = start(settings, &clock).await;
     driver.wait_until(Nanos::ZERO + 60 * second).await;
     pool.abort();
@@ -38,8 +39,10 @@ async fn attempts_at_a_pool_that_is_away_back_off() {
     for (i, pair) in calls.windows(2).enumerate() {
         let longest = second * 2_u32.pow(u32::try_from(i).expect("few").min(3));
         let wait = pair[1].since(pair[0]);
-        assert!(wait <= longest && wait >= longest / 2, "{i}: {wait:?}");
+        // The end of a connection is not under way at the clock: the answer may be waited for in vain.
+        let most = longest + answer_within;
+        assert!(wait <= most && wait >= longest / 2, "{i}: {wait:?}");
     }
-    // Each wait of at most eight seconds, over a minute.
-    assert!((8..=20).contains(&calls.len()), "{}", calls.len());
+    // Each wait of at most eight seconds and that time, over a minute.
+    assert!((6..=20).contains(&calls.len()), "{}", calls.len());
 }
