@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result};
 use thermine_sim::params::Params;
-use thermine_sim::sources::{documented, value};
 use thermine_units::clock::Clock;
 use thermine_units::model::Model;
+use thermine_units::params::{documented, value};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 

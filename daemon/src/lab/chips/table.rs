@@ -1,15 +1,17 @@
-//! The table of layouts, by kind of chip and by unit: `layouts.toml` beside this file, and what a file adds to it.
+//! The table of layouts, by kind of chip and by unit: that of the catalogue of models, and what a file adds to it.
+//!
+//! In a file, a field of the nonce is a list of `[lowest bit, width]`, most significant part first, of the 32-bit number
+//! in the header, or of its bytes in reverse order (`reversed = true`). Codes are `[first, last]` or
+//! `[first, last, step]`, counted from 0 in this order; a code that is not listed belongs to no chip or core.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use thermine_units::model::Model;
+use thermine_units::nonce;
 
 use super::layout::{Layout, WIDEST_PLACE, width};
-
-/// The table that comes with the program.
-const TABLE: &str = include_str!("layouts.toml");
 
 /// Largest table that is read, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
@@ -25,7 +27,7 @@ pub struct Table {
 }
 
 /// A kind of chip.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChipKind {
     /// Its name.
@@ -79,12 +81,28 @@ fn one() -> usize {
 }
 
 impl Table {
-    /// The table that comes with the program, with what the file at `path` names anew.
+    /// What the catalogue of models says.
+    fn of_catalogue() -> Table {
+        let mut table = Table {
+            chips: Vec::new(),
+            units: Vec::new(),
+        };
+        for model in Model::ALL {
+            let unit = UnitKind::of(model);
+            if table.chips.iter().all(|kind| kind.name != unit.chip) {
+                table.chips.push(ChipKind::of(&model.entry().layout));
+            }
+            table.units.push(unit);
+        }
+        table
+    }
+
+    /// The table of the catalogue, with what the file at `path` names anew.
     ///
     /// # Errors
     /// If the file cannot be read, or describes no nonce.
     pub fn load(path: Option<&Path>) -> Result<Table> {
-        let mut table: Table = toml::from_str(TABLE).context("the built-in table of layouts")?;
+        let mut table = Table::of_catalogue();
         if let Some(path) = path {
             let added = read(path)?;
             for chip in added.chips {
@@ -96,8 +114,6 @@ impl Table {
                 table.units.push(unit);
             }
             table.check().with_context(|| path.display().to_string())?;
-        } else {
-            table.check().context("the built-in table of layouts")?;
         }
         Ok(table)
     }
@@ -169,7 +185,54 @@ fn rate(hashes_per_cycle: Option<f64>) -> Result<()> {
     Ok(())
 }
 
+impl UnitKind {
+    fn of(model: Model) -> UnitKind {
+        let entry = model.entry();
+        let known = entry.layout.is_known;
+        // A chain of bare chips at its longest: a configuration says how many there are.
+        let params = (entry.physics)(usize::MAX);
+        let told = |count: usize| if known { count } else { 1 };
+        let hashes = Some(params.hashes_per_cycle).filter(|_| known);
+        UnitKind {
+            model,
+            chip: ChipKind::of(&entry.layout).name,
+            boards: told(params.boards),
+            chips: told(params.columns * params.chips),
+            rows: told(params.chips),
+            hashes_per_cycle: hashes.filter(|_| hashes != entry.layout.hashes_per_cycle),
+            work_in_extranonce2: entry.counts_work_in_extranonce2,
+        }
+    }
+}
+
 impl ChipKind {
+    fn of(layout: &nonce::Layout) -> ChipKind {
+        if !layout.is_known {
+            return ChipKind {
+                name: "unknown".to_owned(),
+                source: "nobody has published how its nonces are divided: neither chips nor cores can be told apart"
+                    .to_owned(),
+                ..ChipKind::default()
+            };
+        }
+        let codes = |field: nonce::Field| {
+            let runs = field.codes.iter();
+            runs.map(|&(first, last)| vec![first.into(), last.into()])
+                .collect()
+        };
+        ChipKind {
+            name: layout.name.to_owned(),
+            reversed: layout.reversed,
+            chip: layout.chip.bits.to_vec(),
+            chip_codes: codes(layout.chip),
+            core: layout.core.bits.to_vec(),
+            core_codes: codes(layout.core),
+            counter: layout.counter.to_vec(),
+            hashes_per_cycle: layout.hashes_per_cycle,
+            source: layout.source.to_owned(),
+        }
+    }
+
     fn check(&self) -> Result<()> {
         let mut used = 0u32;
         for (name, field) in [
@@ -231,17 +294,15 @@ impl ChipKind {
 mod tests {
     use super::*;
     use rand::RngExt;
-    use thermine_units::nonce::Layout as Known;
     use thermine_units::seed;
 
     #[test]
     fn the_table_reads_nonces_as_the_simulated_chips_write_them() {
         let table = Table::load(None).expect("the table");
         let mut rng = seed::stream(1, "nonces");
-        for (model, known) in [
-            (Model::AntminerS9, Known::Bm1387),
-            (Model::LuckyMinerLv06, Known::Bm1366),
-        ] {
+        table.check().expect("sound");
+        for model in [Model::AntminerS9, Model::LuckyMinerLv06] {
+            let known = model.entry().layout;
             let layout = table.layout(model, None, None).expect("a layout");
             assert_eq!(layout.cores, usize::from(known.cores()));
             assert_eq!(layout.counter_bits(), known.counter_bits());

@@ -33,23 +33,10 @@ use thermine_units::unit::{OperatingPoint, PowerMode};
 
 use crate::input_file;
 
-/// The simulated unit of `model` that stands for it when no file is named: its file's name and text.
+/// The path and the text of the configuration of a simulated unit of `model`, used when no file is named.
 fn simulated(model: Model) -> (&'static str, &'static str) {
-    macro_rules! file {
-        ($name:literal) => {
-            (
-                concat!("configs/", $name),
-                include_str!(concat!("../../../../configs/", $name)),
-            )
-        };
-    }
-    match model {
-        Model::AntminerS9 => file!("sim-s9.toml"),
-        Model::LuckyMinerLv06 => file!("sim-lv06.toml"),
-        Model::GoldshellLbBox => file!("sim-lb-box.toml"),
-        Model::Bm1387 => file!("sim-bm1387.toml"),
-        Model::Bm1366 => file!("sim-bm1366.toml"),
-    }
+    let example = model.entry().example;
+    (example.path, example.text)
 }
 
 /// A configuration that cannot be used.

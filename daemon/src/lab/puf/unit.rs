@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use rand::RngExt;
 use thermine_lab::substrate::{Discipline, Twin};
 use thermine_sim::{Device, Params, Spread};
-use thermine_units::model::Model;
+use thermine_units::model::{Model, Wire};
 use thermine_units::provenance::Provenance;
 use thermine_units::record::Recorder;
 use thermine_units::seed;
@@ -69,7 +69,7 @@ pub(crate) fn model_params(config: &Config) -> Result<Params> {
 
 /// Whether the unit's clock can be set in the way that it is asked.
 pub(crate) fn settable(model: Model, by: By) -> bool {
-    by == By::Twin || model == Model::LuckyMinerLv06
+    by == By::Twin || model.entry().wire == Wire::AxeOs
 }
 
 /// `seed`, or one from the system that nobody can know.

@@ -168,13 +168,9 @@ pub(super) struct Point {
 }
 
 impl Grid {
-    /// The published ranges for an S9 (arXiv 2601.12032); for the others some of what they can be set to.
+    /// The model's default ranges of voltage, clock and difficulty.
     pub(super) fn default_of(model: Model) -> (&'static str, &'static str, &'static str) {
-        match model {
-            Model::LuckyMinerLv06 | Model::Bm1366 => ("1.1:1.3:0.05", "300:550:50", "256:4096"),
-            Model::GoldshellLbBox => ("0.41:0.45:0.01", "500:800:50", "256:4096"),
-            Model::AntminerS9 | Model::Bm1387 => ("7.0:8.4:0.2", "200:600:25", "1024:65536"),
-        }
+        model.entry().inputs.sweep
     }
 
     /// All points: difficulty by difficulty, voltage by voltage, clock by clock.

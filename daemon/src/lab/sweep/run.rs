@@ -142,9 +142,9 @@ fn twin_cell(plan: &Plan, point: Point, index: usize) -> Result<Cell> {
     Ok(runtime::run_here(probe.measure())??)
 }
 
-/// Where a unit of `model` is to run: the voltage of an S9 is named by the board, and set by the domain.
+/// Where a unit of `model` is to run: the voltage of some models is named by the board, and set by the domain.
 fn operating_point(model: Model, point: &Point, params: &Params) -> OperatingPoint {
-    let domains = if model == Model::AntminerS9 {
+    let domains = if model.entry().inputs.sweeps_board_voltage {
         params.columns as f64
     } else {
         1.0
