@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use thermine::export::{Format, What, export};
-use thermine::store::{Capture, RunMeta, Store};
+use thermine_capture::{Capture, RunMeta, Store};
 use thermine_stratum::factory::JobFactory;
 use thermine_units::clock::Nanos;
 use thermine_units::provenance::Provenance;

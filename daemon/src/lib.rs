@@ -19,18 +19,14 @@ pub mod queue;
 pub mod render;
 pub mod run;
 pub mod signals;
-pub mod store;
 
 mod bench;
 mod capture;
 mod devices;
 mod discover;
-mod input_file;
 mod manual;
 mod runtime;
-mod secret_file;
 mod sim;
-mod tabular;
 mod top;
 pub mod vbm;
 pub mod web;

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::render::table::table;
-use crate::store::Capture;
+use thermine_capture::Capture;
 
 /// All runs of the capture at `file`, each with its streams, counts, span and provenance.
 pub(super) fn info(file: &Path) -> Result<String> {

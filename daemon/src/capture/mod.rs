@@ -21,7 +21,7 @@ use crate::cli;
 use crate::export;
 use crate::lab::session::Context;
 use crate::render::stdout;
-use crate::store::{import, merge, verify};
+use thermine_capture::{import, merge, verify};
 
 pub(crate) use self::replay::Replay;
 
@@ -33,7 +33,7 @@ pub(crate) fn run(command: cli::Capture, context: &Context) -> Result<()> {
             if json {
                 stdout::line(serde_json::to_string_pretty(&report)?)?;
             } else {
-                stdout::text(report.render())?;
+                stdout::text(crate::render::verify::text(&report))?;
             }
             if report.contradictions > 0 {
                 bail!(

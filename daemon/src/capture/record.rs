@@ -19,7 +19,7 @@ use crate::lab::experiment::arms::twin_params;
 use crate::lab::observer::{Bar, Progress};
 use crate::lab::session::{Session, with_unit};
 use crate::runtime;
-use crate::store::{Capture, RunMeta, Store};
+use thermine_capture::{Capture, RunMeta, Store};
 
 /// Most shares: a capture of them takes some 4 GB.
 pub(crate) const MOST_SHARES: u64 = 10_000_000;

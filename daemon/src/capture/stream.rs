@@ -13,7 +13,7 @@ use thermine_units::provenance::Provenance;
 use thermine_units::record::Verdict;
 
 use crate::lab::config::Config;
-use crate::store::Capture;
+use thermine_capture::Capture;
 
 /// Most answers that are analysed: they are held in memory, 100 bytes each.
 const MOST_ANSWERS: usize = 5_000_000;

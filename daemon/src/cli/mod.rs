@@ -1,19 +1,25 @@
 //! The command line.
 
+pub mod backend;
 mod learning;
+mod puf;
 pub mod request;
+mod tpf;
+mod unit;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use thermine_units::model::Model;
+use clap::{Args, Parser, Subcommand};
 
 use crate::lab::session::Context;
-use crate::lab::{chips, config, predict, puf, sweep, switch_profile, tpf, train};
-use crate::{bench, capture, devices, discover, export, manual, proxy, queue, run, sim, top, vbm};
+use crate::lab::{chips, config, predict, sweep, switch_profile, train};
+use crate::{
+    bench, capture, devices, discover, export, manual, proxy, queue, run, runtime, sim, top, vbm,
+};
 
 pub use self::learning::{Predict, Train};
+pub use self::unit::Unit;
 
 /// Teaches Bitcoin-mining hardware to compute, and tells the truth about it.
 #[derive(Debug, Parser)]
@@ -49,8 +55,7 @@ pub enum Command {
     /// Find the mining units on a network and name them from what they say; nothing is set, and nobody is
     /// logged in.
     Discover(Discover),
-    /// Give hashes up early by a predictor, and count what that is worth: the Thermodynamic Probability
-    /// Filter.
+    /// Measure what it is worth to abort hashes early by a prediction: the Thermodynamic Probability Filter.
     #[command(subcommand)]
     Tpf(tpf::Tpf),
     /// What hashing is lost to each change of jobs, in a capture or on a unit.
@@ -59,7 +64,7 @@ pub enum Command {
     Chips(chips::Args),
     /// Put a rack of units on one connection to a pool, with work queued for each so that none ever waits.
     Proxy(Proxy),
-    /// Tell units of one model apart by how they answer: enrol a unit, verify it, and measure what that is worth.
+    /// Tell units of one model apart by their responses: enrol a unit, verify it, and measure the error rates.
     #[command(subcommand)]
     Puf(puf::Puf),
     /// Measure what the proxy's queued work is worth.
@@ -222,34 +227,6 @@ pub struct Devices {
     pub json: bool,
 }
 
-/// Units that can be simulated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Unit {
-    /// Antminer S9.
-    S9,
-    /// Lucky Miner LV06.
-    Lv06,
-    /// Goldshell LB-Box.
-    LbBox,
-    /// A chain of bare BM1387 on a serial line.
-    Bm1387,
-    /// A bare BM1366 on a serial line.
-    Bm1366,
-}
-
-impl Unit {
-    /// Its model.
-    pub fn model(self) -> Model {
-        match self {
-            Unit::S9 => Model::AntminerS9,
-            Unit::Lv06 => Model::LuckyMinerLv06,
-            Unit::LbBox => Model::GoldshellLbBox,
-            Unit::Bm1387 => Model::Bm1387,
-            Unit::Bm1366 => Model::Bm1366,
-        }
-    }
-}
-
 /// `thermine capture`.
 #[derive(Debug, Subcommand)]
 pub enum Capture {
@@ -397,11 +374,11 @@ pub fn run(cli: Cli, context: &Context) -> anyhow::Result<()> {
         Command::Top(args) => top::run(&args),
         Command::Capture(command) => capture::run(command, context),
         Command::Discover(args) => discover::run(args, context),
-        Command::Tpf(command) => tpf::run(command, context),
+        Command::Tpf(command) => runtime::run(context, tpf::run(command, context))?,
         Command::SwitchProfile(args) => switch_profile::run(args, context),
         Command::Chips(args) => chips::run(&args, context),
         Command::Proxy(args) => proxy::run(args, context),
-        Command::Puf(command) => puf::run(command, context),
+        Command::Puf(command) => runtime::run(context, puf::run(command, context))?,
         Command::Vbm(Vbm::Bench(args)) => vbm::run(args),
         Command::Man(args) => manual::pages(&args),
         Command::Completions(args) => manual::completions(&args),

@@ -9,9 +9,10 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use thermine_units::pow::Difficulty;
 
+use super::tpf::Tpf;
 use super::{Capture, Cli, Command, Record, Train, Unit};
 use crate::lab::request::{self, Request};
-use crate::lab::{sweep, tpf};
+use crate::lab::sweep;
 
 /// Longest command, in bytes.
 const LONGEST: usize = 4096;
@@ -81,7 +82,7 @@ pub fn of_words(words: impl IntoIterator<Item = String>) -> Result<Request> {
         Command::Capture(Capture::Verify { file, .. }) => Request::Verify(request::Verify {
             capture: text(&file),
         }),
-        Command::Tpf(tpf::Tpf::Live(args)) => Request::FilterTrial(of_trial(&args)),
+        Command::Tpf(Tpf::Live(args)) => Request::FilterTrial(args.request()),
         _ => bail!(
             "only `train`, `sweep`, `tpf live`, `capture record` and `capture verify` can be queued"
         ),
@@ -260,39 +261,5 @@ pub(crate) fn record(asked: &request::Record, config: PathBuf, out: PathBuf) -> 
         seed: asked.seed,
         out: Some(out),
         store: None,
-    }
-}
-
-fn of_trial(args: &tpf::live::Args) -> request::FilterTrial {
-    request::FilterTrial {
-        on: args.on,
-        watts: args.watts,
-        train: args.train,
-        pairs: args.pairs,
-        block: args.block,
-        settle: args.settle,
-        to_the_end: args.to_the_end,
-        seed: args.seed,
-    }
-}
-
-/// The arguments that carry `asked` out on the unit of the file `config`, into `out`.
-pub(crate) fn trial(
-    asked: &request::FilterTrial,
-    config: PathBuf,
-    out: PathBuf,
-) -> tpf::live::Args {
-    tpf::live::Args {
-        config: Some(config),
-        unit: Unit::Lv06,
-        on: asked.on,
-        watts: asked.watts,
-        train: asked.train,
-        pairs: asked.pairs,
-        block: asked.block,
-        settle: asked.settle,
-        to_the_end: asked.to_the_end,
-        seed: asked.seed,
-        out: Some(out),
     }
 }

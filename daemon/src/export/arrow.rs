@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use flatbuffers::{FlatBufferBuilder, ForwardsUOffset, TableFinishedWIPOffset, WIPOffset};
 
 use super::Column;
-use crate::store::tables::Kind;
+use thermine_capture::tables::Kind;
 
 /// `MetadataVersion.V5`.
 const V5: i16 = 4;

@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 
 use super::{About, Column, Sink};
 use crate::render::cell::cell;
-use crate::tabular;
+use thermine_capture::tabular;
 
 /// A CSV file being written.
 pub(super) struct Csv {

@@ -21,9 +21,9 @@ use clap::ValueEnum;
 use rusqlite::types::Value;
 use serde::Serialize;
 
-use crate::store::Capture;
-use crate::store::reader::Run;
-use crate::store::tables::Kind;
+use thermine_capture::Capture;
+use thermine_capture::reader::Run;
+use thermine_capture::tables::Kind;
 
 /// A format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

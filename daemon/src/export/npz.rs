@@ -15,7 +15,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::{About, Column, Sink};
-use crate::store::tables::Kind;
+use thermine_capture::tables::Kind;
 
 /// Compression: the columns are long and regular, and the lowest level halves them at the speed of a disk.
 const LEVEL: i64 = 1;

@@ -14,7 +14,7 @@ use anyhow::Result;
 use rusqlite::types::Value;
 
 use super::{About, Column, Sink, arrow};
-use crate::store::tables::Kind;
+use thermine_capture::tables::Kind;
 
 /// Rows of a row group: some 20 MB of shares in memory.
 const GROUP: usize = 32_768;

@@ -10,8 +10,8 @@ use thermine_units::unit::{Board, Telemetry};
 
 use super::Column;
 use super::source::{Table, names, of, origin, pages};
-use crate::store::Capture;
-use crate::store::tables::Kind;
+use thermine_capture::Capture;
+use thermine_capture::tables::Kind;
 
 const READINGS: &str = "SELECT run, id, stream, taken_ns, reading FROM telemetry \
                         WHERE run = $1 AND id > $2 ORDER BY id";

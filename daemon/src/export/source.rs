@@ -6,10 +6,10 @@ use anyhow::Result;
 use rusqlite::types::Value;
 
 use super::Column;
-use crate::store::database::Row;
-use crate::store::reader::PAGE;
-use crate::store::tables::Kind;
-use crate::store::{Capture, DatabaseError};
+use thermine_capture::database::Row;
+use thermine_capture::reader::PAGE;
+use thermine_capture::tables::Kind;
+use thermine_capture::{Capture, DatabaseError};
 
 /// Rows, a page at a time.
 pub(super) type Pages<'a> = Box<dyn Iterator<Item = Result<Vec<Vec<Value>>>> + 'a>;

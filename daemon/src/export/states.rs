@@ -9,8 +9,8 @@ use crate::capture::replay;
 use crate::lab::experiment::{arms, run};
 use crate::lab::train;
 use crate::render::folder::segment;
-use crate::store::Capture;
-use crate::store::tables::Kind;
+use thermine_capture::Capture;
+use thermine_capture::tables::Kind;
 
 /// States of the stream `stream`, by default the first that was driven with the whole input. Held in memory, 8 bytes
 /// a number.

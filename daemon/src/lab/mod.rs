@@ -1,6 +1,7 @@
 //! Experiments on units: a request in, a report out.
 
 pub mod attach;
+pub mod backend;
 pub mod chips;
 pub mod config;
 pub mod experiment;
@@ -9,8 +10,9 @@ pub mod request;
 pub mod session;
 
 pub(crate) mod predict;
-pub(crate) mod puf;
+pub mod puf;
 pub(crate) mod sweep;
 pub(crate) mod switch_profile;
-pub(crate) mod tpf;
+mod threads;
+pub mod tpf;
 pub(crate) mod train;

@@ -16,7 +16,6 @@ use thermine_units::record::Recorder;
 use thermine_units::seed;
 
 use crate::cli;
-use crate::input_file;
 use crate::lab::config::{Config, Step};
 use crate::lab::experiment::encoder::Encoder;
 use crate::lab::experiment::encoding::Encoding;
@@ -29,8 +28,9 @@ use crate::lab::experiment::{Kind, arms};
 use crate::lab::session::{Context, Session, with_unit};
 use crate::render::stdout;
 use crate::runtime;
-use crate::store::Capture;
-use crate::tabular;
+use thermine_capture::Capture;
+use thermine_capture::input_file;
+use thermine_capture::tabular;
 
 /// Longest file of a readout, in bytes: a million features.
 const LONGEST_FILE: u64 = 256 << 20;
@@ -293,7 +293,8 @@ impl Drive<'_> {
             .find(|stream| stream.name == *name)
             .with_context(|| format!("{} holds no stream `{name}`", path.display()))?;
         let steps = Capture::open(path)?.steps(stream)?;
-        self.drive(&mut Replay::new(steps, provenance), said).await
+        self.drive(&mut Replay::stored(steps, provenance), said)
+            .await
     }
 
     async fn unit(&self, said: &mut Said) -> Result<()> {

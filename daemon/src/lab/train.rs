@@ -19,7 +19,7 @@ use crate::lab::session::Context;
 use crate::render::folder;
 use crate::render::seeds::SeedsReport;
 use crate::render::stdout;
-use crate::store::Capture;
+use thermine_capture::Capture;
 
 /// The protocol of the literature: seeds and comparisons elsewhere rest on it.
 pub(crate) const DEFAULT_SPLIT: Split = Split {

@@ -24,7 +24,7 @@ use crate::lab::request::Train;
 use crate::lab::session;
 use crate::lab::train;
 use crate::render::stdout;
-use crate::store::verify;
+use thermine_capture::verify;
 
 /// Largest answer, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -214,7 +214,7 @@ fn analyse(task: Task) -> Result<Answer> {
                 )
             });
             Ok(Answer {
-                said: report.render(),
+                said: crate::render::verify::text(&report),
                 error,
                 ..Answer::default()
             })

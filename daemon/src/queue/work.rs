@@ -17,8 +17,9 @@ use crate::lab::observer::Progress;
 use crate::lab::request::{Request, Train};
 use crate::lab::{sweep, tpf, train};
 use crate::live::snapshot::{Estimate, Filter, Provenance, Row, Verdict};
-use crate::render::folder;
 use crate::render::run::RunReport;
+use crate::render::{self, folder};
+use crate::runtime;
 
 /// Name of the unit's configuration in a job's folder.
 const CONFIG: &str = "unit.toml";
@@ -121,8 +122,8 @@ fn driven(
     progress: &Progress,
     said: &mut String,
 ) -> Result<Found> {
-    let config = config.context("the unit of this job is no longer configured")?;
-    folder::write(folder, CONFIG, config.fingerprint()?.0)?;
+    let unit = config.context("the unit of this job is no longer configured")?;
+    folder::write(folder, CONFIG, unit.fingerprint()?.0)?;
     let (config, out) = (folder.join(CONFIG), folder.join(REPORT));
     let mut found = Found::default();
     match request {
@@ -153,9 +154,13 @@ fn driven(
             *said = capture::record::record(&args, progress)?.1;
         }
         Request::FilterTrial(trial) => {
-            let done = tpf::live::carry_out(&arguments::trial(trial, config, out), progress)?;
-            *said = done.said;
-            found.filter = done.filter;
+            folder::make(Some(&out), "")?;
+            let capture = out.join("capture.sqlite");
+            let trial = tpf::live::run(trial, unit, &capture, progress);
+            let report = runtime::run(progress.context(), trial)??;
+            render::tpf::live::write(&out, &report)?;
+            *said = render::tpf::live::text(&report);
+            found.filter = render::tpf::live::account(&report);
         }
         Request::Verify(_) => anyhow::bail!("{} drives no unit", request.words()),
     }

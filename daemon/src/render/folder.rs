@@ -12,7 +12,7 @@ use thermine_reservoir::state::StateMatrix;
 use super::cell::cell;
 use super::run::RunReport;
 use super::svg::Plot;
-use crate::tabular;
+use thermine_capture::tabular;
 
 /// Test steps that a plot of target against prediction shows: more would be a smear.
 const PLOTTED_STEPS: usize = 200;

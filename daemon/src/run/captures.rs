@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::lab::config::Config;
 use crate::lab::config::daemon::{Daemon, Live};
-use crate::store::place::Place;
-use crate::store::{RunMeta, Store};
+use thermine_capture::place::Place;
+use thermine_capture::{RunMeta, Store};
 
 /// Wall time that the last records are given to reach the disk.
 const CLOSING: Duration = Duration::from_secs(10);

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use thermine_drivers::evidence::Evidence;
 use thermine_drivers::interlock::{Permission, withheld};
 use thermine_drivers::poller::{Freshness, Latest};
-use thermine_lab::substrate;
 use thermine_units::clock::Clock;
 use thermine_units::unit::Telemetry;
 use tokio::sync::watch;

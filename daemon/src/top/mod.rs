@@ -18,8 +18,8 @@ use thermine_units::printable::printable;
 use self::view::View;
 use crate::causes::chain;
 use crate::lab::config::daemon::LONGEST_TOKEN;
-use crate::secret_file;
 use crate::web::Present;
+use thermine_capture::secret_file;
 
 /// Between questions to the daemon.
 const EVERY: Duration = Duration::from_secs(1);

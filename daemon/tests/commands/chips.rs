@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use thermine::store::{RunMeta, Store};
+use thermine_capture::{RunMeta, Store};
 use thermine_reservoir::describe::{Places, Search, Unlike};
 use thermine_sim::{Device, Params, Silicon};
 use thermine_units::clock::Nanos;

@@ -134,6 +134,13 @@ fn a_key_is_asked_for_and_must_be_ones_own() {
 }
 
 #[test]
+fn the_old_name_of_the_backend_still_works_and_says_the_new_one_once() {
+    let said = failure(&["enroll", "--by", "twin"]);
+    assert_eq!(said.matches("--backend twin").count(), 1, "{said}");
+    assert!(said.contains("openssl rand"), "it went on: {said}");
+}
+
+#[test]
 fn a_real_capture_holds_no_fingerprint_that_its_shares_could_show() {
     let Some(csv) = real_shares() else {
         return;

@@ -7,6 +7,12 @@ use serde_json::Value;
 
 use crate::support::{report, run, said, success, utf8};
 
+/// The report of a run that must have succeeded.
+fn report_of(output: &Output, out: &Path) -> Value {
+    said(output);
+    report(out)
+}
+
 fn tpf(args: &[&str], out: &Path) -> Output {
     run(&[&["tpf"], args, &["--out", utf8(out)]].concat())
 }
@@ -98,9 +104,10 @@ fn live_counts_every_share_of_both_arms() {
         "6",
         "--to-the-end",
     ];
-    for on in ["twin", "wires"] {
-        let out = dir.path().join(on);
-        let text = said(&tpf(&[&["live", "--on", on], &short[..]].concat(), &out));
+    for backend in ["twin", "wire"] {
+        let out = dir.path().join(backend);
+        let args = [&["live", "--backend", backend], &short[..]].concat();
+        let text = said(&tpf(&args, &out));
         assert!(text.contains("no pool sees any of it"));
         let report = report(&out);
         assert_eq!(
@@ -134,10 +141,40 @@ fn live_counts_every_share_of_both_arms() {
 fn live_without_a_power_reading_says_what_to_do() {
     let dir = tempfile::tempdir().expect("a folder");
     let output = tpf(
-        &["live", "--unit", "s9", "--on", "twin"],
+        &["live", "--unit", "s9", "--backend", "twin"],
         &dir.path().join("s9"),
     );
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("give --watts"), "{said}");
+}
+
+#[test]
+fn the_old_name_of_the_backend_still_works_and_says_the_new_one_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path().join("old");
+    let old = ["live", "--on", "twin", "--train", "20", "--pairs", "1"];
+    let output = tpf(&[&old[..], &["--block", "1"]].concat(), &out);
+    assert_eq!(report_of(&output, &out)["on"], "twin");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.matches("--backend twin").count(), 1, "{said}");
+    let both = tpf(
+        &["live", "--on", "twin", "--backend", "twin"],
+        &dir.path().join("both"),
+    );
+    assert!(!both.status.success());
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_before_anything_is_made() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path().join("none");
+    let output = tpf(&["twin", "--bits", "99", "--train", "1"], &out);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("bits 99") && said.contains("train 1"),
+        "{said}"
+    );
+    assert!(!out.exists());
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use thermine::store::verify::verify;
+use thermine_capture::verify::verify;
 
 use crate::example::example;
 use crate::postgres::Postgres;

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use thermine::lab::config::Config;
-use thermine::store::{RunMeta, Store};
+use thermine_capture::{RunMeta, Store};
 use thermine_units::model::Model;
 use thermine_units::provenance::Provenance;
 

@@ -11,7 +11,7 @@ use thermine::cli::request;
 use thermine::live::snapshot::Progress;
 use thermine::queue::store::MOST_ATTEMPTS;
 use thermine::queue::{Entry, Queue};
-use thermine::store::verify::verify;
+use thermine_capture::verify::verify;
 use thermine_sim::pool::Act;
 use thermine_units::seed;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use thermine::lab::config::overrides::Overrides;
 use thermine::lab::config::rack::Rack;
 use thermine::live::snapshot::Health;
-use thermine::store::verify::verify;
+use thermine_capture::verify::verify;
 
 use crate::example::example;
 use crate::support::{Daemon, PATIENCE, thermine, unit};

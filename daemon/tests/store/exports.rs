@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use thermine::export::{Format, What, export};
-use thermine::store::Store;
+use thermine_capture::Store;
 use thermine_units::record::Record;
 
 use super::records::{a_bit_of_everything, durable, job, meta, share};

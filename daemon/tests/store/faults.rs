@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rusqlite::Connection;
-use thermine::store::Store;
-use thermine::store::verify::verify;
+use thermine_capture::Store;
+use thermine_capture::verify::verify;
 use thermine_units::clock::Nanos;
 use thermine_units::record::Record;
 use thermine_units::seed;
@@ -283,7 +283,7 @@ async fn clocks_that_jump_neither_lose_nor_reorder_anything() {
     let report = verify(&path).expect("verified");
     assert_eq!((report.shares, report.contradictions), (ticket, 0));
     let mut order = Vec::new();
-    let capture = thermine::store::Capture::open(&path).expect("opens");
+    let capture = thermine_capture::Capture::open(&path).expect("opens");
     capture
         .for_each_share(|stored| order.push(stored.share.ticket))
         .expect("readable");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use thermine::store::{Capture, RunMeta, Store, StoreError};
+use thermine_capture::{Capture, RunMeta, Store, StoreError};
 use thermine_units::clock::Nanos;
 use thermine_units::pow::Work;
 use thermine_units::provenance::Provenance;

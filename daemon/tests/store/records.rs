@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
-use thermine::store::{Capture, RunMeta, Store};
+use thermine_capture::{Capture, RunMeta, Store};
 use thermine_stratum::factory::JobFactory;
 use thermine_units::clock::Nanos;
 use thermine_units::provenance::Provenance;

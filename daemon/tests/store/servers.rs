@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use thermine::store::reader::Run;
-use thermine::store::verify::{VerifyReport, verify};
-use thermine::store::{Capture, Store, merge};
-use thermine_lab::substrate::Recorded;
+use thermine_capture::StoredStep;
+use thermine_capture::reader::Run;
+use thermine_capture::verify::{VerifyReport, verify};
+use thermine_capture::{Capture, Store, merge};
 use thermine_units::record::{Record, Verdict};
 
 use super::postgres::Postgres;
@@ -17,8 +17,8 @@ use super::records::{Writing, a_bit_of_everything, durable, job, meta, share, ti
 struct Content {
     runs: Vec<Run>,
     streams: Vec<(String, [u64; 4])>,
-    shares: Vec<thermine::store::reader::StoredShare>,
-    steps: Vec<Vec<Recorded>>,
+    shares: Vec<thermine_capture::reader::StoredShare>,
+    steps: Vec<Vec<StoredStep>>,
 }
 
 fn content(path: &Path) -> Content {

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use thermine::store::verify::verify;
-use thermine::store::{Capture, RunMeta, Store};
+use thermine_capture::verify::verify;
+use thermine_capture::{Capture, RunMeta, Store};
 use thermine_stratum::factory::JobFactory;
 use thermine_stratum::server::Server;
 use thermine_stratum::session::Settings;

@@ -33,7 +33,7 @@ use thermine_units::provenance::Provenance;
 pub use twin::Twin;
 
 use thermine_drivers::bm13xx::ChainError;
-use thermine_drivers::evidence::Evidence;
+
 use thermine_drivers::interlock::{Cause, SetError};
 use thermine_stratum::SessionError;
 use thermine_units::clock::Nanos;

@@ -1,6 +1,12 @@
 //! What a run has recorded, served again step by step.
 
-use super::{Drive, Observation, Provenance, Substrate, SubstrateError};
+use std::time::Duration;
+
+use thermine_capture::StoredStep;
+use thermine_stratum::swh::Outcome;
+use thermine_units::record::{ShareRecord, Verdict};
+
+use super::{Drive, Observation, Provenance, Refused, Sample, Substrate, SubstrateError};
 
 /// A step as recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,6 +16,66 @@ pub struct Recorded {
     pub drive: Option<Drive>,
     /// What came back.
     pub observation: Observation,
+}
+
+impl TryFrom<StoredStep> for Recorded {
+    type Error = String;
+
+    fn try_from(stored: StoredStep) -> Result<Recorded, String> {
+        let Some((drive, observation)) = stored.driven else {
+            return Ok(Recorded {
+                drive: None,
+                observation: answers(&stored.shares),
+            });
+        };
+        let unreadable = |error: serde_json::Error| error.to_string();
+        let mut observation: Observation =
+            serde_json::from_value(observation).map_err(unreadable)?;
+        observation.shares = stored.shares.iter().filter_map(sample).collect();
+        observation.telemetry = stored.telemetry;
+        Ok(Recorded {
+            drive: Some(serde_json::from_value(drive).map_err(unreadable)?),
+            observation,
+        })
+    }
+}
+
+/// The answers to one job as an observation: from the sending of the job to its last answer.
+fn answers(shares: &[ShareRecord]) -> Observation {
+    let mut observation = Observation {
+        started: shares.first().map_or_else(Default::default, |first| {
+            first.arrived - first.since_job.unwrap_or_default()
+        }),
+        ended: shares
+            .iter()
+            .map(|share| share.arrived)
+            .max()
+            .unwrap_or_default(),
+        outcome: Outcome::Answered,
+        gap: Duration::ZERO,
+        jobs: 1,
+        shares: Vec::new(),
+        refused: Refused::default(),
+        telemetry: None,
+    };
+    for share in shares {
+        match sample(share) {
+            Some(sample) => observation.shares.push(sample),
+            None => observation.refused.count(share.verdict),
+        }
+    }
+    observation
+}
+
+/// The sample that a recorded share is; `None` if it was not accepted.
+fn sample(share: &ShareRecord) -> Option<Sample> {
+    (share.verdict == Verdict::Accepted).then(|| Sample {
+        job: u64::from_str_radix(&share.job_id, 16).unwrap_or_default(),
+        arrived: share.arrived,
+        since_job: share.since_job.unwrap_or_default(),
+        nonce: share.nonce,
+        difficulty: share.difficulty.unwrap_or_default(),
+    })
 }
 
 /// A capture, replayed.
@@ -31,6 +97,14 @@ impl Replay {
             of,
             served: 0,
         }
+    }
+
+    /// Serves the steps of a capture of provenance `of`.
+    pub fn stored(
+        steps: impl Iterator<Item = Result<StoredStep, String>> + Send + 'static,
+        of: Provenance,
+    ) -> Replay {
+        Replay::new(steps.map(|step| step?.try_into()), of)
     }
 }
 

@@ -12,7 +12,7 @@ use thermine_units::record::Verdict;
 use super::counts::Tally;
 use super::layout::Layout;
 use crate::capture::layout::work_rate;
-use crate::store::answers::TimedAnswer;
+use thermine_capture::answers::TimedAnswer;
 
 /// Answers that the fit of the work counter is made of: it is known to half a per cent then.
 const MOST_POINTS: usize = 2_000;

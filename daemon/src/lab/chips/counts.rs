@@ -6,7 +6,7 @@ use thermine_units::clock::Nanos;
 use thermine_units::record::Verdict;
 
 use super::layout::Layout;
-use crate::store::answers::Answer;
+use thermine_capture::answers::Answer;
 
 /// Shares back to which a nonce is known again. A copy follows its share within tens of milliseconds; that two shares
 /// among so many have one nonce by chance happens once in 60 million.

@@ -8,7 +8,7 @@ use thermine_reservoir::bootstrap::Estimate;
 use super::map::{self, Grid};
 use super::measure::{Group, Measured};
 use crate::render::folder;
-use crate::tabular;
+use thermine_capture::tabular;
 
 /// Writes `chips.csv`, `chips.svg`, `cores.csv` and `cores.svg`, as far as they are told apart.
 ///

@@ -37,8 +37,8 @@ use crate::lab::session;
 use crate::lab::tpf::evidence;
 use crate::render::folder;
 use crate::render::stdout;
-use crate::store::Capture;
-use crate::store::reader::{Run, Stream};
+use thermine_capture::Capture;
+use thermine_capture::reader::{Run, Stream};
 
 /// Answers whose times are looked at; all are counted.
 const MOST_TIMED: u32 = 20_000;

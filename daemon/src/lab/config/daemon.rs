@@ -9,8 +9,8 @@ use thermine_units::secret::Secret;
 
 use super::check::Problem;
 use crate::lab::request::Folders;
-use crate::secret_file;
-use crate::store::place::is_url;
+use thermine_capture::place::is_url;
+use thermine_capture::secret_file;
 
 /// Environment variable of the HTTP API's token.
 pub const TOKEN: &str = "THERMINE_TOKEN";

@@ -31,7 +31,7 @@ use thermine_units::provenance::Provenance;
 use thermine_units::quantity::{MegaHertz, Volts};
 use thermine_units::unit::{OperatingPoint, PowerMode};
 
-use crate::input_file;
+use thermine_capture::input_file;
 
 /// The path and the text of the configuration of a simulated unit of `model`, used when no file is named.
 fn simulated(model: Model) -> (&'static str, &'static str) {

@@ -23,7 +23,7 @@ use crate::lab::attach::Unit;
 use crate::lab::config::Config;
 use crate::lab::observer::{Bar, Progress};
 use crate::lab::session::{Session, with_unit};
-use crate::store::{Capture, Store};
+use thermine_capture::{Capture, Store};
 
 /// Steps at one end of the input by which an echo run is given its initial state: with the steps of the
 /// examples several of a unit's slowest time constants.
@@ -311,7 +311,7 @@ pub(crate) async fn replay(plan: &Plan, problem: &Problem, progress: &Progress) 
         let brief = briefs.remove(index);
         let steps = Capture::open(path)?.steps(&stream)?;
         let part = Part::new(brief, plan, problem, None, progress);
-        let mut replay = Replay::new(steps, provenance.clone());
+        let mut replay = Replay::stored(steps, provenance.clone());
         traces.push(part.drive(&mut replay).await?);
     }
     let runs = Runs::of(traces);

@@ -17,7 +17,7 @@ use crate::render::capacity::CapacityReport;
 use crate::render::folder;
 use crate::render::run::RunReport;
 use crate::runtime;
-use crate::store::{RunMeta, Store};
+use thermine_capture::{RunMeta, Store};
 
 /// Name of the capture in the report folder.
 pub(crate) const CAPTURE: &str = "capture.sqlite";

@@ -15,7 +15,7 @@ use thermine_reservoir::tasks::{
 };
 use utoipa::ToSchema;
 
-use crate::tabular::Table;
+use thermine_capture::tabular::Table;
 
 /// The tasks that have a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum, ToSchema)]

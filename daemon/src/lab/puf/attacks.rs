@@ -1,5 +1,4 @@
-//! Three ways to pass for a unit that one has not, each tried: with a copy of its profile, with an old answer, and
-//! with the unit itself further away.
+//! Three ways to pass for a unit: an emulator with a copy of its profile, replayed shares, and a relay to the unit itself.
 
 use std::time::Duration;
 
@@ -24,18 +23,18 @@ use thermine_units::unit::{Board, Telemetry};
 use super::challenge::{Challenge, Plan};
 use super::features::Features;
 
-/// Time from a job to the first hash on it that the emulator pretends, s: the middle of what an S9 takes.
+/// Emulated time from a job to the first hash on it, s: in the middle of the range of an S9.
 const PRETENDED_SWITCH_S: f64 = 0.022;
 
-/// Hashes that a share of the replay takes on average: the scale at which simulated units hash.
-pub(crate) const HASHES_PER_SHARE: f64 = 64.0;
+/// Mean number of hashes for a share of the replay: the scale at which simulated units hash.
+pub const HASHES_PER_SHARE: f64 = 64.0;
 
-/// A program that has no such unit but knows its profile: what each feature is on average.
-pub(crate) struct Emulator<'a> {
+/// A program without such a unit that knows its profile: the mean of each feature.
+pub(super) struct Emulator<'a> {
     plan: &'a Plan,
     params: Params,
     features: &'a Features,
-    /// Mean of each feature; `None` of what the unit does not say.
+    /// Mean of each feature; `None` of a missing one.
     known: Vec<Option<f64>>,
     now: Nanos,
     job: u64,
@@ -43,8 +42,8 @@ pub(crate) struct Emulator<'a> {
 }
 
 impl<'a> Emulator<'a> {
-    /// One that knows `known`, the mean of each of `features`. `None` of a model whose nonces it cannot form.
-    pub(crate) fn new(
+    /// An emulator that knows the mean of each of `features`. `None` if it cannot form nonces of the model.
+    pub(super) fn new(
         plan: &'a Plan,
         features: &'a Features,
         known: Vec<Option<f64>>,
@@ -66,7 +65,7 @@ impl<'a> Emulator<'a> {
         *self.known.get(place)?
     }
 
-    /// The values of all features whose name begins so, in order.
+    /// The values of all features whose name begins with `prefix`, in order.
     fn values(&self, prefix: &str) -> Vec<f64> {
         let list = self.features.list.iter().zip(&self.known);
         list.filter(|(feature, _)| feature.name.starts_with(prefix))
@@ -74,7 +73,7 @@ impl<'a> Emulator<'a> {
             .collect()
     }
 
-    /// Draws an index in proportion to `weights`; any of `n` if there are none.
+    /// Draws an index in proportion to `weights`; one of `n` uniformly if there are none.
     fn draw(&mut self, weights: &[f64], n: u8) -> u8 {
         let total: f64 = weights.iter().map(|w| w.max(0.0)).sum();
         if total <= 0.0 {
@@ -170,16 +169,16 @@ impl Substrate for Emulator<'_> {
     }
 }
 
-/// A unit at the far end of a longer way: each job and the answers to it take `delay` longer, both ways together.
-pub(crate) struct Relayed<S> {
+/// A unit behind a relay: each job and its shares take `delay` longer, both ways together.
+pub(super) struct Relayed<S> {
     unit: S,
     delay: Duration,
-    /// What all delays so far add up to.
+    /// Sum of all delays so far.
     late: Duration,
 }
 
 impl<S> Relayed<S> {
-    pub(crate) fn new(unit: S, delay: Duration) -> Relayed<S> {
+    pub(super) fn new(unit: S, delay: Duration) -> Relayed<S> {
         Relayed {
             unit,
             delay,
@@ -209,24 +208,20 @@ impl<S: Substrate> Substrate for Relayed<S> {
     }
 }
 
-/// Shares of one challenge sent as answers to another: found by hashing, and judged as a server judges them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub(crate) struct Replayed {
-    /// Shares that were found, all valid for the challenge that they were found for.
-    pub(crate) shares: u64,
-    /// Of these, accepted as answers to the other.
-    pub(crate) accepted: u64,
-    /// Accepted when sent a second time for the challenge that they were found for.
-    pub(crate) twice: u64,
+/// Shares of one challenge sent in response to another: found by hashing, and judged as a server judges them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Replayed {
+    /// Shares that were found, all valid for their own challenge.
+    pub shares: u64,
+    /// Of these, accepted in response to the other challenge.
+    pub accepted: u64,
+    /// Of these, accepted when sent a second time in response to their own challenge.
+    pub twice: u64,
 }
 
-/// Finds a share for each counting step of `old`, and sends it for the step of `new` in the same place.
-pub(crate) fn replay(old: &Challenge, new: &Challenge) -> Replayed {
-    let mut sums = Replayed {
-        shares: 0,
-        accepted: 0,
-        twice: 0,
-    };
+/// Finds a share for each step of `old`, and sends it in response to the step of `new` in the same place.
+pub(super) fn replay(old: &Challenge, new: &Challenge) -> Replayed {
+    let mut sums = Replayed::default();
     let difficulty = Difficulty::new(old.plan.difficulty).unwrap_or(Difficulty::ONE);
     let algorithm = old.plan.model.algorithm();
     let scale = HASHES_PER_SHARE / difficulty.hashes(algorithm);
@@ -252,7 +247,7 @@ pub(crate) fn replay(old: &Challenge, new: &Challenge) -> Replayed {
             nonce: 0,
             version_bits: None,
         };
-        // A thousand times as many hashes as a share takes: it is found but for one time in e^1000.
+        // A thousand times the mean number of hashes: the search fails once in e^1000 times.
         let most = (1000.0 * HASHES_PER_SHARE) as u32;
         let found = (0..most).find(|nonce| {
             share.nonce = *nonce;
@@ -303,7 +298,7 @@ mod tests {
             "the attack works where nothing is fresh"
         );
 
-        // And the program's own replay refuses to answer another challenge.
+        // And the program's own replay refuses another challenge.
         let mut unit = Replay::new(std::iter::empty(), Provenance::Simulated);
         assert!(
             response::put(&new, &mut unit, response::Break::Fail, || ())

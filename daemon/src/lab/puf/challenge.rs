@@ -1,4 +1,4 @@
-//! What a unit is asked: jobs that nobody could know before, at operating points in an order that nobody could.
+//! Challenges: unpredictable jobs, at operating points in an unpredictable order.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use thermine_units::quantity::MegaHertz;
 use thermine_units::seed;
 use thermine_units::unit::OperatingPoint;
 
-/// Clock of the second place over the first: where a chip's own limit decides how much of its work is right. Chips
-/// that are alike at their rated clock differ most there.
+/// Clock of the second place over that of the first: there a chip's own limit decides how much of its work is right, so
+/// chips that are alike at their rated clock differ most.
 const EDGE: f64 = 1.12;
 
 /// Duty of the second place of a unit whose clock cannot be set.
@@ -22,42 +22,51 @@ const HALF: f64 = 0.5;
 
 /// An operating point of a challenge.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Place {
-    /// What it is called in features and tables.
-    pub(crate) name: String,
-    /// Chip clock, in MHz; `None` leaves it as it is.
-    pub(crate) frequency_mhz: Option<f64>,
+pub struct Place {
+    /// Its name in features and tables.
+    pub name: String,
+    /// Chip clock, in MHz; `None` leaves the clock unchanged.
+    pub frequency_mhz: Option<f64>,
     /// Part of its time that the unit hashes.
-    pub(crate) duty: f64,
+    pub duty: f64,
 }
 
-/// What all challenges of a unit have in common: what features are compared over.
+/// What all challenges of a unit have in common, so that their features can be compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Plan {
-    pub(crate) model: Model,
-    pub(crate) places: Vec<Place>,
+pub struct Plan {
+    /// The unit's model.
+    pub model: Model,
+    /// Operating points, in the order of the features.
+    pub places: Vec<Place>,
     /// Seconds at each place before anything counts, for the heat to settle.
-    pub(crate) settle_s: f64,
+    pub settle_s: f64,
     /// Jobs at each place that count.
-    pub(crate) jobs: u32,
+    pub jobs: u32,
     /// Shares of each job.
-    pub(crate) shares: u32,
-    /// Share difficulty.
-    pub(crate) difficulty: f64,
+    pub shares: u32,
+    pub(super) difficulty: f64,
     /// Longest time for a job, s.
-    pub(crate) timeout_s: f64,
+    pub(super) timeout_s: f64,
 }
 
-/// How many jobs and shares a challenge takes.
+/// How many jobs at each place, and shares of each job, a challenge takes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Size {
-    pub(crate) jobs: u32,
-    pub(crate) shares: u32,
+pub(super) struct Size {
+    pub(super) jobs: u32,
+    pub(super) shares: u32,
+}
+
+impl Size {
+    /// Size of a challenge unless the user says another.
+    pub(super) const USUAL: Size = Size {
+        jobs: 48,
+        shares: 25,
+    };
 }
 
 impl Plan {
     /// For a unit of `model` that runs at `params`; `settable` if its clock can be set from outside.
-    pub(crate) fn new(
+    pub(super) fn new(
         model: Model,
         params: &Params,
         settable: bool,
@@ -92,13 +101,13 @@ impl Plan {
         }
     }
 
-    /// Shares of a whole answer.
-    pub(crate) fn shares_at(&self, jobs: u32) -> u64 {
+    /// Shares of a response to so many jobs at each place.
+    pub(super) fn shares_at(&self, jobs: u32) -> u64 {
         self.places.len() as u64 * u64::from(jobs) * u64::from(self.shares)
     }
 
-    /// Whether it can be asked: a file may hold anything.
-    pub(crate) fn is_sound(&self) -> bool {
+    /// Whether a unit can be challenged so: a file may hold anything.
+    pub(super) fn is_sound(&self) -> bool {
         let place = |place: &Place| {
             (0.05..=1.0).contains(&place.duty)
                 && place.frequency_mhz.is_none_or(|f| f.is_finite() && f > 0.0)
@@ -114,50 +123,49 @@ impl Plan {
     }
 }
 
-/// One challenge.
+/// A plan with the seed of its unpredictable parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Challenge {
-    pub(crate) plan: Plan,
-    /// Everything else follows from it.
-    pub(crate) seed: u64,
+pub(super) struct Challenge {
+    pub(super) plan: Plan,
+    pub(super) seed: u64,
 }
 
 /// A step of a challenge.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Asked {
+pub(super) struct Step {
     /// Number of its place in the plan.
-    pub(crate) place: usize,
-    /// Whether its shares count; a first step of each place only lets the heat settle.
-    pub(crate) counts: bool,
-    pub(crate) drive: Drive,
+    pub(super) place: usize,
+    /// Whether its shares count. The first step of each place only lets the heat settle.
+    pub(super) counts: bool,
+    pub(super) drive: Drive,
 }
 
 impl Challenge {
-    pub(crate) fn new(plan: &Plan, seed: u64) -> Challenge {
+    pub(super) fn new(plan: &Plan, seed: u64) -> Challenge {
         Challenge {
             plan: plan.clone(),
             seed,
         }
     }
 
-    /// Its steps, in order: places in an order of its own, each job with a word of its own.
-    pub(crate) fn steps(&self) -> Vec<Asked> {
+    /// The steps, in order: the places shuffled, each job with a random word.
+    pub(super) fn steps(&self) -> Vec<Step> {
         let plan = &self.plan;
         let mut order: Vec<usize> = (0..plan.places.len()).collect();
         order.shuffle(&mut seed::stream(self.seed, "puf/order"));
         let mut words = seed::stream(self.seed, "puf/words");
-        let mut asked = Vec::new();
+        let mut steps = Vec::new();
         for place in order {
             for job in 0..=plan.jobs {
                 let counts = job > 0;
-                asked.push(Asked {
+                steps.push(Step {
                     place,
                     counts,
                     drive: plan.drive(place, counts, words.random()),
                 });
             }
         }
-        asked
+        steps
     }
 }
 
@@ -202,7 +210,7 @@ pub(super) mod tests {
         let words = |seed| -> Vec<u32> { steps(seed).iter().map(|s| s.drive.word).collect() };
         assert!(words(1).iter().all(|word| !words(2).contains(word)));
         let first = (0..40).filter(|seed| steps(*seed)[0].place == 0).count();
-        assert!((8..=32).contains(&first), "both orders are asked: {first}");
+        assert!((8..=32).contains(&first), "both orders occur: {first}");
         assert_eq!(plan(5, 10).shares_at(5), 100);
     }
 

@@ -1,136 +1,145 @@
-//! `thermine puf enroll`: a unit's profile, held against a population of its model.
+//! Measures a unit's profile, relative to a population of simulated units of its model.
 
-use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
-use thermine_reservoir::identity::promptness::latest;
+use anyhow::{Context as _, Result};
+use serde::Serialize;
 use thermine_reservoir::identity::{Kind, Population, Profile};
-use thermine_units::pow::Difficulty;
 
 use super::challenge::{Plan, Size};
+use super::claims::{FeatureSet, block, columns};
+use super::driven::{self, Purpose, Questions};
 use super::features::Features;
-use super::file::{self, Enrolled};
-use super::fleet::{self, Order, Session, World};
+use super::fleet::{self, FleetSpec, Session, World};
 use super::key::Key;
-use super::study::block;
-use super::{Enroll, unit};
+use super::profile::{self, Enrolled};
+use super::response::time_bound;
+use crate::lab::backend::Backend;
 use crate::lab::config::Config;
-use crate::lab::session::Context;
-use crate::render::folder;
-use crate::render::stdout;
+use crate::lab::observer::Progress;
+use crate::lab::request::declare::request;
+use crate::lab::threads::computed;
 
-/// How often a unit's own soonest answer may miss the time bound.
-const MISSED: f64 = 0.01;
-
-/// The latest that a challenge's soonest answer may come, from those of the enrolment; `None` of fewer than two.
-pub(crate) fn bound(soonest: &[f64]) -> Option<f64> {
-    latest(soonest, MISSED)
+request! {
+    /// An enrolment.
+    pub struct EnrollRequest {
+        /// What is challenged: `wire` or `twin`.
+        backend: Backend = Backend::Wire => drives();
+        /// Number of a simulated unit among those of its model; absent for the configuration's.
+        serial: Option<u64> = None;
+        /// Seed of the challenges and of a simulated unit; absent for an unpredictable one.
+        seed: Option<u64> = None;
+        /// Challenges that the profile is measured from.
+        blocks: u32 = 6 => within(2, 1000);
+        /// Jobs at each operating point of a challenge.
+        jobs: u32 = Size::USUAL.jobs => within(2, 100_000);
+        /// Shares of each job.
+        shares: u32 = Size::USUAL.shares => within(2, 100_000);
+        /// Simulated units of the model that the profile is relative to.
+        others: u32 = 24 => within(4, 10_000);
+        /// Sessions of each of these units.
+        other_sessions: u32 = 4 => within(2, 1000);
+    }
 }
 
-/// Runs the subcommand.
-pub(crate) fn run(args: &Enroll, context: &Context) -> Result<()> {
-    let config = unit::config(&args.asked)?;
-    let key = Key::load(args.asked.key.as_deref())?;
-    let seed = unit::fresh(args.asked.seed)?;
-    let folder = folder::make(
-        args.asked.out.as_deref(),
-        &format!("puf-enroll-{}", config.unit.name),
-    )?;
-    let path = match &args.profile {
-        Some(path) if path.exists() => bail!(
-            "{} exists already: profiles are never overwritten; name another file",
-            path.display()
-        ),
-        Some(path) => path.clone(),
-        None => folder.join("profile.json"),
-    };
-    let (enrolled, said) = enrol(context, args, &config, seed, &folder)?;
-    file::write(&path, &enrolled, &key)?;
-    stdout::text(said)?;
-    stdout::line(format_args!(
-        "signed with key {}: {}",
-        key.id(),
-        path.display()
-    ))?;
-    Ok(())
+/// An enrolled unit.
+#[derive(Debug, Serialize)]
+pub struct EnrollReport {
+    /// What the profile holds.
+    pub enrolled: Enrolled,
+    /// Shares that count.
+    pub shares: u64,
+    /// The capture of the responses.
+    pub capture: PathBuf,
+    /// The profile.
+    pub profile: PathBuf,
+    /// Name of the key that signed it.
+    pub key: String,
 }
 
-fn enrol(
-    context: &Context,
-    args: &Enroll,
+/// Enrolls the unit of `config`, which is [`prepared`](super::prepared): its capture goes into `folder`, its profile, signed
+/// with `key`, to the new file `profile`.
+///
+/// # Errors
+/// If the request is wrong, the unit or a file fails, or the work was interrupted.
+pub async fn run(
+    request: &EnrollRequest,
     config: &Config,
-    seed: u64,
-    folder: &Path,
-) -> Result<(Enrolled, String)> {
-    let params = unit::model_params(config)?;
+    key: &Key,
+    (folder, profile): (&Path, &Path),
+    progress: &Progress,
+) -> Result<EnrollReport> {
+    request.check()?;
+    let params = driven::model_params(config)?;
     let size = Size {
-        jobs: args.jobs,
-        shares: args.shares,
+        jobs: request.jobs,
+        shares: request.shares,
     };
     let model = config.unit.model;
-    let settable = unit::settable(model, args.asked.by);
-    let difficulty: Difficulty = config.step.difficulty;
-    let plan = Plan::new(model, &params, settable, size, difficulty.get());
-    let answered = unit::ask(
-        context,
-        &args.asked,
-        config,
-        &plan,
-        ("enrol", args.blocks, seed),
-        folder,
-    )?;
-    let order = Order {
+    let is_settable = driven::is_settable(model, request.backend);
+    let difficulty = config.step.difficulty.get();
+    let plan = Plan::new(model, &params, is_settable, size, difficulty);
+    let questions = Questions {
+        purpose: Purpose::Enroll,
+        backend: request.backend,
+        plan: &plan,
+        challenges: request.blocks,
+        seed: driven::fresh(request.seed)?,
+    };
+    let answered = driven::ask(questions, config, folder, progress).await?;
+    let others = FleetSpec {
         plan: plan.clone(),
         params,
         world: World::default(),
-        units: args.others as usize,
-        sessions: args.other_sessions as usize,
+        units: request.others as usize,
+        sessions: request.other_sessions as usize,
         differ: true,
-        lengths: vec![args.jobs as usize],
+        lengths: vec![request.jobs as usize],
         // The same others for every unit of the same model and plan.
         seed: 1,
     };
-    let bar = crate::render::progress::shown(&Context::new("thermine")).bar("others", order.units);
-    let fleet = fleet::simulate(&order, &bar)?;
+    let population_of = format!(
+        "{} simulated units of model {model}, {} sessions each, seed {}, assumed spread",
+        others.units, others.sessions, others.seed
+    );
+    let bar = progress.bar("others", others.units);
+    let simulate = move || fleet::simulate(&others, &bar);
+    let fleet = computed(progress.context(), simulate).await?;
 
     let features = Features::of(&plan);
     let own: Vec<Vec<Option<f64>>> = answered
         .responses
         .iter()
-        .map(|response| features.values(&plan, response, args.jobs as usize))
+        .map(|response| features.values(&plan, response, size.jobs as usize))
         .collect();
-    let population_of = format!(
-        "{} simulated units of model {model}, {} sessions each, seed {}, assumed spread",
-        order.units, order.sessions, order.seed
-    );
     let (columns, population) = population(&features, &fleet, &own)?;
     let blocks: Option<Vec<Vec<f64>>> = own.iter().map(|values| block(values, &columns)).collect();
-    let profile = blocks.and_then(|blocks| Profile::enrol(&population, &blocks));
-    let profile = profile.context("the unit's answers have no feature in common")?;
-    let soonest: Vec<f64> = answered
-        .responses
-        .iter()
-        .filter_map(|response| response.soonest(&plan))
-        .collect();
+    let measured = blocks.and_then(|blocks| Profile::enrol(&population, &blocks));
+    let soonest = answered.responses.iter().filter_map(|r| r.soonest(&plan));
     let enrolled = Enrolled {
         unit: config.unit.name.clone(),
-        provenance: answered.provenance.clone(),
+        provenance: answered.provenance,
         program: env!("CARGO_PKG_VERSION").into(),
-        seed,
-        config_hash: answered.config_hash.clone(),
+        seed: questions.seed,
+        config_hash: answered.config_hash,
         features: columns
             .iter()
             .map(|i| features.list[*i].name.clone())
             .collect(),
-        bound_s: bound(&soonest),
+        bound_s: time_bound(&soonest.collect::<Vec<_>>()),
+        profile: measured.context("the unit's responses have no feature in common")?,
         plan,
         population,
         population_of,
-        profile,
     };
-    let shares: u64 = answered.responses.iter().map(|r| r.shares()).sum();
-    Ok((enrolled.clone(), said(&enrolled, shares, &answered.capture)))
+    profile::write(profile, &enrolled, key)?;
+    Ok(EnrollReport {
+        enrolled,
+        shares: answered.responses.iter().map(|r| r.shares()).sum(),
+        capture: answered.capture,
+        profile: profile.to_path_buf(),
+        key: key.id(),
+    })
 }
 
 /// The features that the unit and all others have, and the population of the others in them.
@@ -140,10 +149,8 @@ fn population(
     own: &[Vec<Option<f64>>],
 ) -> Result<(Vec<usize>, Population)> {
     let sessions = fleet.iter().flatten().map(|session| &session.values[0]);
-    let all: Vec<&Vec<Option<f64>>> = sessions.chain(own).collect();
-    let columns: Vec<usize> = (0..features.list.len())
-        .filter(|i| all.iter().all(|values| values[*i].is_some()))
-        .collect();
+    let all: Vec<&[Option<f64>]> = sessions.chain(own).map(Vec::as_slice).collect();
+    let columns = columns(&features.list, FeatureSet::Both, &all);
     let units: Option<Vec<Vec<Vec<f64>>>> = fleet
         .iter()
         .map(|sessions| {
@@ -157,45 +164,4 @@ fn population(
     let population = Population::fit(&units.unwrap_or_default(), &kinds)
         .context("the simulated others make no population")?;
     Ok((columns, population))
-}
-
-fn said(enrolled: &Enrolled, shares: u64, capture: &Path) -> String {
-    let mut text = format!(
-        "{} ({}): enrolled from {} challenges, {shares} shares that count; seed {}\n",
-        enrolled.unit, enrolled.provenance, enrolled.profile.blocks, enrolled.seed
-    );
-    let population = &enrolled.population;
-    let _ = writeln!(
-        text,
-        "held against {}: {} features, {} components that differ between units",
-        enrolled.population_of,
-        enrolled.features.len(),
-        population.between.len(),
-    );
-    let _ = writeln!(
-        text,
-        "covariances shrunk (Schäfer and Strimmer 2005), of shares and of telemetry: within units by {}, between units by {}",
-        listed(&population.within_lambda),
-        listed(&population.between_lambda)
-    );
-    match enrolled.bound_s {
-        Some(bound) => {
-            let _ = writeln!(
-                text,
-                "time bound: the soonest answer within {:.1} ms of its job",
-                1e3 * bound
-            );
-        }
-        None => text.push_str("no time bound: nothing was answered at full duty\n"),
-    }
-    let _ = writeln!(text, "{}", capture.display());
-    text
-}
-
-fn listed(lambdas: &[f64]) -> String {
-    let shown: Vec<String> = lambdas
-        .iter()
-        .map(|lambda| format!("{lambda:.3}"))
-        .collect();
-    shown.join(" and ")
 }

@@ -1,6 +1,6 @@
-//! What a response says of its unit, in numbers.
+//! A response in numbers.
 //!
-//! | feature | of | unit |
+//! | feature | source | unit |
 //! | --- | --- | --- |
 //! | chip's rate, of each position in the chain, at each place | shares | the mean chip's |
 //! | core's rate, of each core number, over all places | shares | the mean core's |
@@ -9,8 +9,8 @@
 //! | hash rate and wrong answers per second, of each board at each place | telemetry | GH/s, 1/s |
 //! | power and core voltage, at each place | telemetry | W, V |
 //!
-//! Rates of chips and cores are linear in the counts: for small differences between units that is what a
-//! likelihood ratio of counts depends on. A reading that a unit does not give is a feature that is not there.
+//! Rates of chips and cores are linear in the counts: for small differences between units a likelihood ratio of counts
+//! depends on them alone. A reading that a unit does not give is a missing feature.
 
 use thermine_lab::substrate::Observation;
 use thermine_reservoir::identity::Kind;
@@ -21,28 +21,29 @@ use super::challenge::Plan;
 use super::response::Response;
 use crate::lab::experiment::counts;
 
-/// Which of a unit's answers a feature is of.
+/// The part of a response that a feature is computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(super) enum Source {
     /// Nonces and times of shares.
     Shares,
-    /// What the unit's control interface says of it.
+    /// Readings of the unit's control interface.
     Telemetry,
 }
 
 /// A feature.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Feature {
-    pub(crate) name: String,
-    pub(crate) source: Source,
-    /// Features of one group are alike before anything is seen: the chips of a chain, the boards of a unit.
-    pub(crate) group: usize,
+pub(super) struct Feature {
+    pub(super) name: String,
+    pub(super) source: Source,
+    /// Features of one group have the same expectation before a unit is measured: the chips of a chain, the boards of a
+    /// unit.
+    pub(super) group: usize,
 }
 
 impl Feature {
-    /// What a population is to know of it: shares and telemetry are independent parts, as what scatters in counts is
-    /// not what scatters in sensors.
-    pub(crate) fn kind(&self) -> Kind {
+    /// Group and part for the population. Shares and telemetry are independent parts: counts and sensors scatter for
+    /// different reasons.
+    pub(super) fn kind(&self) -> Kind {
         Kind {
             group: self.group,
             part: match self.source {
@@ -53,14 +54,12 @@ impl Feature {
     }
 }
 
-/// The features of every response to a plan, in order.
+/// The features of each response to a plan, in order.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Features {
-    pub(crate) list: Vec<Feature>,
+pub(super) struct Features {
+    pub(super) list: Vec<Feature>,
     chips: usize,
     cores: usize,
-    /// Core as written in a nonce to its number without gaps.
-    core_index: Vec<Option<usize>>,
     boards: usize,
 }
 
@@ -85,16 +84,9 @@ const OF_UNIT: [OfUnit; 2] = [
 ];
 
 impl Features {
-    pub(crate) fn of(plan: &Plan) -> Features {
+    pub(super) fn of(plan: &Plan) -> Features {
         let (chips, cores) = counts::places(plan.model);
-        let params = Params::of(plan.model);
-        let mut core_index = vec![None; 256];
-        if let Some(params) = &params {
-            for index in 0..cores {
-                core_index[usize::from(params.layout.core(index))] = Some(usize::from(index));
-            }
-        }
-        let boards = params.map_or(1, |params| params.boards);
+        let boards = Params::of(plan.model).map_or(1, |params| params.boards);
         let (chips, cores) = (usize::from(chips), usize::from(cores));
         let mut list = Vec::new();
         let mut groups = 0;
@@ -114,8 +106,8 @@ impl Features {
             }
             add(Source::Shares, vec![at("ln shares/s")]);
             add(Source::Shares, vec![at("CV of waits")]);
-            let errors = [("wrong answers/s", ())].map(|(name, ())| name);
-            for what in OF_BOARD.iter().map(|(name, _)| *name).chain(errors) {
+            let readings = OF_BOARD.iter().map(|(name, _)| *name);
+            for what in readings.chain(["wrong answers/s"]) {
                 let names = (0..boards).map(|board| at(&format!("board {board} {what}")));
                 add(Source::Telemetry, names.collect());
             }
@@ -131,14 +123,13 @@ impl Features {
             list,
             chips,
             cores,
-            core_index,
             boards,
         }
     }
 
-    /// The values of `response`, the first `jobs` jobs of each place taken; in the order of the list, `None` for
-    /// what the unit did not say.
-    pub(crate) fn values(&self, plan: &Plan, response: &Response, jobs: usize) -> Vec<Option<f64>> {
+    /// The values of `response`, from the first `jobs` jobs of each place; in the order of the list, `None` for a reading
+    /// that is missing.
+    pub(super) fn values(&self, plan: &Plan, response: &Response, jobs: usize) -> Vec<Option<f64>> {
         let mut values = Vec::with_capacity(self.list.len());
         let mut by_core = vec![0.0; self.cores];
         for steps in &response.places {
@@ -168,16 +159,16 @@ impl Features {
     }
 
     fn count(&self, plan: &Plan, steps: &[Observation], chips: &mut [f64], cores: &mut [f64]) {
-        let Some(params) = Params::of(plan.model) else {
+        let Some(layout) = counts::layout(plan.model) else {
             return;
         };
         for share in steps.iter().flat_map(|step| &step.shares) {
-            let origin = params.layout.decode(share.nonce);
+            let origin = layout.decode(share.nonce);
             if let Some(chip) = chips.get_mut(usize::from(origin.chip)) {
                 *chip += 1.0;
             }
-            let core = self.core_index[usize::from(origin.core)];
-            if let Some(core) = core.and_then(|core| cores.get_mut(core)) {
+            let core = layout.core_index(origin.core);
+            if let Some(core) = core.and_then(|core| cores.get_mut(usize::from(core))) {
                 *core += 1.0;
             }
         }
@@ -212,7 +203,7 @@ fn timing(steps: &[Observation]) -> [Option<f64>; 2] {
     ]
 }
 
-/// The readings that were taken during `steps`, each once.
+/// The readings of `steps`, each once.
 fn readings(steps: &[Observation]) -> Vec<&Telemetry> {
     let mut readings: Vec<&Telemetry> = steps.iter().filter_map(|s| s.telemetry.as_ref()).collect();
     readings.dedup_by_key(|reading| reading.taken);

@@ -1,4 +1,4 @@
-//! The user's key, by which profiles are signed: read, used, and never shown.
+//! The key that profiles are signed with. It is never shown.
 
 use std::fmt;
 use std::path::Path;
@@ -7,22 +7,22 @@ use anyhow::{Context, Result, bail};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::secret_file;
+use thermine_capture::secret_file;
 
 /// Environment variable that holds the key where no file is named.
-pub(crate) const VARIABLE: &str = "THERMINE_PUF_KEY";
+pub(super) const VARIABLE: &str = "THERMINE_PUF_KEY";
 
-/// How a key is made.
+/// How the user can make a key.
 const MAKE: &str = "make one with `(umask 077; openssl rand -hex 32 > puf.key)`";
 
 /// Longest key file that is read, in bytes.
 const MOST_BYTES: u64 = 4096;
 
-/// Bytes of a key at the least.
+/// Fewest bytes of a key.
 const FEWEST_BYTES: usize = 32;
 
-/// A key of 32 bytes or more. Its `Debug` says nothing of it.
-pub(crate) struct Key(Vec<u8>);
+/// A key of 32 bytes or more. `Debug` does not show it.
+pub struct Key(Vec<u8>);
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,11 +31,11 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// The key in `file`; without one, that of the environment.
+    /// The key in `file` or, without one, in the environment variable `THERMINE_PUF_KEY`.
     ///
     /// # Errors
-    /// If there is none, others can read or change it, or it is too short. No error shows any of it.
-    pub(crate) fn load(file: Option<&Path>) -> Result<Key> {
+    /// If there is none, others can read or change it, or it is too short. No error shows any part of it.
+    pub fn load(file: Option<&Path>) -> Result<Key> {
         if let Some(file) = file {
             return Key::read(file).with_context(|| format!("the key {}", file.display()));
         }
@@ -69,19 +69,19 @@ impl Key {
         Ok(Key(bytes))
     }
 
-    /// Names the key without telling anything of it: 8 bytes of the code of a fixed word.
-    pub(crate) fn id(&self) -> String {
+    /// A name that reveals nothing of the key: 8 bytes of the code of a fixed text.
+    pub(super) fn id(&self) -> String {
         let code = self.mac(b"name of this key").finalize().into_bytes();
         hex::encode(&code[..8])
     }
 
     /// Signature of `message`: HMAC-SHA-256 (RFC 2104), in hexadecimal.
-    pub(crate) fn sign(&self, message: &[u8]) -> String {
+    pub(super) fn sign(&self, message: &[u8]) -> String {
         hex::encode(self.mac(message).finalize().into_bytes())
     }
 
     /// Whether `signature` is that of `message`; in constant time.
-    pub(crate) fn verifies(&self, message: &[u8], signature: &str) -> bool {
+    pub(super) fn verifies(&self, message: &[u8], signature: &str) -> bool {
         hex::decode(signature).is_ok_and(|code| self.mac(message).verify_slice(&code).is_ok())
     }
 

@@ -1,15 +1,19 @@
-//! A unit's answer to a challenge: what came of each step that counts.
+//! A unit's response to a challenge: the observations of each step that counts.
 
-use anyhow::{Context, Result, bail};
+use std::pin::pin;
+use std::task::{self, Poll, Waker};
+
+use anyhow::{Context as _, Result, bail};
 use thermine_lab::substrate::{Observation, Outcome, Substrate};
+use thermine_reservoir::identity::promptness::latest;
 
-use super::challenge::{Asked, Challenge, Plan};
+use super::challenge::{Challenge, Plan, Step};
 
-/// An answer.
+/// What a unit returned.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Response {
+pub(super) struct Response {
     /// Observations of each place's counting steps, in the order of the plan's places.
-    pub(crate) places: Vec<Vec<Observation>>,
+    pub(super) places: Vec<Vec<Observation>>,
 }
 
 impl Response {
@@ -19,15 +23,15 @@ impl Response {
         }
     }
 
-    fn take(&mut self, asked: &Asked, observation: Observation) {
-        if asked.counts {
-            self.places[asked.place].push(observation);
+    fn take(&mut self, step: &Step, observation: Observation) {
+        if step.counts {
+            self.places[step.place].push(observation);
         }
     }
 
-    /// Soonest first answer to a job, from the sending of the job, s; over all jobs at full duty, as clean jobs at a
-    /// cadence are answered at its pace. `None` if no job was answered.
-    pub(crate) fn soonest(&self, plan: &Plan) -> Option<f64> {
+    /// Shortest time from a job to its first share, in seconds, over all jobs at full duty: at a lower duty the pace of the
+    /// jobs decides it. `None` if no such job has a share.
+    pub(super) fn soonest(&self, plan: &Plan) -> Option<f64> {
         let full = self.places.iter().zip(&plan.places);
         let steps = full
             .filter(|(_, place)| place.duty >= 1.0)
@@ -37,31 +41,34 @@ impl Response {
             .min_by(f64::total_cmp)
     }
 
-    /// Shares in it.
-    pub(crate) fn shares(&self) -> u64 {
+    /// Shares of all steps that count.
+    pub(super) fn shares(&self) -> u64 {
         let steps = self.places.iter().flatten();
         steps.map(|step| step.shares.len() as u64).sum()
     }
 }
 
-/// What is done if the unit's connection breaks in a challenge.
+/// What to do if the unit's connection breaks during a challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Break {
-    /// The place under way is asked again from its beginning, as the unit has cooled.
+pub(super) enum Break {
+    /// Repeat the place from its beginning, as the unit has cooled.
     AskAgain,
-    /// The answer is worth nothing: the peer has seen the challenge and had time to compute.
+    /// Refuse the response: the unit has seen the challenge and had time to compute.
     Fail,
 }
 
-/// Challenges in which a place may be asked again.
+/// Part of a unit's own responses that may miss its time bound.
+const MISSED: f64 = 0.01;
+
+/// Steps of a challenge in which the connection may break.
 const ATTEMPTS: u32 = 20;
 
-/// Puts `challenge` to `unit`; `progress` is called after each step. A job that has not all its shares in time is
-/// kept as it is: a unit that is weak at its edge is known by that.
+/// Puts `challenge` to `unit`, and calls `progress` after each step. A job without all its shares in time is kept: that is
+/// how a unit that is weak at its edge is recognised.
 ///
 /// # Errors
-/// If the unit fails, or answers nothing at one of the places.
-pub(crate) async fn put<S: Substrate>(
+/// If the unit fails, or has no share at one of the places.
+pub(super) async fn put<S: Substrate>(
     challenge: &Challenge,
     unit: &mut S,
     on_break: Break,
@@ -70,15 +77,15 @@ pub(crate) async fn put<S: Substrate>(
     let mut response = Response::empty(&challenge.plan);
     let steps = challenge.steps();
     let (mut step, mut left) = (0, ATTEMPTS);
-    while let Some(asked) = steps.get(step) {
+    while let Some(next) = steps.get(step) {
         let seen = unit
-            .step(&asked.drive)
+            .step(&next.drive)
             .await
             .with_context(|| format!("step {step} of the challenge"))?;
         if seen.outcome == Outcome::Interrupted {
             if on_break == Break::Fail {
                 bail!(
-                    "the unit lost its connection in step {step} of the challenge, which makes its answer invalid: \
+                    "the unit lost its connection in step {step} of the challenge, which makes its response invalid: \
                      start again, with a new challenge"
                 );
             }
@@ -89,29 +96,46 @@ pub(crate) async fn put<S: Substrate>(
                      start again"
                 );
             }
-            let place = asked.place;
+            let place = next.place;
             tracing::warn!(
                 place = challenge.plan.places[place].name,
-                "the connection broke; the place is asked again from its beginning"
+                "the connection broke; the place is repeated from its beginning"
             );
             response.places[place].clear();
             step = steps
                 .iter()
-                .position(|asked| asked.place == place)
+                .position(|step| step.place == place)
                 .unwrap_or(0);
             continue;
         }
-        response.take(asked, seen);
+        response.take(next, seen);
         progress();
         step += 1;
     }
     let answered = |steps: &Vec<Observation>| steps.iter().any(|step| !step.shares.is_empty());
     if let Some(place) = response.places.iter().position(|steps| !answered(steps)) {
         bail!(
-            "the unit answered no job at `{}`: is the share difficulty of {} too high for it?",
+            "the unit found no share at `{}`: is the share difficulty of {} too high for it?",
             challenge.plan.places[place].name,
             challenge.plan.difficulty,
         );
     }
     Ok(response)
+}
+
+/// Puts `challenge` to a unit that is simulated in virtual time and records nothing, so that it never waits.
+///
+/// # Errors
+/// As [`put`].
+pub(super) fn put_simulated<S: Substrate>(challenge: &Challenge, unit: &mut S) -> Result<Response> {
+    let put = pin!(put(challenge, unit, Break::Fail, || ()));
+    match put.poll(&mut task::Context::from_waker(Waker::noop())) {
+        Poll::Ready(response) => response,
+        Poll::Pending => bail!("a simulated unit waited for something outside the simulation"),
+    }
+}
+
+/// The latest time that a response's soonest share may have, from those of the enrolment; `None` of fewer than two.
+pub(super) fn time_bound(soonest: &[f64]) -> Option<f64> {
+    latest(soonest, MISSED)
 }

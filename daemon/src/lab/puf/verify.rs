@@ -1,99 +1,142 @@
-//! `thermine puf verify`: one fresh challenge, one answer, one decision.
+//! Judges by a profile whether a unit is the enrolled one: one fresh challenge, one response, one decision.
+
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use thermine_reservoir::identity::Answer;
 use thermine_units::provenance::Provenance;
 
+use super::driven::{self, Purpose, Questions};
 use super::features::Features;
-use super::file::{self, Enrolled};
-use super::key::Key;
+use super::profile::Enrolled;
 use super::response::Response;
-use super::{Verify, unit};
-use crate::lab::session::Context;
-use crate::render::folder;
-use crate::render::stdout;
+use crate::lab::backend::Backend;
+use crate::lab::config::Config;
+use crate::lab::observer::Progress;
+use crate::lab::request::declare::request;
+
+/// Part of other units that are accepted at the most, unless the user says another, if the model holds.
+pub(super) const FALSE_ACCEPT: f64 = 0.001;
+
+request! {
+    /// A verification.
+    pub struct VerifyRequest {
+        /// What is challenged: `wire` or `twin`.
+        backend: Backend = Backend::Wire => drives();
+        /// Number of a simulated unit among those of its model; absent for the configuration's.
+        serial: Option<u64> = None;
+        /// Seed of the challenge and of a simulated unit; absent for an unpredictable one.
+        seed: Option<u64> = None;
+        /// Part of other units that are accepted at the most, if the model holds.
+        false_accept: f64 = FALSE_ACCEPT => probability();
+    }
+}
 
 /// What was decided, and by what.
 #[derive(Debug, Serialize)]
-struct Decision {
-    unit: String,
-    provenance: Provenance,
+pub struct Decision {
+    /// Name of the unit in its configuration.
+    pub unit: String,
+    /// Where the response comes from.
+    pub provenance: Provenance,
     profile: String,
-    challenge_seed: u64,
+    /// Seed of the challenge.
+    pub challenge_seed: u64,
     /// Whether the challenge was drawn from the system's randomness.
-    fresh: bool,
-    shares: u64,
-    /// Logarithm of the likelihood ratio.
-    log_ratio: f64,
-    /// What it must be at least.
-    threshold: f64,
+    pub fresh: bool,
+    /// Shares of the response.
+    pub shares: u64,
+    /// Logarithm of the likelihood ratio of the enrolled unit and another.
+    pub log_ratio: f64,
+    /// Logarithm of the likelihood ratio from which on the unit is accepted.
+    pub threshold: f64,
     /// Distance from the profile, in standard deviations within a unit.
-    distance: Option<f64>,
-    soonest_s: Option<f64>,
-    bound_s: Option<f64>,
-    in_time: bool,
-    accepted: bool,
+    pub distance: Option<f64>,
+    /// Time of the first share after its job, the shortest of all jobs, in seconds.
+    pub soonest_s: Option<f64>,
+    /// Time that `soonest_s` must not exceed, in seconds.
+    pub bound_s: Option<f64>,
+    /// Whether it does not.
+    pub in_time: bool,
+    /// The decision.
+    pub accepted: bool,
 }
 
-/// Runs the subcommand.
-pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
-    let config = unit::config(&args.asked)?;
-    let key = Key::load(args.asked.key.as_deref())?;
-    let enrolled = file::read(&args.profile, &key)?;
-    if enrolled.unit != config.unit.name {
+/// Checks that the profile `enrolled`, read from `file`, can be of the unit of `config`.
+///
+/// # Errors
+/// If it is of another unit or model.
+pub fn check_unit(enrolled: &Enrolled, file: &Path, config: &Config) -> Result<()> {
+    let unit = &config.unit;
+    if enrolled.unit != unit.name {
         bail!(
             "{} is the profile of {}, and the unit is {}",
-            args.profile.display(),
+            file.display(),
             enrolled.unit,
-            config.unit.name
+            unit.name
         );
     }
-    if enrolled.plan.model != config.unit.model {
+    if enrolled.plan.model != unit.model {
         bail!(
             "{} is of a unit of model {}, and this is a {}",
-            args.profile.display(),
+            file.display(),
             enrolled.plan.model,
-            config.unit.model
-        );
-    }
-    let seed = unit::fresh(args.asked.seed)?;
-    let name = format!("puf-verify-{}", config.unit.name);
-    let folder = folder::make(args.asked.out.as_deref(), &name)?;
-    let asked = ("verify", 1, seed);
-    let answered = unit::ask(
-        context,
-        &args.asked,
-        &config,
-        &enrolled.plan,
-        asked,
-        &folder,
-    )?;
-    let response = answered.responses.first().context("no answer")?;
-    let judged = judge(&enrolled, response, (1.0 / args.false_accept).ln())?;
-    let decision = Decision {
-        unit: enrolled.unit.clone(),
-        provenance: answered.provenance,
-        profile: args.profile.display().to_string(),
-        challenge_seed: answered.challenges.first().copied().unwrap_or_default(),
-        fresh: args.asked.seed.is_none(),
-        ..judged
-    };
-    folder::write_json(&folder, "decision.json", &decision)?;
-    stdout::text(decision.render(&enrolled, args.false_accept))?;
-    stdout::line(folder.display())?;
-    if !decision.accepted {
-        bail!(
-            "{} is not accepted as the unit of {}",
-            decision.unit,
-            args.profile.display()
+            unit.model
         );
     }
     Ok(())
 }
 
-/// Judges `response` by the profile; who answered and to which challenge is filled in by the caller.
-fn judge(enrolled: &Enrolled, response: &Response, threshold: f64) -> Result<Decision> {
+/// Challenges the unit of `config`, which is [`prepared`](super::prepared), and judges it by the profile `enrolled` of the
+/// file `profile`. The capture goes into `folder`.
+///
+/// # Errors
+/// If the request is wrong, the profile is of another unit, the unit or the capture fails, or the work was interrupted.
+pub async fn run(
+    request: &VerifyRequest,
+    config: &Config,
+    (profile, enrolled): (&Path, &Enrolled),
+    folder: &Path,
+    progress: &Progress,
+) -> Result<Decision> {
+    request.check()?;
+    check_unit(enrolled, profile, config)?;
+    let questions = Questions {
+        purpose: Purpose::Verify,
+        backend: request.backend,
+        plan: &enrolled.plan,
+        challenges: 1,
+        seed: driven::fresh(request.seed)?,
+    };
+    let answered = driven::ask(questions, config, folder, progress).await?;
+    let response = answered.responses.first().context("no response")?;
+    let (log_ratio, distance) = judge(enrolled, response)?;
+    let threshold = (1.0 / request.false_accept).ln();
+    let soonest_s = response.soonest(&enrolled.plan);
+    // Without an enrolled bound there is none to keep; with one, a response must be seen to keep it.
+    let in_time = enrolled
+        .bound_s
+        .is_none_or(|bound| soonest_s.is_some_and(|soonest| soonest <= bound));
+    Ok(Decision {
+        unit: enrolled.unit.clone(),
+        provenance: answered.provenance,
+        profile: profile.display().to_string(),
+        challenge_seed: answered.challenges.first().copied().unwrap_or_default(),
+        fresh: request.seed.is_none(),
+        shares: response.shares(),
+        log_ratio,
+        threshold,
+        distance,
+        soonest_s,
+        bound_s: enrolled.bound_s,
+        in_time,
+        accepted: in_time && log_ratio >= threshold,
+    })
+}
+
+/// The logarithm of the likelihood ratio of `response`, and its distance from the profile.
+fn judge(enrolled: &Enrolled, response: &Response) -> Result<(f64, Option<f64>)> {
     let plan = &enrolled.plan;
     let features = Features::of(plan);
     let values = features.values(plan, response, plan.jobs as usize);
@@ -102,68 +145,13 @@ fn judge(enrolled: &Enrolled, response: &Response, threshold: f64) -> Result<Dec
         let place = features.list.iter().position(|f| &f.name == name);
         let value = place.and_then(|place| values[place]).with_context(|| {
             format!(
-                "the profile counts `{name}`, which the unit did not say: is a board or a sensor missing?"
+                "the profile needs `{name}`, which the unit did not report: is a board or a sensor missing?"
             )
         })?;
         block.push(value);
     }
     let answer = Answer::of(&enrolled.population, &[block])
-        .context("the answer holds a number that is none")?;
+        .context("the response holds a value that is not finite")?;
     let log_ratio = enrolled.profile.log_ratio(&enrolled.population, &answer);
-    let soonest_s = response.soonest(plan);
-    // Without an enrolled bound there is none to keep; with one, an answer must be seen to keep it.
-    let in_time = enrolled
-        .bound_s
-        .is_none_or(|bound| soonest_s.is_some_and(|soonest| soonest <= bound));
-    Ok(Decision {
-        unit: String::new(),
-        provenance: Provenance::Simulated,
-        profile: String::new(),
-        challenge_seed: 0,
-        fresh: false,
-        shares: response.shares(),
-        log_ratio,
-        threshold,
-        distance: enrolled.profile.distance(&answer),
-        soonest_s,
-        bound_s: enrolled.bound_s,
-        in_time,
-        accepted: in_time && log_ratio >= threshold,
-    })
-}
-
-impl Decision {
-    fn render(&self, enrolled: &Enrolled, false_accept: f64) -> String {
-        let ms = |s: Option<f64>| s.map_or("none".into(), |s| format!("{:.1} ms", 1e3 * s));
-        format!(
-            "{} ({}): {} shares to challenge {}{}\n\
-             log likelihood ratio {:+.1}, at least {:.1} is asked (another unit passes at most {false_accept} of the time, \
-             if the model holds)\n\
-             distance from the profile {} (about 1 for the unit itself)\n\
-             soonest answer {}, bound {}\n\
-             held against {}\n\
-             {}\n",
-            self.unit,
-            self.provenance,
-            self.shares,
-            self.challenge_seed,
-            if self.fresh {
-                ""
-            } else {
-                ", whose seed was given and could be known before"
-            },
-            self.log_ratio,
-            self.threshold,
-            self.distance.map_or("none".into(), |d| format!("{d:.2}")),
-            ms(self.soonest_s),
-            ms(self.bound_s),
-            enrolled.population_of,
-            match (self.accepted, self.in_time) {
-                (true, _) =>
-                    "ACCEPTED: it answers as the enrolled unit does; a host that knows the profile could too",
-                (false, true) => "REJECTED: it answers as another unit of the model would",
-                (false, false) => "REJECTED: it answers too late to be where the enrolled unit was",
-            }
-        )
-    }
+    Ok((log_ratio, enrolled.profile.distance(&answer)))
 }

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Findings;
+use super::findings::{Findings, Wrong};
 use crate::capture::record::MOST_SHARES;
+use crate::lab::backend::Backend;
 use crate::lab::sweep::grid::{Doublings, Range};
-use crate::lab::tpf::live::On;
 
 /// Longest window of a cell, and longest step, s.
 const LONGEST_WINDOW: f64 = 86_400.0;
@@ -142,8 +142,9 @@ impl Record {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FilterTrial {
-    /// What is driven.
-    pub on: On,
+    /// What is driven: `wire` or `twin`. Requests of older versions call it `on`.
+    #[serde(alias = "on")]
+    pub backend: Backend,
     /// Power in watts, for a unit that reports none.
     pub watts: Option<f64>,
     /// Steps that the filter learns from.
@@ -163,7 +164,7 @@ pub struct FilterTrial {
 impl Default for FilterTrial {
     fn default() -> FilterTrial {
         FilterTrial {
-            on: On::default(),
+            backend: Backend::Wire,
             watts: None,
             train: 200,
             pairs: 20,
@@ -176,8 +177,21 @@ impl Default for FilterTrial {
 }
 
 impl FilterTrial {
-    pub(super) fn check(&self, found: &mut Findings) {
-        found.within_if("watts", self.watts, f64::MIN_POSITIVE, 1e5);
+    /// Looks for everything that is wrong.
+    ///
+    /// # Errors
+    /// With all of it.
+    pub fn check(&self) -> Result<(), Wrong> {
+        let mut found = Findings::default();
+        self.find(&mut found);
+        found.all()
+    }
+
+    pub(super) fn find(&self, found: &mut Findings) {
+        found.drives("backend", self.backend);
+        if let Some(watts) = self.watts {
+            found.positive("watts", watts, 1e5);
+        }
         found.within("train", self.train, 20, 100_000);
         found.within("pairs", self.pairs, 1, 10_000);
         found.within("block", self.block, 1, 10_000);

@@ -4,7 +4,9 @@
 //! database, and a file only by its name below a configured folder ([`folders`]). [`Request::check`] says all that is
 //! wrong with it. It is called when a request is queued, and again when it is taken out of the queue.
 
+pub(crate) mod declare;
 mod drive;
+pub(crate) mod findings;
 pub mod folders;
 mod train;
 mod words;
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::drive::{FilterTrial, Record, Sweep, Verify};
+use self::findings::Findings;
+pub use self::findings::Wrong;
 pub use self::folders::Folders;
 pub use self::train::{DataFile, Train};
 
@@ -35,11 +39,6 @@ pub enum Request {
     Verify(Verify),
 }
 
-/// Everything that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join("; "))]
-pub struct Wrong(pub Vec<String>);
-
 impl Request {
     /// Looks for everything that is wrong: what contradicts itself, what is out of bounds, and files that are not below
     /// `folders`.
@@ -52,14 +51,10 @@ impl Request {
             Request::Train(train) => train.check(folders, &mut found),
             Request::Sweep(sweep) => sweep.check(&mut found),
             Request::Record(record) => record.check(&mut found),
-            Request::FilterTrial(trial) => trial.check(&mut found),
+            Request::FilterTrial(trial) => trial.find(&mut found),
             Request::Verify(verify) => found.file(folders.capture(&verify.capture)),
         }
-        if found.0.is_empty() {
-            Ok(())
-        } else {
-            Err(Wrong(found.0))
-        }
+        found.all()
     }
 
     /// Whether it only computes on a capture. It then needs no unit and runs in a process of its own.
@@ -74,42 +69,6 @@ impl Request {
     /// The request in words, as on the command line.
     pub fn words(&self) -> String {
         words::words(self)
-    }
-}
-
-/// What a check has found.
-#[derive(Debug, Default)]
-struct Findings(Vec<String>);
-
-impl Findings {
-    fn add(&mut self, what: impl Into<String>) {
-        self.0.push(what.into());
-    }
-
-    /// Wants `value` to be a number from `low` to `high`.
-    fn within<T: PartialOrd + std::fmt::Display>(&mut self, name: &str, value: T, low: T, high: T) {
-        if !(value >= low && value <= high) {
-            self.add(format!("{name} {value}: must be from {low} to {high}"));
-        }
-    }
-
-    /// As above, for a value that may be absent.
-    fn within_if<T: PartialOrd + std::fmt::Display>(
-        &mut self,
-        name: &str,
-        value: Option<T>,
-        low: T,
-        high: T,
-    ) {
-        if let Some(value) = value {
-            self.within(name, value, low, high);
-        }
-    }
-
-    fn file<T>(&mut self, found: Result<T, String>) {
-        if let Err(what) = found {
-            self.add(what);
-        }
     }
 }
 

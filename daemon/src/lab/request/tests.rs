@@ -30,6 +30,13 @@ fn the_command_line_and_the_data_have_the_same_defaults() {
     same("sweep", r#"{"sweep": {}}"#);
     same("capture record", r#"{"record": {}}"#);
     same("tpf live", r#"{"filter_trial": {}}"#);
+    same(
+        "tpf live --backend twin",
+        r#"{"filter_trial": {"backend": "twin"}}"#,
+    );
+    // As older versions have queued it.
+    same("tpf live", r#"{"filter_trial": {"on": "wires"}}"#);
+    same("tpf live --on twin", r#"{"filter_trial": {"on": "twin"}}"#);
 }
 
 #[test]
@@ -43,7 +50,7 @@ fn a_request_in_words_asks_for_the_same_request() {
         "train xor --seed 4 --washout 50 --train 60 --test 50 --echo-steps 0 --off-steps 0",
         "sweep --voltage 7:8:0.5 --frequency 400 --difficulty 256:1024 --window 60 --shares 9 --hold 5 --train 200 --narma",
         "capture record --shares 50 --difficulty 32 --frequency 500 --voltage 0.5 --fan 0.5 --seed 7",
-        "tpf live --on twin --watts 3.5 --train 20 --pairs 2 --block 4 --settle 1 --to-the-end --seed 9",
+        "tpf live --backend twin --watts 3.5 --train 20 --pairs 2 --block 4 --settle 1 --to-the-end --seed 9",
         "capture verify a.sqlite",
     ] {
         let asked = request::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -120,6 +127,7 @@ fn every_length_and_count_is_bounded_and_all_that_is_wrong_is_said() {
         r#"{"record": {"fan": -1}}"#,
         r#"{"filter_trial": {"pairs": 10000, "block": 10000}}"#,
         r#"{"filter_trial": {"watts": 0}}"#,
+        r#"{"filter_trial": {"backend": "replay"}}"#,
         r#"{"verify": {"capture": "/etc/passwd"}}"#,
         r#"{"verify": {"capture": "postgres://u@h/d"}}"#,
     ] {

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use thermine_reservoir::split::Split;
 use utoipa::ToSchema;
 
-use super::{Findings, Folders};
+use super::findings::Findings;
+use super::folders::Folders;
 use crate::lab::experiment::Kind;
 use crate::lab::experiment::encoding::{Channel, Mask};
 use crate::lab::experiment::presets::Preset;

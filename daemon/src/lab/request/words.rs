@@ -6,7 +6,6 @@ use clap::ValueEnum;
 
 use super::{FilterTrial, Record, Request, Sweep, Train};
 use crate::lab::experiment::Kind;
-use crate::lab::tpf::live::On;
 
 /// Words of a command line.
 struct Words(Vec<String>);
@@ -155,9 +154,7 @@ fn of_record(words: &mut Words, record: &Record) {
 fn of_trial(words: &mut Words, trial: &FilterTrial) {
     let usual = FilterTrial::default();
     words.0.extend(["tpf".into(), "live".into()]);
-    if trial.on != On::default() {
-        words.value("on", name(&trial.on));
-    }
+    words.unusual("backend", trial.backend.name(), usual.backend.name());
     words.optional("watts", trial.watts);
     words.unusual("train", trial.train, usual.train);
     words.unusual("pairs", trial.pairs, usual.pairs);

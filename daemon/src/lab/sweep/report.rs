@@ -15,7 +15,7 @@ use super::grid::Grid;
 use crate::render::cell::cell as text_cell;
 use crate::render::heatmap::HeatMap;
 use crate::render::table::table;
-use crate::tabular;
+use thermine_capture::tabular;
 
 /// Level of the tests.
 const LEVEL: f64 = 0.05;

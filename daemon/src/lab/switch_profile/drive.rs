@@ -19,7 +19,7 @@ use crate::lab::experiment::arms::twin_params;
 use crate::lab::observer::Bar;
 use crate::lab::session::{Context, Session, with_unit};
 use crate::runtime;
-use crate::store::{Capture, RunMeta, Store};
+use thermine_capture::{Capture, RunMeta, Store};
 
 /// Name of the capture in the report folder.
 const CAPTURE: &str = "capture.sqlite";

@@ -1,4 +1,4 @@
-//! The shares of one stream of a capture, as the laboratory wants them: verified, in order, with when jobs were sent.
+//! The shares of one stream of a capture: verified, in order, and with the times at which jobs were sent.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use thermine_reservoir::switching::SharePoint;
 use thermine_units::clock::Nanos;
+use thermine_units::model::Model;
 use thermine_units::pow::{Algorithm, Difficulty};
 use thermine_units::provenance::Provenance;
 use thermine_units::record::Verdict;
 
 use crate::lab::config::Config;
-use crate::store::{Capture, import, verify};
+use thermine_capture::reader::{Run, Stream};
+use thermine_capture::{Capture, import, verify};
 
-/// Most shares that are held.
+/// Most shares of a stream: all are held at once.
 const MOST_SHARES: u64 = 1 << 20;
+
+/// Share difficulty of a CSV file, unless the user says another: that of the published log of a real S9.
+pub const DIFFICULTY_OF_CSV: f64 = 256.0;
 
 /// Name of the capture that is made of a CSV file, in the report folder.
 const CAPTURE: &str = "capture.sqlite";
@@ -22,52 +27,58 @@ const CAPTURE: &str = "capture.sqlite";
 /// A share of the stream.
 #[derive(Debug, Clone)]
 pub(crate) struct Share {
-    /// When it came, in seconds of the capture's clock.
-    pub arrived: f64,
+    /// When it arrived, in seconds of the capture's clock.
+    pub(crate) arrived: f64,
     /// From the sending of its job, in seconds, as recorded.
-    pub waited: f64,
+    pub(crate) waited: f64,
     /// When its job was sent, in seconds.
-    pub job_sent: f64,
-    /// Nonce.
-    pub nonce: u32,
+    pub(crate) job_sent: f64,
+    /// The nonce, as the unit sent it.
+    pub(crate) nonce: u32,
     /// Extranonce2 as a number, least byte first, as miners count it up; `None` if not recorded.
-    pub extranonce2: Option<u64>,
+    pub(crate) extranonce2: Option<u64>,
     /// Version bits that the unit rolled; `None` if it rolled none.
-    pub version_bits: Option<u32>,
+    pub(crate) version_bits: Option<u32>,
     /// Difficulty asked for; `None` if its job is not in the capture.
-    pub asked: Option<f64>,
+    pub(crate) asked: Option<f64>,
     /// Difficulty found; `None` if its job is not known.
-    pub found: Option<f64>,
-    /// Whether it is work: accepted, or too late for its job, and not sent before.
-    pub work: bool,
+    pub(crate) found: Option<f64>,
+    /// Whether it is work: accepted or stale, and not a duplicate.
+    pub(crate) work: bool,
 }
 
-/// What there is to judge by.
+/// A stream of a capture.
 #[derive(Debug)]
 pub(crate) struct Evidence {
-    /// The capture.
-    pub capture: PathBuf,
+    /// The file that was read.
+    pub(crate) capture: PathBuf,
     /// Where its numbers come from.
-    pub provenance: Provenance,
-    /// What the unit hashes by, by the run's configuration; Bitcoin's for a log of another program.
-    pub algorithm: Algorithm,
-    /// The stream.
-    pub stream: String,
+    pub(crate) provenance: Provenance,
+    /// The unit's model, by the run's configuration; a log of another program names none.
+    pub(crate) model: Option<Model>,
+    /// Name of the stream.
+    pub(crate) stream: String,
     /// When its jobs were sent, in seconds.
-    pub sent: Vec<f64>,
+    pub(crate) sent: Vec<f64>,
     /// Its shares, in order of arrival.
-    pub shares: Vec<Share>,
+    pub(crate) shares: Vec<Share>,
     /// Every share of the capture, hashed again.
-    pub verified: verify::VerifyReport,
+    pub(crate) verified: verify::VerifyReport,
 }
 
-/// `file` if it is a capture; if it is a CSV file of shares, one that is made of it, as asked for at `difficulty`, in
-/// the folder that `make` makes. That folder, if it was made.
-pub(crate) fn capture_of(
+/// The capture to read: `file` itself or, if that is a CSV file of shares, a capture that is imported from it into the folder
+/// that `make` makes, for shares of `difficulty`. With that folder, if it was made.
+///
+/// # Errors
+/// If there is no such file, or it cannot be imported.
+pub async fn imported(
     file: &Path,
     difficulty: f64,
     make: impl FnOnce() -> Result<PathBuf>,
 ) -> Result<(PathBuf, Option<PathBuf>)> {
+    if !file.exists() {
+        bail!("there is no file {}", file.display());
+    }
     if !file
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("csv"))
@@ -76,9 +87,18 @@ pub(crate) fn capture_of(
     }
     let difficulty = Difficulty::new(difficulty).context("--difficulty")?;
     let folder = make()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let made = runtime.block_on(import::import(file, &folder.join(CAPTURE), difficulty))?;
+    let made = import::import(file, &folder.join(CAPTURE), difficulty).await?;
     Ok((made.capture, Some(folder)))
+}
+
+/// As [`imported`], for a caller that is on no runtime.
+pub(crate) fn capture_of(
+    file: &Path,
+    difficulty: f64,
+    make: impl FnOnce() -> Result<PathBuf>,
+) -> Result<(PathBuf, Option<PathBuf>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(imported(file, difficulty, make))
 }
 
 impl Evidence {
@@ -105,66 +125,22 @@ impl Evidence {
                 stream.shares
             );
         }
-        // A file of another program knows jobs only from their shares, and counts time from the last job that was
-        // sent, whichever job the share answers: that is when a job was sent, even if nothing answered it.
-        let foreign = run.task.get("imported").is_some();
-        let mut shares = Vec::new();
-        let mut seen = HashSet::new();
-        let mut sent: Vec<f64> = capture
-            .sendings(&stream)?
-            .into_iter()
-            .map(seconds)
-            .collect();
-        capture.for_each_share(|stored| {
-            if stored.stream != stream.id {
-                return;
-            }
-            let share = stored.share;
-            let Some(since) = share.since_job else { return };
-            let began = seconds(share.arrived - since);
-            let job_sent = match &stored.job {
-                Some(job) => seconds(job.sent),
-                None => began,
-            };
-            if foreign {
-                sent.push(began);
-            }
-            let proof = share.proof.as_ref();
-            // A server may judge a repeated share as stale before it looks whether it is repeated.
-            let timely = matches!(share.verdict, Verdict::Accepted | Verdict::Stale);
-            let header = proof.map(|p| (p.extranonce2.clone(), p.ntime, p.version_bits));
-            let work = timely && seen.insert((share.job_id.clone(), share.nonce, header));
-            shares.push(Share {
-                arrived: seconds(share.arrived),
-                waited: since.as_secs_f64(),
-                job_sent,
-                nonce: share.nonce,
-                extranonce2: proof.map(|proof| little_endian(&proof.extranonce2)),
-                version_bits: proof.and_then(|proof| proof.version_bits),
-                asked: stored.job.map(|job| job.difficulty),
-                found: share.difficulty,
-                work,
-            });
-        })?;
-        sent.sort_by(f64::total_cmp);
-        let gaps = capture.interruptions(&stream)?;
-        let gaps: Vec<(f64, f64)> = gaps
-            .into_iter()
-            .map(|(from, to)| (seconds(from), seconds(to)))
-            .collect();
-        close_gaps(&gaps, &mut sent, &mut shares);
+        let (sent, shares) = read(&capture, &stream, &run)?;
+        let model = toml::from_str::<Config>(&run.config).map(|config| config.unit.model);
         Ok(Evidence {
             capture: path.to_path_buf(),
             provenance: Provenance::Replayed(Box::new(run.provenance)),
-            algorithm: toml::from_str::<Config>(&run.config).map_or_else(
-                |_| Algorithm::default(),
-                |config| config.unit.model.algorithm(),
-            ),
+            model: model.ok(),
             stream: stream.name,
             sent,
             shares,
             verified,
         })
+    }
+
+    /// What the unit hashes by; Bitcoin's algorithm for a log of another program.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.model.map_or_else(Algorithm::default, Model::algorithm)
     }
 
     /// The shares that are work, each once.
@@ -182,8 +158,53 @@ impl Evidence {
     }
 }
 
-/// Cuts the steps in which the unit's connection broke out of time: without work it found nothing, which says nothing
-/// of how it hashes. Later times move up by as much.
+/// When the jobs of `stream` were sent, and its shares in order of arrival, without the steps in which the unit was away.
+fn read(capture: &Capture, stream: &Stream, run: &Run) -> Result<(Vec<f64>, Vec<Share>)> {
+    // A log of another program knows jobs only from their shares, and counts time from the last job that was sent,
+    // whichever job the share is for: that is when a job was sent, even if no share followed.
+    let is_foreign = run.task.get("imported").is_some();
+    let mut shares = Vec::new();
+    let mut seen = HashSet::new();
+    let mut sent: Vec<f64> = capture.sendings(stream)?.into_iter().map(seconds).collect();
+    capture.for_each_share(|stored| {
+        if stored.stream != stream.id {
+            return;
+        }
+        let share = stored.share;
+        let Some(since) = share.since_job else { return };
+        let began = seconds(share.arrived - since);
+        if is_foreign {
+            sent.push(began);
+        }
+        let proof = share.proof.as_ref();
+        // A server may judge a repeated share as stale before it looks whether it is repeated.
+        let timely = matches!(share.verdict, Verdict::Accepted | Verdict::Stale);
+        let header = proof.map(|p| (p.extranonce2.clone(), p.ntime, p.version_bits));
+        let work = timely && seen.insert((share.job_id.clone(), share.nonce, header));
+        shares.push(Share {
+            arrived: seconds(share.arrived),
+            waited: since.as_secs_f64(),
+            job_sent: stored.job.as_ref().map_or(began, |job| seconds(job.sent)),
+            nonce: share.nonce,
+            extranonce2: proof.map(|proof| little_endian(&proof.extranonce2)),
+            version_bits: proof.and_then(|proof| proof.version_bits),
+            asked: stored.job.map(|job| job.difficulty),
+            found: share.difficulty,
+            work,
+        });
+    })?;
+    sent.sort_by(f64::total_cmp);
+    let gaps = capture.interruptions(stream)?;
+    let gaps: Vec<(f64, f64)> = gaps
+        .into_iter()
+        .map(|(from, to)| (seconds(from), seconds(to)))
+        .collect();
+    close_gaps(&gaps, &mut sent, &mut shares);
+    Ok((sent, shares))
+}
+
+/// Cuts out the steps in which the unit's connection broke: it had no work then, so that it found nothing says nothing about
+/// how it hashes. Later times move forward by the length of the gap.
 fn close_gaps(gaps: &[(f64, f64)], sent: &mut Vec<f64>, shares: &mut Vec<Share>) {
     if gaps.is_empty() {
         return;

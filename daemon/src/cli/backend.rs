@@ -1,0 +1,50 @@
+//! `--backend`, the one name for what every command drives, and the names that it had before.
+
+use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::lab;
+use crate::render::stdout::complain;
+
+/// What is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// The unit on its wires.
+    #[value(aliases = ["wires", "handshake"])]
+    Wire,
+    /// The simulator's physics in this process: no wires, virtual time.
+    Twin,
+    /// A capture, read again.
+    Replay,
+}
+
+impl From<Backend> for lab::backend::Backend {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Wire => Self::Wire,
+            Backend::Twin => Self::Twin,
+            Backend::Replay => Self::Replay,
+        }
+    }
+}
+
+/// Parses `--backend` of a command that replays nothing.
+pub(super) fn wire_or_twin() -> impl TypedValueParser<Value = lab::backend::Backend> {
+    let values = [Backend::Wire, Backend::Twin].map(|value| value.to_possible_value());
+    PossibleValuesParser::new(values.into_iter().flatten())
+        .try_map(|name| Backend::from_str(&name, false).map(Into::into))
+}
+
+/// The backend: that of `--backend`, unless the command line names it by `flag`, as in earlier versions.
+pub(super) fn chosen(
+    backend: lab::backend::Backend,
+    flag: &str,
+    old: Option<lab::backend::Backend>,
+) -> lab::backend::Backend {
+    let Some(old) = old else { return backend };
+    complain(format!(
+        "--{flag} is now called --backend: write --backend {}",
+        old.name()
+    ));
+    old
+}

@@ -1,0 +1,214 @@
+//! Challenges a unit, over its wire or as a twin, and records its responses in a capture.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use rand::RngExt;
+use thermine_lab::substrate::{Discipline, Substrate, Twin};
+use thermine_sim::{Device, Params, Spread};
+use thermine_units::model::{Model, Wire};
+use thermine_units::provenance::Provenance;
+use thermine_units::record::Recorder;
+use thermine_units::seed;
+
+use super::challenge::{Challenge, Plan};
+use super::response::{self, Break, Response};
+use crate::causes::{ending, kept};
+use crate::lab::backend::Backend;
+use crate::lab::config::Config;
+use crate::lab::experiment::arms::twin_params;
+use crate::lab::observer::Progress;
+use crate::lab::session::{Session, with_unit};
+use thermine_capture::{Capture, RunMeta, Store};
+
+/// Name of the capture in the report folder.
+const CAPTURE: &str = "capture.sqlite";
+
+/// Name of its stream.
+const STREAM: &str = "puf";
+
+/// The unit of `config`, if it can be challenged by `backend`; a simulated one is made number `serial` of its model.
+///
+/// # Errors
+/// If it is not simulated but `serial` or a twin is asked for, or its model has no twin.
+pub fn prepared(mut config: Config, backend: Backend, serial: Option<u64>) -> Result<Config> {
+    match &mut config.unit.simulated {
+        Some(simulated) => {
+            if let Some(serial) = serial {
+                simulated.spread = Spread::assumed(serial);
+            }
+        }
+        None if serial.is_some() || backend == Backend::Twin => bail!(
+            "--serial and --backend twin are for simulated units, but {} is not configured as one",
+            config.unit.name
+        ),
+        None => {}
+    }
+    twin_params(&config).context("a unit is compared with simulated ones of its model")?;
+    Ok(config)
+}
+
+/// Physics of the unit's model at the configured operating point, without what is peculiar to the unit.
+pub(super) fn model_params(config: &Config) -> Result<Params> {
+    let params = twin_params(config)?;
+    let point = config.point.operating_point();
+    Ok(Params {
+        silicon: Params::default().silicon,
+        spread: Spread::default(),
+        frequency_mhz: point.frequency.map_or(params.frequency_mhz, |f| f.0),
+        voltage_v: point.voltage.map_or(params.voltage_v, |v| v.0),
+        fan: point.fan.unwrap_or(params.fan),
+        ..params
+    })
+}
+
+/// Whether a challenge can set the unit's clock.
+pub(super) fn is_settable(model: Model, backend: Backend) -> bool {
+    backend == Backend::Twin || model.entry().wire == Wire::AxeOs
+}
+
+/// `seed`, or an unpredictable one from the system.
+pub(super) fn fresh(seed: Option<u64>) -> Result<u64> {
+    match seed {
+        Some(seed) => Ok(seed),
+        None => {
+            let mut bytes = [0; 8];
+            getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
+            // A capture keeps its seed as a signed number.
+            Ok(u64::from_le_bytes(bytes) >> 1)
+        }
+    }
+}
+
+/// What a unit is challenged for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Enroll,
+    Verify,
+}
+
+/// Challenges to a unit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Questions<'a> {
+    pub(super) purpose: Purpose,
+    pub(super) backend: Backend,
+    pub(super) plan: &'a Plan,
+    pub(super) challenges: u32,
+    pub(super) seed: u64,
+}
+
+/// What a unit answered, and where that is recorded.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) responses: Vec<Response>,
+    /// Seeds of the challenges.
+    pub(super) challenges: Vec<u64>,
+    pub(super) capture: PathBuf,
+    pub(super) provenance: Provenance,
+    pub(super) config_hash: String,
+}
+
+/// Puts `questions` to the unit of `config`, one after another, recorded in `folder`.
+///
+/// # Errors
+/// If the unit or the capture fails; what was recorded until then is kept.
+pub(super) async fn ask(
+    questions: Questions<'_>,
+    config: &Config,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<Answered> {
+    let mut rng = seed::stream(questions.seed, "puf/challenges");
+    let challenges: Vec<u64> = (0..questions.challenges).map(|_| rng.random()).collect();
+    let (text, config_hash) = config.fingerprint()?;
+    let asked = serde_json::json!({ "plan": questions.plan, "challenges": challenges });
+    let meta = RunMeta {
+        seed: questions.seed,
+        config: text,
+        config_hash: config_hash.clone(),
+        task: match questions.purpose {
+            Purpose::Enroll => serde_json::json!({ "puf": { "enrol": asked } }),
+            Purpose::Verify => serde_json::json!({ "puf": { "verify": asked } }),
+        },
+        provenance: config.provenance(questions.backend == Backend::Twin),
+    };
+    let capture = folder.join(CAPTURE);
+    let store = Store::create(&capture, &meta)?;
+    let recorder = store.stream(STREAM);
+    let done = drive(questions, &challenges, config, recorder, progress).await;
+    let state = ending(&done);
+    let finished = tokio::task::spawn_blocking(move || store.finish(&state)).await?;
+    let responses = done.map_err(|error| kept(error, &capture))?;
+    finished?;
+    // The store corrects it by the unit's own readings.
+    let provenance = Capture::open(&capture)?.run()?.provenance;
+    Ok(Answered {
+        responses,
+        challenges,
+        capture,
+        provenance,
+        config_hash,
+    })
+}
+
+async fn drive(
+    questions: Questions<'_>,
+    challenges: &[u64],
+    config: &Config,
+    recorder: Recorder,
+    progress: &Progress,
+) -> Result<Vec<Response>> {
+    let Questions { plan, seed, .. } = questions;
+    let context = progress.context();
+    let steps = plan.places.len() * (plan.jobs as usize + 1) * challenges.len();
+    let bar = progress.bar("challenge", steps);
+    // A profile may take its time; a response that is judged may not.
+    let on_break = match questions.purpose {
+        Purpose::Enroll => Break::AskAgain,
+        Purpose::Verify => Break::Fail,
+    };
+    let step = || bar.step();
+    if questions.backend == Backend::Twin {
+        let model = config.unit.model;
+        let mut device = Device::warm(&twin_params(config)?, seed);
+        device.set_operating_point(&config.point.operating_point());
+        let mut twin = Twin::new(
+            device,
+            model,
+            Discipline::Dialogue,
+            model.switch_dead_time(),
+            seed::stream(seed, "twin"),
+            recorder,
+        );
+        let answered = all(&mut twin, plan, challenges, on_break, step);
+        return context.unless_stopped(answered).await;
+    }
+    let session = Session {
+        context,
+        config,
+        seed,
+        notices: progress,
+    };
+    with_unit(session, async |unit| {
+        let mut driven = unit.drive(Discipline::Dialogue, recorder)?;
+        let responses = all(&mut driven, plan, challenges, on_break, step).await?;
+        unit.release(driven).await?;
+        Ok(responses)
+    })
+    .await
+}
+
+async fn all<S: Substrate>(
+    unit: &mut S,
+    plan: &Plan,
+    challenges: &[u64],
+    on_break: Break,
+    step: impl Fn(),
+) -> Result<Vec<Response>> {
+    let mut responses = Vec::new();
+    for seed in challenges {
+        let challenge = Challenge::new(plan, *seed);
+        responses.push(response::put(&challenge, unit, on_break, &step).await?);
+    }
+    Ok(responses)
+}
