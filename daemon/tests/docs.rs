@@ -6,7 +6,6 @@ use std::process::Command;
 
 use clap::Parser;
 use thermine::cli::Cli;
-use thermine_units::model::Model;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -171,32 +170,6 @@ fn every_test_that_a_promise_of_safety_or_security_names_is_there() {
         }
     }
     assert!(seen > 20, "{seen}");
-}
-
-#[test]
-fn the_page_on_adding_a_unit_names_the_files_in_which_each_model_stands() {
-    let page = fs::read_to_string(root().join("docs/adding-a-unit.md")).expect("the page");
-    let read = |end: &str| {
-        let mut named = named(&page).into_iter().filter(|name| name.ends_with(end));
-        let name = named
-            .next()
-            .unwrap_or_else(|| panic!("the page names no {end}"));
-        fs::read_to_string(root().join(name)).expect("the file")
-    };
-    let (models, examples, layouts) = (
-        read("model/mod.rs"),
-        read("config/mod.rs"),
-        read("layouts.toml"),
-    );
-    for model in Model::ALL {
-        let variant = format!("Model::{model:?}");
-        assert!(models.contains(&variant), "{model}");
-        assert!(examples.contains(&variant), "{model}");
-        assert!(
-            layouts.contains(&format!("\"{}\"", model.name())),
-            "{model}"
-        );
-    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::lab::config::Config;
 
 /// A model on the command line, by its short name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unit(pub Model);
+pub struct Unit(Model);
 
 impl Unit {
     /// Antminer S9, the default.

@@ -89,14 +89,15 @@ impl Rig {
 
     fn wires(&self, config: &Config, api: &Api, worker: &str) -> Result<Interface> {
         let address = api.address;
-        Ok(match config.unit.model.entry().wire {
+        let model = config.unit.model.entry();
+        Ok(match model.wire {
             Wire::Cgminer => Interface::S9(cgminer::Source::new(address)),
             Wire::AxeOs => {
                 let client = &self.clients.axeos;
                 let rng = |use_of| seed::stream(0, &format!("{worker}/{use_of}"));
                 Interface::AxeOs(Box::new((
                     axeos::Source::new(client, address, rng("source")),
-                    axeos::Control::new(client, address, rng("control")),
+                    axeos::Control::new(client, address, rng("control")).of(model),
                 )))
             }
             Wire::Goldshell => {
@@ -112,7 +113,7 @@ impl Rig {
                 if let Some(cgminer) = api.cgminer {
                     source = source.with_cgminer(cgminer);
                 }
-                Interface::Goldshell(source, goldshell::Control::new(client))
+                Interface::Goldshell(source, goldshell::Control::new(client).of(model))
             }
             Wire::Serial => bail!("bare chips have no control interface"),
         })
