@@ -20,7 +20,8 @@ use thermine_capture::answers::Answer;
 use thermine_capture::{RunMeta, Store};
 use thermine_units::clock::Nanos;
 use thermine_units::model::Model;
-use thermine_units::nonce::{Layout, Origin};
+use thermine_units::model::s9;
+use thermine_units::nonce::Origin;
 use thermine_units::provenance::Provenance;
 use thermine_units::record::Verdict;
 use thermine_units::seed;
@@ -45,10 +46,10 @@ fn answers() -> Vec<Answer> {
         if chip == 5 && rng.random::<f64>() < 0.1 {
             continue;
         }
-        let nonce = Layout::Bm1387.encode(Origin {
+        let nonce = s9::LAYOUT.encode(Origin {
             chip,
-            core: Layout::Bm1387.core(rng.random_range(0..114)),
-            counter: rng.random_range(0..Layout::Bm1387.counters()),
+            core: s9::LAYOUT.core(rng.random_range(0..114)),
+            counter: rng.random_range(0..s9::LAYOUT.counters()),
         });
         answers.push(Answer {
             nonce,

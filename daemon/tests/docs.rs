@@ -174,56 +174,6 @@ fn every_test_that_a_promise_of_safety_or_security_names_is_there() {
 }
 
 #[test]
-fn the_page_on_adding_a_unit_names_the_files_in_which_each_model_stands() {
-    let page = fs::read_to_string(root().join("docs/adding-a-unit.md")).expect("the page");
-    let read = |end: &str| {
-        let mut named = named(&page).into_iter().filter(|name| name.ends_with(end));
-        let name = named
-            .next()
-            .unwrap_or_else(|| panic!("the page names no {end}"));
-        fs::read_to_string(root().join(name)).expect("the file")
-    };
-    let (models, examples, layouts) = (
-        read("model/mod.rs"),
-        read("config/mod.rs"),
-        read("layouts.toml"),
-    );
-    let mut configs = String::new();
-    for entry in fs::read_dir(root().join("configs")).expect("the examples") {
-        let path = entry.expect("an entry").path();
-        configs.push_str(&fs::read_to_string(path).expect("text"));
-    }
-    for model in Model::ALL {
-        let variant = format!("Model::{model:?}");
-        assert!(models.contains(&variant), "{model}");
-        assert!(examples.contains(&variant), "{model}");
-        assert!(
-            layouts.contains(&format!("\"{}\"", model.name())),
-            "{model}"
-        );
-        let example = format!("model = \"{}\"", model.name());
-        assert!(configs.contains(&example), "{model}");
-    }
-}
-
-/// The terms that the glossary explains: the words in bold in its tables.
-fn terms(glossary: &str) -> Vec<String> {
-    let rows = glossary.lines().filter(|line| line.starts_with("| **"));
-    let bold = rows.flat_map(|row| row.split("**").skip(1).step_by(2));
-    bold.map(str::to_lowercase).collect()
-}
-
-/// Whether `term` stands in `text` as words of its own, in the singular or plural; both in small letters.
-fn is_used(term: &str, text: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(term).any(|(at, _)| {
-        let after = &text[at + term.len()..];
-        let after = after.strip_prefix('s').unwrap_or(after);
-        !text[..at].ends_with(is_part) && !after.starts_with(is_part)
-    })
-}
-
-#[test]
 fn each_term_of_the_glossary_is_explained_once_and_used() {
     let glossary = fs::read_to_string(root().join("docs/glossary.md")).expect("the glossary");
     let mut terms = terms(&glossary);

@@ -28,7 +28,7 @@ use std::time::Duration;
 use crate::discover::classify::{names, short};
 use thermine_units::clock::Nanos;
 use thermine_units::model::agent::{Says, is_of_a_computer, says};
-use thermine_units::model::{Model, lv06};
+use thermine_units::model::{Model, Wire};
 use thermine_units::pow::Difficulty;
 use thermine_units::provenance::Provenance;
 use thermine_units::unit::{Identity, Telemetry};
@@ -287,13 +287,13 @@ impl Seen {
             let unread = "its chips have not answered with the address of their model";
             return (!self.chips).then(|| unread.to_owned());
         }
+        let entry = self.model.entry();
         let agent = self.agent.as_deref().unwrap_or_default().trim();
         let said = says(self.model, agent);
         let is_other = match said {
             Says::This => false,
             Says::Another(_) => true,
-            // What an LB-Box says is not published. The programs of the others are known.
-            Says::Nothing if self.model == Model::GoldshellLbBox => is_of_a_computer(agent),
+            Says::Nothing if entry.agents_are_assumed => is_of_a_computer(agent),
             Says::Nothing => !agent.is_empty(),
         };
         if is_other {
@@ -307,9 +307,11 @@ impl Seen {
             return Some("its control interface has not said who it is".into());
         };
         let named = identity.model.as_deref();
-        // Stock firmware of an LV06 names only the chip.
-        let by_chip =
-            self.model == Model::LuckyMinerLv06 && said == Says::This && named == Some(lv06::ASIC);
+        // Stock AxeOS names only the chip.
+        let by_chip = entry.wire == Wire::AxeOs
+            && said == Says::This
+            && named.is_some()
+            && named == entry.chip;
         if by_chip || names(identity) == Some(self.model) {
             return None;
         }

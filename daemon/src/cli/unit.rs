@@ -3,36 +3,38 @@
 use std::path::Path;
 
 use anyhow::Result;
+use std::sync::LazyLock;
+
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use thermine_units::model::Model;
 
 use crate::lab::config::Config;
 
-/// Units that can be simulated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Unit {
-    /// Antminer S9.
-    S9,
-    /// Lucky Miner LV06.
-    Lv06,
-    /// Goldshell LB-Box.
-    LbBox,
-    /// A chain of bare BM1387 on a serial line.
-    Bm1387,
-    /// A bare BM1366 on a serial line.
-    Bm1366,
-}
+/// A model on the command line, by its short name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unit(Model);
 
 impl Unit {
+    /// Antminer S9, the default.
+    pub const S9: Unit = Unit(Model::AntminerS9);
+
     /// Its model.
     pub fn model(self) -> Model {
-        match self {
-            Unit::S9 => Model::AntminerS9,
-            Unit::Lv06 => Model::LuckyMinerLv06,
-            Unit::LbBox => Model::GoldshellLbBox,
-            Unit::Bm1387 => Model::Bm1387,
-            Unit::Bm1366 => Model::Bm1366,
-        }
+        self.0
+    }
+}
+
+impl ValueEnum for Unit {
+    fn value_variants<'a>() -> &'a [Unit] {
+        static ALL: LazyLock<[Unit; Model::ALL.len()]> = LazyLock::new(|| Model::ALL.map(Unit));
+        &*ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let entry = self.0.entry();
+        let (name, others) = entry.aliases.split_first()?;
+        Some(PossibleValue::new(*name).aliases(others).help(entry.title))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use thermine_sim::params::Params;
-use thermine_sim::sources::{documented, value};
 use thermine_units::model::Model;
+use thermine_units::params::{documented, value};
 
 use super::table::table;
 use crate::lab::sim::{Reached, SimRequest};

@@ -137,11 +137,9 @@ fn hashes_per_cycle(config: &Config) -> f64 {
         _ => 1.0,
     };
     match config.unit.model {
-        Model::AntminerS9 => whole(Params::s9()),
-        Model::LuckyMinerLv06 => whole(Params::lv06()),
-        Model::GoldshellLbBox => whole(Params::lb_box()),
         Model::Bm1387 => chips * Params::s9().hashes_per_cycle,
         Model::Bm1366 => chips * Params::lv06().hashes_per_cycle,
+        model => whole((model.entry().physics)(0)),
     }
 }
 

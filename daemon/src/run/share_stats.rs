@@ -303,6 +303,7 @@ mod tests {
     use thermine_lab::substrate::{Discipline, Drive, Pace, Substrate, Twin};
     use thermine_sim::Device;
     use thermine_sim::params::Params;
+    use thermine_units::model::s9;
     use thermine_units::nonce::Origin;
     use thermine_units::pow::Work;
     use thermine_units::record::{JobRecord, Recorder};
@@ -478,7 +479,7 @@ mod tests {
         let mut weak = ShareStats::new(Model::AntminerS9);
         for _ in 0..19_000 {
             let chip: u8 = rng.random_range(0..63);
-            let nonce = Layout::Bm1387.encode(Origin {
+            let nonce = s9::LAYOUT.encode(Origin {
                 chip,
                 core: 0,
                 counter: 1,

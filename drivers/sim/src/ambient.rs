@@ -2,7 +2,7 @@
 
 use rand_distr::{Distribution, StandardNormal};
 
-use super::params::Params;
+use thermine_units::params::Params;
 use thermine_units::seed::Rng;
 
 /// Ambient temperature: an Ornstein-Uhlenbeck process, stepped exactly.

@@ -13,7 +13,7 @@ pub struct Find {
     pub board: u8,
     /// Chip of the board's chain, from 0.
     pub chip: u8,
-    /// Core of the chip as written in the nonce, see [`super::Layout::core`].
+    /// Core of the chip as written in the nonce, see [`thermine_units::nonce::Layout::core`].
     pub core: u8,
     /// Whether this is a second submission of the same share.
     pub copy: bool,

@@ -6,9 +6,9 @@ use rand::RngExt;
 use rand_distr::{Distribution, Exp1, StandardNormal};
 
 use super::exp::exp;
-use super::params::Params;
 use super::rows::{largest, vectorised};
 use thermine_units::clock::Nanos;
+use thermine_units::params::Params;
 use thermine_units::pow::difficulty::Difficulty;
 use thermine_units::seed::Rng;
 use thermine_units::unit::BOARDS;
@@ -25,7 +25,7 @@ pub(crate) struct Chips {
     per_width: f64,
     /// fmax of each chip at 80 °C and nominal voltage, Hz; in the order of the thermal network.
     fmax: Vec<f64>,
-    /// What part of a sound chip's hashes each computes, see [`super::silicon`].
+    /// What part of a sound chip's hashes each computes, see [`thermine_units::params::Silicon`].
     weight: Vec<f64>,
     /// Sum of the weights of each board.
     board_weight: Vec<f64>,

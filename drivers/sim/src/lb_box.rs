@@ -14,10 +14,8 @@ use super::device::Device;
 use super::firmware;
 use super::goldshell::{self, Backend, BoxState, Firmware, History};
 use super::miner::{Miner, PoolCounters, PoolSettings};
-use super::params::{Params, RegulatorHeats};
 use thermine_units::clock::{Clock, Nanos};
-use thermine_units::nonce::Layout;
-use thermine_units::pow::Algorithm;
+use thermine_units::params::Params;
 use thermine_units::quantity::{Celsius, HashRate};
 use thermine_units::seed;
 
@@ -32,60 +30,6 @@ pub struct Settings {
     pub seed: u64,
     /// Its web backend.
     pub firmware: Firmware,
-}
-
-impl Params {
-    /// Goldshell LB-Box: one board. From its nameplate, 175 GH/s at 162 W (maker), and from the template of
-    /// its USB sibling LB1, 750 MHz at 0.43 V; everything else is an estimate, such that a unit in a room
-    /// of 25 °C has chips of some 75 °C and a board of some 60. Sleep is 0 MHz at 0 V. The speed of the fans
-    /// is fixed here, where the real controller holds the board at a temperature by means of them.
-    pub fn lb_box() -> Params {
-        // The number of chips is a guess; it divides everything evenly.
-        let chips = 16.0;
-        Params {
-            boards: 1,
-            columns: 8,
-            chips: 2,
-            hashes_per_cycle: 178.5e9 / chips / 750e6,
-            layout: Layout::LbBox,
-            algorithm: Algorithm::Lbry,
-            frequency_mhz: 750.0,
-            frequency_min_mhz: 0.0,
-            frequency_max_mhz: 850.0,
-            frequency_step_mhz: 1.0,
-            voltage_v: 0.43,
-            reference_v: 0.43,
-            voltage_min_v: 0.0,
-            voltage_max_v: 0.45,
-            fan: 0.5,
-            fan_full_rpm: 3000.0,
-            // The LB1's template switches off there.
-            trip_c: 125.0,
-            switched_f: 6.53e-8,
-            leakage_w: 0.8,
-            regulator_loss: 0.05,
-            die_j_k: 0.5,
-            die_sink_k_w: 0.8,
-            sink_j_k: 30.0,
-            sink_air_k_w: 2.2,
-            pcb_j_k: 15.0,
-            sink_pcb_w_k: 0.1,
-            pcb_air_w_k: 0.08,
-            regulator_heats: RegulatorHeats::Board,
-            air_w_k: 24.0,
-            fmax_mhz: 830.0,
-            // No floor and no second copies are known.
-            difficulty_floor: 1.0,
-            copy_probability: 0.0,
-            // 2^28 nonces of one chip.
-            work_cycles: 268_435_456.0 * chips * 750e6 / 178.5e9,
-            temperature_step_k: 0.1,
-            temperature_noise_k: 0.1,
-            fan_step_rpm: 30.0,
-            answer_difficulty: 1.0,
-            ..Params::s9()
-        }
-    }
 }
 
 /// Starts the unit as tasks of `tracker`; it serves its web backend on `http` and its cgminer API on `api`, and

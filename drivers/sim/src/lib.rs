@@ -22,7 +22,6 @@
 
 mod ambient;
 pub mod axeos;
-mod bare;
 pub mod blocking;
 pub mod cgminer_api;
 pub mod chips;
@@ -36,20 +35,17 @@ pub mod find;
 pub mod firmware;
 pub mod goldshell;
 mod hashing;
+mod individual;
 pub mod lb_box;
 pub mod link;
 pub mod lv06;
 pub mod miner;
-pub mod params;
 mod point;
 pub mod pool;
 mod rows;
 pub mod s9;
 pub mod s9_api;
 pub mod sensors;
-pub mod silicon;
-pub mod sources;
-pub mod spread;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -59,7 +55,5 @@ mod thermal;
 pub use device::Device;
 pub use fault::Fault;
 pub use find::Find;
-pub use params::Params;
 pub use sensors::{BoardSensors, Sensors};
-pub use silicon::Silicon;
-pub use spread::Spread;
+pub use thermine_units::params::{self, Params, Silicon, Spread};

@@ -1,6 +1,6 @@
 //! Where a simulated unit runs.
 
-use super::params::Params;
+use thermine_units::params::Params;
 use thermine_units::quantity::{MegaHertz, Volts};
 use thermine_units::unit::{BOARDS, OperatingPoint};
 

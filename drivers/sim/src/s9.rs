@@ -9,11 +9,11 @@ use tokio_util::task::TaskTracker;
 use super::device::Device;
 use super::fault::Fault;
 use super::miner::{Miner, PoolCounters, PoolSettings};
-use super::params::Params;
 use super::s9_api::{self, ApiState, BoardState, Firmware, PoolState};
 use super::sensors::Sensors;
 use thermine_units::clock::{Clock, Nanos};
 use thermine_units::model::s9;
+use thermine_units::params::Params;
 use thermine_units::quantity::{Celsius, Rpm};
 use thermine_units::seed;
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use rand_distr::{Distribution, Poisson, StandardNormal};
 use serde::{Deserialize, Serialize};
 
-use super::params::Params;
 use super::thermal::Network;
 use thermine_units::clock::Nanos;
-use thermine_units::model::{Model, s9};
+use thermine_units::model::Model;
+use thermine_units::params::Params;
 use thermine_units::pow::{Algorithm, Difficulty};
 use thermine_units::quantity::{Celsius, HashRate, MegaHertz, Rpm, Volts, Watts};
 use thermine_units::seed::Rng;
@@ -50,13 +50,12 @@ impl Sensors {
     /// The sample as the driver of a unit of `model` would give it: without what its firmware does not report.
     /// The power of an S9, for one, is that of a meter at the wall and not the unit's own.
     pub fn telemetry(&self, model: Model) -> Telemetry {
-        let (is_s9, is_lv06) = (model == Model::AntminerS9, model == Model::LuckyMinerLv06);
-        let slots: &[u8] = if is_s9 { &s9::SLOTS } else { &[0] };
-        let boards = self.boards.iter().zip(slots).map(|(board, slot)| {
+        let reports = model.entry().reports;
+        let boards = self.boards.iter().zip(reports.slots).map(|(board, slot)| {
             let sensors = [
-                is_s9.then_some(board.pcb),
+                reports.board_temperature.then_some(board.pcb),
                 Some(board.chip),
-                is_lv06.then_some(board.regulator),
+                reports.regulator_temperature.then_some(board.regulator),
             ];
             let [pcb_temp, chip_temp, regulator_temp] =
                 sensors.map(|sensor| sensor.and_then(alive));
@@ -72,7 +71,7 @@ impl Sensors {
                 failed_sensors: failed.count() as u8,
                 frequency: Some(self.frequency),
                 hash_rate: Some(board.hash_rate),
-                hardware_errors: (!is_lv06).then_some(board.hardware_errors),
+                hardware_errors: reports.hardware_errors.then_some(board.hardware_errors),
                 ..Board::default()
             }
         });
@@ -87,8 +86,8 @@ impl Sensors {
                 .collect(),
             hash_rate: Some(self.hash_rate),
             hash_rate_average: Some(self.hash_rate_average),
-            hardware_errors: (!is_lv06).then_some(self.hardware_errors),
-            power: is_lv06.then_some(self.meter),
+            hardware_errors: reports.hardware_errors.then_some(self.hardware_errors),
+            power: reports.power.then_some(self.meter),
             uptime: Some(self.uptime),
             ..Telemetry::default()
         }

@@ -420,3 +420,29 @@ fn nothing_is_found_before_the_announced_event() {
     }
     assert!(device.now() > seconds(50.0));
 }
+
+/// Mean die temperature of a warm chain, °C.
+fn warm_mean(params: &Params) -> f64 {
+    Device::warm(params, 1).mean_die().0
+}
+
+#[test]
+fn a_short_chain_is_as_warm_as_a_board() {
+    let board = Params {
+        boards: 1,
+        ..Params::s9()
+    };
+    let wanted = warm_mean(&board);
+    for chips in [1, 2, 3, 20, 21, 62, 63] {
+        let params = Params::bm1387(chips);
+        params.check().expect("sound");
+        assert_eq!(params.columns * params.chips, chips);
+        let got = warm_mean(&params);
+        assert!(
+            (got - wanted).abs() < 3.0,
+            "{chips} chips: {got} °C, not {wanted}"
+        );
+    }
+    assert_eq!(Params::bm1387(63).sink_air_k_w, Params::s9().sink_air_k_w);
+    Params::bm1366().check().expect("sound");
+}

@@ -18,8 +18,8 @@
 //! instead of 91.
 
 use super::exp::exp;
-use super::params::{Params, RegulatorHeats};
 use super::rows::{largest, vectorised};
+use thermine_units::params::{Params, RegulatorHeats};
 use thermine_units::unit::BOARDS;
 
 /// What drives the network for one tick.

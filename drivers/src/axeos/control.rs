@@ -1,4 +1,4 @@
-//! Setting a Lucky Miner LV06: the firmware checks nothing, so all checks are here.
+//! Setting a unit with AxeOS: the firmware checks nothing, so all checks are here.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::client::{ApiError, Client, Unit};
 use super::info::{Info, MANUAL_FAN};
 use crate::control::{self, Applied, Change, ControlError, Remark};
-use thermine_units::model::{Limits, Model, lv06};
+use thermine_units::model::{Entry, Limits, Model};
 use thermine_units::quantity::{MegaHertz, Volts};
 use thermine_units::seed::Rng;
 use thermine_units::unit::OperatingPoint;
@@ -18,7 +18,7 @@ use thermine_units::unit::OperatingPoint;
 #[derive(Debug, Clone)]
 pub struct Control {
     unit: Unit,
-    limits: &'static Limits,
+    model: &'static Entry,
     /// Whether a fan speed that was sent did not read back. The fan is then left to the firmware for good: a
     /// hot unit must not lose its automatic again and again.
     fan_refused: bool,
@@ -43,9 +43,14 @@ impl Control {
     pub fn new(client: &Client, addr: SocketAddr, rng: Rng) -> Control {
         Control {
             unit: client.unit(addr, rng),
-            limits: Model::LuckyMinerLv06.limits(),
+            model: Model::LuckyMinerLv06.entry(),
             fan_refused: false,
         }
+    }
+
+    /// As a unit of `model`, with that model's limits and chip.
+    pub fn of(self, model: &'static Entry) -> Control {
+        Control { model, ..self }
     }
 
     /// Tells a unit that has shut down for heat that it may be set again. It goes on at the lowest clock and
@@ -130,10 +135,11 @@ impl Control {
     /// Refuses to set another model, and to heat up a unit that has just been too hot.
     fn check(&self, info: &Info, plan: &Plan) -> Result<(), ControlError> {
         let addr = self.unit.addr();
-        if let Some(asic) = info.asic.as_ref().filter(|asic| *asic != lv06::ASIC) {
+        let Entry { title, chip, .. } = self.model;
+        if let Some(asic) = info.asic.as_deref().filter(|asic| Some(*asic) != *chip) {
             return Err(ControlError::Wire(format!(
-                "{addr} has a {asic} where an LV06 has a {}: its limits are not known, check the address",
-                lv06::ASIC
+                "{addr} has a {asic} where a {title} has a {}: its limits are not known, check the address",
+                chip.unwrap_or("chip that is not known")
             )));
         }
         if info.overheated == Some(true) && plan.heats(&info.point) {
@@ -151,7 +157,7 @@ impl control::Control for Control {
     }
 
     async fn set(&mut self, asked: &OperatingPoint) -> Result<Applied, ControlError> {
-        let plan = Plan::of(asked, self.limits)?;
+        let plan = Plan::of(asked, &self.model.limits)?;
         let before = self.unit.info().await?;
         self.check(&before, &plan)?;
         // The interlock gives a setting ten seconds: the automatic must be on again within them.

@@ -7,7 +7,7 @@ use thermine_stratum::factory::Job;
 use thermine_stratum::request::Submit;
 use thermine_stratum::verifier::{Judgement, Verifier, job_id};
 use thermine_units::clock::Nanos;
-use thermine_units::nonce::Layout;
+use thermine_units::model::s9;
 use thermine_units::pow::Difficulty;
 use thermine_units::record::Verdict;
 
@@ -134,7 +134,7 @@ fn ticket_difficulty(ticket: u32, scale: f64) -> f64 {
 pub(super) fn chip_of(chain: &Chain, nonce: u32) -> Option<usize> {
     let chips = chain.addresses.len();
     let chip = match chain.family {
-        Family::Bm1387 => usize::from(Layout::Bm1387.decode(nonce).chip),
+        Family::Bm1387 => usize::from(s9::LAYOUT.decode(nonce).chip),
         Family::Bm1366 => {
             // Bits 24 to 17 of the bytes read the other way round hold the address.
             let address = nonce.swap_bytes() >> 17 & 0xff;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::frame::Family;
 use super::register::{CRYSTAL_MHZ, Pll};
-use thermine_units::model::{Limits, Model};
-use thermine_units::nonce::Layout;
+use thermine_units::model::{Limits, Model, s9};
 use thermine_units::quantity::{HashRate, MegaHertz};
 
 /// Step of a ramp, MHz, and the pause after each: those of ESP-Miner.
@@ -22,6 +21,13 @@ pub(super) const MIDSTATES: u8 = 4;
 const EARLY: f64 = 0.02;
 
 impl Family {
+    /// The family of the chips of a bare model; `None` of other models.
+    pub fn of(model: Model) -> Option<Family> {
+        let families = [Family::Bm1387, Family::Bm1366].into_iter();
+        let mut families = families.filter(|_| model.is_bare());
+        families.find(|family| model.entry().chip == Some(family.name()))
+    }
+
     /// What a bare chain may be set to.
     pub fn limits(self) -> &'static Limits {
         match self {
@@ -33,7 +39,7 @@ impl Family {
     /// Hash rate of `chips` at `frequency`.
     pub fn hash_rate(self, chips: usize, frequency: MegaHertz) -> HashRate {
         let per_clock = match self {
-            Family::Bm1387 => f64::from(Layout::Bm1387.cores()),
+            Family::Bm1387 => f64::from(s9::LAYOUT.cores()),
             Family::Bm1366 => BM1366_HASHES_PER_CLOCK,
         };
         HashRate(chips as f64 * per_clock * frequency.0 * 1e6)
@@ -44,7 +50,7 @@ impl Family {
     pub fn job_lasts(self, chips: usize, frequency: MegaHertz, rolled: u32) -> Duration {
         let seconds = match self {
             Family::Bm1387 => {
-                let cycles = f64::from(MIDSTATES) * f64::from(Layout::Bm1387.counters());
+                let cycles = f64::from(MIDSTATES) * f64::from(s9::LAYOUT.counters());
                 cycles / (frequency.0 * 1e6)
             }
             Family::Bm1366 => {

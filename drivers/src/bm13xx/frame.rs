@@ -15,12 +15,19 @@ pub enum Family {
     Bm1366,
 }
 
-impl std::fmt::Display for Family {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+impl Family {
+    /// Name of its chips.
+    pub(super) fn name(self) -> &'static str {
+        match self {
             Family::Bm1387 => "BM1387",
             Family::Bm1366 => "BM1366",
-        })
+        }
+    }
+}
+
+impl std::fmt::Display for Family {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 

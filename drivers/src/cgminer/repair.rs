@@ -15,7 +15,7 @@ use serde::de::IgnoredAny;
 /// characters are escaped. Bytes that are not UTF-8 become U+FFFD, which JSON allows in strings only.
 ///
 /// ```
-/// use crate::cgminer::repair::repair;
+/// use thermine_drivers::cgminer::repair::repair;
 /// assert_eq!(repair(b"{\"STATS\":[{\"Type\":\"S9\"}{\"STATS\":0}]}\0"),
 ///            r#"{"STATS":[{"Type":"S9"},{"STATS":0}]}"#);
 /// ```

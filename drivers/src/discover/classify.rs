@@ -6,8 +6,8 @@
 use crate::axeos::Info;
 use crate::cgminer::Reply;
 use crate::cgminer::reply::Status;
-use crate::goldshell::reply::{is_lb_box, status};
-use thermine_units::model::Model;
+use crate::goldshell::reply::status;
+use thermine_units::model::{Model, Wire, lv06};
 use thermine_units::printable::{is_hidden, printable, printable_to};
 use thermine_units::unit::Identity;
 
@@ -94,19 +94,16 @@ pub fn classify(answers: &Answers) -> Verdict {
     let mut models = Vec::new();
     let mut identities = Vec::new();
     if let Some(identity) = &answers.goldshell {
-        models.extend(
-            identity
-                .model
-                .as_deref()
-                .filter(|m| is_lb_box(m))
-                .map(|_| Model::GoldshellLbBox),
-        );
+        let named = identity.model.as_deref();
+        models.extend(named.and_then(|name| spelled_so(Wire::Goldshell, &spelled(name))));
         identities.push(identity.clone());
     }
     if let Some(info) = &answers.axeos {
-        match lv06(info) {
+        match by_name_and_chip(info) {
             Some(model) => models.push(model),
-            None if info.asic.as_deref() == Some(BM1366) && info.identity.model == info.asic => {
+            None if info.asic.as_deref() == Some(lv06::ASIC)
+                && info.identity.model == info.asic =>
+            {
                 remarks.push(
                     "names its chip and not its model: a Lucky Miner LV06 may answer so, and so does \
                      a Bitaxe Ultra; look at the unit"
@@ -158,12 +155,20 @@ pub fn classify(answers: &Answers) -> Verdict {
     }
 }
 
-const BM1366: &str = "BM1366";
+/// The model whose control interface is `wire` and gives this name.
+fn spelled_so(wire: Wire, spelled: &str) -> Option<Model> {
+    Model::ALL.into_iter().find(|model| {
+        let entry = model.entry();
+        entry.wire == wire && entry.spellings.contains(&spelled)
+    })
+}
 
 /// By the name that the maker's firmware gives; a chip of another kind contradicts it.
-fn lv06(info: &Info) -> Option<Model> {
+fn by_name_and_chip(info: &Info) -> Option<Model> {
     let name = info.identity.model.as_deref()?;
-    (is_lv06(name) && info.asic.as_deref() == Some(BM1366)).then_some(Model::LuckyMinerLv06)
+    let model = spelled_so(Wire::AxeOs, &spelled(name))?;
+    let asic = info.asic.as_deref();
+    (asic.is_some() && asic == model.entry().chip).then_some(model)
 }
 
 /// Words by which firmware that is not the maker's is known, in lower case, and its name.
@@ -199,21 +204,14 @@ fn by_type(name: &str) -> Option<Model> {
     let added = OTHER_FIRMWARE
         .iter()
         .find_map(|(word, _)| named.strip_suffix(word));
-    if added.unwrap_or(&named) == "antminers9" {
-        Some(Model::AntminerS9)
-    } else {
-        is_lb_box(name).then_some(Model::GoldshellLbBox)
-    }
+    spelled_so(Wire::Cgminer, added.unwrap_or(&named))
+        .or_else(|| spelled_so(Wire::Goldshell, &named))
 }
 
 /// The model that a unit's own name for itself is, if it is one that can be driven.
 pub fn names(identity: &Identity) -> Option<Model> {
     let name = identity.model.as_deref()?;
-    by_type(name).or_else(|| is_lv06(name).then_some(Model::LuckyMinerLv06))
-}
-
-fn is_lv06(name: &str) -> bool {
-    ["lv06", "luckyminerlv06"].contains(&spelled(name).as_str())
+    by_type(name).or_else(|| spelled_so(Wire::AxeOs, &spelled(name)))
 }
 
 /// `name` without blanks, dashes and case.

@@ -15,6 +15,6 @@ pub mod scan;
 pub mod targets;
 
 pub use classify::{Answers, classify};
-pub use probe::{Found, Prober, Settings, Wire};
+pub use probe::{Found, Prober, Settings};
 pub use scan::{Probed, Scan, scan};
 pub use targets::{Target, resolve};

@@ -1,6 +1,5 @@
 //! One address: what answers there, on which wires.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use super::targets::Target;
 use crate::axeos::Info;
 use crate::cgminer::{self, Failure};
 use crate::goldshell::http_client;
-use thermine_units::model::Model;
+use thermine_units::model::{Model, Wire};
 use thermine_units::unit::Identity;
 
 /// Longest reply to `version` that is taken. The longest known has less than 1 kB.
@@ -45,28 +44,6 @@ impl Default for Settings {
             parallel: 64,
             total: Duration::from_secs(3600),
         }
-    }
-}
-
-/// A way to speak to a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Wire {
-    /// The cgminer API.
-    Cgminer,
-    /// A Goldshell unit's web backend.
-    Goldshell,
-    /// AxeOS.
-    AxeOs,
-}
-
-impl fmt::Display for Wire {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Wire::Cgminer => "cgminer",
-            Wire::Goldshell => "goldshell",
-            Wire::AxeOs => "axeos",
-        })
     }
 }
 

@@ -4,7 +4,7 @@ use super::client::Client;
 use super::error::{Failure, HttpError};
 use super::reply::{PowerPlan, Setting};
 use crate::control::{self, Applied, Change, ControlError, Remark};
-use thermine_units::model::{Limits, Model};
+use thermine_units::model::{Entry, Limits, Model};
 use thermine_units::quantity::{MegaHertz, Volts};
 use thermine_units::unit::{OperatingPoint, PowerMode};
 
@@ -21,7 +21,7 @@ const STEPS: (f64, f64) = (1.0, 0.01);
 /// takes the plan and the clock by hand over it, except for [`PowerMode::Sleep`], which leaves nothing
 /// else in force. The fans cannot be set: the controller drives them by itself.
 ///
-/// Every write makes the controller start its fans anew, so nothing is written that is already so.
+/// Every write makes the controller restart its fans, so nothing is written that is already so.
 #[derive(Debug, Clone)]
 pub struct Control {
     client: Client,
@@ -34,6 +34,14 @@ impl Control {
         Control {
             client,
             limits: Model::GoldshellLbBox.limits(),
+        }
+    }
+
+    /// As a unit of `model`, with that model's limits.
+    pub fn of(self, model: &'static Entry) -> Control {
+        Control {
+            limits: &model.limits,
+            ..self
         }
     }
 
@@ -55,7 +63,7 @@ impl control::Control for Control {
             let body = change.wanted.to_json().into_bytes();
             match self.client.put(SETTING, body).await {
                 Ok(_) => after = self.setting().await?,
-                // It may have been heeded all the same.
+                // The unit may have obeyed all the same.
                 Err(error) if is_uncertain(&error) => {
                     after = self.setting().await?;
                     if after == before {

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use thermine_drivers::discover::{Found, Settings, Target, Wire};
+use thermine_drivers::discover::{Found, Settings, Target};
 use thermine_sim::goldshell::Firmware;
 use thermine_sim::miner::PoolSettings;
 use thermine_sim::params::Params;
 use thermine_sim::{lb_box, lv06, s9};
 use thermine_units::clock::Clock;
-use thermine_units::model::Model;
+use thermine_units::model::{Model, Wire};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 

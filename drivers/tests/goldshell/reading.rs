@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use thermine_drivers::cgminer;
+use thermine_drivers::discover::classify::names;
 use thermine_drivers::goldshell::Source;
-use thermine_drivers::goldshell::reply::is_lb_box;
 use thermine_drivers::poller::{Poller, Source as _};
 use thermine_sim::goldshell::{Faults, Firmware};
+use thermine_units::model::Model;
 use thermine_units::quantity::MegaHertz;
 use thermine_units::seed;
 use thermine_units::unit::Telemetry;
@@ -69,7 +70,7 @@ async fn a_unit_says_who_it_is() {
     let unit = Unit::start(Firmware::default()).await;
     let mut source = Source::new(unit.client());
     let identity = source.identify().await.expect("an identity");
-    assert!(is_lb_box(identity.model.as_deref().expect("a model")));
+    assert_eq!(names(&identity), Some(Model::GoldshellLbBox));
     assert_eq!(identity.firmware.as_deref(), Some("2.2.5"));
     assert_eq!(identity.serial.as_deref(), Some("02:00:00:4c:42:01"));
     let mut api = cgminer::Source::new(unit.api);

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod listen;
 pub mod model;
 pub mod nonce;
+pub mod params;
 pub mod pow;
 pub mod printable;
 pub mod provenance;

@@ -21,7 +21,7 @@ pub fn is_hidden(c: char) -> bool {
 /// `text` on one line and of at most [`LONGEST`] characters.
 ///
 /// ```
-/// use crate::printable::printable;
+/// use thermine_units::printable::printable;
 /// assert_eq!(printable("S9\x1b[2J\nok"), r"S9\u001b[2J\u000aok");
 /// ```
 pub fn printable(text: &str) -> String {

@@ -8,7 +8,7 @@ pub use rand_chacha::ChaCha8Rng as Rng;
 ///
 /// ```
 /// use rand::RngExt;
-/// use crate::seed;
+/// use thermine_units::seed;
 /// let a: u64 = seed::stream(7, "physics").random();
 /// assert_eq!(a, seed::stream(7, "physics").random::<u64>());
 /// assert_ne!(a, seed::stream(7, "jobs").random::<u64>());

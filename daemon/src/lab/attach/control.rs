@@ -9,7 +9,7 @@ use thermine_drivers::control::{Control, NoControl};
 use thermine_drivers::goldshell;
 use thermine_drivers::interlock::{Guard, Guarded, Interlock, Trip};
 use thermine_drivers::poller::{Latest, Poller, Source};
-use thermine_units::model::Model;
+use thermine_units::model::Wire;
 use thermine_units::seed;
 use tokio::sync::watch;
 
@@ -61,17 +61,18 @@ impl Attachments {
 
     fn wires(&self, config: &Config, api: &Api, worker: &str) -> Result<Interface> {
         let address = api.address;
-        Ok(match config.unit.model {
-            Model::AntminerS9 => Interface::S9(cgminer::Source::new(address)),
-            Model::LuckyMinerLv06 => {
+        let model = config.unit.model.entry();
+        Ok(match model.wire {
+            Wire::Cgminer => Interface::S9(cgminer::Source::new(address)),
+            Wire::AxeOs => {
                 let client = &self.clients.axeos;
                 let rng = |use_of| seed::stream(0, &format!("{worker}/{use_of}"));
                 Interface::AxeOs(Box::new((
                     axeos::Source::new(client, address, rng("source")),
-                    axeos::Control::new(client, address, rng("control")),
+                    axeos::Control::new(client, address, rng("control")).of(model),
                 )))
             }
-            Model::GoldshellLbBox => {
+            Wire::Goldshell => {
                 let mut limits = goldshell::Limits::default();
                 if config.unit.simulated.is_some() {
                     // The spacing spares a real web server, in wall time; a simulated one's time may run
@@ -84,9 +85,9 @@ impl Attachments {
                 if let Some(cgminer) = api.cgminer {
                     source = source.with_cgminer(cgminer);
                 }
-                Interface::Goldshell(source, goldshell::Control::new(client))
+                Interface::Goldshell(source, goldshell::Control::new(client).of(model))
             }
-            Model::Bm1387 | Model::Bm1366 => bail!("bare chips have no control interface"),
+            Wire::Serial => bail!("bare chips have no control interface"),
         })
     }
 

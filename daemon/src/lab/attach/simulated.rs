@@ -3,14 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use thermine_drivers::bm13xx::Family;
 use thermine_sim::miner::PoolSettings;
-use thermine_sim::params::Params;
 use thermine_sim::{chips as line, goldshell, lb_box, lv06, s9};
 use thermine_units::clock::Clock;
 use thermine_units::listen;
-use thermine_units::model::Model;
+use thermine_units::model::{Model, Wire};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -63,18 +62,19 @@ pub async fn listen(model: Model, ip: IpAddr, own: bool) -> Result<Ports> {
             )
         })
     };
-    let first = match model {
-        Model::AntminerS9 => CGMINER_PORT,
+    let wire = model.entry().wire;
+    let first = match wire {
+        Wire::Cgminer => CGMINER_PORT,
         _ => HTTP_PORT,
     };
     let listener = open(first)?;
-    let second = match model {
-        Model::GoldshellLbBox => Some(open(CGMINER_PORT)?),
-        Model::AntminerS9 => Some(open(HTTP_PORT)?),
+    let second = match wire {
+        Wire::Goldshell => Some(open(CGMINER_PORT)?),
+        Wire::Cgminer => Some(open(HTTP_PORT)?),
         _ => None,
     };
     let address = second.as_ref().map(TcpListener::local_addr).transpose()?;
-    let is_page = model == Model::AntminerS9;
+    let is_page = wire == Wire::Cgminer;
     Ok(Ports {
         control: listener.local_addr()?,
         cgminer: address.filter(|_| !is_page),
@@ -99,29 +99,26 @@ impl Ports {
             difficulty_scale: mine.played.difficulty_scale,
         };
         let (seed, clock) = (mine.seed, clock.clone());
-        let started = |model: Params| mine.played.params(model);
-        match (mine.model, self.second) {
-            (Model::GoldshellLbBox, Some(api)) => {
+        let entry = mine.model.entry();
+        let params = mine.played.params((entry.physics)(0));
+        match (entry.wire, self.second) {
+            (Wire::Goldshell, Some(api)) => {
                 let settings = lb_box::Settings {
                     pool,
-                    params: started(Params::lb_box()),
+                    params,
                     seed,
                     firmware: goldshell::Firmware::default(),
                 };
                 lb_box::start(settings, self.listener, api, clock, tasks, shutdown);
             }
-            (Model::LuckyMinerLv06, _) => {
-                let settings = lv06::Settings {
-                    pool,
-                    params: started(Params::lv06()),
-                    seed,
-                };
+            (Wire::AxeOs, _) => {
+                let settings = lv06::Settings { pool, params, seed };
                 lv06::start(settings, self.listener, clock, tasks, shutdown);
             }
             (_, page) => {
                 let settings = s9::Settings {
                     pool,
-                    params: started(Params::s9()),
+                    params,
                     seed,
                     faults: Vec::new(),
                 };
@@ -136,11 +133,7 @@ impl Ports {
 /// # Errors
 /// If it is no bare model.
 pub fn family(model: Model) -> Result<Family> {
-    match model {
-        Model::Bm1387 => Ok(Family::Bm1387),
-        Model::Bm1366 => Ok(Family::Bm1366),
-        _ => bail!("{model} is not on a serial line"),
-    }
+    Family::of(model).with_context(|| format!("{model} is not on a serial line"))
 }
 
 /// Starts `chips` bare chips on a pseudo-terminal, and returns its path.

@@ -156,7 +156,8 @@ impl Unit {
                 expected: Some(usize::from(serial.chips)),
                 frequency: MegaHertz(serial.frequency_mhz),
                 ticket: serial.ticket_difficulty,
-                baud_divider: FAST[usize::from(model == Model::Bm1366)].min(RESET_DIVIDER),
+                baud_divider: FAST[usize::from(family == bm13xx::frame::Family::Bm1366)]
+                    .min(RESET_DIVIDER),
                 version_mask: None,
             },
             settings: bm13xx::controller::Settings {

@@ -3,12 +3,13 @@
 use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
 use thermine_units::model::Model;
+use thermine_units::nonce;
 
 /// Widest field of a chip or a core, in bits: bounds what is counted.
 pub(super) const WIDEST_PLACE: u32 = 8;
 
 /// A kind of chip.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChipKind {
     pub(super) name: String,
@@ -71,7 +72,56 @@ pub(super) fn rate(hashes_per_cycle: Option<f64>) -> Result<()> {
     Ok(())
 }
 
+impl UnitKind {
+    /// The unit as the catalogue describes it.
+    pub(super) fn of(model: Model) -> UnitKind {
+        let entry = model.entry();
+        let known = entry.layout.is_known;
+        // A chain of bare chips at its longest: a configuration says how many there are.
+        let params = (entry.physics)(usize::MAX);
+        let told = |count: usize| if known { count } else { 1 };
+        let hashes = Some(params.hashes_per_cycle).filter(|_| known);
+        UnitKind {
+            model,
+            chip: ChipKind::of(&entry.layout).name,
+            boards: told(params.boards),
+            chips: told(params.columns * params.chips),
+            rows: told(params.chips),
+            hashes_per_cycle: hashes.filter(|_| hashes != entry.layout.hashes_per_cycle),
+            work_in_extranonce2: entry.counts_work_in_extranonce2,
+        }
+    }
+}
+
 impl ChipKind {
+    /// The kind of chip of a layout of the catalogue.
+    pub(super) fn of(layout: &nonce::Layout) -> ChipKind {
+        if !layout.is_known {
+            return ChipKind {
+                name: "unknown".to_owned(),
+                source: "nobody has published how its nonces are divided: neither chips nor cores can be told apart"
+                    .to_owned(),
+                ..ChipKind::default()
+            };
+        }
+        let codes = |field: nonce::Field| {
+            let runs = field.codes.iter();
+            runs.map(|&(first, last)| vec![first.into(), last.into()])
+                .collect()
+        };
+        ChipKind {
+            name: layout.name.to_owned(),
+            reversed: layout.reversed,
+            chip: layout.chip.bits.to_vec(),
+            chip_codes: codes(layout.chip),
+            core: layout.core.bits.to_vec(),
+            core_codes: codes(layout.core),
+            counter: layout.counter.to_vec(),
+            hashes_per_cycle: layout.hashes_per_cycle,
+            source: layout.source.to_owned(),
+        }
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         let mut used = 0u32;
         for (name, field) in [

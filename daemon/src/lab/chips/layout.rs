@@ -1,14 +1,8 @@
 //! How the nonces of one unit are taken apart.
 
-use super::kinds::{ChipKind, UnitKind, WIDEST_PLACE, width};
+use thermine_units::nonce::read;
 
-/// A field of the nonce.
-#[derive(Debug, Clone, PartialEq, Default)]
-struct Field {
-    /// Lowest bit and mask of each part, and by how much it is shifted up.
-    parts: Vec<(u32, u32, u32)>,
-    bits: u32,
-}
+use super::kinds::{ChipKind, UnitKind, WIDEST_PLACE, width};
 
 /// How the nonces of one unit are taken apart.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +24,9 @@ pub struct Layout {
     /// Whether extranonce2 counts work items.
     pub(crate) work_in_extranonce2: bool,
     reversed: bool,
-    chip: Field,
-    core: Field,
-    counter: Field,
+    chip: Vec<(u32, u32)>,
+    core: Vec<(u32, u32)>,
+    counter: Vec<(u32, u32)>,
     /// Number of the chip by its code; `None` for codes that no chip has.
     chip_of: Vec<Option<u16>>,
     core_of: Vec<Option<u16>>,
@@ -64,28 +58,6 @@ fn numbers(runs: &[Vec<u16>], bits: u32) -> Vec<Option<u16>> {
     numbers
 }
 
-impl Field {
-    fn of(parts: &[(u32, u32)]) -> Field {
-        let bits = width(parts);
-        let mut above = bits;
-        let parts = parts.iter().map(|&(lowest, width)| {
-            above -= width;
-            (lowest, u32::MAX >> (32 - width), above)
-        });
-        Field {
-            parts: parts.collect(),
-            bits,
-        }
-    }
-
-    fn read(&self, nonce: u32) -> u32 {
-        let parts = self.parts.iter();
-        parts.fold(0, |value, (lowest, mask, up)| {
-            value | (nonce >> lowest & mask) << up
-        })
-    }
-}
-
 impl Layout {
     /// Layout of the chips of `kind` in a `unit`. `chips` is the number on a board, where it is not that of the unit.
     pub(super) fn of(kind: &ChipKind, unit: &UnitKind, chips: Option<usize>) -> Layout {
@@ -109,9 +81,9 @@ impl Layout {
             hashes_per_cycle: unit.hashes_per_cycle.or(kind.hashes_per_cycle),
             work_in_extranonce2: unit.work_in_extranonce2,
             reversed: kind.reversed,
-            chip: Field::of(&kind.chip),
-            core: Field::of(&kind.core),
-            counter: Field::of(&kind.counter),
+            chip: kind.chip.clone(),
+            core: kind.core.clone(),
+            counter: kind.counter.clone(),
             chip_of,
             core_of,
         }
@@ -124,20 +96,20 @@ impl Layout {
         } else {
             nonce
         };
-        let told = |field: &Field, of: &[Option<u16>]| match field.bits {
-            0 => Some(0),
-            _ => of[field.read(nonce) as usize],
+        let told = |field: &[(u32, u32)], of: &[Option<u16>]| match field {
+            [] => Some(0),
+            _ => of[read(field, nonce) as usize],
         };
         let chip = told(&self.chip, &self.chip_of);
         Origin {
             chip: chip.filter(|chip| usize::from(*chip) < self.chips.max(1)),
             core: told(&self.core, &self.core_of),
-            counter: self.counter.read(nonce),
+            counter: read(&self.counter, nonce),
         }
     }
 
     /// Number of bits that a core counts through; 0 if that is not known.
     pub(crate) fn counter_bits(&self) -> u32 {
-        self.counter.bits
+        width(&self.counter)
     }
 }

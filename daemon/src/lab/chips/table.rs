@@ -1,4 +1,4 @@
-//! The table of layouts, by kind of chip and by unit: `layouts.toml` beside this file, and what a file adds to it.
+//! The table of layouts, by kind of chip and by unit: that of the catalogue of models, and what a file adds to it.
 
 use std::path::Path;
 
@@ -8,9 +8,6 @@ use thermine_units::model::Model;
 
 use super::kinds::{ChipKind, UnitKind, rate};
 use super::layout::Layout;
-
-/// The table that comes with the program.
-const TABLE: &str = include_str!("layouts.toml");
 
 /// Largest table that is read, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
@@ -26,12 +23,28 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table that comes with the program; entries of the file at `path` replace those of the same name.
+    /// The table of the catalogue of models.
+    fn of_catalogue() -> Table {
+        let mut table = Table {
+            chips: Vec::new(),
+            units: Vec::new(),
+        };
+        for model in Model::ALL {
+            let unit = UnitKind::of(model);
+            if table.chips.iter().all(|kind| kind.name != unit.chip) {
+                table.chips.push(ChipKind::of(&model.entry().layout));
+            }
+            table.units.push(unit);
+        }
+        table
+    }
+
+    /// The table of the catalogue; entries of the file at `path` replace those of the same name.
     ///
     /// # Errors
     /// If the file cannot be read, or a layout in it is wrong.
     pub fn load(path: Option<&Path>) -> Result<Table> {
-        let mut table: Table = toml::from_str(TABLE).context("the built-in table of layouts")?;
+        let mut table = Table::of_catalogue();
         if let Some(path) = path {
             let added = read(path)?;
             for chip in added.chips {
@@ -111,7 +124,7 @@ fn read(path: &Path) -> Result<Table> {
 mod tests {
     use super::*;
     use rand::RngExt;
-    use thermine_units::nonce::Layout as Known;
+    use thermine_units::model::{lv06, s9};
     use thermine_units::seed;
 
     #[test]
@@ -119,8 +132,8 @@ mod tests {
         let table = Table::load(None).expect("the table");
         let mut rng = seed::stream(1, "nonces");
         for (model, known) in [
-            (Model::AntminerS9, Known::Bm1387),
-            (Model::LuckyMinerLv06, Known::Bm1366),
+            (Model::AntminerS9, s9::LAYOUT),
+            (Model::LuckyMinerLv06, lv06::LAYOUT),
         ] {
             let layout = table.layout(model, None, None).expect("a layout");
             assert_eq!(layout.cores, usize::from(known.cores()));

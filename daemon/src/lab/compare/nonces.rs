@@ -2,6 +2,7 @@
 
 use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::{CountUniformity, Uniformity, exact};
+use thermine_units::model::s9;
 use thermine_units::nonce::Layout;
 
 use super::answers::{Answers, Kind};
@@ -110,7 +111,7 @@ fn work_clock(of: &Answers, layout: Layout) -> Option<Estimate> {
         .filter(|answer| answer.kind == Kind::First && answer.wait > STEADY_MS)
         .filter_map(|answer| Some((answer.wait, answer.work? as f64)))
         .collect();
-    if layout != Layout::Bm1387 {
+    if layout != s9::LAYOUT {
         return None;
     }
     let cycles = of.unit.work_cycles / of.unit.boards as f64;

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use thermine_sim::Params;
 use thermine_units::model::Model;
-use thermine_units::nonce::Layout;
 
 use super::{Config, ConfigError, Serial, Wires};
 
@@ -194,10 +193,7 @@ impl Config {
 fn chips_and_cores(model: Model, wires: &Wires<'_>) -> (usize, u8) {
     match (wires, Params::of(model)) {
         (Wires::Network { .. }, Some(params)) => (params.chip_count(), params.layout.cores()),
-        (Wires::Serial(serial), _) if model == Model::Bm1366 => {
-            (usize::from(serial.chips), Layout::Bm1366.cores())
-        }
-        (Wires::Serial(serial), _) => (usize::from(serial.chips), Layout::Bm1387.cores()),
+        (Wires::Serial(serial), _) => (usize::from(serial.chips), model.entry().layout.cores()),
         (Wires::Network { .. }, None) => (0, 0),
     }
 }

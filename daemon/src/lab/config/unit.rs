@@ -22,21 +22,8 @@ use super::key::File;
 
 /// The simulated unit of `model` that stands for it when no file is named: its file's name and text.
 pub(super) fn simulated(model: Model) -> (&'static str, &'static str) {
-    macro_rules! file {
-        ($name:literal) => {
-            (
-                concat!("configs/", $name),
-                include_str!(concat!("../../../../configs/", $name)),
-            )
-        };
-    }
-    match model {
-        Model::AntminerS9 => file!("sim-s9.toml"),
-        Model::LuckyMinerLv06 => file!("sim-lv06.toml"),
-        Model::GoldshellLbBox => file!("sim-lb-box.toml"),
-        Model::Bm1387 => file!("sim-bm1387.toml"),
-        Model::Bm1366 => file!("sim-bm1366.toml"),
-    }
+    let example = model.entry().example;
+    (example.path, example.text)
 }
 
 /// A unit, how it is reached, and how it is driven.

@@ -242,15 +242,10 @@ fn unit_seed(plan: &Plan, index: usize) -> u64 {
 /// # Errors
 /// If it has none.
 pub(crate) fn twin_of(model: Model) -> Result<Params> {
-    Ok(match model {
-        Model::AntminerS9 => Params::s9(),
-        Model::LuckyMinerLv06 => Params::lv06(),
-        Model::GoldshellLbBox => Params::lb_box(),
-        Model::Bm1387 | Model::Bm1366 => bail!(
-            "there is no twin of bare chips, which are fed frame by frame: drive the simulated ones on their \
-             line, with --backend wire"
-        ),
-    })
+    Params::of(model).context(
+        "there is no twin of bare chips, which are fed frame by frame: drive the simulated ones on their line, with \
+         --backend wire",
+    )
 }
 
 /// The same of the unit of `config`: with its setting on start and its silicon, if it is simulated.

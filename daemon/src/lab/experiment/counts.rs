@@ -2,7 +2,7 @@
 
 use thermine_lab::substrate::Observation;
 use thermine_reservoir::hierarchical::timescale::{Scale, Timescales};
-use thermine_units::model::{Model, s9};
+use thermine_units::model::Model;
 use thermine_units::nonce::Layout;
 
 /// Thirds of a board along the air flow, or of a single chip's cores, in which shares are counted: the air
@@ -72,31 +72,27 @@ impl Waits {
 
 /// How a model's nonces are divided, if that is known.
 pub(crate) fn layout(model: Model) -> Option<Layout> {
-    match model {
-        Model::AntminerS9 | Model::Bm1387 => Some(Layout::Bm1387),
-        Model::LuckyMinerLv06 | Model::Bm1366 => Some(Layout::Bm1366),
-        Model::GoldshellLbBox => None,
-    }
+    Some(model.entry().layout).filter(|layout| layout.is_known)
 }
 
 /// Chips and cores that a model's nonces tell apart.
 pub(crate) fn places(model: Model) -> (u8, u8) {
-    match (model, layout(model)) {
-        (Model::AntminerS9 | Model::Bm1387, Some(layout)) => (s9::CHIPS_PER_BOARD, layout.cores()),
-        (_, Some(layout)) => (1, layout.cores()),
-        (_, None) => (0, 0),
-    }
+    layout(model).map_or((0, 0), |layout| (chips(&layout).max(1), layout.cores()))
+}
+
+/// Positions of chips that nonces tell apart; 0 if they tell none.
+fn chips(layout: &Layout) -> u8 {
+    let runs = layout.chip.codes.iter();
+    runs.map(|(first, last)| last - first + 1).sum()
 }
 
 /// Zone of what found a nonce.
 fn zone(model: Model, nonce: u32) -> usize {
-    let (place, places) = match (model, layout(model)) {
-        (Model::AntminerS9 | Model::Bm1387, Some(layout)) => {
-            (layout.decode(nonce).chip, s9::CHIPS_PER_BOARD)
-        }
-        (_, Some(layout)) => (layout.decode(nonce).core, layout.cores()),
+    let (place, places) = match layout(model) {
+        Some(layout) if chips(&layout) > 0 => (layout.decode(nonce).chip, chips(&layout)),
+        Some(layout) => (layout.decode(nonce).core, layout.cores()),
         // Nobody has published how its nonces are divided: by the upper bits, as chips of its age do.
-        (_, None) => ((nonce >> 24) as u8, u8::MAX),
+        None => ((nonce >> 24) as u8, u8::MAX),
     };
     (usize::from(place) * ZONES / usize::from(places)).min(ZONES - 1)
 }

@@ -12,6 +12,7 @@ use thermine_lab::substrate::Discipline;
 use thermine_sim::params::Params;
 use thermine_units::model::Model;
 use thermine_units::unit::BOARDS;
+use thermine_units::unit::OperatingPoint;
 use utoipa::ToSchema;
 
 /// What can follow the input.
@@ -315,10 +316,11 @@ impl Encoding {
 
 /// Whether the wire of a model takes what drives `actuator`.
 fn on_the_wire(model: Model, actuator: Actuator) -> bool {
+    let limits = model.limits();
     match actuator {
-        Actuator::Frequency => model != Model::AntminerS9,
-        Actuator::Voltage => matches!(model, Model::LuckyMinerLv06 | Model::GoldshellLbBox),
-        Actuator::Fan => model == Model::LuckyMinerLv06,
+        Actuator::Frequency => limits.safe != OperatingPoint::UNCHANGED,
+        Actuator::Voltage => limits.voltage.is_some(),
+        Actuator::Fan => limits.fan_min.is_some(),
         Actuator::Boards => false,
         _ => true,
     }

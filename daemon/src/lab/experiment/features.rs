@@ -37,10 +37,10 @@ impl FeaturePlan {
     /// What a unit of `model` senses of its heat, and the share rate of each zone. Bare chips sense nothing:
     /// there the host's own counts stand in.
     pub fn of(model: Model) -> FeaturePlan {
-        let groups = match model {
-            Model::AntminerS9 | Model::GoldshellLbBox => vec![Group::Heat, Group::Zones],
-            Model::LuckyMinerLv06 => vec![Group::Heat, Group::Power, Group::Zones],
-            Model::Bm1387 | Model::Bm1366 => vec![Group::HashRate, Group::Errors, Group::Zones],
+        let groups = match (model.is_bare(), model.entry().reports.power) {
+            (true, _) => vec![Group::HashRate, Group::Errors, Group::Zones],
+            (false, true) => vec![Group::Heat, Group::Power, Group::Zones],
+            (false, false) => vec![Group::Heat, Group::Zones],
         };
         FeaturePlan {
             groups,

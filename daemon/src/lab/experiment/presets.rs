@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use strum::{EnumMessage, IntoStaticStr, VariantArray};
 use thermine_lab::substrate::Discipline;
-use thermine_sim::params::Params;
 use thermine_units::model::Model;
 use utoipa::ToSchema;
 
@@ -74,7 +73,7 @@ impl Encoding {
         let duty = Channel::new(Actuator::Duty, 1.0, step.duty_min);
         let floor = step.difficulty.get();
         let published = Channel::new(Actuator::Difficulty, floor * PUBLISHED_SPAN, floor);
-        let spans = Spans::of(model);
+        let spans = model.entry().inputs;
         let (slow, fast) = spans.frequency;
         let frequency = Channel::new(Actuator::Frequency, fast, slow);
         let fan = Channel::new(Actuator::Fan, spans.fan.0, spans.fan.1);
@@ -142,42 +141,10 @@ fn word() -> Channel {
     Channel::new(Actuator::Extranonce, 0.0, 1.0)
 }
 
-/// Spans that the presets use on a model: wide enough to be seen in its heat, below the clock at which errors
-/// set in, and within its limits.
-struct Spans {
-    frequency: (f64, f64),
-    voltage: (f64, f64),
-    fan: (f64, f64),
-}
-
-impl Spans {
-    fn of(model: Model) -> Spans {
-        match model {
-            Model::AntminerS9 | Model::Bm1387 => Spans {
-                frequency: (100.0, 600.0),
-                // Of a domain; 21 of them in series make a board's 8.2 to 9 V.
-                voltage: (0.39, 0.43),
-                fan: (0.5, 1.0),
-            },
-            Model::LuckyMinerLv06 | Model::Bm1366 => Spans {
-                frequency: (100.0, 500.0),
-                voltage: (1.18, 1.3),
-                fan: (0.5, 1.0),
-            },
-            Model::GoldshellLbBox => {
-                let params = Params::lb_box();
-                Spans {
-                    frequency: (0.7 * params.frequency_mhz, params.frequency_mhz),
-                    voltage: (0.95 * params.voltage_v, params.voltage_v),
-                    fan: (0.5, 1.0),
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use thermine_sim::params::Params;
+
     use super::*;
     use crate::lab::config::Config;
 

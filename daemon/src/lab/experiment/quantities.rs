@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumMessage, IntoStaticStr, VariantArray};
-use thermine_units::model::{Model, s9};
+use thermine_units::model::Model;
 use thermine_units::unit::Telemetry;
 use utoipa::ToSchema;
 
@@ -104,15 +104,20 @@ impl Heat {
 
     /// Those that a model has.
     fn of(model: Model) -> Vec<Heat> {
-        match model {
-            Model::AntminerS9 => s9::SLOTS
-                .into_iter()
-                .flat_map(|slot| [Heat::Pcb(slot), Heat::Chip(slot)])
-                .collect(),
-            Model::LuckyMinerLv06 => vec![Heat::Chip(0), Heat::Regulator(0)],
-            Model::GoldshellLbBox => vec![Heat::Chip(0)],
-            Model::Bm1387 | Model::Bm1366 => Vec::new(),
+        if model.is_bare() {
+            return Vec::new();
         }
+        let reports = model.entry().reports;
+        let sensors = reports.slots.iter().flat_map(|&slot| {
+            [
+                reports.board_temperature.then_some(Heat::Pcb(slot)),
+                Some(Heat::Chip(slot)),
+                reports
+                    .regulator_temperature
+                    .then_some(Heat::Regulator(slot)),
+            ]
+        });
+        sensors.flatten().collect()
     }
 }
 

@@ -7,7 +7,7 @@ use rand::RngExt;
 use serde_json::json;
 use thermine_lab::substrate::Discipline;
 use thermine_sim::{Params, Spread};
-use thermine_units::model::Model;
+use thermine_units::model::{Model, Wire};
 use thermine_units::provenance::Provenance;
 use thermine_units::seed;
 
@@ -61,7 +61,7 @@ pub(super) fn model_params(config: &Config) -> Result<Params> {
 
 /// Whether a challenge can set the unit's clock.
 pub(super) fn is_settable(model: Model, backend: Backend) -> bool {
-    backend == Backend::Twin || model == Model::LuckyMinerLv06
+    backend == Backend::Twin || model.entry().wire == Wire::AxeOs
 }
 
 /// `seed`, or an unpredictable one from the system.

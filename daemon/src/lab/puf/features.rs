@@ -234,7 +234,7 @@ mod tests {
     use super::*;
     use thermine_lab::substrate::{Outcome, Refused, Sample};
     use thermine_units::clock::Nanos;
-    use thermine_units::nonce::Layout;
+    use thermine_units::model::s9;
     use thermine_units::nonce::Origin;
     use thermine_units::quantity::Celsius;
 
@@ -249,7 +249,7 @@ mod tests {
                 job: 1,
                 arrived: Nanos::from_seconds(at as f64 + i as f64 + 1.0),
                 since_job: Duration::from_secs(i as u64 + 1),
-                nonce: Layout::Bm1387.encode(origin),
+                nonce: s9::LAYOUT.encode(origin),
                 difficulty: 256.0,
             }
         };

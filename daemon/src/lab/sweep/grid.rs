@@ -166,28 +166,11 @@ pub(crate) struct Point {
 }
 
 impl Grid {
-    /// The published ranges of voltage, clock and difficulty for an S9 (arXiv 2601.12032); for the other models some of
-    /// what they can be set to.
+    /// The model's default ranges of voltage, clock and difficulty.
     pub(super) fn usual(model: Model) -> (Range, Range, Doublings) {
-        let range = |low, high, step| Range { low, high, step };
-        let doublings = |low, high| Doublings { low, high };
-        match model {
-            Model::LuckyMinerLv06 | Model::Bm1366 => (
-                range(1.1, 1.3, 0.05),
-                range(300.0, 550.0, 50.0),
-                doublings(256.0, 4096.0),
-            ),
-            Model::GoldshellLbBox => (
-                range(0.41, 0.45, 0.01),
-                range(500.0, 800.0, 50.0),
-                doublings(256.0, 4096.0),
-            ),
-            Model::AntminerS9 | Model::Bm1387 => (
-                range(7.0, 8.4, 0.2),
-                range(200.0, 600.0, 25.0),
-                doublings(1024.0, 65536.0),
-            ),
-        }
+        let range = |(low, high, step)| Range { low, high, step };
+        let (voltage, frequency, (low, high)) = model.entry().inputs.sweep;
+        (range(voltage), range(frequency), Doublings { low, high })
     }
 
     /// All points: difficulty by difficulty, voltage by voltage, clock by clock.

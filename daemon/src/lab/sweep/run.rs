@@ -227,7 +227,7 @@ async fn attempts(
 
 /// Operating point of a unit of `model`: the voltage of an S9 is named by the board, and set by the domain.
 fn operating_point(model: Model, point: &Point, params: &Params) -> OperatingPoint {
-    let domains = if model == Model::AntminerS9 {
+    let domains = if model.entry().inputs.sweeps_board_voltage {
         params.columns as f64
     } else {
         1.0

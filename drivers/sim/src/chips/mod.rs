@@ -26,10 +26,10 @@ pub use faults::Faults;
 use serial::Serial;
 
 use super::device::Device;
-use super::params::Params;
 use thermine_drivers::bm13xx::Family;
 use thermine_units::clock::{Clock, Nanos};
-use thermine_units::nonce::Layout;
+use thermine_units::model::{lv06, s9};
+use thermine_units::params::Params;
 use thermine_units::quantity::Celsius;
 
 /// What a simulated chain is made of.
@@ -153,8 +153,8 @@ impl Settings {
     fn check(&self) -> io::Result<()> {
         let wrong = |what: String| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         let (layout, most) = match self.family {
-            Family::Bm1387 => (Layout::Bm1387, 63),
-            Family::Bm1366 => (Layout::Bm1366, 128),
+            Family::Bm1387 => (s9::LAYOUT, 63),
+            Family::Bm1366 => (lv06::LAYOUT, 128),
         };
         if !(1..=most).contains(&self.chips) {
             return wrong(format!("a chain has 1 to {most} chips, not {}", self.chips));
@@ -166,8 +166,8 @@ impl Settings {
         let described = p.columns * p.chips;
         if p.boards != 1 || described != self.chips || p.layout != layout {
             return wrong(format!(
-                "the physics is of {} board(s) of {described} chips with nonces as {:?}, not of one of {}",
-                p.boards, p.layout, self.chips
+                "the physics is of {} board(s) of {described} chips with nonces as {}, not of one of {}",
+                p.boards, p.layout.name, self.chips
             ));
         }
         let scale = self.difficulty_scale;

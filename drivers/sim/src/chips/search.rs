@@ -1,9 +1,10 @@
 //! A frame of work, and the nonces that a core finds in it.
 
 use thermine_drivers::bm13xx::{Family, Job, Nonce};
-use thermine_units::nonce::{Layout, Origin};
+use thermine_units::model::{lv06, s9};
+use thermine_units::nonce::Origin;
 use thermine_units::pow::Header;
-use thermine_units::pow::search::first_passing;
+use thermine_units::pow::first_passing;
 use thermine_units::pow::sha256d::Midstate;
 use thermine_units::pow::work::rolled_version;
 
@@ -116,13 +117,13 @@ impl Frame {
 impl Place {
     fn nonce(&self, job: &Job, counter: u32) -> u32 {
         match job {
-            Job::Bm1387 { .. } => Layout::Bm1387.encode(Origin {
+            Job::Bm1387 { .. } => s9::LAYOUT.encode(Origin {
                 chip: self.address >> 2,
                 core: self.core,
                 counter,
             }),
             // The address takes the counter's upper bits, as many as the chain needs.
-            Job::Bm1366 { .. } => Layout::Bm1366.encode(Origin {
+            Job::Bm1366 { .. } => lv06::LAYOUT.encode(Origin {
                 chip: 0,
                 core: self.core,
                 counter: (u32::from(self.address) << 17).wrapping_add(counter),
@@ -134,7 +135,7 @@ impl Place {
 /// Number of nonces that a core of a chain of `chips` goes through a round.
 pub(super) fn counters(family: Family, chips: usize) -> u32 {
     match family {
-        Family::Bm1387 => Layout::Bm1387.counters(),
+        Family::Bm1387 => s9::LAYOUT.counters(),
         Family::Bm1366 => (family.address_step(chips) as u32) << 17,
     }
 }

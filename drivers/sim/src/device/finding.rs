@@ -7,7 +7,7 @@ use rand_distr::{Distribution, Exp1};
 
 use super::Device;
 use crate::find::Find;
-use crate::params::Params;
+use thermine_units::params::Params;
 use thermine_units::seed::Rng;
 
 impl Device {

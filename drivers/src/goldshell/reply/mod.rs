@@ -19,7 +19,7 @@ pub use self::minerinfo::minerinfo;
 pub use self::plan::PowerPlan;
 pub use self::pools::{Pool, pools};
 pub use self::setting::{Plan, Setting};
-pub use self::status::{is_lb_box, status};
+pub use self::status::status;
 
 /// A reply from which nothing can be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

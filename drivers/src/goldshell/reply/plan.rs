@@ -23,7 +23,7 @@ impl PowerPlan {
     /// negative.
     ///
     /// ```
-    /// use crate::goldshell::reply::PowerPlan;
+    /// use thermine_drivers::goldshell::reply::PowerPlan;
     /// let plan = PowerPlan::parse("725 MHz 0.41 V 70 RPM 70 RPM PV 3").expect("a plan");
     /// assert_eq!((plan.frequency.0, plan.voltage.0), (725.0, 0.41));
     /// assert_eq!(plan.to_string(), "725 MHz 0.41 V 70 RPM 70 RPM PV 3");

@@ -20,20 +20,6 @@ pub fn status(bytes: &[u8]) -> Result<Identity, Unreadable> {
     })
 }
 
-/// Whether `model`, as a unit spells it, is an LB-Box: blanks, dashes and case do not count.
-///
-/// ```
-/// use crate::goldshell::reply::is_lb_box;
-/// assert!(is_lb_box("Goldshell-LBBox") && is_lb_box("Goldshell LB-BOX"));
-/// assert!(!is_lb_box("Goldshell-SCBox"));
-/// ```
-pub fn is_lb_box(model: &str) -> bool {
-    let spelled = model.chars().filter(|c| c.is_alphanumeric());
-    spelled
-        .map(|c| c.to_ascii_lowercase())
-        .eq("goldshelllbbox".chars())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,9 @@
 //! What the agent that firmware names in `mining.subscribe` says of the model.
 //!
-//! Sources: an S9's stock firmware says `bmminer/2.0.0` (captures); AxeOS says `bitaxe/` and the chip, then its version;
-//! an LB-Box's Stratum agent is not published, and the name of its miner over USB is taken for it. Most other agents are
-//! those of a program that runs on many units, `cgminer/4.12`, and say nothing.
+//! Most agents are those of a program that runs on many units, `cgminer/4.12`, and say nothing. The words of each model
+//! are in its file.
 
-use super::Model;
+use super::list::Model;
 
 /// What an agent says of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,41 +16,42 @@ pub enum Says {
     Nothing,
 }
 
-/// Words of agents in small letters, what the firmware is of, and the model, if it is one that can be driven. The first
-/// word that an agent contains counts.
-const AGENTS: &[(&str, &str, Option<Model>)] = &[
-    (
-        "bm1366",
-        "a unit with a BM1366, such as a Lucky Miner LV06",
-        Some(Model::LuckyMinerLv06),
-    ),
-    ("bm1368", "a unit with a BM1368", None),
-    ("bm1370", "a unit with a BM1370", None),
-    ("bm1397", "a unit with a BM1397", None),
-    ("nerdqaxe", "a NerdQAxe", None),
-    ("bitaxe", "an AxeOS unit", Some(Model::LuckyMinerLv06)),
-    ("axeos", "an AxeOS unit", Some(Model::LuckyMinerLv06)),
-    ("luckyminer", "a Lucky Miner", Some(Model::LuckyMinerLv06)),
-    ("bmminer", "a Bitmain Antminer", Some(Model::AntminerS9)),
-    (
-        "bosminer",
-        "an Antminer with Braiins OS",
-        Some(Model::AntminerS9),
-    ),
-    ("icbtminer", "a Goldshell Box", Some(Model::GoldshellLbBox)),
-    ("goldshell", "a Goldshell Box", Some(Model::GoldshellLbBox)),
-    ("whatsminer", "a Whatsminer", None),
-    ("btminer", "a Whatsminer", None),
-    ("avalon", "an Avalon", None),
+/// Words that name the chips of units that cannot be driven, in small letters, and the kind of unit.
+const OTHER_CHIPS: [(&str, &str); 4] = [
+    ("bm1368", "a unit with a BM1368"),
+    ("bm1370", "a unit with a BM1370"),
+    ("bm1397", "a unit with a BM1397"),
+    ("nerdqaxe", "a NerdQAxe"),
 ];
 
-/// What `agent` says of `model`.
+/// Words of the firmware of other makers, in small letters, and the kind of unit.
+const OTHER_MAKERS: [(&str, &str); 3] = [
+    ("whatsminer", "a Whatsminer"),
+    ("btminer", "a Whatsminer"),
+    ("avalon", "an Avalon"),
+];
+
+/// What `agent` says of `model`: by the chip that it names, then by the firmware.
 pub fn says(model: Model, agent: &str) -> Says {
     let agent = agent.to_lowercase();
-    let known = AGENTS.iter().find(|(word, ..)| agent.contains(word));
-    match known {
+    let of_chips = |chips: bool| {
+        let words = Model::ALL.into_iter().flat_map(move |of| {
+            let words = of.entry().agents.iter();
+            words.map(move |(word, what)| (*word, *what, Some(of)))
+        });
+        words.filter(move |(word, _, of)| {
+            let chip = of.and_then(|of| of.entry().chip);
+            chips == chip.is_some_and(|chip| chip.eq_ignore_ascii_case(word))
+        })
+    };
+    let other = |(word, what)| (word, what, None);
+    let mut words = of_chips(true)
+        .chain(OTHER_CHIPS.map(other))
+        .chain(of_chips(false))
+        .chain(OTHER_MAKERS.map(other));
+    match words.find(|(word, ..)| agent.contains(word)) {
         None => Says::Nothing,
-        Some((_, _, Some(of))) if *of == model => Says::This,
+        Some((_, _, Some(of))) if of == model => Says::This,
         Some((_, what, _)) => Says::Another(what),
     }
 }

@@ -7,8 +7,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Algorithm;
-
 /// 0xffff, the mantissa of the target of difficulty 1.
 const D1_MANTISSA: u32 = 0xffff;
 /// 208, its shift in bits.
@@ -48,12 +46,6 @@ impl Difficulty {
     /// This difficulty times a positive factor, kept within the positive finite numbers.
     pub fn scaled(self, factor: f64) -> Difficulty {
         Difficulty((self.0 * factor).clamp(f64::MIN_POSITIVE, f64::MAX))
-    }
-
-    /// Mean number of hashes that a share of this difficulty takes, as pools of `algorithm` count difficulty.
-    pub fn hashes(self, algorithm: Algorithm) -> f64 {
-        // 2^48 / 65535, the 65536/65535 correction included.
-        self.0 * (281_474_976_710_656.0 / 65_535.0) / algorithm.proof_of_work().ease()
     }
 }
 
@@ -175,6 +167,7 @@ fn decompose(value: f64) -> (u64, i32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pow::Algorithm;
     use proptest::prelude::*;
 
     fn shown(target: Target) -> String {

@@ -4,7 +4,7 @@
 use ripemd::Ripemd160;
 use sha2::{Digest, Sha512};
 
-use super::ProofOfWork;
+use super::proof::ProofOfWork;
 use super::sha256d::sha256d;
 
 /// Length of a LBRY block header in bytes.

@@ -1,13 +1,13 @@
 //! Bitcoin's proof of work: SHA-256 applied twice to an 80-byte block header.
 //!
 //! The `sha2` crate picks the processor's SHA instructions at run time where there are any. Many nonces of one
-//! header go faster by [`search`](super::search).
+//! header go faster by [`first_passing`](super::first_passing).
 
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 use thermine_sha256::START;
 
-use super::ProofOfWork;
+use super::proof::ProofOfWork;
 
 /// Length of a Bitcoin block header in bytes.
 pub const HEADER_LEN: usize = 80;

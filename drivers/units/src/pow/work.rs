@@ -4,8 +4,9 @@
 //! they come out of SHA-256d; the previous hash is kept here in header order (Stratum sends it with each
 //! 4-byte word reversed, see [`swap_words`]).
 
+use super::proof::ProofOfWork;
 use super::sha256d::sha256d;
-use super::{Algorithm, ProofOfWork, lbry, sha256d as bitcoin};
+use super::{lbry, sha256d as bitcoin};
 
 /// Version bits that BIP 320 sets aside for rolling: 13 to 28.
 pub const BIP320_MASK: u32 = 0x1fff_e000;
@@ -56,14 +57,6 @@ impl Work {
             self.nbits,
             nonce,
         )
-    }
-
-    /// The algorithm that its headers are hashed by.
-    pub fn algorithm(&self) -> Algorithm {
-        match self.claim_trie {
-            None => Algorithm::Sha256d,
-            Some(_) => Algorithm::Lbry,
-        }
     }
 
     /// How its headers are hashed.

@@ -1,21 +1,17 @@
-//! The table of a simulated model: everything that tells one unit from another.
+//! The parameters of a simulated model: everything that tells one unit from another. The values are in the file of
+//! each model, under `model`.
 //!
 //! Sources, as named below. *Maker*: published figures. *Sheet*: the project's device model, engineering
 //! estimates chosen so that the steady state fits usual readings. *Capture*: measured on the published
 //! share log of one real S9 (difficulty 256, a clean job after every share). *Fit*: left open by the
 //! sheet and chosen here so that its check values come out. *Assumed*: a plausible value without support.
 
-mod check;
-
-pub use check::BadParam;
-
 use serde::{Deserialize, Serialize};
 
 use super::silicon::Silicon;
 use super::spread::Spread;
-use thermine_units::model::Model;
-use thermine_units::nonce::Layout;
-use thermine_units::pow::Algorithm;
+use crate::nonce::Layout;
+use crate::pow::Algorithm;
 
 /// A model of unit. Missing fields of a configuration take the S9's value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -208,189 +204,9 @@ pub enum RegulatorHeats {
     Board,
 }
 
-impl Default for Params {
-    fn default() -> Params {
-        Params::s9()
-    }
-}
-
 impl Params {
-    /// The table of a model with a controller; `None` for bare chips, which are fed frame by frame.
-    pub fn of(model: Model) -> Option<Params> {
-        match model {
-            Model::AntminerS9 => Some(Params::s9()),
-            Model::LuckyMinerLv06 => Some(Params::lv06()),
-            Model::GoldshellLbBox => Some(Params::lb_box()),
-            Model::Bm1387 | Model::Bm1366 => None,
-        }
-    }
-
-    /// Antminer S9: 189 BM1387 on 3 boards.
-    pub fn s9() -> Params {
-        Params {
-            boards: 3,
-            columns: 21,
-            chips: 3,
-            hashes_per_cycle: 114.0,
-            layout: Layout::Bm1387,
-            algorithm: Algorithm::Sha256d,
-            frequency_mhz: 600.0,
-            frequency_min_mhz: 100.0,
-            frequency_max_mhz: 750.0,
-            frequency_step_mhz: 6.25,
-            voltage_v: 0.41,
-            reference_v: 0.41,
-            voltage_min_v: 7.0 / 21.0,
-            voltage_max_v: 9.2 / 21.0,
-            fan: 0.8,
-            fan_min: 0.25,
-            fan_lag_s: 3.0,
-            fans: 2,
-            fan_full_rpm: 6000.0,
-            trip_c: 125.0,
-            release_c: 70.0,
-            switched_f: 5.55e-8,
-            idle: 0.15,
-            leakage_w: 0.8,
-            leakage_fold_k: 35.0,
-            regulator_loss: 0.03,
-            die_j_k: 0.5,
-            die_sink_k_w: 1.2,
-            sink_j_k: 12.0,
-            sink_air_k_w: 5.0,
-            sink_sink_w_k: 0.3,
-            pcb_j_k: 7.0,
-            sink_pcb_w_k: 0.05,
-            pcb_air_w_k: 0.05,
-            pcb_pcb_w_k: 0.4,
-            regulator_j_k: 100.0,
-            regulator_k_w: 2.0,
-            regulator_heats: RegulatorHeats::Inlet,
-            air_w_k: 19.0,
-            ambient_c: 25.0,
-            ambient_sd_k: 0.5,
-            ambient_time_s: 1200.0,
-            fmax_mhz: 660.0,
-            fmax_per_voltage: 1.6,
-            fmax_per_k: 0.0008,
-            error_width: 0.02,
-            fmax_spread: 0.02,
-            difficulty_floor: 256.0,
-            switch_min_s: 0.0156,
-            switch_max_s: 0.028,
-            old_work_s: 0.0065,
-            old_work_max_s: 0.02,
-            work_cycles: Layout::Bm1387.coverage() * 524_288.0,
-            queue_min_s: 0.018,
-            queue_max_s: 0.036,
-            resume_s: 0.032,
-            resumed_s: 0.019,
-            interrupted_s: 0.035,
-            copy_probability: 0.24,
-            copy_min_s: 0.017,
-            copy_max_s: 0.028,
-            sensor_period_s: 1.0,
-            temperature_step_k: 1.0,
-            temperature_noise_k: 0.25,
-            power_step_w: 1.0,
-            power_noise_w: 1.0,
-            fan_step_rpm: 120.0,
-            answer_difficulty: 64.0,
-            silicon: Silicon::default(),
-            spread: Spread::default(),
-            tick_s: 0.25,
-        }
-    }
-
-    /// Lucky Miner LV06: one BM1366. What the capture says of work and shares is the S9's and only
-    /// assumed here.
-    pub fn lv06() -> Params {
-        Params {
-            boards: 1,
-            columns: 1,
-            chips: 1,
-            hashes_per_cycle: 500e9 / 485e6,
-            layout: Layout::Bm1366,
-            frequency_mhz: 485.0,
-            frequency_min_mhz: 50.0,
-            frequency_max_mhz: 575.0,
-            frequency_step_mhz: 5.0,
-            voltage_v: 1.2,
-            reference_v: 1.2,
-            voltage_min_v: 1.0,
-            voltage_max_v: 1.3,
-            fan_lag_s: 2.0,
-            fans: 1,
-            switched_f: 10.6 / (1.2 * 1.2 * 485e6),
-            leakage_w: 1.3,
-            leakage_fold_k: 40.0,
-            regulator_loss: 0.1,
-            die_j_k: 0.6,
-            die_sink_k_w: 0.8,
-            sink_j_k: 55.0,
-            sink_air_k_w: 2.6,
-            pcb_j_k: 25.0,
-            sink_pcb_w_k: 0.15,
-            pcb_air_w_k: 0.12,
-            regulator_j_k: 4.0,
-            regulator_k_w: 6.0,
-            regulator_heats: RegulatorHeats::Board,
-            air_w_k: 1e6,
-            fmax_mhz: 535.0,
-            fmax_per_voltage: 1.3,
-            fmax_per_k: -0.0006,
-            work_cycles: 4_294_967_296.0 * 485e6 / 500e9,
-            copy_probability: 0.0,
-            temperature_step_k: 0.1,
-            temperature_noise_k: 0.1,
-            power_step_w: 0.01,
-            power_noise_w: 0.03,
-            fan_step_rpm: 1.0,
-            answer_difficulty: 256.0,
-            ..Params::s9()
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tables_are_sound_and_can_be_written_and_read() {
-        for params in [Params::s9(), Params::lv06(), Params::lb_box()] {
-            params.check().expect("sound");
-            let text = serde_json::to_string(&params).expect("json");
-            let read: Params = serde_json::from_str(&text).expect("params");
-            assert_eq!(read.columns, params.columns);
-            assert_eq!(read.regulator_heats, params.regulator_heats);
-            read.check().expect("still sound");
-        }
-        let partial: Params = serde_json::from_str(r#"{"ambient_c": 30}"#).expect("partial");
-        assert_eq!(
-            partial,
-            Params {
-                ambient_c: 30.0,
-                ..Params::s9()
-            }
-        );
-        assert!(serde_json::from_str::<Params>(r#"{"ambient": 30}"#).is_err());
-    }
-
-    #[test]
-    fn nonsense_is_named() {
-        let bad = Params {
-            tick_s: 0.5,
-            ..Params::s9()
-        };
-        assert_eq!(
-            bad.check().expect_err("unstable").to_string(),
-            "parameter tick_s: 0.5 is not shorter than the die's time"
-        );
-        let bad = Params {
-            fan: f64::NAN,
-            ..Params::s9()
-        };
-        assert!(bad.check().is_err());
+    /// Chips of the whole unit.
+    pub fn chip_count(&self) -> usize {
+        self.boards * self.columns * self.chips
     }
 }

@@ -1,64 +1,15 @@
-//! What the maker leaves to chance: how the units of one model differ.
+//! One unit of a model: what chance made of it, within the model's [`Spread`](thermine_units::params::Spread).
 //!
 //! Everything is drawn once for a unit, from its serial number, so that a unit is the same in every run and whatever
-//! else happens in it. The spread of the chips' speed stands in [`Params::fmax_spread`]; the rest is here, and is 0
-//! unless it is asked for: then all units of a model have the same leakage, sensors and cores.
+//! else happens in it.
 
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
-use serde::{Deserialize, Serialize};
-
-use super::params::Params;
+use thermine_units::params::Params;
 use thermine_units::seed;
 
 /// Largest deviation that is drawn, in standard deviations: a part beyond would have failed the maker's test.
 const MOST_DEVIATIONS: f64 = 4.0;
-
-/// How the units of a model differ, and which of them this is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Spread {
-    /// Which unit: the seed of all that the maker left to chance, its chips' speeds among it. Without it the seed of
-    /// the run, so that every run has a unit of its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub serial: Option<u64>,
-    /// Standard deviation of the logarithm of a chip's leakage.
-    pub leakage: f64,
-    /// Standard deviation of a unit's mean fmax about the model's, as a fraction of it: from wafer lot to lot.
-    pub speed: f64,
-    /// Standard deviation of the constant error of a temperature sensor, K.
-    pub sensor_k: f64,
-    /// Probability that a core is dead.
-    pub dead_core: f64,
-}
-
-impl Spread {
-    /// Unit `serial` of a fleet as one may be made. All four figures are *assumed*; nobody has measured a fleet.
-    /// - Leakage: 20 % (1 σ) among chips that passed the same test. Unbinned dies of one process differ by far more,
-    ///   up to twentyfold (Borkar et al., DAC 2003).
-    /// - Speed: 1 % from lot to lot, beside the 2 % from chip to chip of the model's table.
-    /// - Sensors: 1 K, the accuracy that data sheets of remote-diode sensors promise.
-    /// - Cores: 1 in 2,000 dead, so that most chips of 114 are whole, as all 114 numbers of a real S9 give shares.
-    pub fn assumed(serial: u64) -> Spread {
-        Spread {
-            serial: Some(serial),
-            leakage: 0.2,
-            speed: 0.01,
-            sensor_k: 1.0,
-            dead_core: 0.0005,
-        }
-    }
-
-    /// The figures by name, for the checks of the parameters: each is to lie between 0 and the second number.
-    pub(super) fn figures(&self) -> [(&'static str, f64, f64); 4] {
-        [
-            ("spread.leakage", self.leakage, 1.0),
-            ("spread.speed", self.speed, 0.1),
-            ("spread.sensor_k", self.sensor_k, 20.0),
-            ("spread.dead_core", self.dead_core, 0.5),
-        ]
-    }
-}
 
 /// What chance made of one unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,6 +71,8 @@ mod tests {
     use super::*;
     use crate::Device;
     use thermine_units::clock::Nanos;
+    use thermine_units::model::s9;
+    use thermine_units::params::{Silicon, Spread};
     use thermine_units::pow::Difficulty;
 
     fn unit(serial: u64) -> Params {
@@ -187,16 +140,45 @@ mod tests {
         );
     }
 
-    #[test]
-    fn impossible_spreads_are_named() {
-        let bad = Params {
-            spread: Spread {
-                dead_core: 0.9,
-                ..Spread::default()
-            },
+    /// Finds of an S9 at difficulty 256 in 2,000 s, and its rate of right hashes as its firmware tells it.
+    fn mined(silicon: Silicon) -> (Vec<crate::Find>, f64) {
+        let params = Params {
+            silicon,
             ..Params::s9()
         };
-        let said = bad.check().expect_err("refused").to_string();
-        assert!(said.contains("spread.dead_core"), "{said}");
+        let mut device = Device::warm(&params, 7);
+        let difficulty = Difficulty::new(256.0).expect("positive");
+        device.take_job(1, difficulty, true);
+        let mut found = Vec::new();
+        device.advance(Nanos::from_seconds(2000.0), &mut found);
+        (found, device.sensors().hash_rate_average.0)
+    }
+
+    #[test]
+    fn a_unit_finds_as_its_silicon_lets_it() {
+        let (sound, rate) = mined(Silicon::default());
+        let silicon = Silicon {
+            weak: vec![(5, 0.5)],
+            // A third of the second board.
+            dead: (63..84).collect(),
+            dead_cores: (0..100).map(|core| (130, core)).collect(),
+        };
+        let (found, less) = mined(silicon);
+        let of = |finds: &[crate::Find], chip: usize| {
+            let at =
+                |find: &&crate::Find| usize::from(find.board) * 63 + usize::from(find.chip) == chip;
+            finds.iter().filter(at).count()
+        };
+        assert!((63..84).all(|chip| of(&found, chip) == 0 && of(&sound, chip) > 60));
+        // Some 120 finds of a sound chip: 60 of one that is half, 15 of one with 14 of 114 cores.
+        assert!((35..90).contains(&of(&found, 5)), "{}", of(&found, 5));
+        assert!((3..32).contains(&of(&found, 130)), "{}", of(&found, 130));
+        let cores = found.iter().filter(|f| f.board == 2 && f.chip == 4);
+        let written = |index| s9::LAYOUT.core(index);
+        assert!(cores.into_iter().all(|find| find.core >= written(100)));
+        // What is lacking: 21 chips, half of one, and 100/114 of one, of 189.
+        let wanted = 1.0 - (21.0 + 0.5 + 100.0 / 114.0) / 189.0;
+        let ratio = less / rate;
+        assert!((ratio / wanted - 1.0).abs() < 0.01, "{ratio} not {wanted}");
     }
 }

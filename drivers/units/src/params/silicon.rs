@@ -4,10 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::params::Params;
-
 /// Largest weight: a chip whose address another answers to as well finds twice as much.
-pub const MOST_WEIGHT: f64 = 2.0;
+const MOST_WEIGHT: f64 = 2.0;
 
 /// Most entries of a list: every core of the largest board.
 const MOST_ENTRIES: usize = 65_536;
@@ -147,15 +145,8 @@ impl Silicon {
     }
 
     /// Whether core number `core` of `chip` computes nothing.
-    pub(crate) fn is_dead(&self, chip: usize, core: u8) -> bool {
+    pub fn is_dead(&self, chip: usize, core: u8) -> bool {
         self.dead_cores.contains(&(chip, core))
-    }
-}
-
-impl Params {
-    /// Chips of the whole unit.
-    pub fn chip_count(&self) -> usize {
-        self.boards * self.columns * self.chips
     }
 }
 
@@ -197,50 +188,5 @@ mod tests {
         assert_eq!(weights, [1.0, 0.45, 0.0, 0.9]);
         assert!(silicon.is_dead(3, 7) && !silicon.is_dead(3, 6));
         assert!(Silicon::default().is_sound() && !silicon.is_sound());
-    }
-
-    /// Finds of an S9 at difficulty 256 in 2,000 s, and its rate of right hashes as its firmware tells it.
-    fn mined(silicon: Silicon) -> (Vec<crate::Find>, f64) {
-        let params = Params {
-            silicon,
-            ..Params::s9()
-        };
-        let mut device = crate::Device::warm(&params, 7);
-        let difficulty = thermine_units::pow::Difficulty::new(256.0).expect("positive");
-        device.take_job(1, difficulty, true);
-        let mut found = Vec::new();
-        device.advance(
-            thermine_units::clock::Nanos::from_seconds(2000.0),
-            &mut found,
-        );
-        (found, device.sensors().hash_rate_average.0)
-    }
-
-    #[test]
-    fn a_unit_finds_as_its_silicon_lets_it() {
-        let (sound, rate) = mined(Silicon::default());
-        let silicon = Silicon {
-            weak: vec![(5, 0.5)],
-            // A third of the second board.
-            dead: (63..84).collect(),
-            dead_cores: (0..100).map(|core| (130, core)).collect(),
-        };
-        let (found, less) = mined(silicon);
-        let of = |finds: &[crate::Find], chip: usize| {
-            let at =
-                |find: &&crate::Find| usize::from(find.board) * 63 + usize::from(find.chip) == chip;
-            finds.iter().filter(at).count()
-        };
-        assert!((63..84).all(|chip| of(&found, chip) == 0 && of(&sound, chip) > 60));
-        // Some 120 finds of a sound chip: 60 of one that is half, 15 of one with 14 of 114 cores.
-        assert!((35..90).contains(&of(&found, 5)), "{}", of(&found, 5));
-        assert!((3..32).contains(&of(&found, 130)), "{}", of(&found, 130));
-        let cores = found.iter().filter(|f| f.board == 2 && f.chip == 4);
-        let written = |index| thermine_units::nonce::Layout::Bm1387.core(index);
-        assert!(cores.into_iter().all(|find| find.core >= written(100)));
-        // What is lacking: 21 chips, half of one, and 100/114 of one, of 189.
-        let wanted = 1.0 - (21.0 + 0.5 + 100.0 / 114.0) / 189.0;
-        let ratio = less / rate;
-        assert!((ratio / wanted - 1.0).abs() < 0.01, "{ratio} not {wanted}");
     }
 }

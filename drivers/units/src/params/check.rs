@@ -1,7 +1,7 @@
 //! Whether a table of parameters describes a unit.
 
-use super::Params;
-use crate::silicon::BadSilicon;
+use super::silicon::BadSilicon;
+use super::table::Params;
 
 /// A table that describes no unit.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -166,5 +166,48 @@ fn require(
             value,
             wanted,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_are_sound_and_can_be_written_and_read() {
+        for params in [Params::s9(), Params::lv06(), Params::lb_box()] {
+            params.check().expect("sound");
+            let text = serde_json::to_string(&params).expect("json");
+            let read: Params = serde_json::from_str(&text).expect("params");
+            assert_eq!(read.columns, params.columns);
+            assert_eq!(read.regulator_heats, params.regulator_heats);
+            read.check().expect("still sound");
+        }
+        let partial: Params = serde_json::from_str(r#"{"ambient_c": 30}"#).expect("partial");
+        assert_eq!(
+            partial,
+            Params {
+                ambient_c: 30.0,
+                ..Params::s9()
+            }
+        );
+        assert!(serde_json::from_str::<Params>(r#"{"ambient": 30}"#).is_err());
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let bad = Params {
+            tick_s: 0.5,
+            ..Params::s9()
+        };
+        assert_eq!(
+            bad.check().expect_err("unstable").to_string(),
+            "parameter tick_s: 0.5 is not shorter than the die's time"
+        );
+        let bad = Params {
+            fan: f64::NAN,
+            ..Params::s9()
+        };
+        assert!(bad.check().is_err());
     }
 }

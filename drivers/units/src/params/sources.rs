@@ -2,10 +2,10 @@
 //!
 //! Read from that file's own text, so that what is printed and what is written are one table.
 
-use super::params::Params;
+use super::table::Params;
 
 /// The table.
-const TABLE: &str = include_str!("params.rs");
+const TABLE: &str = include_str!("table.rs");
 
 /// One parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
