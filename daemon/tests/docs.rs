@@ -6,7 +6,6 @@ use std::process::Command;
 
 use clap::Parser;
 use thermine::cli::Cli;
-use thermine_units::model::Model;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -171,6 +170,23 @@ fn every_test_that_a_promise_of_safety_or_security_names_is_there() {
         }
     }
     assert!(seen > 20, "{seen}");
+}
+
+/// The terms that the glossary explains: the words in bold in its tables.
+fn terms(glossary: &str) -> Vec<String> {
+    let rows = glossary.lines().filter(|line| line.starts_with("| **"));
+    let bold = rows.flat_map(|row| row.split("**").skip(1).step_by(2));
+    bold.map(str::to_lowercase).collect()
+}
+
+/// Whether `term` stands in `text` as words of its own, in the singular or plural; both in small letters.
+fn is_used(term: &str, text: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(term).any(|(at, _)| {
+        let after = &text[at + term.len()..];
+        let after = after.strip_prefix('s').unwrap_or(after);
+        !text[..at].ends_with(is_part) && !after.starts_with(is_part)
+    })
 }
 
 #[test]
