@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use thermine::lab::attach::Attachments;
-use thermine::lab::config::Config;
-use thermine::lab::experiment::encoder::Encoder;
-use thermine::lab::experiment::encoding::Encoding;
-use thermine::lab::experiment::presets::Preset;
+use thermine_lab::attach::Attachments;
+use thermine_lab::config::Config;
+use thermine_lab::experiment::encoder::Encoder;
+use thermine_lab::experiment::encoding::Encoding;
+use thermine_lab::experiment::presets::Preset;
 use thermine_lab::substrate::Substrate;
 use thermine_units::clock::Clock;
 use thermine_units::model::Model;

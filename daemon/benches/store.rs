@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use thermine::export::{Format, What, export};
+use thermine_capture::export::{Format, What, export};
 use thermine_capture::{Capture, RunMeta, Store};
 use thermine_stratum::factory::JobFactory;
 use thermine_units::clock::Nanos;

@@ -8,8 +8,6 @@
 extern crate self as thermine;
 
 pub mod cli;
-pub mod export;
-pub mod lab;
 pub mod live;
 pub mod log;
 pub mod proxy;

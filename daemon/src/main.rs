@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser;
 use thermine::cli::{Cli, Command, old_names, run};
-use thermine::lab::descriptors;
-use thermine::lab::session::{Context, Interrupted};
 use thermine::log;
 use thermine::signals::{Signals, say};
 use thermine_capture::error_chain::chain;
+use thermine_lab::descriptors;
+use thermine_lab::session::{Context, Interrupted};
 use tokio::runtime::Builder;
 
 /// Wall time that tasks which hold sockets, and work that never waits, are given to end.

@@ -14,8 +14,8 @@ use anyhow::{Context as _, Result};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::lab::session::Context;
 use crate::render::stdout::complain;
+use thermine_lab::session::Context;
 
 /// Wall time within which a second Ctrl-C is the echo of the first, as from a wrapper that passes it on.
 const ECHO: Duration = Duration::from_millis(200);

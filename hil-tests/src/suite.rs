@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use thermine::lab::attach::{Attachments, Driven, Unit};
-use thermine::lab::config::{Config, rack};
+use thermine_lab::attach::{Attachments, Driven, Unit};
+use thermine_lab::config::{Config, rack};
 use thermine_lab::substrate::{Discipline, Drive, Pace};
 use thermine_units::clock::Clock;
 use thermine_units::model::Model;

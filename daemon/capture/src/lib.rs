@@ -12,6 +12,7 @@ pub mod answers;
 pub mod database;
 mod error;
 pub mod error_chain;
+pub mod export;
 pub mod import;
 mod import_time;
 pub mod input_file;

@@ -1,4 +1,4 @@
 #![no_main]
 
 #[cfg(fuzzing)]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| thermine::lab::fuzz::puf_profile(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| thermine_lab::fuzz::puf_profile(data));

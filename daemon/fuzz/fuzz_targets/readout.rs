@@ -3,5 +3,5 @@
 #[cfg(fuzzing)]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     thermine_fuzz::readout(data);
-    thermine::lab::fuzz::readout(data);
+    thermine_lab::fuzz::readout(data);
 });

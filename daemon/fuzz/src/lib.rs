@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use thermine::lab::config::Config;
-use thermine::lab::config::overrides::Overrides;
-use thermine::lab::config::rack::Rack;
 use thermine_capture::import::import;
 use thermine_capture::verify::verify;
+use thermine_lab::config::Config;
+use thermine_lab::config::overrides::Overrides;
+use thermine_lab::config::rack::Rack;
 use thermine_reservoir::readout::SavedReadout;
 use thermine_units::pow::Difficulty;
 
@@ -78,7 +78,7 @@ pub fn rack_config(data: &[u8]) {
 /// The configuration of the proxy.
 pub fn proxy_config(data: &[u8]) {
     let (_folder, path) = file("proxy.toml", data);
-    let Ok(config) = thermine::lab::config::proxy::Config::load(&path) else {
+    let Ok(config) = thermine_lab::config::proxy::Config::load(&path) else {
         return;
     };
     // A password or a certificate that it names may be missing.

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::lab;
+use thermine_lab as lab;
 
 /// What is driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::lab::bench::{self, Request};
-use crate::lab::experiment::steps::MOST_SEEDS;
-use crate::lab::folder;
-use crate::lab::session::Context;
 use crate::render::progress::shown;
 use crate::render::{bench as render, stdout};
+use thermine_lab::bench::{self, Request};
+use thermine_lab::experiment::steps::MOST_SEEDS;
+use thermine_lab::folder;
+use thermine_lab::session::Context;
 
 /// `thermine bench`.
 #[derive(Debug, Subcommand)]

@@ -9,15 +9,15 @@ use thermine_units::pow::Difficulty;
 use super::replay::{self, Replay};
 use super::unit::{Unit, configured};
 use super::wrong::checked;
-use crate::export::{self, Exported};
-use crate::lab::backend::Backend;
-use crate::lab::record::request;
-use crate::lab::session::Context;
-use crate::lab::threads::computed;
-use crate::lab::tpf::evidence::DIFFICULTY_OF_CSV;
-use crate::lab::{compare, record, states};
 use crate::render::{self, progress, stdout};
+use thermine_capture::export::{self, Exported};
 use thermine_capture::{import, merge, verify};
+use thermine_lab::backend::Backend;
+use thermine_lab::record::request;
+use thermine_lab::session::Context;
+use thermine_lab::threads::computed;
+use thermine_lab::tpf::evidence::DIFFICULTY_OF_CSV;
+use thermine_lab::{compare, record, states};
 
 /// `thermine capture`.
 #[derive(Debug, Subcommand)]

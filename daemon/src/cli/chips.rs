@@ -9,14 +9,14 @@ use clap::Args;
 use super::backend::wire_or_twin;
 use super::unit::Unit;
 use super::wrong::checked;
-use crate::lab::backend::Backend;
-use crate::lab::chips::request;
-use crate::lab::chips::table::Table;
-use crate::lab::chips::{inputs, run as measure};
-use crate::lab::session::Context;
-use crate::lab::tpf::evidence::DIFFICULTY_OF_CSV;
 use crate::render::chips::{text, write};
 use crate::render::{folder, progress, stdout};
+use thermine_lab::backend::Backend;
+use thermine_lab::chips::request;
+use thermine_lab::chips::table::Table;
+use thermine_lab::chips::{inputs, run as measure};
+use thermine_lab::session::Context;
+use thermine_lab::tpf::evidence::DIFFICULTY_OF_CSV;
 
 /// `thermine chips`.
 #[derive(Debug, Args)]

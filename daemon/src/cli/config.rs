@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::lab::config::examine::examine;
-use crate::lab::config::key::{File, Holds, Key, Missing};
-use crate::lab::config::nearest::nearest;
-use crate::lab::config::overrides::Overrides;
 use crate::render::stdout;
+use thermine_lab::config::examine::examine;
+use thermine_lab::config::key::{File, Holds, Key, Missing};
+use thermine_lab::config::nearest::nearest;
+use thermine_lab::config::overrides::Overrides;
 
 /// Errors that are shown; a file with more is another file.
 const MOST_SHOWN: usize = 100;

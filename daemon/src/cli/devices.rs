@@ -6,10 +6,10 @@ use anyhow::Result;
 use clap::Args;
 
 use super::wrong::checked;
-use crate::lab::devices::{self, run as watch};
-use crate::lab::session::Context;
 use crate::render::devices::table_of;
 use crate::render::stdout;
+use thermine_lab::devices::{self, run as watch};
+use thermine_lab::session::Context;
 
 /// `thermine devices`.
 #[derive(Debug, Args)]

@@ -6,11 +6,11 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use super::wrong::checked;
-use crate::lab::discover::{self, run as search};
-use crate::lab::observer::Progress;
-use crate::lab::session::Context;
 use crate::render::discover::{addresses, text};
 use crate::render::{progress, stdout};
+use thermine_lab::discover::{self, run as search};
+use thermine_lab::observer::Progress;
+use thermine_lab::session::Context;
 
 /// `thermine discover`.
 #[derive(Debug, Args)]

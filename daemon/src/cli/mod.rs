@@ -32,10 +32,10 @@ use tokio::task::block_in_place;
 use self::bench::Bench;
 use self::predict::Predict;
 use self::train::Train;
-use crate::lab::session::Context;
 use crate::queue::analysis;
 use crate::run::serve;
 use crate::{proxy, top};
+use thermine_lab::session::Context;
 
 pub use self::unit::Unit;
 

@@ -8,14 +8,14 @@ use clap::Args;
 
 use super::backend::Backend;
 use super::words::words;
-use crate::lab::config::Config;
-use crate::lab::experiment::task::Named;
-use crate::lab::predict::{self, Report, Row, Sink};
-use crate::lab::request;
-use crate::lab::session::Context;
 use crate::render::progress::shown;
 use crate::render::stdout::complain;
 use thermine_capture::tabular::float;
+use thermine_lab::config::Config;
+use thermine_lab::experiment::task::Named;
+use thermine_lab::predict::{self, Report, Row, Sink};
+use thermine_lab::request;
+use thermine_lab::session::Context;
 
 /// `thermine predict`.
 #[derive(Debug, Args)]

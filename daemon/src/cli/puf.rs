@@ -8,16 +8,16 @@ use clap::{Args, Subcommand};
 use super::backend::wire_or_twin;
 use super::unit::{Unit, configured};
 use super::wrong::checked;
-use crate::lab::backend::Backend;
-use crate::lab::config::Config;
-use crate::lab::puf::enroll::{self, EnrollRequest};
-use crate::lab::puf::fingerprint::{self, FingerprintRequest};
-use crate::lab::puf::fleet_report::{self, FleetRequest};
-use crate::lab::puf::verify::{self, VerifyRequest};
-use crate::lab::puf::{Key, prepared, profile};
-use crate::lab::session::Context;
-use crate::lab::tpf::evidence;
 use crate::render::{folder, progress, puf as render, stdout};
+use thermine_lab::backend::Backend;
+use thermine_lab::config::Config;
+use thermine_lab::puf::enroll::{self, EnrollRequest};
+use thermine_lab::puf::fingerprint::{self, FingerprintRequest};
+use thermine_lab::puf::fleet_report::{self, FleetRequest};
+use thermine_lab::puf::verify::{self, VerifyRequest};
+use thermine_lab::puf::{Key, prepared, profile};
+use thermine_lab::session::Context;
+use thermine_lab::tpf::evidence;
 
 /// `thermine puf`.
 #[derive(Debug, Subcommand)]

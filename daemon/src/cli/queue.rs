@@ -7,13 +7,13 @@ use clap::{Args, Subcommand};
 use comfy_table::Table;
 
 use super::request;
-use crate::lab::config::overrides::Overrides;
-use crate::lab::config::rack::Rack;
-use crate::lab::request::Request;
 use crate::queue::{Entry, Queue as Jobs};
 use crate::render::stdout;
 use crate::render::table::table;
 use crate::run::wall::now_ms;
+use thermine_lab::config::overrides::Overrides;
+use thermine_lab::config::rack::Rack;
+use thermine_lab::request::Request;
 
 /// `thermine queue`.
 #[derive(Debug, Args)]
@@ -139,8 +139,8 @@ fn render(all: &[Entry]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::config::daemon::Daemon;
     use crate::queue::store::LATEST_MS;
+    use thermine_lab::config::daemon::Daemon;
 
     #[test]
     fn the_latest_time_that_a_job_can_be_due_is_shown() {

@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use super::train;
 use super::words::words;
-use crate::lab::backend::Backend;
-use crate::lab::experiment::task::Named;
-use crate::lab::request::{self, Setup};
-use crate::lab::session::Context;
+use thermine_lab::backend::Backend;
+use thermine_lab::experiment::task::Named;
+use thermine_lab::request::{self, Setup};
+use thermine_lab::session::Context;
 
 /// `thermine capture replay`.
 #[derive(Debug, clap::Args)]

@@ -9,7 +9,7 @@ use super::capture::Record;
 use super::sweep::Sweep;
 use super::tpf;
 use super::train::Train;
-use crate::lab::request::{self, Request};
+use thermine_lab::request::{self, Request};
 
 /// Longest command, in bytes.
 const LONGEST: usize = 4096;

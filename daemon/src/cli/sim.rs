@@ -7,10 +7,10 @@ use clap::Args;
 
 use super::unit::Unit;
 use super::wrong::checked;
-use crate::lab::session::Context;
-use crate::lab::sim::{self, run as simulate};
 use crate::render::sim::{parameters, started};
 use crate::render::stdout;
+use thermine_lab::session::Context;
+use thermine_lab::sim::{self, run as simulate};
 
 /// `thermine sim`.
 #[derive(Debug, Args)]

@@ -8,12 +8,12 @@ use clap::Args;
 use super::backend::wire_or_twin;
 use super::unit::{Unit, configured};
 use super::wrong::checked;
-use crate::lab::backend::Backend;
-use crate::lab::session::Context;
-use crate::lab::sweep::grid::{Doublings, Range};
-use crate::lab::sweep::plan::Plan;
-use crate::lab::sweep::request;
 use crate::render::{progress, stdout, sweep as render};
+use thermine_lab::backend::Backend;
+use thermine_lab::session::Context;
+use thermine_lab::sweep::grid::{Doublings, Range};
+use thermine_lab::sweep::plan::Plan;
+use thermine_lab::sweep::request;
 
 /// `thermine sweep`.
 #[derive(Debug, Args)]

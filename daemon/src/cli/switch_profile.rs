@@ -8,12 +8,12 @@ use clap::Args;
 use super::backend::wire_or_twin;
 use super::unit::{Unit, configured};
 use super::wrong::checked;
-use crate::lab::backend::Backend;
-use crate::lab::driven;
-use crate::lab::session::Context;
-use crate::lab::switch_profile::{request, run as profile};
-use crate::lab::tpf::evidence::DIFFICULTY_OF_CSV;
 use crate::render::{folder, progress, stdout, switch_profile as render};
+use thermine_lab::backend::Backend;
+use thermine_lab::driven;
+use thermine_lab::session::Context;
+use thermine_lab::switch_profile::{request, run as profile};
+use thermine_lab::tpf::evidence::DIFFICULTY_OF_CSV;
 
 /// `thermine switch-profile`.
 #[derive(Debug, Args)]

@@ -8,16 +8,16 @@ use clap::{Args, Subcommand};
 use super::backend::wire_or_twin;
 use super::unit::{Unit, configured};
 use super::wrong::checked;
-use crate::lab::backend::Backend;
-use crate::lab::recording::CAPTURE;
-use crate::lab::session::Context;
-use crate::lab::tpf::calibration::{self, CalibrationRequest};
-use crate::lab::tpf::curve::{self, CurveRequest};
-use crate::lab::tpf::live::{self, FilterTrial};
-use crate::lab::tpf::study::{self, StudyRequest};
-use crate::lab::tpf::twin::{self, TwinRequest};
-use crate::lab::tpf::{Header, evidence};
 use crate::render::{folder, progress, stdout, tpf as render};
+use thermine_lab::backend::Backend;
+use thermine_lab::recording::CAPTURE;
+use thermine_lab::session::Context;
+use thermine_lab::tpf::calibration::{self, CalibrationRequest};
+use thermine_lab::tpf::curve::{self, CurveRequest};
+use thermine_lab::tpf::live::{self, FilterTrial};
+use thermine_lab::tpf::study::{self, StudyRequest};
+use thermine_lab::tpf::twin::{self, TwinRequest};
+use thermine_lab::tpf::{Header, evidence};
 
 /// `thermine tpf`.
 #[derive(Debug, Subcommand)]

@@ -9,18 +9,18 @@ use thermine_units::pow::Difficulty;
 use super::backend::Backend;
 use super::unit::Unit;
 use super::words::words;
-use crate::lab::config::Config;
-use crate::lab::experiment::encoding::{Channel, Mask};
-use crate::lab::experiment::presets::Preset;
-use crate::lab::experiment::quantities::Group;
-use crate::lab::experiment::readouts;
-use crate::lab::experiment::steps::MOST_SEEDS;
-use crate::lab::experiment::task::Named;
-use crate::lab::request::{self, Setup};
-use crate::lab::session::Context;
-use crate::lab::train;
 use crate::render::progress::shown;
 use crate::render::{stdout, train as render};
+use thermine_lab::config::Config;
+use thermine_lab::experiment::encoding::{Channel, Mask};
+use thermine_lab::experiment::presets::Preset;
+use thermine_lab::experiment::quantities::Group;
+use thermine_lab::experiment::readouts;
+use thermine_lab::experiment::steps::MOST_SEEDS;
+use thermine_lab::experiment::task::Named;
+use thermine_lab::request::{self, Setup};
+use thermine_lab::session::Context;
+use thermine_lab::train;
 
 /// `thermine train`.
 #[derive(Debug, Args)]

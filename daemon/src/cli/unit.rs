@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use thermine_units::model::Model;
 
-use crate::lab::config::Config;
+use thermine_lab::config::Config;
 
 /// A model on the command line, by its short name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

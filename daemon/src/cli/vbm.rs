@@ -4,10 +4,10 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use super::wrong::checked;
-use crate::lab::proxy_bench::{request, run as measure};
-use crate::lab::session::Context;
 use crate::render::proxy_bench::text;
 use crate::render::stdout;
+use thermine_lab::proxy_bench::{request, run as measure};
+use thermine_lab::session::Context;
 
 /// `thermine vbm`.
 #[derive(Debug, Subcommand)]

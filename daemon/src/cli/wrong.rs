@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::lab::request::Wrong;
+use thermine_lab::request::Wrong;
 
 /// The mistakes in `found` as one error: a field is the flag of the same name.
 ///

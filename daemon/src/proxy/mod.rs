@@ -19,10 +19,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::lab::config::overrides::Overrides;
-use crate::lab::config::proxy::Config;
-use crate::lab::session::Context;
 use crate::render::stdout;
+use thermine_lab::config::overrides::Overrides;
+use thermine_lab::config::proxy::Config;
+use thermine_lab::session::Context;
 
 /// Why a proxy has ended that nobody has asked to, if its journal does not say.
 pub(crate) const ENDED: &str = "the proxy has ended by itself: see the log";

@@ -5,8 +5,8 @@ use thermine_proxy::account::Account;
 use thermine_proxy::hub::Seen;
 use thermine_units::record::Verdict;
 
-use crate::lab::config::proxy::Config;
 use crate::render::table::{fixed, table};
+use thermine_lab::config::proxy::Config;
 
 /// Units in the table at most; the rest is in the sum.
 const ROWS: usize = 40;

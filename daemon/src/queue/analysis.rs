@@ -16,14 +16,14 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::found::{Found, verdict};
-use crate::lab::config::daemon::Daemon;
-use crate::lab::observer::Progress;
-use crate::lab::request::{Setup, Train};
-use crate::lab::session;
-use crate::lab::train;
 use crate::render::{stdout, train as render};
 use thermine_capture::error_chain::chain;
 use thermine_capture::verify;
+use thermine_lab::config::daemon::Daemon;
+use thermine_lab::observer::Progress;
+use thermine_lab::request::{Setup, Train};
+use thermine_lab::session;
+use thermine_lab::train;
 
 /// Largest answer, in bytes.
 const LARGEST: u64 = 16 << 20;

@@ -5,9 +5,9 @@ use thermine_reservoir::bootstrap;
 use thermine_reservoir::evaluate::Score;
 use thermine_units::provenance;
 
-use crate::lab::experiment::report::Report;
-use crate::lab::experiment::report_scores::RunReport;
 use crate::live::snapshot::{Estimate, Filter, Provenance, Row, Verdict};
+use thermine_lab::experiment::report::Report;
+use thermine_lab::experiment::report_scores::RunReport;
 
 /// What an experiment has found, as it is shown beside the unit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

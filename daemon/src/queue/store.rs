@@ -9,11 +9,11 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::found::Found;
-use crate::lab::config::folders::Folders;
-use crate::lab::config::nearest::nearest;
-use crate::lab::request::{LONGEST, ReadCommand, Request};
 use crate::live::Job;
 use crate::live::snapshot::Progress;
+use thermine_lab::config::folders::Folders;
+use thermine_lab::config::nearest::nearest;
+use thermine_lab::request::{LONGEST, ReadCommand, Request};
 
 /// Name of the queue's file in the data folder.
 pub const FILE: &str = "queue.sqlite";

@@ -6,15 +6,15 @@ use anyhow::{Context, Result};
 
 use super::analysis;
 use super::found::{Found, verdict};
-use crate::lab::backend::Backend;
-use crate::lab::config::Config;
-use crate::lab::config::daemon::Daemon;
-use crate::lab::observer::Progress;
-use crate::lab::recording::CAPTURE;
-use crate::lab::request::{Request, Setup, Train};
-use crate::lab::sweep::plan::Plan;
-use crate::lab::{folder, record, tpf, train};
 use crate::render;
+use thermine_lab::backend::Backend;
+use thermine_lab::config::Config;
+use thermine_lab::config::daemon::Daemon;
+use thermine_lab::observer::Progress;
+use thermine_lab::recording::CAPTURE;
+use thermine_lab::request::{Request, Setup, Train};
+use thermine_lab::sweep::plan::Plan;
+use thermine_lab::{folder, record, tpf, train};
 
 /// Name of the unit's configuration in a job's folder.
 const CONFIG: &str = "unit.toml";

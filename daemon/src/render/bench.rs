@@ -6,8 +6,8 @@ use comfy_table::Table;
 use thermine_reservoir::multi_seed::OverSeeds;
 
 use super::table::{difference, interval, table};
-use crate::lab::bench::Measured;
-use crate::lab::experiment::steps::DEFAULT_SPLIT;
+use thermine_lab::bench::Measured;
+use thermine_lab::experiment::steps::DEFAULT_SPLIT;
 
 /// The rows as a table, and each row's command.
 pub(crate) fn text(measured: &[Measured], seeds: u64) -> String {

@@ -7,7 +7,7 @@ use thermine_reservoir::split::Split;
 
 use super::svg::Plot;
 use super::table::table;
-use crate::lab::experiment::report_capacity::{
+use thermine_lab::experiment::report_capacity::{
     Capacity, CapacityReport, LONGEST, QUANTILE, SURROGATES,
 };
 

@@ -8,8 +8,8 @@ use anyhow::Result;
 use thermine_units::clock::Nanos;
 
 use super::table::table;
-use crate::lab::record::Report;
 use thermine_capture::reader::{Run, Stream};
+use thermine_lab::record::Report;
 
 /// What was recorded, in one sentence.
 pub(crate) fn recorded(of: &Report) -> String {

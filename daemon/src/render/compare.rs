@@ -6,7 +6,7 @@ use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::describe::SameLaw;
 
 use super::table::table;
-use crate::lab::compare::Comparison;
+use thermine_lab::compare::Comparison;
 
 /// The comparison as text.
 pub(crate) fn text(of: &Comparison) -> String {

@@ -5,7 +5,7 @@ use thermine_units::quantity::Celsius;
 use thermine_units::unit::Board;
 
 use super::table::{self, table};
-use crate::lab::devices::Row;
+use thermine_lab::devices::Row;
 
 /// The units as a table.
 pub(crate) fn table_of(rows: &[Row]) -> Table {

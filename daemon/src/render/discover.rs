@@ -3,7 +3,7 @@
 use thermine_drivers::discover::Found;
 
 use super::table::table;
-use crate::lab::discover::Outcome;
+use thermine_lab::discover::Outcome;
 
 /// The outcome as text.
 pub(crate) fn text(of: &Outcome) -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::svg::Plot;
-pub(crate) use crate::lab::folder::{filled, make, write, write_json};
+pub(crate) use thermine_lab::folder::{filled, make, write, write_json};
 
 /// Writes a plot to the file `name`.
 ///

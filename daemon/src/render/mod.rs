@@ -3,7 +3,6 @@
 pub(crate) mod bench;
 pub mod capacity;
 pub(crate) mod capture;
-pub(crate) mod cell;
 pub mod chips;
 pub(crate) mod compare;
 pub(crate) mod devices;

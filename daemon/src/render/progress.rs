@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use thermine_units::printable::printable_lines;
 
-use crate::lab::observer::{Notices, Observer, Part, Progress};
-use crate::lab::session::Context;
 use crate::signals::say;
+use thermine_lab::observer::{Notices, Observer, Part, Progress};
+use thermine_lab::session::Context;
 
 /// Time between two lines where there is no terminal.
 const QUIET: Duration = Duration::from_secs(10);

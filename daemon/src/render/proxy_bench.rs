@@ -4,8 +4,8 @@ use anyhow::{Context, Result};
 use thermine_reservoir::multi_seed::OverSeeds;
 
 use super::table::table;
-use crate::lab::proxy_bench::report::{JITTER, LATENCIES, NONCES, Row, Seen};
-use crate::lab::proxy_bench::request::ProxyBenchRequest;
+use thermine_lab::proxy_bench::report::{JITTER, LATENCIES, NONCES, Row, Seen};
+use thermine_lab::proxy_bench::request::ProxyBenchRequest;
 
 /// Published hash rates of a unit with its waits and without them, GH/s.
 const PAPER: (f64, f64) = (175.0, 220.0);

@@ -9,7 +9,7 @@ use thermine_reservoir::evaluate::Score;
 use thermine_reservoir::split::Split;
 
 use super::table::{difference, interval, table};
-use crate::lab::experiment::report_scores::{Account, Arm, Echo, RunReport, current_input};
+use thermine_lab::experiment::report_scores::{Account, Arm, Echo, RunReport, current_input};
 
 /// The report as text.
 pub(crate) fn text(report: &RunReport) -> String {

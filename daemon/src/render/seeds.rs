@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::table::{difference, interval, table};
-use crate::lab::experiment::report_seeds::SeedsReport;
+use thermine_lab::experiment::report_seeds::SeedsReport;
 
 /// The report as text; nothing if the runs have no figure in common.
 pub(crate) fn text(report: &SeedsReport) -> String {

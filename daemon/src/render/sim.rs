@@ -7,7 +7,7 @@ use thermine_units::model::Model;
 use thermine_units::params::{documented, value};
 
 use super::table::table;
-use crate::lab::sim::{Reached, SimRequest};
+use thermine_lab::sim::{Reached, SimRequest};
 
 /// Where a simulated unit is reached, and where it mines.
 pub(crate) fn started(of: &SimRequest, at: &Reached) -> String {

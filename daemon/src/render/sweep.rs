@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use thermine_reservoir::bootstrap::Estimate;
 
-use super::cell::cell as text_cell;
 use super::folder::{write, write_json};
 use super::heatmap::HeatMap;
 use super::table::{interval, table};
-use crate::lab::observer::Progress;
-use crate::lab::session::Interrupted;
-use crate::lab::sweep::feasibility::{Feasibility, PUBLISHED_SHARES};
-use crate::lab::sweep::plan::Plan;
-use crate::lab::sweep::report::{LEVEL, Report, Row};
-use crate::lab::sweep::{Cell, Sweeping};
 use thermine_capture::tabular;
+use thermine_capture::tabular::cell as text_cell;
+use thermine_lab::observer::Progress;
+use thermine_lab::session::Interrupted;
+use thermine_lab::sweep::feasibility::{Feasibility, PUBLISHED_SHARES};
+use thermine_lab::sweep::plan::Plan;
+use thermine_lab::sweep::report::{LEVEL, Report, Row};
+use thermine_lab::sweep::{Cell, Sweeping};
 
 /// Cells that are listed.
 const LISTED: usize = 12;

@@ -10,7 +10,7 @@ use thermine_reservoir::switching::HazardBin;
 use super::folder;
 use super::svg::Plot;
 use super::table::table;
-use crate::lab::switch_profile::Report;
+use thermine_lab::switch_profile::Report;
 
 /// The report as text.
 pub(crate) fn text(of: &Report) -> String {

@@ -5,9 +5,9 @@ use anyhow::Result;
 use super::folder::write_plot;
 use super::svg::Plot;
 use super::{capacity, run, seeds};
-use crate::lab::experiment::report::{Report, Series};
-use crate::lab::experiment::report_scores::RunReport;
-use crate::lab::train;
+use thermine_lab::experiment::report::{Report, Series};
+use thermine_lab::experiment::report_scores::RunReport;
+use thermine_lab::train;
 
 /// Test steps that a plot of target against prediction shows: more would be a smear.
 const PLOTTED_STEPS: usize = 200;

@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 use thermine_units::record::{Durable, Recorder};
 use tokio::sync::watch;
 
-use crate::lab::config::Config;
-use crate::lab::config::daemon::{Daemon, Live};
 use thermine_capture::place::Place;
 use thermine_capture::{RunMeta, Store};
+use thermine_lab::config::Config;
+use thermine_lab::config::daemon::{Daemon, Live};
 
 /// Wall time that the last records are given to reach the disk.
 const CLOSING: Duration = Duration::from_secs(10);

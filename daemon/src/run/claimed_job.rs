@@ -12,16 +12,16 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::shared::Shared;
-use crate::lab::attach::Attachments;
-use crate::lab::config::Config;
-use crate::lab::config::daemon::JOBS;
-use crate::lab::observer::Progress;
-use crate::lab::session::SAFE_END;
 use crate::live::Live;
 use crate::live::snapshot::Health;
 use crate::queue::Queue;
 use crate::queue::store::{End, Entry};
 use crate::queue::work::{self, Outcome};
+use thermine_lab::attach::Attachments;
+use thermine_lab::config::Config;
+use thermine_lab::config::daemon::JOBS;
+use thermine_lab::observer::Progress;
+use thermine_lab::session::SAFE_END;
 
 /// Wall time that an experiment is given to end when it is stopped: its unit's safe end, and its capture.
 const ENDING: Duration = SAFE_END.saturating_add(Duration::from_secs(20));

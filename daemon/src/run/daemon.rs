@@ -20,19 +20,19 @@ use super::health;
 use super::proxied_unit::{self, ProxiedUnit};
 use super::shared::Shared;
 use super::{permit, publish, wall};
-use crate::lab::attach::Attachments;
-use crate::lab::config::Config;
-use crate::lab::config::folders::Folders;
-use crate::lab::config::rack::Rack;
-use crate::lab::observer::Progress;
-use crate::lab::request::ReadCommand;
-use crate::lab::session::{Context, SAFE_END};
 use crate::live::Live;
 use crate::live::snapshot::Progress as Standing;
 use crate::proxy::Running;
 use crate::queue::found::Found;
 use crate::queue::store::Entry;
 use crate::queue::{Queue, QueueError};
+use thermine_lab::attach::Attachments;
+use thermine_lab::config::Config;
+use thermine_lab::config::folders::Folders;
+use thermine_lab::config::rack::Rack;
+use thermine_lab::observer::Progress;
+use thermine_lab::request::ReadCommand;
+use thermine_lab::session::{Context, SAFE_END};
 
 /// Name of the file in the data folder that a daemon holds while it runs.
 const LOCK: &str = "daemon.lock";

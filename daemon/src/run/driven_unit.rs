@@ -22,13 +22,13 @@ use super::publish::{self, Publisher};
 use super::record_tee;
 use super::share_stats::ShareStats;
 use super::shared::Shared;
-use crate::lab::attach::{Driven, Unit};
-use crate::lab::config::daemon::Live as Task;
-use crate::lab::config::{Config, Step};
-use crate::lab::experiment::trained::Readout;
-use crate::lab::observer::Log;
-use crate::lab::session::{Session, with_attached};
 use thermine_capture::error_chain::chain;
+use thermine_lab::attach::{Driven, Unit};
+use thermine_lab::config::daemon::Live as Task;
+use thermine_lab::config::{Config, Step};
+use thermine_lab::experiment::trained::Readout;
+use thermine_lab::observer::Log;
+use thermine_lab::session::{Session, with_attached};
 
 /// Wall time that a unit is given to have its last shares acknowledged.
 const PARTING: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use thermine_units::quantity::MegaHertz;
 use thermine_units::record::{JobRecord, StepRecord};
 use thermine_units::unit::Telemetry;
 
-use crate::lab::config::{Config, Wires};
+use thermine_lab::config::{Config, Wires};
 
 /// Steps whose jobs are counted: a step is recorded after the first job of the next has left.
 const OPEN: usize = 4;

@@ -8,14 +8,14 @@ use thermine_reservoir::bootstrap::Bootstrap;
 use thermine_reservoir::readout::Rls;
 use thermine_units::model::Model;
 
-use crate::lab::config::Step;
-use crate::lab::experiment::encoder::Encoder;
-use crate::lab::experiment::encoding::Encoding;
-use crate::lab::experiment::features::{FeaturePlan, Features};
-use crate::lab::experiment::presets::Preset;
-use crate::lab::experiment::task::{Named, Problem, Task};
-use crate::lab::experiment::trained::Readout;
 use crate::live::snapshot::{Estimate, Learning};
+use thermine_lab::config::Step;
+use thermine_lab::experiment::encoder::Encoder;
+use thermine_lab::experiment::encoding::Encoding;
+use thermine_lab::experiment::features::{FeaturePlan, Features};
+use thermine_lab::experiment::presets::Preset;
+use thermine_lab::experiment::task::{Named, Problem, Task};
+use thermine_lab::experiment::trained::Readout;
 
 /// Steps of a stretch of the task, which cannot be drawn without end; the unit is driven on from one to the next.
 const STRETCH: usize = 2_000;
@@ -343,7 +343,7 @@ fn push<T>(to: &mut VecDeque<T>, value: T, most: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::config::Config;
+    use thermine_lab::config::Config;
     use thermine_lab::substrate::{Substrate, Twin};
     use thermine_sim::device::Device;
     use thermine_sim::params::Params;

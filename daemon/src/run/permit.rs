@@ -5,7 +5,7 @@ use thermine_proxy::Hub;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::lab::config::{Config, Wires};
+use thermine_lab::config::{Config, Wires};
 
 /// Why a unit gets no work from the proxy between two interlocks.
 const ENDED: &str = "its interlock has ended";

@@ -25,11 +25,11 @@ use super::health::{Standing, Work};
 use super::permit::Permit;
 use super::publish::{self, Publisher};
 use super::shared::Shared;
-use crate::lab::attach::machine::comes_from;
-use crate::lab::config::Config;
-use crate::lab::session::{Ending, Lock, label};
 use crate::live::snapshot::{Estimate, Proxy, Shares};
 use thermine_capture::error_chain::chain;
+use thermine_lab::attach::machine::comes_from;
+use thermine_lab::config::Config;
+use thermine_lab::session::{Ending, Lock, label};
 
 /// Wall time between two looks.
 const EVERY: Duration = Duration::from_secs(1);

@@ -15,10 +15,10 @@ use tokio_util::task::AbortOnDropHandle;
 use super::health::{Reading as Newest, Standing};
 use super::share_stats::{ShareStats, histogram};
 use super::{expected, wall};
-use crate::lab::config::Config;
 use crate::live::Live;
 use crate::live::snapshot::{Health, Reading, Shares, Unit};
 use crate::queue::found::provenance;
+use thermine_lab::config::Config;
 
 /// Wall time between two tellings.
 const EVERY: Duration = Duration::from_secs(1);

@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::daemon::Daemon;
 use super::web_commands::Web;
-use crate::lab::config::overrides::Overrides;
-use crate::lab::config::rack::Rack;
-use crate::lab::request::ReadCommand;
-use crate::lab::session::Context;
 use crate::proxy::ENDED;
 use crate::render::stdout;
 use crate::web;
 use thermine_capture::error_chain::chain;
+use thermine_lab::config::overrides::Overrides;
+use thermine_lab::config::rack::Rack;
+use thermine_lab::request::ReadCommand;
+use thermine_lab::session::Context;
 
 /// Wall time between two looks at the queue.
 const LOOK: Duration = Duration::from_millis(500);

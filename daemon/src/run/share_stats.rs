@@ -13,9 +13,9 @@ use thermine_units::record::{Record, ShareRecord, Verdict};
 
 use super::expected::{Driven, Drives};
 use super::wall;
-use crate::lab::experiment::counts::{layout, places};
 use crate::live::Share;
 use crate::live::snapshot::{Board, Estimate, Intervals, Shares};
+use thermine_lab::experiment::counts::{layout, places};
 
 /// Span over which the hash rate is taken, in the unit's time.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -297,9 +297,9 @@ fn push<T>(to: &mut VecDeque<T>, value: T, most: usize) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::config::Config;
     use crate::run::expected;
     use rand::RngExt;
+    use thermine_lab::config::Config;
     use thermine_lab::substrate::{Discipline, Drive, Pace, Substrate, Twin};
     use thermine_sim::Device;
     use thermine_sim::params::Params;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use thermine_proxy::Hub;
 use thermine_units::clock::Clock;
 
-use crate::lab::attach::Attachments;
-use crate::lab::config::Config;
-use crate::lab::config::daemon::Daemon;
-use crate::lab::session::Context;
 use crate::live::Live;
 use crate::queue::Queue;
+use thermine_lab::attach::Attachments;
+use thermine_lab::config::Config;
+use thermine_lab::config::daemon::Daemon;
+use thermine_lab::session::Context;
 
 /// What the tasks of all units share; clones are the same.
 #[derive(Debug, Clone)]

@@ -13,10 +13,10 @@ use thermine_units::printable::printable;
 
 use super::args::Args;
 use super::view::View;
-use crate::lab::config::daemon::LONGEST_TOKEN;
 use crate::live::snapshot::TimedSnapshot;
 use thermine_capture::error_chain::chain;
 use thermine_capture::secret_file;
+use thermine_lab::config::daemon::LONGEST_TOKEN;
 
 /// Between questions to the daemon.
 const EVERY: Duration = Duration::from_secs(1);

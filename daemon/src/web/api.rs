@@ -13,9 +13,9 @@ use utoipa::ToSchema;
 use super::error::Problem;
 use super::extract::{InBody, InPath};
 use super::shared::{Command, Shared};
-use crate::lab::request::{ReadCommand, Request};
 use crate::live::snapshot::{Health, Job, Snapshot, TimedSnapshot, Unit};
 use thermine_capture::error_chain::chain;
+use thermine_lab::request::{ReadCommand, Request};
 
 /// Everything that is known now.
 #[utoipa::path(get, path = "/api/v1/snapshot", responses((status = 200, description = "The present state.", body = TimedSnapshot)))]

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use thermine_units::clock::Clock;
 use thermine_units::secret::Secret;
 
-use crate::lab::request::ReadCommand;
+use thermine_lab::request::ReadCommand;
 
 /// Least length of a token, in bytes: 128 bits, if they are random.
 const TOKEN_BYTES: usize = 16;

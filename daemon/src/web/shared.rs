@@ -7,8 +7,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::auth::{Auth, Guesses};
-use crate::lab::request::{ReadCommand, Request};
 use crate::live::Live;
+use thermine_lab::request::{ReadCommand, Request};
 
 /// What a client asks the daemon to do. A reply of `Err` says why not, in words.
 #[derive(Debug)]

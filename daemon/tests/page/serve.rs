@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use thermine::lab::request::Request;
 use thermine::live::{Live, Share};
 use thermine::web::{self, Command, Settings};
+use thermine_lab::request::Request;
 use thermine_units::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use thermine::lab::config::Config;
 use thermine_capture::{RunMeta, Store};
+use thermine_lab::config::Config;
 use thermine_units::model::Model;
 use thermine_units::provenance::Provenance;
 

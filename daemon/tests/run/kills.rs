@@ -76,7 +76,7 @@ impl Jobs {
     fn add(&mut self, command: &str) -> u64 {
         let queue = Queue::open(&self.data, request::parse).expect("a queue");
         let request = request::parse(command).expect("a job");
-        let folders = thermine::lab::config::daemon::Daemon {
+        let folders = thermine_lab::config::daemon::Daemon {
             data: self.data.clone(),
             ..Default::default()
         }

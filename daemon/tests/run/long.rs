@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use thermine::lab::config::Config;
-use thermine::lab::config::daemon::Daemon as Settings;
-use thermine::lab::config::rack::Rack;
 use thermine::live::Share;
 use thermine::run::Daemon;
+use thermine_lab::config::Config;
+use thermine_lab::config::daemon::Daemon as Settings;
+use thermine_lab::config::rack::Rack;
 use thermine_units::model::Model;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -138,7 +138,7 @@ async fn steps(daemon: &mut Daemon, streamed: &mut Streamed, steps: u64) {
 /// Runs a rack of one unit of each network model in virtual time until each has done so many steps of 7 s.
 async fn run(count: u64) {
     let dir = tempfile::tempdir().expect("a folder");
-    let context = thermine::lab::session::Context::new("thermine run");
+    let context = thermine_lab::session::Context::new("thermine run");
     let daemon = Daemon::start(
         mixed_rack(dir.path()),
         true,

@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::Value;
-use thermine::lab::config::overrides::Overrides;
-use thermine::lab::config::rack::Rack;
 use thermine::live::snapshot::Health;
 use thermine_capture::verify::verify;
+use thermine_lab::config::overrides::Overrides;
+use thermine_lab::config::rack::Rack;
 
 use crate::example::example;
 use crate::patience::found_async;
@@ -111,7 +111,7 @@ async fn a_trained_readout_is_applied_to_a_live_unit_and_refused_on_one_of_anoth
         rack,
         true,
         thermine::cli::request::parse,
-        &thermine::lab::session::Context::new("thermine run"),
+        &thermine_lab::session::Context::new("thermine run"),
     )
     .await
     .expect("started");

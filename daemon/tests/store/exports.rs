@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 
 #[cfg(feature = "parquet")]
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use thermine::export::{Format, What, export};
-use thermine::lab::observer::Progress;
-use thermine::lab::session::Context;
-use thermine::lab::states;
 use thermine_capture::Store;
+use thermine_capture::export::{Format, What, export};
+use thermine_lab::observer::Progress;
+use thermine_lab::session::Context;
+use thermine_lab::states;
 use thermine_units::record::Record;
 
 use super::patience::found;

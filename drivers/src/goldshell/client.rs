@@ -45,6 +45,9 @@ impl Default for Limits {
     }
 }
 
+/// The HTTP client that all Boxes share; clones share its connections.
+pub type HttpClient = reqwest::Client;
+
 /// An HTTP client that many units may share: no proxy, no redirects, no kept connections, `connect` at most
 /// for a connection.
 ///

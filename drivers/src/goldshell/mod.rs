@@ -15,7 +15,7 @@ mod login;
 pub mod reply;
 pub mod source;
 
-pub use client::{Client, Limits, http_client};
+pub use client::{Client, HttpClient, Limits, http_client};
 pub use control::Control;
 pub use error::{Failure, HttpError};
 pub use login::Credentials;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::lab::config::daemon::Daemon;
+use thermine_lab::config::daemon::Daemon;
 
 #[test]
 fn the_command_line_and_the_data_have_the_same_defaults() {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::cli::request::parse;
-use crate::lab::config::daemon::Daemon;
+use thermine_lab::config::daemon::Daemon;
 
 fn folders(queue: &Queue) -> Folders {
     let data = queue.path.parent().expect("a folder").to_path_buf();

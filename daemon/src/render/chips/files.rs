@@ -6,9 +6,9 @@ use anyhow::Result;
 use thermine_reservoir::bootstrap::Estimate;
 
 use super::map::{self, Grid};
-use crate::lab::chips::measured::{Group, Measured};
 use crate::render::folder;
 use thermine_capture::tabular;
+use thermine_lab::chips::measured::{Group, Measured};
 
 /// Writes `chips.csv`, `chips.svg`, `cores.csv` and `cores.svg`, as far as nonces tell chips and cores apart.
 ///

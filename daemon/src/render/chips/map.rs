@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use thermine_reservoir::describe::{Outlier, Place};
 
-use crate::lab::chips::measured::Group;
 use crate::render::heatmap::HeatMap;
+use thermine_lab::chips::measured::Group;
 
 /// p-value of a place on its own from which it is shown as low or high, though it may well be chance.
 const NOTED: f64 = 0.05;

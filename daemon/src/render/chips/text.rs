@@ -8,8 +8,8 @@ use thermine_reservoir::describe::Outlier;
 use super::counts::{grouped, rounded};
 use super::map::{self, Grid};
 use super::verdict::verdict;
-use crate::lab::chips::measured::{Group, Measured};
 use crate::render::table::table;
+use thermine_lab::chips::measured::{Group, Measured};
 
 /// Most places of one kind that are listed in the text; all are in the report folder.
 const MOST_LISTED: usize = 30;

@@ -3,7 +3,7 @@
 use thermine_reservoir::describe::Outlier;
 
 use super::counts::{grouped, rounded};
-use crate::lab::chips::measured::{Group, Measured, Needed};
+use thermine_lab::chips::measured::{Group, Measured, Needed};
 
 /// The places that differ, in one sentence for chips and one for cores.
 pub fn verdict(of: &Measured) -> String {

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use thermine_reservoir::identity::fingerprint::{Correlation, STANDS_OUT};
 
-use crate::lab::puf::fingerprint::FingerprintReport;
 use crate::render::table::headed;
+use thermine_lab::puf::fingerprint::FingerprintReport;
 
 /// The table and the verdict.
 pub(crate) fn text(report: &FingerprintReport) -> String {

@@ -8,13 +8,13 @@ use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::identity::trials::Rate;
 use thermine_sim::Spread;
 
-use crate::lab::puf::HASHES_PER_SHARE;
-use crate::lab::puf::attempts::Cases;
-use crate::lab::puf::claims::{ClaimRow, FeatureSet};
-use crate::lab::puf::fleet_report::FleetReport;
 use crate::render::folder;
 use crate::render::svg::Plot;
 use crate::render::table::headed;
+use thermine_lab::puf::HASHES_PER_SHARE;
+use thermine_lab::puf::attempts::Cases;
+use thermine_lab::puf::claims::{ClaimRow, FeatureSet};
+use thermine_lab::puf::fleet_report::FleetReport;
 
 /// Equal error rate that the verdict counts shares for.
 const GOAL: f64 = 0.01;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::lab::puf::enroll::EnrollReport;
-use crate::lab::puf::profile::Enrolled;
-use crate::lab::puf::verify::Decision;
+use thermine_lab::puf::enroll::EnrollReport;
+use thermine_lab::puf::profile::Enrolled;
+use thermine_lab::puf::verify::Decision;
 
 /// An enrolment.
 pub(crate) fn enrolled(report: &EnrollReport) -> String {

@@ -6,10 +6,10 @@ use std::path::Path;
 use anyhow::Result;
 use thermine_reservoir::information::calibration::{Rate, Test};
 
-use crate::lab::tpf::calibration::CalibrationReport;
 use crate::render::folder;
 use crate::render::svg::Plot;
 use crate::render::table::headed;
+use thermine_lab::tpf::calibration::CalibrationReport;
 
 /// Writes JSON and the plot.
 pub(crate) fn write(folder: &Path, report: &CalibrationReport) -> Result<()> {

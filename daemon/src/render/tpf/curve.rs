@@ -5,10 +5,10 @@ use std::path::Path;
 use anyhow::Result;
 use thermine_sha256::ROUNDS;
 
-use crate::lab::tpf::curve::{CurveReport, place};
 use crate::render::folder;
 use crate::render::svg::Plot;
 use crate::render::table::{headed, interval};
+use thermine_lab::tpf::curve::{CurveReport, place};
 
 /// Writes JSON and the plot.
 pub(crate) fn write(folder: &Path, report: &CurveReport) -> Result<()> {

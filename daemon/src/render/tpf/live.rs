@@ -7,11 +7,11 @@ use comfy_table::Table;
 use thermine_reservoir::tpf::exact::Proportion;
 use thermine_units::pow::Difficulty;
 
-use crate::lab::tpf::live::{Arm, Look, Power, TrialReport};
 use crate::live::snapshot::{Estimate, Filter};
 use crate::render::folder;
 use crate::render::svg::Plot;
 use crate::render::table::{facts, headed};
+use thermine_lab::tpf::live::{Arm, Look, Power, TrialReport};
 
 /// Writes JSON and the course of the evidence.
 pub(crate) fn write(folder: &Path, report: &TrialReport) -> Result<()> {

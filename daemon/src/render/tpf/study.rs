@@ -7,10 +7,10 @@ use anyhow::Result;
 use comfy_table::Table;
 use thermine_reservoir::information::leakage::LeakageBounds;
 
-use crate::lab::tpf::study::{LEVEL, StudyReport, TestRow};
 use crate::render::svg::Plot;
 use crate::render::table::headed;
 use crate::render::{folder, verify};
+use thermine_lab::tpf::study::{LEVEL, StudyReport, TestRow};
 
 /// Nonce bits that are shown one by one; all are in the report's JSON.
 const SHOWN_BITS: usize = 2;

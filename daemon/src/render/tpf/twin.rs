@@ -12,10 +12,10 @@ use thermine_reservoir::tpf::published::{FIGURES, ROUND};
 use thermine_reservoir::tpf::theorems::{ACCOUNT, EARLY_EXIT};
 use thermine_reservoir::tpf::twin::Observable;
 
-use crate::lab::tpf::twin::{TwinReport, percent, rho};
 use crate::render::folder;
 use crate::render::svg::Plot;
 use crate::render::table::{facts, headed, interval};
+use thermine_lab::tpf::twin::{TwinReport, percent, rho};
 
 /// Writes JSON and plots.
 pub(crate) fn write(folder: &Path, report: &TwinReport) -> Result<()> {

@@ -1,0 +1,156 @@
+//! The report of a run in a task: its scores and those of its controls.
+
+use crate::substrate::Refused;
+use serde::Serialize;
+use thermine_reservoir::controls::EchoTest;
+use thermine_reservoir::describe::Summary;
+use thermine_reservoir::split::Split;
+use thermine_reservoir::verdict::{Control, Verdict};
+use thermine_units::provenance::Provenance;
+
+use super::readouts::Other;
+use super::report_head::Head;
+
+/// The scores of a run in a task.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    #[serde(flatten)]
+    pub head: Head,
+    pub task: String,
+    /// Whether the task is the paper's.
+    #[serde(skip)]
+    pub is_narma10: bool,
+    pub split: Split,
+    /// Draws of the task that diverged and were thrown away.
+    pub rejected_draws: usize,
+    /// One per way of driving the unit.
+    pub arms: Vec<Arm>,
+}
+
+/// One way of driving the unit, judged.
+#[derive(Debug, Clone, Serialize)]
+pub struct Arm {
+    /// Name of its encoding.
+    pub name: String,
+    /// What the input did to the unit.
+    pub encoding: String,
+    /// Where the numbers come from.
+    pub provenance: Provenance,
+    /// NRMSE that the paper prints for this row (arXiv 2601.12032).
+    pub published_nrmse: Option<f64>,
+    /// The scores for the task's first target.
+    pub verdict: Verdict,
+    /// The verdict in one sentence.
+    pub sentence: String,
+    /// The share of wrong decisions, where the target is a decision.
+    pub decisions: Option<Decisions>,
+    /// What other readouts make of the same states.
+    pub others: Vec<Other>,
+    /// The scores for the task's other targets.
+    pub further: Vec<Further>,
+    /// Whether the unit forgets how it began.
+    pub echo: Option<Echo>,
+    /// Names and units of the features, without the declared taps.
+    pub features: Vec<String>,
+    #[serde(flatten)]
+    pub account: Account,
+    /// What had to be done to the data.
+    pub notes: Vec<String>,
+}
+
+/// Shares of wrong decisions, 0 to 1.
+#[derive(Debug, Clone, Serialize)]
+pub struct Decisions {
+    pub device: f64,
+    /// Of each control, by its name.
+    pub controls: Vec<(String, f64)>,
+}
+
+/// The scores for a target beside the first.
+#[derive(Debug, Clone, Serialize)]
+pub struct Further {
+    pub target: String,
+    pub verdict: Verdict,
+}
+
+/// Runs from two initial states.
+#[derive(Debug, Clone, Serialize)]
+pub struct Echo {
+    /// Steps at one end of the input by which the unit was brought to each state.
+    pub conditioning: usize,
+    pub test: EchoTest,
+}
+
+/// What an arm has taken, and what it left out.
+#[derive(Debug, Clone, Serialize)]
+pub struct Account {
+    /// Seconds of the unit's time that were driven.
+    pub device_seconds: f64,
+    pub jobs: u64,
+    /// Shares that were no samples.
+    pub refused: Refused,
+    /// Steps that timed out.
+    pub timed_out: u64,
+    /// Steps in which the unit's connection broke.
+    pub interrupted: u64,
+    /// Seconds of the unit's time that it was away in these steps.
+    pub gap_seconds: f64,
+    /// Rows that were neither trained nor scored on because of that.
+    pub left_out: usize,
+    /// Mean age of the readings used, in seconds of the unit's time.
+    pub mean_reading_age_seconds: f64,
+    /// Δt of the first answer to each job, in ms.
+    pub since_job_ms: Option<Summary>,
+}
+
+impl RunReport {
+    /// Every score by name, which several seeds are compared by.
+    pub(crate) fn figures(&self) -> Vec<(String, f64)> {
+        let mut figures = Vec::new();
+        for arm in &self.arms {
+            figures.push((arm.name.clone(), arm.verdict.device.nrmse.value));
+            let further = arm.further.iter();
+            figures.extend(further.map(|further| {
+                let name = format!("{}, {}", arm.name, further.target);
+                (name, further.verdict.device.nrmse.value)
+            }));
+        }
+        if let Some(first) = self.arms.first() {
+            let verdict = &first.verdict;
+            figures.extend(verdict.controls.iter().map(|c| {
+                // The seeds differ in it, and the row is one.
+                let name = match c.control {
+                    Control::EqualMemory(_) => "delay line of equal memory".to_string(),
+                    control => control.to_string(),
+                };
+                (format!("control: {name}"), c.score.nrmse.value)
+            }));
+            let both = format!("encoded drive + {}", first.name);
+            figures.push((both, verdict.encoded_and_device.nrmse.value));
+            figures.push((first.bank(), verdict.encoded_and_bank.nrmse.value));
+        }
+        figures
+    }
+}
+
+impl Arm {
+    /// Inputs that the host gives to the readout beside the device.
+    pub fn taps(&self) -> usize {
+        self.verdict.device.features - self.features.len()
+    }
+
+    /// Name of the hardest control.
+    pub fn bank(&self) -> String {
+        format!(
+            "control: encoded drive + {} leaky integrators",
+            self.features.len()
+        )
+    }
+}
+
+/// NRMSE of a readout of the current input alone, by a verdict's control.
+pub fn current_input(verdict: &Verdict) -> f64 {
+    let mut controls = verdict.controls.iter();
+    let control = controls.find(|c| c.control == Control::CurrentInput);
+    control.map_or(f64::NAN, |c| c.score.nrmse.value)
+}

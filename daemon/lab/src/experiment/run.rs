@@ -1,0 +1,164 @@
+//! One run from plan to report: drive, record, judge, write the data.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::arms::{self, Runs};
+use super::judge::{self, Judged};
+use super::plan::Plan;
+use super::recipe::Recipe;
+use super::report::{Report, Series};
+use super::report_capacity::CapacityReport;
+use super::report_head::Head;
+use super::report_scores::RunReport;
+use super::task::{Named, Problem, Task};
+use super::{saved, states_file};
+use crate::backend::Backend;
+use crate::config::Simulated;
+use crate::folder;
+use crate::observer::Progress;
+use crate::recording::{CAPTURE, Captured, run_meta, with_capture};
+
+/// Carries `plan` out and writes its data into `folder`, which is empty: capture, states, readouts and report.
+///
+/// # Errors
+/// If it cannot be driven or judged; what was recorded until then is in the folder.
+pub(crate) async fn run(
+    plan: &Plan,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<(Report, Series)> {
+    let problem = problem(plan)?;
+    let began = Instant::now();
+    let recorded = record(plan, &problem, folder, progress);
+    let runs = progress.context().on_notice(recorded).await?;
+    let head = head(plan, began.elapsed().as_secs_f64())?;
+    let (report, series) = if plan.task.is_capacity() {
+        let full = plan.task == Task::Named(Named::ProcessingCapacity);
+        let report = CapacityReport::measure(plan, &problem, &runs, full, head)?;
+        (Report::Capacity(Box::new(report)), Series::default())
+    } else {
+        scored(plan, &problem, runs, folder, head)?
+    };
+    folder::write_json(folder, "report.json", &report)?;
+    Ok((report, series))
+}
+
+/// Drives twins through `plan`, which asks for them, and judges their states; nothing is recorded or written.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn on_twins(plan: &Plan, progress: &Progress) -> Result<Vec<Judged>> {
+    let problem = problem(plan)?;
+    let runs = arms::twins(plan, &problem, None, progress).await?;
+    judge::judge(plan, &problem, &runs)
+}
+
+/// The task of `plan`, as long as its steps.
+pub(crate) fn problem(plan: &Plan) -> Result<Problem> {
+    let known = plan.split.washout + plan.split.train;
+    let problem = plan.task.problem(plan.split.total(), known, plan.seed)?;
+    plan.task.check(&problem, &plan.split)?;
+    Ok(problem)
+}
+
+/// Drives the substrate through every part and records what happens in the folder's capture.
+async fn record(
+    plan: &Plan,
+    problem: &Problem,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<Runs> {
+    if plan.backend == Backend::Replay {
+        let replayed = arms::replay(plan, problem, progress);
+        return progress.context().unless_stopped(replayed).await;
+    }
+    let place = match &plan.store {
+        Some(store) => store.clone(),
+        None => folder.join(CAPTURE),
+    };
+    let recipe = Recipe {
+        task: plan.task.pinned()?,
+        ..Recipe::of(plan)
+    };
+    let task = serde_json::to_value(recipe)?;
+    let meta = run_meta(&plan.config, plan.backend, plan.seed, task)?;
+    let Captured { found, .. } = with_capture(&meta, &place, async |store| {
+        if plan.store.is_some() {
+            progress.say(&format!("recorded to {}", store.path().display()));
+        }
+        match plan.backend {
+            Backend::Twin => {
+                let twins = arms::twins(plan, problem, Some(store), progress);
+                progress.context().unless_stopped(twins).await
+            }
+            _ => arms::on_wires(plan, problem, store, progress).await,
+        }
+    })
+    .await?;
+    Ok(found)
+}
+
+fn head(plan: &Plan, wall_seconds: f64) -> Result<Head> {
+    Ok(Head {
+        version: env!("CARGO_PKG_VERSION"),
+        unit: plan.config.unit.name.clone(),
+        substrate: plan.backend.substrate(),
+        time: time(plan),
+        seed: plan.seed,
+        config_hash: plan.config.fingerprint()?.1,
+        wall_seconds,
+    })
+}
+
+/// Which time the steps of a run are taken in.
+fn time(plan: &Plan) -> String {
+    match (plan.backend, &plan.config.unit.simulated) {
+        (Backend::Replay, _) => "time as recorded".into(),
+        (Backend::Wire, None) => "wall time".into(),
+        (
+            Backend::Wire,
+            Some(Simulated {
+                speed: Some(speed), ..
+            }),
+        ) => format!("{speed} × wall time"),
+        _ => "virtual time".into(),
+    }
+}
+
+/// Judges the states of `runs`, and writes them and their readouts into the folder.
+fn scored(
+    plan: &Plan,
+    problem: &Problem,
+    runs: Runs,
+    folder: &Path,
+    head: Head,
+) -> Result<(Report, Series)> {
+    let judged = judge::judge(plan, problem, &runs)?;
+    for judged in &judged {
+        states_file::write(folder, problem, plan.split, judged)?;
+        saved::write(plan, problem, judged, folder)?;
+    }
+    let left_out = judged.first().map(|judged| judged.left_out.clone());
+    let left_out = left_out.unwrap_or_default();
+    let rows = left_out.split(plan.split).test_rows();
+    let target = left_out.values(&problem.sequence.target);
+    let series = Series {
+        first_test_step: rows.start,
+        target: target.get(rows).unwrap_or_default().to_vec(),
+        waits_ms: (runs.arms.into_iter())
+            .map(|trace| (trace.encoding.name, trace.waits_ms))
+            .collect(),
+    };
+    let report = RunReport {
+        head,
+        task: problem.name.clone(),
+        is_narma10: plan.task == Task::Named(Named::Narma10),
+        split: plan.split,
+        rejected_draws: problem.sequence.rejected_draws,
+        arms: judged.into_iter().map(|judged| judged.arm).collect(),
+    };
+    Ok((Report::Scores(Box::new(report)), series))
+}

@@ -1,6 +1,0 @@
-//! What the twins reach on NARMA-10, beside what was asked of them and what needs no device.
-
-mod measure;
-mod rows;
-
-pub(crate) use self::measure::{Measured, Request, run};

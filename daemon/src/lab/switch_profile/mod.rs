@@ -1,6 +1,0 @@
-//! The hashing that a unit loses to each change of jobs, from a capture or from a unit that is driven for it.
-
-pub(crate) mod request;
-mod run;
-
-pub(crate) use self::run::{Report, run};
