@@ -26,10 +26,13 @@ use thermine_capture::Capture;
 /// One step's prediction.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
+    /// Number of the step, from 0.
     pub step: usize,
+    /// Input of the step.
     pub input: f64,
     /// `None` where the unit's connection broke, and as long as the readout looks back on that.
     pub outputs: Option<Vec<f64>>,
+    /// Targets of the step, where they are known.
     pub targets: Vec<f64>,
 }
 

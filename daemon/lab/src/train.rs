@@ -43,7 +43,9 @@ pub struct Report {
 /// One seed's run, which has ended.
 #[derive(Debug)]
 pub struct Run {
+    /// Scores or capacities of the run.
     pub report: report::Report,
+    /// States, inputs and targets, step by step.
     pub series: Series,
     /// Its folder, in which its data is.
     pub folder: PathBuf,

@@ -98,6 +98,8 @@ impl AsyncRead for Connection {
         if self.reads_head() {
             self.head_bytes += buf.filled().len() - before;
             if self.head_bytes > HEAD_BYTES {
+                // A reader that fails has read nothing.
+                buf.set_filled(before);
                 return Poll::Ready(Err(ErrorKind::InvalidData.into()));
             }
             if read.is_pending() && self.head.as_mut().poll(cx).is_ready() {

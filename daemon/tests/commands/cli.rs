@@ -264,14 +264,7 @@ fn wrong_command_lines_say_what_is_wrong() {
     ];
     let sim = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/sim-s9.toml");
     assert!(failure(&[&replay[..], &[sim]].concat()).contains("--config is not for"));
-    let bare = [
-        "train",
-        "narma10",
-        "--unit",
-        "bm1366",
-        "--substrate",
-        "twin",
-    ];
+    let bare = ["train", "narma10", "--unit", "bm1366", "--backend", "twin"];
     assert!(failure(&bare).starts_with("error: there is no twin of bare chips"));
     assert!(failure(&["capture", "verify", "nowhere.sqlite"]).contains("nowhere.sqlite"));
     assert!(failure(&["train", "narma10", "--test", "3"]).contains("at least 50"));

@@ -6,7 +6,7 @@ use thermine_units::unit::{BOARDS, OperatingPoint};
 
 /// Clock, voltage, fan and the boards' parts of the clock, all of which a unit always has.
 #[derive(Debug, Clone, Copy)]
-pub struct Point {
+pub(crate) struct Point {
     pub(super) frequency: MegaHertz,
     pub(super) voltage: Volts,
     pub(super) fan: f64,

@@ -66,7 +66,7 @@ pub(crate) struct Network {
 
 /// The parameters in the form in which a step uses them.
 #[derive(Debug, Clone)]
-pub struct Law {
+pub(crate) struct Law {
     switched: f64,
     leakage: f64,
     per_fold: f64,

@@ -25,7 +25,7 @@ pub(crate) fn seeds(folder: &Path) -> Vec<Vec<u8>> {
 }
 
 /// Says which input a parser panicked at.
-pub struct Input<'a>(&'a [u8]);
+pub(crate) struct Input<'a>(&'a [u8]);
 
 impl Drop for Input<'_> {
     #[expect(clippy::print_stderr, reason = "a failed test says why")]

@@ -40,17 +40,22 @@ pub struct Request {
 /// A row, measured.
 #[derive(Debug, Serialize)]
 pub struct Measured {
+    /// Name of the row, as the table prints it.
     pub name: &'static str,
     /// A command line that measures one seed of it.
     pub command: String,
+    /// What is to be known of the row beside its score.
     pub remark: &'static str,
     /// What the paper prints.
     pub paper: Option<f64>,
     /// What is asked of the mean at most.
     pub goal: Option<f64>,
+    /// Whether the states were simulated or computed.
     pub provenance: &'static str,
+    /// Features of a state.
     pub features: usize,
     pub(crate) scores: Vec<f64>,
+    /// NRMSE over the seeds, with its interval.
     pub nrmse: OverSeeds,
     /// Device beside the encoded drive, minus the encoded drive alone.
     pub beyond_encoding: Option<OverSeeds>,

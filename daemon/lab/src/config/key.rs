@@ -10,6 +10,7 @@ pub enum File {
     Unit,
     /// A rack: the files of several units, and the daemon that keeps them.
     Rack,
+    /// The configuration of the proxy.
     Proxy,
 }
 
@@ -30,10 +31,13 @@ impl File {
 /// What a key may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
+    /// Any text.
     Text,
+    /// A path, relative to the file that names it.
     Path,
     /// An IP address and a port.
     Address,
+    /// A number with a fraction.
     Number,
     /// A whole number.
     Whole,
@@ -47,12 +51,14 @@ pub enum Holds {
     Wholes,
     /// A list of pairs of numbers.
     Pairs,
+    /// A table of further keys.
     Section,
     /// A section that may stand several times, as `[[...]]`.
     Sections,
 }
 
 impl Holds {
+    /// The kind of value in words, for an explanation.
     pub fn words(self) -> String {
         match self {
             Holds::Text => "text".into(),
@@ -81,9 +87,11 @@ pub enum Missing {
     Required,
     /// Nothing, and that means what this says.
     Means(&'static str),
+    /// A default, as the file would write it.
     Value(&'static str),
 }
 
+/// A key of a configuration, described once for help, checks and overrides.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
     pub(crate) file: File,

@@ -437,7 +437,10 @@ mod tests {
         assert!(
             error("share_seconds = 3.0", "share_seconds = 0").contains("units.share_seconds = 0")
         );
-        assert!(error("most = 10000", "most = 0").contains("units.max_connections"));
+        assert!(
+            error("max_connections = 10000", "max_connections = 0")
+                .contains("units.max_connections")
+        );
         assert!(error("difficulty_first = 256", "difficulty_first = -1").contains("-1"));
     }
 

@@ -31,10 +31,13 @@ const LONGEST_MEMORY: usize = 100;
 /// What the states of an arm, or of a control, hold.
 #[derive(Debug, Clone, Serialize)]
 pub struct Capacity {
+    /// Name of the row of results.
     pub row: String,
     /// Where they come from.
     pub provenance: String,
+    /// Features of a state.
     pub features: usize,
+    /// Linear memory capacity, by delay.
     pub memory: MemoryCapacity,
     /// All of it by degree, if asked for.
     pub processing: Option<ProcessingCapacity>,
@@ -46,6 +49,7 @@ pub struct CapacityReport {
     /// What stands above.
     #[serde(flatten)]
     pub head: Head,
+    /// Steps for washout, training and test.
     pub split: Split,
     /// The arms first, then the controls of the first.
     pub rows: Vec<Capacity>,

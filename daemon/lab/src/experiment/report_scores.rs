@@ -14,12 +14,15 @@ use super::report_head::Head;
 /// The scores of a run in a task.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunReport {
+    /// Unit, seed, configuration and provenance of the run.
     #[serde(flatten)]
     pub head: Head,
+    /// Name of the task.
     pub task: String,
     /// Whether the task is the paper's.
     #[serde(skip)]
     pub is_narma10: bool,
+    /// Steps for washout, training and test.
     pub split: Split,
     /// Draws of the task that diverged and were thrown away.
     pub rejected_draws: usize,
@@ -52,6 +55,7 @@ pub struct Arm {
     pub echo: Option<Echo>,
     /// Names and units of the features, without the declared taps.
     pub features: Vec<String>,
+    /// Counts of shares, jobs and steps that the states rest on.
     #[serde(flatten)]
     pub account: Account,
     /// What had to be done to the data.
@@ -61,6 +65,7 @@ pub struct Arm {
 /// Shares of wrong decisions, 0 to 1.
 #[derive(Debug, Clone, Serialize)]
 pub struct Decisions {
+    /// Of the readout on the states of the unit.
     pub device: f64,
     /// Of each control, by its name.
     pub controls: Vec<(String, f64)>,
@@ -69,7 +74,9 @@ pub struct Decisions {
 /// The scores for a target beside the first.
 #[derive(Debug, Clone, Serialize)]
 pub struct Further {
+    /// Name of the target.
     pub target: String,
+    /// The scores for this target, beside the controls.
     pub verdict: Verdict,
 }
 
@@ -78,6 +85,7 @@ pub struct Further {
 pub struct Echo {
     /// Steps at one end of the input by which the unit was brought to each state.
     pub conditioning: usize,
+    /// The test of the echo state property.
     pub test: EchoTest,
 }
 
@@ -86,6 +94,7 @@ pub struct Echo {
 pub struct Account {
     /// Seconds of the unit's time that were driven.
     pub device_seconds: f64,
+    /// Jobs sent.
     pub jobs: u64,
     /// Shares that were no samples.
     pub refused: Refused,

@@ -8,6 +8,7 @@ use thermine_reservoir::multi_seed::OverSeeds;
 /// One figure over the seeds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
+    /// Name of the row of results.
     pub name: String,
     /// Its value with each seed.
     pub(crate) values: Vec<f64>,
@@ -24,6 +25,7 @@ pub struct Figure {
 pub struct SeedsReport {
     /// What was run.
     pub what: String,
+    /// Seeds that were run, in order.
     pub seeds: Vec<u64>,
     /// The figures, those of the first seed that every other has too.
     pub figures: Vec<Figure>,

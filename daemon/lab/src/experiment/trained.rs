@@ -26,15 +26,25 @@ const LONGEST_MEAN: f64 = 10_000.0;
 /// A readout with what it was trained by.
 #[derive(Debug)]
 pub struct Readout {
+    /// Weights and features of the readout.
     pub saved: SavedReadout,
+    /// How the states are made.
     pub recipe: Recipe,
+    /// Which actuators follow the input.
     pub encoding: Encoding,
+    /// How a step is driven.
     pub step: Step,
+    /// Lowest and highest input of the training.
     pub range: (f64, f64),
+    /// Model of the unit that it was trained on.
     pub model: Model,
 }
 
 impl Readout {
+    /// Reads the readout that `train` has saved at `path`.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no readout.
     pub fn load(path: &Path) -> Result<Readout> {
         let at = || format!("{}", path.display());
         let text = input_file::read(path, LONGEST_FILE).with_context(at)?;

@@ -21,6 +21,7 @@ pub struct Predict {
     pub input: String,
     /// Columns of the CSV file that the predictions are scored against.
     pub targets: Vec<String>,
+    /// What is driven.
     pub backend: Backend,
     /// Capture to replay.
     pub capture: Option<PathBuf>,

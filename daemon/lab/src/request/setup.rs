@@ -11,6 +11,7 @@ use crate::config::{Config, ConfigError};
 pub struct Setup {
     /// The unit's configuration; without it, `model` as it is simulated.
     pub config: Option<Config>,
+    /// Model of the simulated unit, where no configuration is named.
     pub model: Model,
     /// The data file; without it, the one that the request names.
     pub data: Option<PathBuf>,

@@ -34,7 +34,9 @@ use crate::observer::Notices;
 /// What a session is about.
 #[derive(Clone, Copy)]
 pub struct Session<'a> {
+    /// The context of the request, which can stop the session.
     pub context: &'a Context,
+    /// Configuration of the unit.
     pub config: &'a Config,
     /// Seed of the unit's physics, if it is simulated, and of its jobs.
     pub seed: u64,

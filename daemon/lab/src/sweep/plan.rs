@@ -28,6 +28,7 @@ pub(super) struct Settings {
 /// A sweep that can be carried out.
 #[derive(Debug)]
 pub struct Plan {
+    /// Configuration of the unit.
     pub config: Config,
     pub(super) on_twin: bool,
     pub(super) params: Params,
