@@ -7,7 +7,7 @@ use thermine_capture::StoredStep;
 use thermine_capture::reader::Run;
 use thermine_capture::verify::{VerifyReport, verify};
 use thermine_capture::{Capture, Store, merge};
-use thermine_units::record::{Record, Verdict};
+use thermine_units::record::{Record, ShareRecord, Verdict};
 
 use super::postgres::Postgres;
 use super::records::{Writing, a_bit_of_everything, durable, job, meta, share, tickets, writing};
@@ -21,14 +21,18 @@ struct Content {
     steps: Vec<Vec<StoredStep>>,
 }
 
+/// PostgreSQL has no NUL in its text.
+fn without_nul(share: &mut ShareRecord) {
+    share.job_id = share.job_id.replace('\0', "\u{fffd}");
+}
+
 fn content(path: &Path) -> Content {
     let open = || Capture::open(path).expect("opens");
     let mut shares = Vec::new();
     open()
         .for_each_share(|mut stored| {
             stored.run = 0;
-            // PostgreSQL has no NUL in its text.
-            stored.share.job_id = stored.share.job_id.replace('\0', "\u{fffd}");
+            without_nul(&mut stored.share);
             shares.push(stored);
         })
         .expect("readable");
@@ -49,7 +53,13 @@ fn content(path: &Path) -> Content {
             .iter()
             .map(|stream| {
                 let steps = open().steps(stream).expect("steps");
-                steps.map(|step| step.expect("readable")).collect()
+                steps
+                    .map(|step| {
+                        let mut step = step.expect("readable");
+                        step.shares.iter_mut().for_each(without_nul);
+                        step
+                    })
+                    .collect()
             })
             .collect(),
         streams: streams

@@ -48,7 +48,7 @@ pub struct Account {
     /// Of them accepted by the pool.
     pub pool_accepted: u64,
     /// Of them refused by it, by code: 21 to 25, and others.
-    pub pool_refused: [u64; CODES.len() + 1],
+    pub(crate) pool_refused: [u64; CODES.len() + 1],
     /// Of them no longer sent, since they could not count any more.
     pub expired: u64,
     /// Hashes that the accepted shares took on average, by their difficulty and algorithm.
@@ -81,7 +81,7 @@ impl Account {
     }
 
     /// An empty sum, to which others are added.
-    pub fn sum() -> Account {
+    pub(crate) fn sum() -> Account {
         let mut sum = Account::new(Nanos::ZERO);
         sum.phase = Phase::Away;
         sum
@@ -121,7 +121,7 @@ impl Account {
     }
 
     /// The pool answered a share after `span`: accepted, or refused with a code.
-    pub fn answered(&mut self, outcome: Result<(), i64>, span: Duration) {
+    pub(crate) fn answered(&mut self, outcome: Result<(), i64>, span: Duration) {
         let (sum, longest, count) = &mut self.answer;
         *sum += span;
         *longest = (*longest).max(span);

@@ -36,11 +36,11 @@ impl Default for Rules {
 
 /// A worker is kept out.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ban {
+pub(crate) struct Ban {
     /// For people, and for the store.
-    pub reason: String,
+    pub(crate) reason: String,
     /// From when on it may come again.
-    pub until: Nanos,
+    pub(crate) until: Nanos,
 }
 
 /// Workers whose conduct is remembered; when there are more, those that are not connected are forgotten.
@@ -48,7 +48,7 @@ const MOST_CONDUCTS: usize = 4096;
 
 /// The conduct of one worker at one address, over all its connections: who connects again does not begin again.
 #[derive(Debug)]
-pub struct Conduct {
+pub(crate) struct Conduct {
     rules: Rules,
     since: Nanos,
     invalid: u32,
@@ -57,7 +57,7 @@ pub struct Conduct {
 
 impl Conduct {
     /// A unit that comes at `now`.
-    pub fn new(rules: Rules, now: Nanos) -> Conduct {
+    pub(crate) fn new(rules: Rules, now: Nanos) -> Conduct {
         Conduct {
             rules,
             since: now,
@@ -68,7 +68,7 @@ impl Conduct {
 
     /// A share was judged; the ban, if this was one too many. Stale ones count neither way: a pool that
     /// changes blocks in quick succession makes them.
-    pub fn judged(&mut self, verdict: Verdict, now: Nanos) -> Option<Ban> {
+    pub(crate) fn judged(&mut self, verdict: Verdict, now: Nanos) -> Option<Ban> {
         if now.since(self.since) > self.rules.window {
             *self = Conduct::new(self.rules, now);
         }
@@ -99,11 +99,11 @@ impl Conduct {
 
 /// The conduct of all workers, by address and worker.
 #[derive(Debug, Default)]
-pub struct Conducts(HashMap<(IpAddr, String), Arc<Mutex<Conduct>>>);
+pub(crate) struct Conducts(HashMap<(IpAddr, String), Arc<Mutex<Conduct>>>);
 
 impl Conducts {
     /// That of a worker at an address, which begins at `now` if nothing is known of it.
-    pub fn of(
+    pub(crate) fn of(
         &mut self,
         address: IpAddr,
         worker: &str,
@@ -126,11 +126,11 @@ impl Conducts {
 
 /// All bans in force, by address and worker: one unit behind a router does not ban its neighbours.
 #[derive(Debug, Default)]
-pub struct Bans(HashMap<(IpAddr, String), Ban>);
+pub(crate) struct Bans(HashMap<(IpAddr, String), Ban>);
 
 impl Bans {
     /// Bans a worker at an address.
-    pub fn ban(&mut self, address: IpAddr, worker: &str, ban: Ban) {
+    pub(crate) fn ban(&mut self, address: IpAddr, worker: &str, ban: Ban) {
         if self.0.len() >= MOST {
             let first = self.0.iter().min_by_key(|(_, ban)| ban.until);
             if let Some(key) = first.map(|(key, _)| key.clone()) {
@@ -141,7 +141,7 @@ impl Bans {
     }
 
     /// The ban of a worker at an address, if one is in force at `now`.
-    pub fn find(&mut self, address: IpAddr, worker: &str, now: Nanos) -> Option<Ban> {
+    pub(crate) fn find(&mut self, address: IpAddr, worker: &str, now: Nanos) -> Option<Ban> {
         let key = (address, worker.to_owned());
         let ban = self.0.get(&key)?;
         if ban.until <= now {
@@ -152,7 +152,7 @@ impl Bans {
     }
 
     /// Bans in force at `now`.
-    pub fn count(&self, now: Nanos) -> usize {
+    pub(crate) fn count(&self, now: Nanos) -> usize {
         self.0.values().filter(|ban| ban.until > now).count()
     }
 }

@@ -354,7 +354,7 @@ impl Hub {
     }
 
     /// The ban of a worker, if one is in force.
-    pub fn banned(&self, peer: SocketAddr, worker: &str) -> Option<Ban> {
+    pub(crate) fn banned(&self, peer: SocketAddr, worker: &str) -> Option<Ban> {
         lock(&self.0.bans).find(peer.ip(), worker, self.0.clock.now())
     }
 
@@ -442,7 +442,7 @@ impl Hub {
     }
 
     /// Hangs up on every unit.
-    pub fn close(&self, why: &'static str) {
+    pub(crate) fn close(&self, why: &'static str) {
         for member in lock(&self.0.members).values() {
             member.mailbox.close(why);
         }

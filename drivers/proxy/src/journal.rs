@@ -142,7 +142,7 @@ pub struct Journal(mpsc::Sender<Entry>);
 /// The store is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the share journal has stopped: see the log, make room on its disk and start again")]
-pub struct Stopped;
+pub(crate) struct Stopped;
 
 impl Journal {
     /// A way to a store, and its far end.
@@ -160,7 +160,7 @@ impl Journal {
     ///
     /// # Errors
     /// If the store has stopped.
-    pub async fn write(&self, entry: Entry) -> Result<(), Stopped> {
+    pub(crate) async fn write(&self, entry: Entry) -> Result<(), Stopped> {
         self.0.send(entry).await.map_err(|_| Stopped)
     }
 }

@@ -77,7 +77,7 @@ impl Space {
     }
 
     /// Bytes of extranonce2 that the pool wants.
-    pub fn extranonce2_len(&self) -> usize {
+    pub(crate) fn extranonce2_len(&self) -> usize {
         self.prefix + self.unit + self.piece
     }
 

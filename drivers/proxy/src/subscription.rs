@@ -19,7 +19,7 @@ pub struct Subscription {
 
 impl Subscription {
     /// Whether a share of `other` is one of this too.
-    pub fn same_space(&self, other: &Subscription) -> bool {
+    pub(crate) fn same_space(&self, other: &Subscription) -> bool {
         self.pool == other.pool
             && self.user == other.user
             && self.extranonce1 == other.extranonce1

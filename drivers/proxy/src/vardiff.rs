@@ -33,7 +33,7 @@ pub struct Goal {
 
 /// The controller of one unit.
 #[derive(Debug)]
-pub struct Vardiff {
+pub(crate) struct Vardiff {
     goal: Goal,
     difficulty: Difficulty,
     since: Nanos,
@@ -42,7 +42,7 @@ pub struct Vardiff {
 
 impl Vardiff {
     /// A unit that comes at `now`.
-    pub fn new(goal: Goal, now: Nanos) -> Vardiff {
+    pub(crate) fn new(goal: Goal, now: Nanos) -> Vardiff {
         Vardiff {
             difficulty: clamp(goal.first.get(), &goal),
             goal,
@@ -52,12 +52,12 @@ impl Vardiff {
     }
 
     /// The difficulty in force.
-    pub fn difficulty(&self) -> Difficulty {
+    pub(crate) fn difficulty(&self) -> Difficulty {
         self.difficulty
     }
 
     /// A unit suggests a difficulty: taken as the first guess, within bounds.
-    pub fn suggest(&mut self, difficulty: f64, now: Nanos) {
+    pub(crate) fn suggest(&mut self, difficulty: f64, now: Nanos) {
         if difficulty.is_finite() && difficulty > 0.0 {
             self.difficulty = clamp(difficulty, &self.goal);
             self.restart(now);
@@ -65,19 +65,19 @@ impl Vardiff {
     }
 
     /// An accepted share of a job of `difficulty`. Those of jobs from before a change do not count.
-    pub fn share(&mut self, difficulty: Difficulty) {
+    pub(crate) fn share(&mut self, difficulty: Difficulty) {
         if difficulty == self.difficulty {
             self.shares = self.shares.saturating_add(1);
         }
     }
 
     /// When the rate is next to be looked at, if no share comes.
-    pub fn due(&self) -> Nanos {
+    pub(crate) fn due(&self) -> Nanos {
         self.since + self.goal.interval * PATIENCE
     }
 
     /// The new difficulty, if it is to change.
-    pub fn retarget(&mut self, now: Nanos) -> Option<Difficulty> {
+    pub(crate) fn retarget(&mut self, now: Nanos) -> Option<Difficulty> {
         let span = now.since(self.since).as_secs_f64();
         if self.shares < ENOUGH && now < self.due() {
             return None;

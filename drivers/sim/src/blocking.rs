@@ -47,11 +47,11 @@ pub struct Settings {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
     /// When its first job came.
-    pub began: Option<Nanos>,
+    pub(crate) began: Option<Nanos>,
     /// Time hashing whole jobs, to the end of the last one.
-    pub hashing: Duration,
+    pub(crate) hashing: Duration,
     /// Time hashing jobs that were taken away unfinished.
-    pub wasted: Duration,
+    pub(crate) wasted: Duration,
     /// Time idle between its first job and its newest.
     pub idle: Duration,
     /// Jobs finished.
@@ -59,11 +59,11 @@ pub struct Tally {
     /// Of them begun after a wait.
     pub waited: u64,
     /// Shares accepted.
-    pub accepted: u64,
+    pub(crate) accepted: u64,
     /// Shares refused.
     pub refused: u64,
     /// Jobs dropped from a full queue.
-    pub dropped: u64,
+    pub(crate) dropped: u64,
 }
 
 /// A tally that can be looked at while the unit runs.

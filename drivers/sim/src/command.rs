@@ -16,7 +16,7 @@ const OVERHEARD: usize = 256;
 
 /// What a unit's firmware can be told to do.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run elsewhere.
     Set(OperatingPoint),
     /// Restart, and mine here from then on if a pool is named.
@@ -25,17 +25,17 @@ pub enum Command {
 
 /// Where a unit mines, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pool {
+pub(crate) struct Pool {
     /// The pool's address.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Worker name.
-    pub worker: String,
+    pub(crate) worker: String,
 }
 
 /// The unit's task has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the simulated unit has been stopped")]
-pub struct Stopped;
+pub(crate) struct Stopped;
 
 /// A command, and whom to tell that it has been carried out.
 #[derive(Debug)]
@@ -46,14 +46,14 @@ pub(crate) struct Order {
 
 /// The sending end, for the unit's other wires.
 #[derive(Debug, Clone)]
-pub struct Orders(mpsc::Sender<Order>);
+pub(crate) struct Orders(mpsc::Sender<Order>);
 
 /// The receiving end, for the unit's task.
 #[derive(Debug)]
-pub struct Inbox(mpsc::Receiver<Order>);
+pub(crate) struct Inbox(mpsc::Receiver<Order>);
 
 /// Both ends of a bounded queue of orders.
-pub fn orders() -> (Orders, Inbox) {
+pub(crate) fn orders() -> (Orders, Inbox) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     (Orders(sender), Inbox(receiver))
 }
@@ -63,7 +63,7 @@ impl Orders {
     ///
     /// # Errors
     /// If the unit's task has ended.
-    pub async fn give(&self, command: Command) -> Result<(), Stopped> {
+    pub(crate) async fn give(&self, command: Command) -> Result<(), Stopped> {
         let (done, carried_out) = oneshot::channel();
         let done = Some(done);
         let sent = self.0.send(Order { command, done }).await;
@@ -122,14 +122,14 @@ pub enum Spoken {
 
 /// Where a unit's task says what it says and hears, while somebody listens.
 #[derive(Debug, Clone)]
-pub struct Tap {
+pub(crate) struct Tap {
     listeners: Option<broadcast::Sender<(Nanos, Spoken)>>,
     clock: Clock,
 }
 
 impl Tap {
     /// A tap whose entries are stamped by `clock`.
-    pub fn new(clock: Clock) -> Tap {
+    pub(crate) fn new(clock: Clock) -> Tap {
         Tap {
             listeners: Some(broadcast::Sender::new(OVERHEARD)),
             clock,
@@ -145,7 +145,7 @@ impl Tap {
     }
 
     /// What is said from now on; `None` if this tap is closed.
-    pub fn listen(&self) -> Option<broadcast::Receiver<(Nanos, Spoken)>> {
+    pub(crate) fn listen(&self) -> Option<broadcast::Receiver<(Nanos, Spoken)>> {
         Some(self.listeners.as_ref()?.subscribe())
     }
 

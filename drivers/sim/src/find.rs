@@ -10,7 +10,7 @@ pub struct Find {
     /// Token of the job that it answers; after a switch this may be the replaced one.
     pub job: u64,
     /// Board, from 0.
-    pub board: u8,
+    pub(crate) board: u8,
     /// Chip of the board's chain, from 0.
     pub chip: u8,
     /// Core of the chip as written in the nonce, see [`thermine_units::nonce::Layout::core`].
@@ -19,7 +19,7 @@ pub struct Find {
     pub copy: bool,
     /// Whether the chip computed wrongly, so that its nonce will not verify. Only bare chips hand such
     /// answers on, see [`super::Device::take_frame`].
-    pub wrong: bool,
+    pub(crate) wrong: bool,
 }
 
 impl Find {

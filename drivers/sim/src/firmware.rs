@@ -6,24 +6,24 @@ use thermine_stratum::request::Call;
 
 /// The Stratum side of a firmware.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Firmware {
+pub(crate) struct Firmware {
     /// What it calls itself in `mining.subscribe`.
-    pub agent: &'static str,
+    pub(crate) agent: &'static str,
     /// How it begins a connection.
-    pub opening: Opening,
+    pub(crate) opening: Opening,
     /// Id of its first request.
-    pub first_id: u64,
+    pub(crate) first_id: u64,
     /// Fewest and most bytes of extranonce2 that it takes.
-    pub extranonce2: (usize, usize),
+    pub(crate) extranonce2: (usize, usize),
     /// Difficulty that it asks for, if it asks.
-    pub suggests: Option<f64>,
+    pub(crate) suggests: Option<f64>,
     /// Whether it reads a difficulty as an integer.
-    pub whole_difficulty: bool,
+    pub(crate) whole_difficulty: bool,
 }
 
 /// How a firmware begins a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opening {
+pub(crate) enum Opening {
     /// bmminer: subscribe, wait, extranonce.subscribe, authorize, wait, multi_version. Five parameters to a
     /// share, keys in the order params, id, method.
     Bmminer,
@@ -34,7 +34,7 @@ pub enum Opening {
 }
 
 /// Stock firmware of an Antminer S9.
-pub const BMMINER: Firmware = Firmware {
+pub(crate) const BMMINER: Firmware = Firmware {
     agent: "bmminer/2.0.0",
     opening: Opening::Bmminer,
     first_id: 0,
@@ -45,13 +45,13 @@ pub const BMMINER: Firmware = Firmware {
 
 /// Firmware of a Goldshell LB-Box. What it says on this wire is not published: the agent is that of its USB
 /// sibling's program, the rest is assumed to be as in other descendants of cgminer.
-pub const LB_BOX: Firmware = Firmware {
+pub(crate) const LB_BOX: Firmware = Firmware {
     agent: "icbtminer",
     ..BMMINER
 };
 
 /// Firmware of a Lucky Miner LV06, from ESP-Miner 2.1.10. That it asks for 1000 is assumed.
-pub const LV06: Firmware = Firmware {
+pub(crate) const LV06: Firmware = Firmware {
     agent: "bitaxe/BM1366/2.1.10",
     opening: Opening::EspMiner,
     first_id: 1,

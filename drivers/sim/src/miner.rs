@@ -42,29 +42,29 @@ const RESTART: Duration = Duration::from_secs(1);
 
 /// What the pool's side of a unit's counters says.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct PoolCounters {
+pub(crate) struct PoolCounters {
     /// When the counters began: at the start, or when the last restart is over. Until then the unit is off.
-    pub since: Nanos,
+    pub(crate) since: Nanos,
     /// Whether the pool has authorised the unit.
-    pub connected: bool,
+    pub(crate) connected: bool,
     /// Jobs received since then.
-    pub jobs: u64,
+    pub(crate) jobs: u64,
     /// Shares accepted.
-    pub accepted: u64,
+    pub(crate) accepted: u64,
     /// Shares rejected, stale ones included.
-    pub rejected: u64,
+    pub(crate) rejected: u64,
     /// Shares rejected as stale (code 21).
-    pub stale: u64,
+    pub(crate) stale: u64,
     /// Sum of the difficulty of the accepted shares.
-    pub difficulty_accepted: f64,
+    pub(crate) difficulty_accepted: f64,
     /// Sum of the difficulty of the rejected shares.
-    pub difficulty_rejected: f64,
+    pub(crate) difficulty_rejected: f64,
     /// Difficulty of the newest job.
-    pub difficulty: Option<Difficulty>,
+    pub(crate) difficulty: Option<Difficulty>,
     /// When the newest share was accepted.
-    pub last_share: Option<Nanos>,
+    pub(crate) last_share: Option<Nanos>,
     /// Hardest share found.
-    pub best_share: f64,
+    pub(crate) best_share: f64,
 }
 
 /// Where a simulated unit mines, and how hard it hashes.
@@ -81,7 +81,7 @@ pub struct PoolSettings {
 
 /// The unit: its physics, its connection and its counters.
 #[derive(Debug)]
-pub struct Miner<Report> {
+pub(crate) struct Miner<Report> {
     device: Device,
     settings: PoolSettings,
     waiter: Arc<Waiter>,
@@ -99,7 +99,7 @@ pub struct Miner<Report> {
 
 impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
     /// A unit with this physics. `report` is called whenever its sensors or counters may have changed.
-    pub fn new(
+    pub(crate) fn new(
         device: Device,
         settings: PoolSettings,
         clock: Clock,
@@ -123,7 +123,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
     }
 
     /// The same unit with another firmware than the S9's, that takes orders and lets others listen in.
-    pub fn with_firmware(self, firmware: Firmware, inbox: Inbox, tap: Tap) -> Self {
+    pub(crate) fn with_firmware(self, firmware: Firmware, inbox: Inbox, tap: Tap) -> Self {
         Miner {
             firmware,
             inbox,
@@ -133,7 +133,7 @@ impl<Report: FnMut(&Device, &PoolCounters) + Send> Miner<Report> {
     }
 
     /// Mines until `shutdown`, reconnecting whenever the pool goes away.
-    pub async fn run(mut self, shutdown: CancellationToken) {
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         let mine = async {
             loop {
                 match self.mine().await {

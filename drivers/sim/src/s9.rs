@@ -34,9 +34,9 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Truth {
     /// Until when.
-    pub at: Nanos,
+    pub(crate) at: Nanos,
     /// Temperature of the hottest die at `at`.
-    pub hottest: Celsius,
+    pub(crate) hottest: Celsius,
     /// The same at its highest so far.
     pub peak: Celsius,
 }

@@ -21,29 +21,29 @@ const SHORT_WINDOW_S: f64 = 5.0;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sensors {
     /// When the sample was taken, device time.
-    pub taken: Nanos,
+    pub(crate) taken: Nanos,
     /// The hash boards in slot order.
     pub boards: Vec<BoardSensors>,
     /// Fan speeds.
-    pub fans: Vec<Rpm>,
+    pub(crate) fans: Vec<Rpm>,
     /// Rate of right hashes, exponential average over 5 s, as counted from the chips' answers.
-    pub hash_rate: HashRate,
+    pub(crate) hash_rate: HashRate,
     /// The same since start.
     pub hash_rate_average: HashRate,
     /// Wrong answers of the chips since start.
-    pub hardware_errors: u64,
+    pub(crate) hardware_errors: u64,
     /// Chip clock.
-    pub frequency: MegaHertz,
+    pub(crate) frequency: MegaHertz,
     /// Voltage set per domain.
-    pub voltage: Volts,
+    pub(crate) voltage: Volts,
     /// True power drawn, mean over the last sampling period. No firmware knows this.
-    pub wall_power: Watts,
+    pub(crate) wall_power: Watts,
     /// The same as a power meter shows it. The S9 has none: there it is one at the wall.
     pub meter: Watts,
     /// Time since start, at the time of reading.
-    pub uptime: Duration,
+    pub(crate) uptime: Duration,
     /// Whether the supply is cut because a die was too hot.
-    pub tripped: bool,
+    pub(crate) tripped: bool,
 }
 
 impl Sensors {
@@ -98,17 +98,17 @@ impl Sensors {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BoardSensors {
     /// Circuit board at the air's outlet.
-    pub pcb: Celsius,
+    pub(crate) pcb: Celsius,
     /// Chip at the air's outlet.
     pub chip: Celsius,
     /// Voltage regulator; reported by the LV06, not by the S9.
-    pub regulator: Celsius,
+    pub(crate) regulator: Celsius,
     /// Rate of right hashes, exponential average over 5 s.
-    pub hash_rate: HashRate,
+    pub(crate) hash_rate: HashRate,
     /// The same since start.
-    pub hash_rate_average: HashRate,
+    pub(crate) hash_rate_average: HashRate,
     /// Wrong answers of this board's chips since start.
-    pub hardware_errors: u64,
+    pub(crate) hardware_errors: u64,
 }
 
 /// What a driver takes for a reading of a living sensor: a dead one reads 0, -1 or 255.

@@ -175,7 +175,7 @@ pub struct Unit {
 
 impl Unit {
     /// Its address.
-    pub fn addr(&self) -> SocketAddr {
+    pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
@@ -193,7 +193,7 @@ impl Unit {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub async fn asic(&mut self) -> Result<Asic, ApiError> {
+    pub(crate) async fn asic(&mut self) -> Result<Asic, ApiError> {
         let ask = get("/api/system/asic");
         let body = self.send(&ask).await?;
         Asic::parse(&body).map_err(|error| self.unreadable(&ask, error, &body))
@@ -282,9 +282,9 @@ fn start(bytes: &[u8]) -> String {
 #[error("asked {addr} for `{request}`: {failure}")]
 pub struct ApiError {
     /// Who was asked.
-    pub addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     /// Method and path.
-    pub request: String,
+    pub(crate) request: String,
     /// What came of it.
     pub failure: Failure,
 }

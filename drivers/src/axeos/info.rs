@@ -26,16 +26,16 @@ pub struct Info {
     /// Who the unit says it is.
     pub identity: Identity,
     /// Chip, for example `BM1366`.
-    pub asic: Option<String>,
+    pub(crate) asic: Option<String>,
     /// Where it is set to run. The fan is where it stands, automatic or not.
     pub point: OperatingPoint,
     /// Whether the fan follows the temperature.
     pub automatic_fan: Option<bool>,
     /// Whether the speed of a fan that is not automatic is stored apart from where the fan stands, as firmware
     /// from 2.11 on does. Older firmware has one figure for both.
-    pub has_manual_fan: bool,
+    pub(crate) has_manual_fan: bool,
     /// That stored speed as a fraction of full speed.
-    pub manual_fan: Option<f64>,
+    pub(crate) manual_fan: Option<f64>,
     /// Whether it has shut down for heat and waits to be told to go on.
     pub overheated: Option<bool>,
     /// Difficulty of the hardest share ever.

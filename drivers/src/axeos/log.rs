@@ -38,9 +38,9 @@ pub struct LogReader {
 #[error("log of {addr}: {reason}")]
 pub struct LogError {
     /// Whose log.
-    pub addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     /// What happened and what to do.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl LogReader {

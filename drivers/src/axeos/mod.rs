@@ -9,9 +9,9 @@
 //!
 //! What firmware does that no document says is listed in `QUIRKS.md` beside this file.
 
-pub mod client;
-pub mod control;
-pub mod info;
+pub(crate) mod client;
+pub(crate) mod control;
+pub(crate) mod info;
 pub mod log;
 pub mod source;
 

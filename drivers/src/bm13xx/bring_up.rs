@@ -94,7 +94,7 @@ const ENABLES_EACH: [(u8, u32); 5] = [
 
 impl Family {
     /// Most chips that can have addresses of their own.
-    pub fn most_chips(self) -> usize {
+    pub(crate) fn most_chips(self) -> usize {
         match self {
             // As many as an S9's board carries; the step of 4 leaves room for one more.
             Family::Bm1387 => 63,

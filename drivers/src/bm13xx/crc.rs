@@ -2,7 +2,7 @@
 
 /// CRC-5 of the first `bits` bits of `data`: polynomial x⁵+x²+1, start 0x1f, most significant bit first,
 /// neither reflected nor inverted. It is not the catalogue's CRC-5/USB, which is both.
-pub fn crc5(data: &[u8], bits: usize) -> u8 {
+pub(crate) fn crc5(data: &[u8], bits: usize) -> u8 {
     let mut crc = 0x1f;
     for bit in 0..bits.min(data.len() * 8) {
         let input = data[bit / 8] >> (7 - bit % 8) & 1;
@@ -16,13 +16,13 @@ pub fn crc5(data: &[u8], bits: usize) -> u8 {
 }
 
 /// CRC-5 over whole bytes.
-pub fn crc5_bytes(data: &[u8]) -> u8 {
+pub(crate) fn crc5_bytes(data: &[u8]) -> u8 {
     crc5(data, data.len() * 8)
 }
 
 /// CRC-16 of a job: polynomial 0x1021, start 0xffff, most significant bit first, neither reflected nor
 /// inverted (CRC-16/IBM-3740).
-pub fn crc16(data: &[u8]) -> u16 {
+pub(crate) fn crc16(data: &[u8]) -> u16 {
     let mut crc: u16 = 0xffff;
     for byte in data {
         crc ^= u16::from(*byte) << 8;

@@ -18,13 +18,13 @@ mod clocking;
 mod control;
 pub mod controller;
 pub mod crc;
-pub mod error;
+pub(crate) mod error;
 pub mod frame;
 pub mod link;
-pub mod port;
+pub(crate) mod port;
 pub mod register;
 mod retune;
-pub mod tally;
+pub(crate) mod tally;
 pub mod wire;
 mod worklist;
 

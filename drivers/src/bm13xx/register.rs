@@ -4,7 +4,7 @@ use super::frame::Family;
 use thermine_units::quantity::MegaHertz;
 
 /// Crystal that clocks PLL, UART and nonce window, MHz.
-pub const CRYSTAL_MHZ: f64 = 25.0;
+pub(crate) const CRYSTAL_MHZ: f64 = 25.0;
 
 /// Register of chip id and address; reads `13 87 90 aa` or `13 66 00 aa`.
 pub const CHIP_ADDRESS: u8 = 0x00;
@@ -68,13 +68,13 @@ const HIGH_VCO_MHZ: f64 = 2400.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pll {
     /// Multiplier.
-    pub feedback: u8,
+    pub(crate) feedback: u8,
     /// Divider of the crystal.
-    pub reference: u8,
+    pub(crate) reference: u8,
     /// First divider of the oscillator.
-    pub post1: u8,
+    pub(crate) post1: u8,
     /// Second divider of the oscillator.
-    pub post2: u8,
+    pub(crate) post2: u8,
 }
 
 impl Pll {
@@ -82,7 +82,7 @@ impl Pll {
     /// give. Of equals, that with the slower oscillator and then with the smaller dividers.
     ///
     /// `None` if `wanted` is not a positive number.
-    pub fn nearest(family: Family, wanted: MegaHertz) -> Option<Pll> {
+    pub(crate) fn nearest(family: Family, wanted: MegaHertz) -> Option<Pll> {
         if !(wanted.0.is_finite() && wanted.0 > 0.0) {
             return None;
         }
@@ -113,7 +113,7 @@ impl Pll {
     }
 
     /// The register's value.
-    pub fn to_register(self, family: Family) -> u32 {
+    pub(crate) fn to_register(self, family: Family) -> u32 {
         match family {
             Family::Bm1387 => u32::from_be_bytes([
                 0,
@@ -192,7 +192,7 @@ pub fn ticket_mask(log2: u32) -> u32 {
 }
 
 /// log2 of the difficulty that a ticket mask stands for; `None` if it is no power of two.
-pub fn ticket_log2(register: u32) -> Option<u32> {
+pub(crate) fn ticket_log2(register: u32) -> Option<u32> {
     let mask = u32::from_be_bytes(register.to_be_bytes().map(u8::reverse_bits));
     let difficulty = u64::from(mask) + 1;
     difficulty

@@ -164,7 +164,7 @@ impl Tally {
 
 impl Chain {
     /// Who the chips say they are.
-    pub fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> Identity {
         Identity {
             serial: None,
             model: Some(format!("{} chain", self.family)),

@@ -154,9 +154,9 @@ fn interpret(bytes: &[u8]) -> Result<Reply, Failure> {
 #[error("asked {addr} for `{command}`: {failure}")]
 pub struct ApiError {
     /// Who was asked.
-    pub addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     /// What was asked.
-    pub command: String,
+    pub(crate) command: String,
     /// What came of it.
     pub failure: Failure,
 }
@@ -176,7 +176,7 @@ impl ApiError {
 
 impl Failure {
     /// Whether something took the connection, miner or not.
-    pub fn is_of_an_open_port(&self) -> bool {
+    pub(crate) fn is_of_an_open_port(&self) -> bool {
         match self {
             Failure::Refused | Failure::Unreachable(_) => false,
             Failure::TimedOut { awaited, .. } => *awaited != CONNECTION,

@@ -8,8 +8,8 @@
 //! What firmware does that no document says is listed in `QUIRKS.md` beside this file. This module only
 //! reads: a stock unit refuses every command that would change it.
 
-pub mod client;
-pub mod repair;
+pub(crate) mod client;
+pub(crate) mod repair;
 pub mod reply;
 pub mod source;
 

@@ -19,7 +19,7 @@ use serde::de::IgnoredAny;
 /// assert_eq!(repair(b"{\"STATS\":[{\"Type\":\"S9\"}{\"STATS\":0}]}\0"),
 ///            r#"{"STATS":[{"Type":"S9"},{"STATS":0}]}"#);
 /// ```
-pub fn repair(reply: &[u8]) -> Cow<'_, str> {
+pub(crate) fn repair(reply: &[u8]) -> Cow<'_, str> {
     let end = reply
         .iter()
         .rposition(|&byte| byte != 0)

@@ -31,18 +31,18 @@ pub struct Answers {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Cgminer {
     /// Who the unit says it is.
-    pub identity: Identity,
+    pub(crate) identity: Identity,
     /// The program that answers, for example `bmminer 1.0.0`.
-    pub program: Option<String>,
+    pub(crate) program: Option<String>,
     /// Why it does not say, where it refuses.
-    pub refusal: Option<String>,
+    pub(crate) refusal: Option<String>,
 }
 
 /// What the answers amount to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Verdict {
     /// The model, if it is one that can be driven.
-    pub model: Option<Model>,
+    pub(crate) model: Option<Model>,
     /// The unit's own words, of all wires together; printable and short.
     pub identity: Identity,
     /// What else is worth saying, printable.
@@ -66,7 +66,7 @@ impl Cgminer {
     }
 
     /// The API of a unit that answered with an error.
-    pub fn refused(status: &Status) -> Cgminer {
+    pub(crate) fn refused(status: &Status) -> Cgminer {
         Cgminer {
             identity: Identity::default(),
             program: status.description.clone(),
@@ -237,7 +237,7 @@ fn together(identities: &[Identity]) -> Identity {
 }
 
 /// A device's own words: on one line, and not too long for a table.
-pub fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     printable_to(
         text.trim_matches(|c: char| c.is_whitespace() || is_hidden(c)),
         MOST_TEXT,

@@ -15,18 +15,18 @@ const MOST_BYTES: usize = 64 * 1024;
 
 /// A reply of a web server, a miner's or not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Page {
+pub(crate) struct Page {
     /// HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// What the server calls itself: its `Server`, or the realm that it wants a password for.
-    pub server: Option<String>,
+    pub(crate) server: Option<String>,
     /// The body; empty unless the status is a success.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What came of a GET that brought no page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoPage {
+pub(crate) enum NoPage {
     /// Nothing accepts connections there.
     Unreachable,
     /// Something does, and this is what is wrong with it.
@@ -38,7 +38,7 @@ pub enum NoPage {
 ///
 /// # Errors
 /// See [`NoPage`].
-pub async fn get(
+pub(crate) async fn get(
     http: &reqwest::Client,
     addr: SocketAddr,
     path: &str,

@@ -9,10 +9,10 @@
 //! Only what was asked for is contacted: no redirect is followed and no proxy is used.
 
 pub mod classify;
-pub mod http;
-pub mod probe;
+pub(crate) mod http;
+pub(crate) mod probe;
 pub mod scan;
-pub mod targets;
+pub(crate) mod targets;
 
 pub use classify::{Answers, classify};
 pub use probe::{Found, Prober, Settings};

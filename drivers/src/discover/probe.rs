@@ -110,7 +110,7 @@ impl Prober {
     }
 
     /// How it asks.
-    pub fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
 

@@ -11,7 +11,7 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 
 /// Most addresses of one search: an IPv4 network of prefix 16.
-pub const MOST: usize = 65_536;
+pub(crate) const MOST: usize = 65_536;
 
 /// Longest host name (RFC 1035).
 const LONGEST_NAME: usize = 253;
@@ -41,7 +41,7 @@ impl fmt::Display for Target {
 
 /// One argument, read but not yet looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// A single address.
     Address(Target),
     /// All hosts of a network.
@@ -57,7 +57,7 @@ pub enum Asked {
 
 /// A network in CIDR notation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
+pub(crate) struct Network {
     first: IpAddr,
     prefix: u8,
 }
@@ -191,7 +191,7 @@ fn no_name(name: &str) -> Option<&'static str> {
 
 impl Network {
     /// The network that `address` is in; `None` if `prefix` has more bits than it.
-    pub fn new(address: IpAddr, prefix: u8) -> Option<Network> {
+    pub(crate) fn new(address: IpAddr, prefix: u8) -> Option<Network> {
         let first = match address {
             IpAddr::V4(v4) => {
                 let free = 32_u32.checked_sub(prefix.into())?;
@@ -225,13 +225,13 @@ impl Network {
     }
 
     /// How many hosts it has room for.
-    pub fn count(self) -> u128 {
+    pub(crate) fn count(self) -> u128 {
         let (first, last) = self.bounds();
         (last - first).saturating_add(1)
     }
 
     /// Their addresses in order.
-    pub fn hosts(self) -> impl Iterator<Item = IpAddr> {
+    pub(crate) fn hosts(self) -> impl Iterator<Item = IpAddr> {
         let (first, last) = self.bounds();
         (first..=last).map(move |number| match self.first {
             // Within 32 bits, as both bounds are.

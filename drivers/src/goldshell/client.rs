@@ -117,7 +117,7 @@ impl Client {
     }
 
     /// Where the unit is reached.
-    pub fn addr(&self) -> SocketAddr {
+    pub(crate) fn addr(&self) -> SocketAddr {
         self.unit.addr
     }
 

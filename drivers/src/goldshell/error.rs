@@ -15,7 +15,7 @@ use crate::poller::SourceError;
 #[error("{method} {path} at {addr}: {failure}")]
 pub struct HttpError {
     /// Who was asked.
-    pub addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     /// How it was asked.
     pub method: &'static str,
     /// For what, without any query.

@@ -8,9 +8,9 @@
 //!
 //! What firmware does that no document says is listed in `QUIRKS.md` beside this file.
 
-pub mod client;
-pub mod control;
-pub mod error;
+pub(crate) mod client;
+pub(crate) mod control;
+pub(crate) mod error;
 mod login;
 pub mod reply;
 pub mod source;

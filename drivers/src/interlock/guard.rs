@@ -246,7 +246,7 @@ impl Guarded {
     }
 
     /// Whether the guard has ended by itself.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.task.is_finished()
     }
 

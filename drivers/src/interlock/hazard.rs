@@ -107,7 +107,7 @@ pub enum Hazard {
 impl Hazard {
     /// Whether one failed read of a sensor or of a reply can look like this. Such a reading is taken again
     /// before the unit trips; every other hazard trips at once.
-    pub fn may_be_one_bad_reading(&self) -> bool {
+    pub(crate) fn may_be_one_bad_reading(&self) -> bool {
         matches!(
             self,
             Hazard::Blind { .. }

@@ -184,6 +184,32 @@ proptest! {
     }
 }
 
+/// A reading that repeats an old one is as old as that one, also while no further reading comes.
+#[test]
+fn a_repeated_reading_that_then_stops_coming_is_as_old_as_the_first() {
+    let moment = |after, way| Moment {
+        after,
+        way,
+        told: std::array::from_fn(|_| std::array::from_fn(|_| Told::Truth)),
+    };
+    let story = [
+        (false, vec![moment(0.2, Way::Fresh)]),
+        (
+            true,
+            vec![
+                moment(6.0, Way::Silent),
+                moment(4.0, Way::Silent),
+                moment(3.5, Way::Repeated),
+                moment(3.3, Way::Silent),
+            ],
+        ),
+    ];
+    let mut states = Vec::new();
+    judge(&story, |_, state| states.push(format!("{state:?}")));
+    assert!(states[3].starts_with("Running"), "{states:?}");
+    assert!(states[4].starts_with("Tripped"), "{states:?}");
+}
+
 /// The property above would hold of an interlock that never runs; these stories are not like that.
 #[test]
 fn the_stories_run_into_the_heat_and_are_stopped_there() {

@@ -183,22 +183,22 @@ impl Enforced {
     }
 
     /// The model's limits, as tightened.
-    pub fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
 
     /// Rise above which a temperature near its limit runs away, K/s.
-    pub fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.rate
     }
 
     /// How far ahead such a rise is followed.
-    pub fn reaction(&self) -> Duration {
+    pub(crate) fn reaction(&self) -> Duration {
         self.reaction
     }
 
     /// How long all must be well before release.
-    pub fn dwell(&self) -> Duration {
+    pub(crate) fn dwell(&self) -> Duration {
         self.dwell
     }
 

@@ -9,16 +9,16 @@
 //! substrate looks at does on every model, and to set the unit to its model's safe operating point, which
 //! the guard does where the wire can set. On an S9 only the first is there.
 
-pub mod guard;
-pub mod hazard;
+pub(crate) mod guard;
+pub(crate) mod hazard;
 #[cfg(test)]
 mod heat;
-pub mod limits;
+pub(crate) mod limits;
 mod memory;
 #[cfg(test)]
 mod properties;
 mod safe;
-pub mod state;
+pub(crate) mod state;
 #[cfg(test)]
 mod tests;
 

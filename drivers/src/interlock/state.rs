@@ -50,9 +50,9 @@ pub struct Decision {
     /// Whether the unit may run.
     pub state: State,
     /// Whether that, or its cause, is new: say it once.
-    pub changed: bool,
+    pub(crate) changed: bool,
     /// Slots of boards with a failed sensor. One is tolerated if another of the board works.
-    pub tolerated: Vec<u8>,
+    pub(crate) tolerated: Vec<u8>,
 }
 
 /// The interlock of one unit.
@@ -99,7 +99,7 @@ impl Interlock {
 
     /// As [`new`](Interlock::new), for a unit whose last interlock ended while it had tripped for `cause`: it runs again
     /// when it is cool enough for a release, and not as soon as it is read.
-    pub fn after_trip(unit: &str, limits: Enforced, cause: Cause) -> Interlock {
+    pub(crate) fn after_trip(unit: &str, limits: Enforced, cause: Cause) -> Interlock {
         Interlock {
             state: State::Tripped {
                 cause,
@@ -179,17 +179,17 @@ impl Interlock {
     }
 
     /// The unit could not be set: a hazard until [`control_back`](Interlock::control_back).
-    pub fn control_lost(&mut self, reason: String) {
+    pub(crate) fn control_lost(&mut self, reason: String) {
         self.control_lost = Some(reason);
     }
 
     /// The unit can be set again.
-    pub fn control_back(&mut self) {
+    pub(crate) fn control_back(&mut self) {
         self.control_lost = None;
     }
 
     /// How often it has tripped. Waiting for the first reading is no trip.
-    pub fn trips(&self) -> u64 {
+    pub(crate) fn trips(&self) -> u64 {
         self.trips
     }
 
@@ -199,12 +199,12 @@ impl Interlock {
     }
 
     /// The unit that it watches.
-    pub fn unit(&self) -> &Arc<str> {
+    pub(crate) fn unit(&self) -> &Arc<str> {
         &self.unit
     }
 
     /// What it enforces.
-    pub fn limits(&self) -> &Enforced {
+    pub(crate) fn limits(&self) -> &Enforced {
         &self.limits
     }
 
@@ -273,8 +273,10 @@ impl Interlock {
                 Some(Hazard::StuckFan { turning, expected })
             })
             .or_else(|| {
-                let (lasted, limit) = (self.memory.frozen(telemetry), stale_after);
-                (lasted >= limit).then_some(Hazard::Frozen { lasted, limit })
+                let (frozen, limit) = (self.memory.frozen(telemetry), stale_after);
+                // A reading that repeats an old one is as old as that one.
+                let lasted = frozen + age;
+                (!frozen.is_zero() && lasted >= limit).then_some(Hazard::Frozen { lasted, limit })
             })
             .or_else(|| {
                 let reason = self.control_lost.clone()?;

@@ -81,7 +81,7 @@ impl Arrivals {
     }
 
     /// A connection from `address`; another is closed for it if there is no room.
-    pub fn enter(&self, address: IpAddr) -> Arrival {
+    pub(crate) fn enter(&self, address: IpAddr) -> Arrival {
         let address = network(address);
         let evicted = CancellationToken::new();
         let mut waiting = self.lock();
@@ -103,7 +103,7 @@ impl Arrivals {
     }
 
     /// Connections that have not authorised yet.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.lock().count
     }
 

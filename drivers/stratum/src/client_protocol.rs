@@ -27,13 +27,13 @@ const MOST_WORDS: usize = 200;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
     /// Id, by which the answer is known.
-    pub id: u64,
+    pub(crate) id: u64,
     /// Method and parameters.
-    pub call: Call,
+    pub(crate) call: Call,
     /// Whether mining waits for the answer.
-    pub is_needed: bool,
+    pub(crate) is_needed: bool,
     /// How long the next request waits for the answer; `None` if it does not wait.
-    pub holds_next: Option<Duration>,
+    pub(crate) holds_next: Option<Duration>,
 }
 
 impl Ask {
@@ -124,7 +124,7 @@ pub struct ClientProtocol {
 
 impl ClientProtocol {
     /// A pool that is asked for `opening`, in this order, from `now` on.
-    pub fn new(opening: Vec<Ask>, now: Nanos) -> ClientProtocol {
+    pub(crate) fn new(opening: Vec<Ask>, now: Nanos) -> ClientProtocol {
         ClientProtocol {
             to_ask: opening.into(),
             unanswered: Vec::new(),
@@ -136,7 +136,7 @@ impl ClientProtocol {
     }
 
     /// The next request that is to be sent at `now`, if one is.
-    pub fn next_request(&mut self, now: Nanos) -> Option<Request> {
+    pub(crate) fn next_request(&mut self, now: Nanos) -> Option<Request> {
         if !self.is_open() && self.due() > now && self.is_held() {
             return None;
         }
@@ -156,7 +156,7 @@ impl ClientProtocol {
     }
 
     /// When [`next_request`](ClientProtocol::next_request) sends more even if nothing is answered.
-    pub fn due(&self) -> Nanos {
+    pub(crate) fn due(&self) -> Nanos {
         match self.holds {
             Some((_, until)) if self.is_held() && !self.to_ask.is_empty() => until,
             _ => Nanos::MAX,
@@ -164,12 +164,12 @@ impl ClientProtocol {
     }
 
     /// Whether everything is answered that mining waits for.
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.missing().is_none()
     }
 
     /// Method of the first request without an answer that mining waits for.
-    pub fn missing(&self) -> Option<&'static str> {
+    pub(crate) fn missing(&self) -> Option<&'static str> {
         let all = self.unanswered.iter().chain(&self.to_ask);
         all.filter(|ask| ask.is_needed)
             .map(|ask| method(&ask.call))
@@ -195,7 +195,7 @@ impl ClientProtocol {
     ///
     /// # Errors
     /// [`ClientError`], after which the connection is of no more use.
-    pub fn hear(&mut self, line: &str, now: Nanos) -> Result<Vec<Told>, ClientError> {
+    pub(crate) fn hear(&mut self, line: &str, now: Nanos) -> Result<Vec<Told>, ClientError> {
         let error = match Notice::parse(line) {
             Ok(notice) => {
                 self.strikes.good();

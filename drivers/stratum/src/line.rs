@@ -18,7 +18,7 @@ use thermine_units::clock::{Clock, Nanos};
 use thermine_units::stamped::Stamped;
 
 /// Longest line accepted from a unit. The longest honest one has some 300 bytes.
-pub const MAX_LINE: usize = 16 * 1024;
+pub(crate) const MAX_LINE: usize = 16 * 1024;
 
 /// Longest line accepted from a pool. Pools that pay their miners in the coinbase send jobs of 24 kB and more;
 /// a coinbase of a whole block's legacy size takes 2 MB of hex, which no pool sends.
@@ -185,13 +185,13 @@ impl LineStream {
     ///
     /// # Errors
     /// If the process has no file descriptor left for it.
-    pub fn killer(&self) -> io::Result<ConnectionKiller> {
+    pub(crate) fn killer(&self) -> io::Result<ConnectionKiller> {
         let socket: &TcpStream = self.writer.as_ref();
         Ok(ConnectionKiller(SockRef::from(socket).try_clone()?))
     }
 
     /// Whether the peer has hung up and nothing that it has sent is left to be read. Does not wait.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         if !self.reader.read_buffer().is_empty() {
             return false;
         }
@@ -248,7 +248,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> LineStream<R, W> {
 
     /// Closes the connection, and waits until the peer has closed its end too; what it still sends is lost.
     /// Not for longer than `patience` of wall time.
-    pub async fn close(&mut self, patience: Duration) {
+    pub(crate) async fn close(&mut self, patience: Duration) {
         let closed = async {
             // An error means that it is closed already.
             let _ = self.writer.shutdown().await;

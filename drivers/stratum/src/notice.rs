@@ -134,13 +134,13 @@ impl Notice {
     }
 
     /// The reply to request `id`: it is done, with this result.
-    pub fn result(id: Value, result: Value) -> Notice {
+    pub(crate) fn result(id: Value, result: Value) -> Notice {
         let outcome = Ok(result);
         Notice::Reply { id, outcome }
     }
 
     /// The reply to request `id`: it is refused.
-    pub fn refused(id: Value, refusal: Refusal) -> Notice {
+    pub(crate) fn refused(id: Value, refusal: Refusal) -> Notice {
         let outcome = Err(refusal);
         Notice::Reply { id, outcome }
     }

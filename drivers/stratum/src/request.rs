@@ -155,7 +155,7 @@ impl Request {
     }
 
     /// As [`to_line`](Request::to_line), with the keys in ESP-Miner's order.
-    pub fn to_line_id_first(&self, password: &str) -> String {
+    pub(crate) fn to_line_id_first(&self, password: &str) -> String {
         let id = &self.id;
         match self.call.method_and_params(password) {
             Some((method, params)) => {

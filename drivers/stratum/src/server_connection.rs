@@ -145,7 +145,7 @@ impl ServerConnection {
     }
 
     /// The clock of its limits.
-    pub fn clock(&self) -> &Clock {
+    pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }
 
@@ -158,12 +158,12 @@ impl ServerConnection {
     }
 
     /// See [`LineStream::is_over`].
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.lines.is_over()
     }
 
     /// See [`LineStream::close`].
-    pub async fn close(&mut self, patience: Duration) {
+    pub(crate) async fn close(&mut self, patience: Duration) {
         self.lines.close(patience).await;
     }
 
@@ -176,7 +176,7 @@ impl ServerConnection {
     ///
     /// # Errors
     /// If the process has no file descriptor left for it.
-    pub fn killer(&self) -> io::Result<ConnectionKiller> {
+    pub(crate) fn killer(&self) -> io::Result<ConnectionKiller> {
         self.lines.killer()
     }
 }

@@ -25,7 +25,7 @@ use thermine_units::pow::Difficulty;
 
 /// Silence towards a miner after which the difficulty is said again: an S9 leaves a pool from which it has heard
 /// nothing for 90 s.
-pub const KEEP_ALIVE: Duration = Duration::from_secs(45);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(45);
 
 /// What a miner is called that has not authorised.
 const NAMELESS: &str = "unauthorised unit";
@@ -104,7 +104,7 @@ pub struct ServerProtocol {
 impl ServerProtocol {
     /// A miner that has connected at `now` and may be granted the version bits in `grants`. Its difficulty is said
     /// again after `keep_alive` of silence, and it is given up after `idle` without a line of its own.
-    pub fn new(grants: u32, keep_alive: Duration, idle: Duration, now: Nanos) -> ServerProtocol {
+    pub(crate) fn new(grants: u32, keep_alive: Duration, idle: Duration, now: Nanos) -> ServerProtocol {
         ServerProtocol {
             grants,
             keep_alive,
@@ -125,7 +125,7 @@ impl ServerProtocol {
     ///
     /// # Errors
     /// [`Lost::Garbage`] once too many lines were not Stratum.
-    pub fn hear(
+    pub(crate) fn hear(
         &mut self,
         line: &str,
         now: Nanos,
@@ -214,19 +214,19 @@ impl ServerProtocol {
     }
 
     /// Gives it the extranonces of `subscribed`.
-    pub fn subscribe(&mut self, id: Value, subscribed: &Subscribed) -> Notice {
+    pub(crate) fn subscribe(&mut self, id: Value, subscribed: &Subscribed) -> Notice {
         self.is_subscribed = true;
         Notice::result(id, subscribed.result())
     }
 
     /// Lets it in as `worker`.
-    pub fn welcome(&mut self, id: Value, worker: String) -> Notice {
+    pub(crate) fn welcome(&mut self, id: Value, worker: String) -> Notice {
         self.worker = Some(worker);
         Notice::result(id, json!(true))
     }
 
     /// The difficulty of its next job, unless it was told the same last.
-    pub fn tell_difficulty(&mut self, difficulty: Difficulty) -> Option<Notice> {
+    pub(crate) fn tell_difficulty(&mut self, difficulty: Difficulty) -> Option<Notice> {
         let is_new = self.difficulty.replace(difficulty) != Some(difficulty);
         is_new.then(|| Notice::SetDifficulty(difficulty.get()))
     }
@@ -237,7 +237,7 @@ impl ServerProtocol {
     }
 
     /// It may be granted the version bits in `mask` from now on. The notice tells it, if its own change by that.
-    pub fn set_version_mask(&mut self, mask: u32) -> Option<Notice> {
+    pub(crate) fn set_version_mask(&mut self, mask: u32) -> Option<Notice> {
         let before = self.version_mask();
         self.grants = mask;
         let now = self.version_mask();
@@ -260,7 +260,7 @@ impl ServerProtocol {
     }
 
     /// Worker name, or what it is called before it has one.
-    pub fn worker(&self) -> &str {
+    pub(crate) fn worker(&self) -> &str {
         self.worker.as_deref().unwrap_or(NAMELESS)
     }
 
@@ -270,7 +270,7 @@ impl ServerProtocol {
     }
 
     /// When a line of it was heard last.
-    pub fn heard(&self) -> Nanos {
+    pub(crate) fn heard(&self) -> Nanos {
         self.heard
     }
 
@@ -282,7 +282,7 @@ impl ServerProtocol {
     }
 
     /// Something was said to it at `now`.
-    pub fn said(&mut self, now: Nanos) {
+    pub(crate) fn said(&mut self, now: Nanos) {
         self.reminds = now + self.keep_alive;
     }
 
@@ -292,7 +292,7 @@ impl ServerProtocol {
     }
 
     /// When [`tick`](ServerProtocol::tick) has something to do.
-    pub fn due(&self) -> Nanos {
+    pub(crate) fn due(&self) -> Nanos {
         (self.heard + self.idle).min(self.reminds)
     }
 
@@ -301,7 +301,7 @@ impl ServerProtocol {
     ///
     /// # Errors
     /// [`Lost::Idle`] if nothing came from it for too long.
-    pub fn tick(
+    pub(crate) fn tick(
         &mut self,
         otherwise: Option<Difficulty>,
         now: Nanos,
@@ -318,7 +318,7 @@ impl ServerProtocol {
     }
 
     /// Lines so far that were not Stratum.
-    pub fn bad_lines(&self) -> u32 {
+    pub(crate) fn bad_lines(&self) -> u32 {
         self.strikes.total()
     }
 }

@@ -91,7 +91,7 @@ impl Session {
     ///
     /// # Errors
     /// If the peer goes away, speaks something else or takes too long.
-    pub async fn establish(
+    pub(crate) async fn establish(
         stream: TcpStream,
         peer: SocketAddr,
         extranonce1: Vec<u8>,

@@ -55,7 +55,7 @@ pub struct Judgement {
 
 impl Judgement {
     /// Time from the sending of the job to `arrived`.
-    pub fn since_job(&self, arrived: Nanos) -> Option<Duration> {
+    pub(crate) fn since_job(&self, arrived: Nanos) -> Option<Duration> {
         self.sent.map(|sent| arrived.since(sent))
     }
 
@@ -107,12 +107,12 @@ impl Verifier {
     }
 
     /// Length of extranonce2 in bytes.
-    pub fn extranonce2_len(&self) -> usize {
+    pub(crate) fn extranonce2_len(&self) -> usize {
         self.extranonce2_len
     }
 
     /// Factor on the difficulty that a hash must really meet.
-    pub fn scale(&self) -> f64 {
+    pub(crate) fn scale(&self) -> f64 {
         self.scale
     }
 

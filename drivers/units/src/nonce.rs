@@ -4,7 +4,7 @@
 //! The layouts themselves are data: each is in the file of its model.
 
 /// Bits of a nonce as (lowest bit, width), the most significant part first.
-pub type Bits = &'static [(u32, u32)];
+pub(crate) type Bits = &'static [(u32, u32)];
 
 /// A part of the nonce that holds a chip's position or a core's number.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +17,7 @@ pub struct Field {
 
 impl Field {
     /// The field of a chip whose nonces do not tell.
-    pub const NONE: Field = Field {
+    pub(crate) const NONE: Field = Field {
         bits: &[],
         codes: &[],
     };

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Longest text of a device or pool that is shown whole, in characters. Longer ones end in `…`.
-pub const LONGEST: usize = 300;
+pub(crate) const LONGEST: usize = 300;
 
 /// Whether a terminal obeys or hides `c`: control characters (C0, DEL, C1), line and paragraph separators, marks
 /// that turn the direction of writing, characters without width, and tags.

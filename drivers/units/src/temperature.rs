@@ -91,7 +91,7 @@ impl Sensors {
 }
 
 /// Whether a temperature can be meant. 0 and -1 are how dead sensors and failed buses read.
-pub fn is_possible(celsius: f64) -> bool {
+pub(crate) fn is_possible(celsius: f64) -> bool {
     celsius.is_finite() && celsius >= LOWEST && celsius != 0.0 && celsius != -1.0
 }
 

@@ -14,7 +14,7 @@ use crate::config::Config;
 
 /// What a cell depends on, beside its point.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Settings {
+pub struct Settings {
     pub(super) window_seconds: f64,
     pub(super) shares: u64,
     pub(super) hold_seconds: f64,

@@ -21,7 +21,7 @@ use thermine_units::clock::Clock;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// Lines to and from a pool, whatever carries them.
-pub type Lines = LineStream<Box<dyn Incoming>, Box<dyn Outgoing>>;
+pub(crate) type Lines = LineStream<Box<dyn Incoming>, Box<dyn Outgoing>>;
 
 /// What a pool's bytes come over.
 pub trait Incoming: AsyncRead + fmt::Debug + Send + Sync + Unpin {}

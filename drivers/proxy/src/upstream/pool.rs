@@ -24,7 +24,7 @@ pub struct Pool {
 
 impl Pool {
     /// Whether its `client.reconnect` may lead to `host`.
-    pub fn may_move_to(&self, host: &str) -> bool {
+    pub(crate) fn may_move_to(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         let allowed = |rule: &str| match rule.to_ascii_lowercase().strip_prefix("*.") {
             Some(domain) => host

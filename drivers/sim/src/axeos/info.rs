@@ -6,7 +6,7 @@ use super::state::{Build, State};
 use thermine_units::model::lv06;
 
 /// Firmware version that the unit gives, by default.
-pub const VERSION: &str = "2.1.10";
+pub(crate) const VERSION: &str = "2.1.10";
 
 /// As above, of the newer build.
 const VERSION_2_11: &str = "v2.11.0";
@@ -17,7 +17,7 @@ const SUPPLY_MV: f64 = 5000.0;
 /// `GET /api/system/info` of the LV06 build of ESP-Miner 2.1.10 in its order, and `minerModel` as the
 /// maker's own images send it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Info {
+pub(crate) struct Info {
     #[serde(serialize_with = "number")]
     power: f64,
     #[serde(serialize_with = "number")]
@@ -84,7 +84,7 @@ pub struct Info {
 
 impl Info {
     /// The reply in this state.
-    pub fn of(state: &State) -> Info {
+    pub(crate) fn of(state: &State) -> Info {
         let (stored, now) = (&state.stored, &state.readings);
         Info {
             power: now.power.0,
@@ -132,7 +132,7 @@ impl Info {
 }
 
 /// `GET /api/system/asic`, as written by later builds: `ASICModel` twice, no default voltage.
-pub fn asic() -> String {
+pub(crate) fn asic() -> String {
     let frequencies = "300,325,350,375,400,425,450,475,485,500,525,550,575";
     let voltages = "1000,1050,1100,1150,1200,1250,1300";
     format!(
@@ -146,7 +146,7 @@ pub fn asic() -> String {
 
 /// A difficulty as the firmware shows it: two decimals, a blank and a suffix; under 1000 an integer and a
 /// blank.
-pub fn suffixed(difficulty: f64) -> String {
+pub(crate) fn suffixed(difficulty: f64) -> String {
     const SUFFIXES: [(f64, &str); 6] = [
         (1e18, "E"),
         (1e15, "P"),

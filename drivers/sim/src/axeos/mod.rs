@@ -11,11 +11,11 @@
 //! is told 503 where a real unit is silent.
 
 mod gate;
-pub mod info;
+pub(crate) mod info;
 mod log;
-pub mod patch;
-pub mod rate;
-pub mod state;
+pub(crate) mod patch;
+pub(crate) mod rate;
+pub(crate) mod state;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -51,13 +51,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the server shares with the unit.
 #[derive(Debug, Clone)]
-pub struct Unit {
+pub(crate) struct Unit {
     /// Settings and readings.
-    pub state: Arc<watch::Sender<State>>,
+    pub(crate) state: Arc<watch::Sender<State>>,
     /// To the unit's task.
-    pub orders: Orders,
+    pub(crate) orders: Orders,
     /// From the unit's task.
-    pub tap: Tap,
+    pub(crate) tap: Tap,
 }
 
 /// What a request can reach.
@@ -69,7 +69,7 @@ struct Page {
 }
 
 /// Serves the page on `listener` until `shutdown`.
-pub async fn run(listener: TcpListener, unit: Unit, shutdown: CancellationToken) {
+pub(crate) async fn run(listener: TcpListener, unit: Unit, shutdown: CancellationToken) {
     let gate = Gate::new(listener, unit.state.clone());
     let page = Page {
         unit,

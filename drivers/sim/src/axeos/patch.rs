@@ -10,7 +10,7 @@ const LONGEST_TEXT: usize = 4000;
 /// Stores what `body` has. Returns whether clock, voltage or fan may have changed.
 ///
 /// A body that is no JSON object changes nothing, as the firmware does not look at its parser's verdict.
-pub fn apply(stored: &mut Stored, body: &[u8]) -> bool {
+pub(crate) fn apply(stored: &mut Stored, body: &[u8]) -> bool {
     let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
         return false;
     };

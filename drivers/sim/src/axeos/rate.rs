@@ -14,18 +14,18 @@ const SAMPLES: usize = 256;
 
 /// Hashes counted, over time.
 #[derive(Debug, Clone, Default)]
-pub struct Window {
+pub(crate) struct Window {
     counted: VecDeque<(Nanos, f64)>,
 }
 
 impl Window {
     /// Forgets all, as at a restart.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.counted.clear();
     }
 
     /// The rate at `taken`, when `hashes` have been counted in all. Zero at first.
-    pub fn rate(&mut self, taken: Nanos, hashes: f64) -> HashRate {
+    pub(crate) fn rate(&mut self, taken: Nanos, hashes: f64) -> HashRate {
         let too_old = |from: Nanos| taken.since(from).as_secs_f64() > WINDOW_S;
         while self.counted.len() >= SAMPLES
             || self.counted.front().is_some_and(|(from, _)| too_old(*from))

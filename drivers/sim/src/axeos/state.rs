@@ -6,21 +6,21 @@ use thermine_units::quantity::{Celsius, HashRate, MegaHertz, Rpm, Volts, Watts};
 use thermine_units::unit::OperatingPoint;
 
 /// Chip temperature above which the firmware shuts down, °C.
-pub const OVERHEAT_CHIP: Celsius = Celsius(75.0);
+pub(crate) const OVERHEAT_CHIP: Celsius = Celsius(75.0);
 /// Regulator temperature above which it shuts down, °C.
-pub const OVERHEAT_REGULATOR: Celsius = Celsius(105.0);
+pub(crate) const OVERHEAT_REGULATOR: Celsius = Celsius(105.0);
 /// Clock that it falls back to, MHz.
-pub const OVERHEAT_FREQUENCY: u16 = 50;
+pub(crate) const OVERHEAT_FREQUENCY: u16 = 50;
 /// Core voltage that it falls back to, mV.
-pub const OVERHEAT_VOLTAGE: u16 = 1000;
+pub(crate) const OVERHEAT_VOLTAGE: u16 = 1000;
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// In flash: kept over a restart.
-    pub stored: Stored,
+    pub(crate) stored: Stored,
     /// Not in flash.
-    pub readings: Readings,
+    pub(crate) readings: Readings,
 }
 
 /// A build of the firmware, as far as its page differs.
@@ -35,46 +35,46 @@ pub enum Build {
 
 /// Settings as stored, unchecked as the firmware leaves them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// Which build runs.
-    pub build: Build,
+    pub(crate) build: Build,
     /// Chip clock, MHz.
-    pub frequency: u16,
+    pub(crate) frequency: u16,
     /// Core voltage, mV.
-    pub core_voltage: u16,
+    pub(crate) core_voltage: u16,
     /// 1 if the fan follows the chip's temperature.
-    pub autofanspeed: u16,
+    pub(crate) autofanspeed: u16,
     /// Where the fan stands, percent.
-    pub fanspeed: u16,
+    pub(crate) fanspeed: u16,
     /// Speed of a fan that is not automatic, percent; only of [`Build::V2_11`].
-    pub manual_fan: u16,
+    pub(crate) manual_fan: u16,
     /// 1 after the firmware has shut down for heat.
-    pub overheat_mode: u16,
+    pub(crate) overheat_mode: u16,
     /// Screen settings, of no effect here.
-    pub flipscreen: u16,
+    pub(crate) flipscreen: u16,
     /// As `flipscreen`.
-    pub invertscreen: u16,
+    pub(crate) invertscreen: u16,
     /// Sense of the fan's signal, of no effect here.
-    pub invertfanpolarity: u16,
+    pub(crate) invertfanpolarity: u16,
     /// Pool host, without scheme.
-    pub stratum_url: String,
+    pub(crate) stratum_url: String,
     /// Pool port.
-    pub stratum_port: u16,
+    pub(crate) stratum_port: u16,
     /// Worker name.
-    pub stratum_user: String,
+    pub(crate) stratum_user: String,
     /// Wi-Fi network.
-    pub ssid: String,
+    pub(crate) ssid: String,
     /// Name on the network.
-    pub hostname: String,
+    pub(crate) hostname: String,
     /// Other units, as the page stored them: any text.
-    pub swarm: String,
+    pub(crate) swarm: String,
     /// Hardest share ever.
-    pub best_difficulty: f64,
+    pub(crate) best_difficulty: f64,
 }
 
 impl Stored {
     /// The setting as the firmware passes it to chip, regulator and fan.
-    pub fn operating_point(&self) -> OperatingPoint {
+    pub(crate) fn operating_point(&self) -> OperatingPoint {
         OperatingPoint {
             frequency: Some(MegaHertz(f64::from(self.frequency))),
             voltage: Some(Volts(f64::from(self.core_voltage) / 1000.0)),
@@ -86,40 +86,40 @@ impl Stored {
 
 /// One look at the sensors and counters.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Readings {
+pub(crate) struct Readings {
     /// Whether the controller runs; it does not while it restarts.
-    pub on: bool,
+    pub(crate) on: bool,
     /// Time since the start.
-    pub uptime: Duration,
+    pub(crate) uptime: Duration,
     /// Power drawn.
-    pub power: Watts,
+    pub(crate) power: Watts,
     /// Chip.
-    pub chip: Celsius,
+    pub(crate) chip: Celsius,
     /// Regulator.
-    pub regulator: Celsius,
+    pub(crate) regulator: Celsius,
     /// Rate of the chip's answers.
-    pub hash_rate: HashRate,
+    pub(crate) hash_rate: HashRate,
     /// Core voltage in force.
-    pub core_voltage: Volts,
+    pub(crate) core_voltage: Volts,
     /// Fan speed.
-    pub fan: Rpm,
+    pub(crate) fan: Rpm,
     /// Shares accepted since the start.
-    pub accepted: u64,
+    pub(crate) accepted: u64,
     /// Shares rejected since the start.
-    pub rejected: u64,
+    pub(crate) rejected: u64,
     /// Hardest share since the start.
-    pub best_session: f64,
+    pub(crate) best_session: f64,
 }
 
 /// Fan speed at `chip` when it follows the temperature, percent: 35 % up to 45 °C, full at 75 °C, a line
 /// between. From ESP-Miner 2.1.
-pub fn automatic_fan(chip: Celsius) -> u16 {
+pub(crate) fn automatic_fan(chip: Celsius) -> u16 {
     let warm = ((chip.0 - 45.0) / 30.0).clamp(0.0, 1.0);
     (35.0 + 65.0 * warm).round() as u16
 }
 
 /// Whether the firmware shuts down: too hot, and not yet at its fallback.
-pub fn must_shut_down(state: &State) -> bool {
+pub(crate) fn must_shut_down(state: &State) -> bool {
     let Readings {
         chip, regulator, ..
     } = state.readings;

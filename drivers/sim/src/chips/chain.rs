@@ -20,7 +20,7 @@ const ROLL: u32 = 1 << 31;
 
 /// Chips in a row on one serial line.
 #[derive(Debug, Clone)]
-pub struct Chain {
+pub(crate) struct Chain {
     family: Family,
     chips: Vec<Chip>,
     /// Whether a version mask has been written, after which replies are two bytes longer.
@@ -37,7 +37,7 @@ struct Chip {
 
 impl Chain {
     /// `chips` chips that have just been reset: all at address 0, registers as in the module's QUIRKS.md.
-    pub fn new(family: Family, chips: usize) -> Chain {
+    pub(crate) fn new(family: Family, chips: usize) -> Chain {
         let mut registers = Box::new([0; 256]);
         for (register, value) in power_on(family) {
             registers[usize::from(register)] = value;
@@ -56,7 +56,7 @@ impl Chain {
 
     /// Carries out `command`, and appends to `replies` what the chips answer. `hashing` says whether they
     /// have work.
-    pub fn handle(&mut self, command: Command, hashing: bool, replies: &mut Vec<Reply>) {
+    pub(crate) fn handle(&mut self, command: Command, hashing: bool, replies: &mut Vec<Reply>) {
         match command {
             Command::ChainInactive => {
                 for chip in &mut self.chips {
@@ -90,35 +90,35 @@ impl Chain {
     }
 
     /// Number of chips.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.chips.len()
     }
 
     /// Whether there are no chips.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.chips.is_empty()
     }
 
     /// Address of chip number `chip` of the chain; 0 where there is none.
-    pub fn address(&self, chip: usize) -> u8 {
+    pub(crate) fn address(&self, chip: usize) -> u8 {
         self.chips.get(chip).map_or(0, |chip| chip.address)
     }
 
     /// Mean clock of the chips, by which the physics counts; a PLL without sound settings stands.
-    pub fn frequency(&self) -> MegaHertz {
+    pub(crate) fn frequency(&self) -> MegaHertz {
         let sum: f64 = self.chips.iter().map(|chip| chip.clock(self.family)).sum();
         MegaHertz(sum / self.chips.len().max(1) as f64)
     }
 
     /// log2 of the difficulty at which nonces are reported, beyond the 32 zero bits: the number of bits in
     /// the ticket mask of the first chip.
-    pub fn ticket_log2(&self) -> u32 {
+    pub(crate) fn ticket_log2(&self) -> u32 {
         self.first(self.family.ticket_mask()).count_ones()
     }
 
     /// Version bits that the chips roll by themselves, at their place in the version, as the first chip has
     /// them; 0 where they roll none.
-    pub fn version_mask(&self) -> u32 {
+    pub(crate) fn version_mask(&self) -> u32 {
         let value = self.first(VERSION_MASK);
         if self.rolls && value & ROLL != 0 {
             (value & 0xffff) << 13
@@ -128,17 +128,17 @@ impl Chain {
     }
 
     /// Whether replies carry version bits, see [`thermine_drivers::bm13xx::ChipCodec::set_rolling`].
-    pub fn rolls(&self) -> bool {
+    pub(crate) fn rolls(&self) -> bool {
         self.rolls
     }
 
     /// Whether a BM1387 works on all midstates of a job, or on the first alone.
-    pub fn takes_midstates(&self) -> bool {
+    pub(crate) fn takes_midstates(&self) -> bool {
         self.first(self.family.baud()) & MULTI_MIDSTATE != 0
     }
 
     /// Baud rate of the line: that of the first chip.
-    pub fn baud(&self) -> u32 {
+    pub(crate) fn baud(&self) -> u32 {
         let divider = (self.first(self.family.baud()) >> 8) as u8;
         baud_rate(match self.family {
             Family::Bm1387 => divider & 0x1f,

@@ -8,9 +8,9 @@
 //! - [`chain`]: registers and addresses; [`pty`]: the port that a driver opens;
 //! - `serial`: the task; `search`: nonces; `faults`: a bad line.
 
-pub mod chain;
+pub(crate) mod chain;
 mod faults;
-pub mod pty;
+pub(crate) mod pty;
 mod search;
 mod serial;
 
@@ -56,7 +56,7 @@ pub struct Status {
     /// When it was so, device time.
     pub at: Nanos,
     /// True temperature of the hottest die.
-    pub hottest: Celsius,
+    pub(crate) hottest: Celsius,
     /// True mean temperature of the dies.
     pub mean_die: Celsius,
     /// What has happened up to then.
@@ -67,9 +67,9 @@ pub struct Status {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Frames of work taken.
-    pub frames: u64,
+    pub(crate) frames: u64,
     /// Commands carried out.
-    pub commands: u64,
+    pub(crate) commands: u64,
     /// Nonces found, wrong ones included, copies not.
     pub nonces: u64,
     /// Wrong ones among them.
@@ -81,9 +81,9 @@ pub struct Counters {
     /// Bytes that the line lost or changed, see [`Faults`].
     pub damaged: u64,
     /// Requests sent at a baud rate that is not the chips'.
-    pub misread: u64,
+    pub(crate) misread: u64,
     /// Requests lost because too many were on the line.
-    pub overrun: u64,
+    pub(crate) overrun: u64,
     /// Replies lost because too many were on the line.
     pub lost: u64,
     /// Bytes of replies given up because the host has not read for seconds.

@@ -11,7 +11,7 @@ use tokio_serial::{SerialPort, SerialStream};
 
 /// Keeps the slave open, so that the master outlives clients that come and go, and knows its settings.
 #[derive(Debug)]
-pub struct Slave {
+pub(crate) struct Slave {
     file: File,
     path: PathBuf,
 }
@@ -20,7 +20,7 @@ pub struct Slave {
 ///
 /// # Errors
 /// If the system has none to give.
-pub fn open() -> io::Result<(SerialStream, Slave)> {
+pub(crate) fn open() -> io::Result<(SerialStream, Slave)> {
     let (master, slave) = SerialStream::pair()?;
     let path = slave
         .name()
@@ -37,18 +37,18 @@ pub fn open() -> io::Result<(SerialStream, Slave)> {
 
 impl Slave {
     /// Path for a client to open.
-    pub fn path(&self) -> &PathBuf {
+    pub(crate) fn path(&self) -> &PathBuf {
         &self.path
     }
 
     /// Baud rate that the client has set; `None` if it cannot be told.
-    pub fn baud(&self) -> Option<u32> {
+    pub(crate) fn baud(&self) -> Option<u32> {
         Some(tcgetattr(&self.file).ok()?.input_speed())
     }
 
     /// Lets the next client in. One that asked to be the only one leaves that mark behind, because the
     /// terminal is not closed when the client closes it.
-    pub fn share(&self) {
+    pub(crate) fn share(&self) {
         // It fails only on what is no terminal.
         let _ = ioctl_tiocnxcl(&self.file);
     }

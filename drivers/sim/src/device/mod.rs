@@ -76,7 +76,7 @@ impl Device {
     ///
     /// # Panics
     /// If `params` fail [`Params::check`]: they come from configuration that has been checked.
-    pub fn new(params: &Params, seed: u64) -> Device {
+    pub(crate) fn new(params: &Params, seed: u64) -> Device {
         if let Err(error) = params.check() {
             panic!("{error}");
         }
@@ -167,7 +167,7 @@ impl Device {
     }
 
     /// Whether its API has stopped following the unit.
-    pub fn api_is_frozen(&self) -> bool {
+    pub(crate) fn api_is_frozen(&self) -> bool {
         self.faults.api_is_frozen()
     }
 
@@ -232,7 +232,7 @@ impl Device {
     /// then their wrong answers are found too.
     ///
     /// There is no floor to `difficulty` here: that is a controller's.
-    pub fn take_frame(&mut self, job: u64, difficulty: Difficulty, cycles: f64) {
+    pub(crate) fn take_frame(&mut self, job: u64, difficulty: Difficulty, cycles: f64) {
         self.settle(self.now);
         let work = Work {
             job,
@@ -245,28 +245,28 @@ impl Device {
     }
 
     /// When the chips begin, or have begun, with the newest work; now if they have none.
-    pub fn work_begins(&self) -> Nanos {
+    pub(crate) fn work_begins(&self) -> Nanos {
         self.timeline.begins().unwrap_or(self.now)
     }
 
     /// Work items that the unit goes through in a second: each board works through one at a time.
-    pub fn work_rate(&self) -> f64 {
+    pub(crate) fn work_rate(&self) -> f64 {
         self.params.boards as f64 * self.frequency_hz() / self.params.work_cycles
     }
 
     /// Whether the chips have work now.
-    pub fn has_work(&self) -> bool {
+    pub(crate) fn has_work(&self) -> bool {
         self.work.is_some()
     }
 
     /// Mean temperature of the dies. No firmware knows this.
-    pub fn mean_die(&self) -> Celsius {
+    pub(crate) fn mean_die(&self) -> Celsius {
         let die = self.network.die();
         Celsius(die.iter().sum::<f64>() / die.len() as f64)
     }
 
     /// The unit has no more work: the chips idle from now on.
-    pub fn lose_work(&mut self) {
+    pub(crate) fn lose_work(&mut self) {
         self.settle(self.now);
         self.timeline.clear();
         self.plan();
@@ -308,7 +308,7 @@ impl Device {
     }
 
     /// When the last sample of the sensors was taken.
-    pub fn sampled(&self) -> Nanos {
+    pub(crate) fn sampled(&self) -> Nanos {
         self.sampler.last().taken
     }
 

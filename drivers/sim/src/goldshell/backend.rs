@@ -57,7 +57,7 @@ type Shared = State<Arc<Backend>>;
 impl Backend {
     /// A backend whose unit tells of itself through `state`, is told through `orders`, and mines at
     /// `pool_url` as `user`.
-    pub fn new(
+    pub(crate) fn new(
         firmware: Firmware,
         params: &Params,
         (pool_url, user): (&str, &str),

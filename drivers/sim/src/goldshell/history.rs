@@ -28,7 +28,7 @@ impl Default for History {
 
 impl History {
     /// The rate is `mhs` (MH/s) at `elapsed` since the start.
-    pub fn note(&mut self, elapsed: Duration, mhs: f64) {
+    pub(crate) fn note(&mut self, elapsed: Duration, mhs: f64) {
         // After a jump of device time over several minutes each gets the same, and 288 are enough.
         let mut due = 0;
         while self.next <= elapsed && due < MINUTES {
@@ -41,7 +41,7 @@ impl History {
     }
 
     /// All 288, oldest first.
-    pub fn rates(&self) -> impl Iterator<Item = f64> {
+    pub(crate) fn rates(&self) -> impl Iterator<Item = f64> {
         self.rates.iter().copied()
     }
 }

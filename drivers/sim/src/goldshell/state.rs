@@ -10,35 +10,35 @@ use thermine_units::quantity::{Celsius, HashRate, MegaHertz, Rpm, Volts};
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoxState {
     /// Time of day on the unit's clock, seconds since the Unix epoch.
-    pub unix: u64,
+    pub(crate) unix: u64,
     /// Time since the miner started.
-    pub elapsed: Duration,
+    pub(crate) elapsed: Duration,
     /// Clock of the chips.
-    pub frequency: MegaHertz,
+    pub(crate) frequency: MegaHertz,
     /// Voltage that is set, per chip.
-    pub voltage: Volts,
+    pub(crate) voltage: Volts,
     /// `tstemp-1`, beside the chips.
-    pub chip: Celsius,
+    pub(crate) chip: Celsius,
     /// `tstemp-2`, on the circuit board.
-    pub pcb: Celsius,
+    pub(crate) pcb: Celsius,
     /// The fans.
-    pub fans: Vec<Rpm>,
+    pub(crate) fans: Vec<Rpm>,
     /// Chips on the board.
-    pub chips: usize,
+    pub(crate) chips: usize,
     /// Hash rate over the short window. The wire says 20 s; the physics averages over 5 s.
-    pub hash_rate: HashRate,
+    pub(crate) hash_rate: HashRate,
     /// Hash rate since the start.
-    pub hash_rate_average: HashRate,
+    pub(crate) hash_rate_average: HashRate,
     /// Wrong answers of the chips.
-    pub hardware_errors: u64,
+    pub(crate) hardware_errors: u64,
     /// Megahashes computed.
-    pub total_mh: f64,
+    pub(crate) total_mh: f64,
     /// The pool's side.
-    pub counters: PoolCounters,
+    pub(crate) counters: PoolCounters,
     /// The last hours.
-    pub history: History,
+    pub(crate) history: History,
     /// When the newest share was accepted, seconds since the Unix epoch.
-    pub last_share: Option<u64>,
+    pub(crate) last_share: Option<u64>,
 }
 
 impl BoxState {

@@ -158,7 +158,7 @@ impl ApiState {
 
 impl Firmware {
     /// Key `Miner`.
-    pub(super) fn version(self) -> &'static str {
+    pub fn version(self) -> &'static str {
         match self {
             Firmware::V30_0_1_3 => "30.0.1.3",
             Firmware::V16_8_1_3 => "16.8.1.3",

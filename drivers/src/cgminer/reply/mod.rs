@@ -17,7 +17,7 @@ pub use self::pools::Pool;
 pub use self::sensors::Temps;
 pub use self::stats::Stats;
 pub use self::summary::{Device, Summary};
-pub(crate) use self::telemetry::boards;
+pub use self::telemetry::boards;
 pub use self::telemetry::telemetry;
 use super::repair::repair;
 use thermine_units::printable::printable;
@@ -95,13 +95,13 @@ impl Reply {
     }
 
     /// View of a `temps` reply, which stock firmware does not have.
-    pub fn temps(&self) -> Vec<Temps> {
+    pub(crate) fn temps(&self) -> Vec<Temps> {
         let rows = self.rows("TEMPS").take(sensors::MOST);
         rows.map(Temps::read).collect()
     }
 
     /// View of a `fans` reply, which stock firmware does not have.
-    pub fn fans(&self) -> Vec<Rpm> {
+    pub(crate) fn fans(&self) -> Vec<Rpm> {
         let rows = self.rows("FANS").take(sensors::MOST);
         rows.filter_map(sensors::fan).collect()
     }
@@ -149,7 +149,7 @@ pub struct Status {
     /// How it went.
     pub severity: Severity,
     /// Time of day on the unit's clock, seconds since the Unix epoch.
-    pub when: Option<u64>,
+    pub(crate) when: Option<u64>,
     /// Number of the message, the same in all firmwares of the family: 14 invalid command, 45 access
     /// denied.
     pub code: Option<u64>,

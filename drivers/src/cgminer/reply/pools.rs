@@ -8,27 +8,27 @@ use super::fields::Fields;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pool {
     /// Number of the slot.
-    pub index: Option<u64>,
+    pub(crate) index: Option<u64>,
     /// URL as configured; `None` for an unused slot.
     pub url: Option<String>,
     /// User name of the worker.
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// `Alive`, `Dead`, `Disabled`, `Rejecting` or `Unknown`.
     pub status: Option<String>,
     /// Order of preference, from 0.
-    pub priority: Option<u64>,
+    pub(crate) priority: Option<u64>,
     /// Whether the unit works for this pool now.
     pub active: Option<bool>,
     /// Difficulty asked for, to the three digits that bmminer prints.
     pub difficulty: Option<f64>,
     /// Shares accepted.
-    pub accepted: Option<u64>,
+    pub(crate) accepted: Option<u64>,
     /// Shares rejected.
-    pub rejected: Option<u64>,
+    pub(crate) rejected: Option<u64>,
     /// Shares not sent because they were late.
-    pub stale: Option<u64>,
+    pub(crate) stale: Option<u64>,
     /// Sum of the difficulties of the accepted shares.
-    pub difficulty_accepted: Option<f64>,
+    pub(crate) difficulty_accepted: Option<f64>,
     /// Time since the last share, as bmminer reports it. `None` before the first share, and on upstream
     /// cgminer, which reports a time of day under the same name.
     pub last_share_age: Option<Duration>,

@@ -17,15 +17,15 @@ const BOARD: [&str; 5] = ["Board", "TopLeft", "TopRight", "BottomLeft", "BottomR
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Temps {
     /// Slot of the board, as `devs` has it.
-    pub slot: Option<u8>,
+    pub(crate) slot: Option<u8>,
     /// The hottest chip.
-    pub chip_temp: Option<Celsius>,
+    pub(crate) chip_temp: Option<Celsius>,
     /// The hottest place of the circuit board.
-    pub pcb_temp: Option<Celsius>,
+    pub(crate) pcb_temp: Option<Celsius>,
     /// Sensors without a usable reading.
-    pub failed_sensors: u8,
+    pub(crate) failed_sensors: u8,
     /// Sensors that are listed.
-    pub sensors: u8,
+    pub(crate) sensors: u8,
 }
 
 impl Temps {

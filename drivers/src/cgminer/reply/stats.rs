@@ -18,22 +18,22 @@ const FANS: std::ops::RangeInclusive<u8> = 1..=16;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stats {
     /// Time since the miner started.
-    pub uptime: Option<Duration>,
+    pub(crate) uptime: Option<Duration>,
     /// Hash rate over the short window.
-    pub hash_rate: Option<HashRate>,
+    pub(crate) hash_rate: Option<HashRate>,
     /// Hash rate since the start.
-    pub hash_rate_average: Option<HashRate>,
+    pub(crate) hash_rate_average: Option<HashRate>,
     /// Clock that is configured; the boards' true mean is in [`Board::frequency`].
-    pub frequency: Option<MegaHertz>,
+    pub(crate) frequency: Option<MegaHertz>,
     /// Fans that the firmware counts.
     pub fan_count: Option<u64>,
     /// Speeds of the fans that turn. A fan that has stopped reads 0, like a connector without a fan, and
     /// is not listed: compare with [`fan_count`](Stats::fan_count) and with what the model has.
-    pub fans: Vec<Rpm>,
+    pub(crate) fans: Vec<Rpm>,
     /// Boards that are present, in slot order.
     pub boards: Vec<Board>,
     /// Answers of the chips that failed the unit's own check, `no_matching_work`.
-    pub hardware_errors: Option<u64>,
+    pub(crate) hardware_errors: Option<u64>,
 }
 
 impl Stats {

@@ -14,25 +14,25 @@ const FANS: std::ops::Range<u8> = 0..8;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
     /// `Elapsed`.
-    pub uptime: Option<Duration>,
+    pub(crate) uptime: Option<Duration>,
     /// Hash rate over the firmware's short window: 5 s on an S9, 20 s on a Goldshell Box.
     pub hash_rate: Option<HashRate>,
     /// Hash rate since the start.
-    pub hash_rate_average: Option<HashRate>,
+    pub(crate) hash_rate_average: Option<HashRate>,
     /// Shares accepted by the pools.
-    pub accepted: Option<u64>,
+    pub(crate) accepted: Option<u64>,
     /// Shares rejected by the pools.
-    pub rejected: Option<u64>,
+    pub(crate) rejected: Option<u64>,
     /// Shares not sent because they were late.
-    pub stale: Option<u64>,
+    pub(crate) stale: Option<u64>,
     /// Answers of the chips that failed the unit's own check.
-    pub hardware_errors: Option<u64>,
+    pub(crate) hardware_errors: Option<u64>,
     /// Sum of the difficulties of the accepted shares.
-    pub difficulty_accepted: Option<f64>,
+    pub(crate) difficulty_accepted: Option<f64>,
     /// Sum of the difficulties of the rejected shares.
-    pub difficulty_rejected: Option<f64>,
+    pub(crate) difficulty_rejected: Option<f64>,
     /// Sum of the difficulties of the stale shares.
-    pub difficulty_stale: Option<f64>,
+    pub(crate) difficulty_stale: Option<f64>,
     /// Highest difficulty that a share met. Whole on an S9, a fraction on a Goldshell Box.
     pub best_share: Option<f64>,
 }
@@ -64,32 +64,32 @@ pub struct Device {
     /// Whether it is switched on.
     pub enabled: Option<bool>,
     /// `Alive`, `Sick`, `Dead`, `NoStart` or `Initialising`.
-    pub status: Option<String>,
+    pub(crate) status: Option<String>,
     /// Hash rate over the short window.
     pub hash_rate: Option<HashRate>,
     /// Hash rate since the start.
-    pub hash_rate_average: Option<HashRate>,
+    pub(crate) hash_rate_average: Option<HashRate>,
     /// Shares accepted by the pools.
-    pub accepted: Option<u64>,
+    pub(crate) accepted: Option<u64>,
     /// Shares rejected by the pools.
-    pub rejected: Option<u64>,
+    pub(crate) rejected: Option<u64>,
     /// Answers of the chips that failed the unit's own check.
-    pub hardware_errors: Option<u64>,
+    pub(crate) hardware_errors: Option<u64>,
     /// Time since the device started.
-    pub uptime: Option<Duration>,
+    pub(crate) uptime: Option<Duration>,
     /// Number of the device, from 0.
-    pub slot: Option<u8>,
+    pub(crate) slot: Option<u8>,
     /// The hotter of `tstemp-0` and `tstemp-1`, beside the chips of a Goldshell board.
     pub chip_temp: Option<Celsius>,
     /// `tstemp-2`, on the circuit board of a Goldshell unit; elsewhere `Temperature`, which is 0 on an S9, whose
     /// sensors are in `stats`.
     pub pcb_temp: Option<Celsius>,
     /// Those of these without a usable reading.
-    pub failed_sensors: u8,
+    pub(crate) failed_sensors: u8,
     /// Those of these that are listed.
-    pub sensors: u8,
+    pub(crate) sensors: u8,
     /// Clock of the chips; 0 while they stand still.
-    pub frequency: Option<MegaHertz>,
+    pub(crate) frequency: Option<MegaHertz>,
     /// Fans, 0 for one that stands still.
     pub fans: Vec<Rpm>,
 }

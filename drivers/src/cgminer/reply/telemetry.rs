@@ -58,7 +58,7 @@ pub fn telemetry(taken: Nanos, summary: &Summary, stats: &Stats, devices: &[Devi
 }
 
 /// The boards of firmware that has their sensors in `temps`, with what `devs` says of each.
-pub(crate) fn boards(temps: &[Temps], devices: &[Device]) -> Vec<Board> {
+pub fn boards(temps: &[Temps], devices: &[Device]) -> Vec<Board> {
     let board = |(temps, place): (&Temps, u8)| {
         let slot = temps.slot.unwrap_or(place);
         let mut devices = devices.iter();

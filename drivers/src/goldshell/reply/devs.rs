@@ -18,21 +18,21 @@ const MOST_PARTS: usize = 8;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Board {
     /// Number of the board, from 0.
-    pub id: Option<u8>,
+    pub(crate) id: Option<u8>,
     /// Hash rate over the firmware's short window.
     pub hash_rate: Option<HashRate>,
     /// Hash rate since the miner started.
     pub hash_rate_average: Option<HashRate>,
     /// Shares accepted.
-    pub accepted: Option<u64>,
+    pub(crate) accepted: Option<u64>,
     /// Shares rejected.
-    pub rejected: Option<u64>,
+    pub(crate) rejected: Option<u64>,
     /// Answers of the chips that failed the unit's own check.
-    pub hardware_errors: Option<u64>,
+    pub(crate) hardware_errors: Option<u64>,
     /// Answers of the chips.
-    pub nonces: Option<u64>,
+    pub(crate) nonces: Option<u64>,
     /// Time since the miner started.
-    pub uptime: Option<Duration>,
+    pub(crate) uptime: Option<Duration>,
     /// Plan in force.
     pub plan: Option<PowerPlan>,
     /// All fans of the unit: each board lists them all. 0 is a fan that stands still.
@@ -44,7 +44,7 @@ pub struct Board {
     /// Sensors that are listed.
     pub sensors: u8,
     /// `minerstatus`: 0 is good.
-    pub status: Option<u64>,
+    pub(crate) status: Option<u64>,
 }
 
 impl Board {

@@ -15,7 +15,7 @@ pub struct PowerPlan {
     /// Core voltage; 0 with the clock at 0.
     pub voltage: Volts,
     /// The rest as it stands: fan speeds, which the controller ignores, and on some models `PV n`.
-    pub rest: String,
+    pub(crate) rest: String,
 }
 
 impl PowerPlan {

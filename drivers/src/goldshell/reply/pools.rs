@@ -16,13 +16,13 @@ pub struct Pool {
     /// User name of the worker.
     pub user: Option<String>,
     /// Whether the unit takes the URL for one.
-    pub legal: Option<bool>,
+    pub(crate) legal: Option<bool>,
     /// Whether the unit works for it now.
     pub active: Option<bool>,
     /// Place in the list, from 0.
-    pub priority: Option<u64>,
+    pub(crate) priority: Option<u64>,
     /// The number by which `delpool` knows it.
-    pub drag_id: Option<u64>,
+    pub(crate) drag_id: Option<u64>,
 }
 
 /// View of a `/mcb/pools` reply, in the unit's order.

@@ -20,14 +20,14 @@ pub struct Setting {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     /// What it is for: 0 full rate, 1 low power, 3 sleep; of 2 nothing is known.
-    pub level: Option<u64>,
+    pub(crate) level: Option<u64>,
     /// Clock and voltage.
     pub plan: Option<PowerPlan>,
 }
 
 impl Plan {
     /// The mode that the plan's level stands for.
-    pub fn mode(&self) -> Option<PowerMode> {
+    pub(crate) fn mode(&self) -> Option<PowerMode> {
         match self.level? {
             0 => Some(PowerMode::Normal),
             1 => Some(PowerMode::LowPower),
@@ -73,7 +73,7 @@ impl Setting {
     }
 
     /// Index of the plan for `mode`, if the unit has one.
-    pub fn plan_for(&self, mode: PowerMode) -> Option<usize> {
+    pub(crate) fn plan_for(&self, mode: PowerMode) -> Option<usize> {
         let plans = self.plans();
         plans.iter().position(|plan| plan.mode() == Some(mode))
     }
@@ -89,7 +89,7 @@ impl Setting {
     }
 
     /// The plan set by hand, in force or not.
-    pub fn manual_plan(&self) -> Option<PowerPlan> {
+    pub(crate) fn manual_plan(&self) -> Option<PowerPlan> {
         let text = self.fields().text("manualPowerplan")?;
         PowerPlan::parse(&text)
     }

@@ -13,7 +13,7 @@ use crate::unit::{OperatingPoint, PowerMode};
 
 /// Bounds of a Box. Nobody published those of the LB-Box: these are of its USB sibling, the LB1 (template
 /// with 600 to 850 MHz at 0.43 V; warning at 115 °C, off at 125 °C), well undercut.
-pub const LIMITS: Limits = Limits {
+pub(crate) const LIMITS: Limits = Limits {
     frequency: (MegaHertz(0.0), MegaHertz(850.0)),
     voltage: Some((Volts(0.0), Volts(0.45))),
     fan_min: None,

@@ -4,7 +4,7 @@ pub mod agent;
 mod bm1366;
 mod bm1387;
 mod entry;
-pub mod lb_box;
+pub(crate) mod lb_box;
 mod limits;
 mod list;
 pub mod lv06;

@@ -74,10 +74,10 @@ pub struct Target([u8; 32]);
 
 impl Target {
     /// The largest target: met by every hash.
-    pub const MAX: Target = Target([0xff; 32]);
+    pub(crate) const MAX: Target = Target([0xff; 32]);
 
     /// ⌊D1 / d⌋, exact for the double `d`; [`Target::MAX`] where the quotient has more than 256 bits.
-    pub fn of(difficulty: Difficulty) -> Target {
+    pub(crate) fn of(difficulty: Difficulty) -> Target {
         // d = m · 2^e with an integer m of at most 53 bits, so the target is ⌊0xffff · 2^(208 − e) / m⌋:
         // long division of a two-byte number followed by zero bits, one bit at a time from the top.
         let (m, e) = decompose(difficulty.0);
@@ -106,7 +106,7 @@ impl Target {
     }
 
     /// The network target of compact form `nbits`; `None` if it is negative or does not fit 256 bits.
-    pub fn from_compact(nbits: u32) -> Option<Target> {
+    pub(crate) fn from_compact(nbits: u32) -> Option<Target> {
         let exponent = (nbits >> 24) as i32;
         let mantissa = nbits & 0x00ff_ffff;
         if mantissa & 0x0080_0000 != 0 {
@@ -131,14 +131,14 @@ impl Target {
     }
 
     /// Its most significant 32 bits: those of a hash that meets it are not above them.
-    pub fn most_significant(&self) -> u32 {
+    pub(crate) fn most_significant(&self) -> u32 {
         let mut top = [0; 4];
         top.copy_from_slice(&self.0[28..]);
         u32::from_le_bytes(top)
     }
 
     /// The target's bytes, least significant first.
-    pub fn to_le_bytes(self) -> [u8; 32] {
+    pub(crate) fn to_le_bytes(self) -> [u8; 32] {
         self.0
     }
 }

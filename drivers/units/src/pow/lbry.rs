@@ -8,7 +8,7 @@ use super::proof::ProofOfWork;
 use super::sha256d::sha256d;
 
 /// Length of a LBRY block header in bytes.
-pub const HEADER_LEN: usize = 112;
+pub(crate) const HEADER_LEN: usize = 112;
 
 /// LBRY's proof of work. Pools count difficulty 1 as a target of 0xffff · 2^216, 256 times Bitcoin's.
 #[derive(Debug, Clone, Copy)]

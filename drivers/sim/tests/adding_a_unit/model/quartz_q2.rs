@@ -29,7 +29,7 @@ const LAYOUT: Layout = Layout {
 };
 
 /// The model.
-pub(super) const ENTRY: Entry = Entry {
+pub const ENTRY: Entry = Entry {
     name: "quartz-q2",
     title: "Quartz Q2",
     aliases: &["q2"],
