@@ -22,10 +22,10 @@ pub(crate) enum Database {
 
 /// A row of a result.
 #[derive(Debug, Clone)]
-pub struct Row {
+pub(crate) struct Row {
     columns: Arc<[String]>,
     /// Values of the row, in the order of the columns.
-    pub values: Vec<Value>,
+    pub(crate) values: Vec<Value>,
 }
 
 impl Database {
@@ -124,7 +124,7 @@ impl Row {
     }
 
     /// The whole number in `column`.
-    pub fn integer(&self, column: &str) -> Result<i64, DatabaseError> {
+    pub(crate) fn integer(&self, column: &str) -> Result<i64, DatabaseError> {
         self.optional_integer(column)?
             .ok_or_else(|| missing(column))
     }
@@ -164,7 +164,7 @@ impl Row {
     }
 
     /// The text in `column`.
-    pub fn text(&self, column: &str) -> Result<String, DatabaseError> {
+    pub(crate) fn text(&self, column: &str) -> Result<String, DatabaseError> {
         self.optional_text(column)?.ok_or_else(|| missing(column))
     }
 
@@ -201,7 +201,10 @@ impl Row {
     }
 
     /// What the JSON text in `column` says.
-    pub fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T, DatabaseError> {
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(
+        &self,
+        column: &str,
+    ) -> Result<T, DatabaseError> {
         self.optional_json(column)?.ok_or_else(|| missing(column))
     }
 

@@ -19,7 +19,7 @@ use super::server::Server;
 use super::sqlite;
 
 /// Rows fetched at a time: bounds memory, and keeps no statement open between calls.
-pub const PAGE: i64 = 4096;
+pub(crate) const PAGE: i64 = 4096;
 
 /// A capture, opened for reading: one run or several.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ pub struct StoredShare {
     /// Number of the run.
     pub run: i64,
     /// Number of the share in the run, rising in order of arrival.
-    pub id: i64,
+    pub(crate) id: i64,
     /// Number of its stream in the run.
     pub stream: i64,
     /// The share.
@@ -315,7 +315,7 @@ impl Capture {
     }
 
     /// The rows that `sql` selects, each read by `read`.
-    pub fn rows<T>(
+    pub(crate) fn rows<T>(
         &self,
         query: &str,
         params: &[Value],

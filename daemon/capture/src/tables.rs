@@ -13,7 +13,7 @@ pub(super) const VERSION: i64 = 3;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A whole number of 64 bits with sign.
     Integer,
     /// A number of double precision.

@@ -40,7 +40,7 @@ pub struct Row {
     /// Line of the file that the row begins on, from 1.
     pub line: u64,
     /// Its cells, as text.
-    pub cells: StringRecord,
+    pub(crate) cells: StringRecord,
 }
 
 impl Table {

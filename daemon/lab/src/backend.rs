@@ -19,7 +19,7 @@ pub enum Backend {
 
 impl Backend {
     /// The value of `--backend`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Backend::Wire => "wire",
             Backend::Twin => "twin",
@@ -28,7 +28,7 @@ impl Backend {
     }
 
     /// Its name in reports and readouts, which is that of older versions.
-    pub fn substrate(self) -> &'static str {
+    pub(crate) fn substrate(self) -> &'static str {
         match self {
             Backend::Wire => "handshake",
             Backend::Twin => "twin",

@@ -13,7 +13,7 @@ pub use super::puf::profile::fuzz_profile as puf_profile;
 use super::experiment::trained::Readout;
 
 /// A readout with what it says of its training: one that is taken can be applied.
-pub fn readout(data: &[u8]) {
+pub(crate) fn readout(data: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("readout.json");
     std::fs::write(&file, data).expect("written");

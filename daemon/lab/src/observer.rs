@@ -68,7 +68,7 @@ struct Steps {
 
 /// The progress of one part.
 #[derive(Debug)]
-pub struct Bar {
+pub(crate) struct Bar {
     part: Box<dyn Part>,
     steps: Arc<Steps>,
 }
@@ -118,12 +118,12 @@ impl Progress {
     }
 
     /// Gives the observer a notice.
-    pub fn say(&self, line: &str) {
+    pub(crate) fn say(&self, line: &str) {
         self.observer.notice(line);
     }
 
     /// Begins a part of `steps` steps.
-    pub fn bar(&self, name: &str, steps: usize) -> Bar {
+    pub(crate) fn bar(&self, name: &str, steps: usize) -> Bar {
         self.steps.all.fetch_add(steps as u64, Ordering::Relaxed);
         Bar {
             part: self.observer.begin(name, steps as u64),
@@ -140,7 +140,7 @@ impl Notices for Progress {
 
 impl Bar {
     /// Counts one step.
-    pub fn step(&self) {
+    pub(crate) fn step(&self) {
         self.part.step();
         self.steps.done.fetch_add(1, Ordering::Relaxed);
     }

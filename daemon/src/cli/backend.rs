@@ -7,7 +7,7 @@ use thermine_lab as lab;
 
 /// What is driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Backend {
+pub(crate) enum Backend {
     /// The unit on its wires.
     #[value(aliases = ["wires", "handshake"])]
     Wire,

@@ -24,13 +24,13 @@ pub enum Bench {
 pub struct BenchReservoir {
     /// Seeds, from 1 on.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=MOST_SEEDS))]
-    pub seeds: u64,
+    pub(crate) seeds: u64,
     /// Only the rows whose name holds this.
     #[arg(long, value_name = "TEXT", default_value = "")]
-    pub only: String,
+    pub(crate) only: String,
     /// Folder for the report; made if it is not there, and must be empty [default: a new one in `runs`].
     #[arg(short, long, value_name = "FOLDER")]
-    pub out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Runs the subcommand.

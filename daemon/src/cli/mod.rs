@@ -1,12 +1,12 @@
 //! The command line.
 
-pub mod backend;
+pub(crate) mod backend;
 mod bench;
-pub mod capture;
-pub mod chips;
+pub(crate) mod capture;
+pub(crate) mod chips;
 mod config;
-pub mod devices;
-pub mod discover;
+pub(crate) mod devices;
+pub(crate) mod discover;
 mod manual;
 pub mod old_names;
 mod predict;
@@ -15,12 +15,12 @@ mod queue;
 mod replay;
 pub mod request;
 pub mod sim;
-pub mod sweep;
-pub mod switch_profile;
+pub(crate) mod sweep;
+pub(crate) mod switch_profile;
 mod tpf;
 mod train;
-pub mod unit;
-pub mod vbm;
+pub(crate) mod unit;
+pub(crate) mod vbm;
 mod words;
 mod wrong;
 
@@ -126,10 +126,10 @@ impl Command {
 pub struct Proxy {
     /// Its configuration, as `configs/proxy.toml`.
     #[arg(short, long, value_name = "FILE")]
-    pub config: PathBuf,
+    pub(crate) config: PathBuf,
     /// Seed of the waits between attempts at a pool, and of the simulated pool's jobs.
     #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// `thermine run`.
@@ -137,7 +137,7 @@ pub struct Proxy {
 pub struct Run {
     /// A rack's configuration, as `configs/rack.toml`, or a unit's; without it, one simulated S9.
     #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Runs a parsed command line.

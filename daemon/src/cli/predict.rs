@@ -21,38 +21,38 @@ use thermine_lab::session::Context;
 #[derive(Debug, Args)]
 pub struct Predict {
     /// The readout: a `readout-….json` of a training run.
-    pub readout: PathBuf,
+    pub(crate) readout: PathBuf,
     /// Task whose inputs drive the unit, and whose targets the predictions are scored against [default: the
     /// readout's].
     #[arg(value_parser = words::<Named>())]
-    pub task: Option<Named>,
+    pub(crate) task: Option<Named>,
     /// A CSV file with a header line, a row a step, whose inputs drive the unit.
     #[arg(long, value_name = "FILE", conflicts_with = "task")]
-    pub data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// Column of `--data` that drives the unit.
     #[arg(long, value_name = "COLUMN", default_value = "u", requires = "data")]
-    pub input: String,
+    pub(crate) input: String,
     /// Columns of `--data` that the predictions are scored against, in the order of the readout's outputs.
     #[arg(long, value_name = "COLUMN", requires = "data")]
-    pub target: Vec<String>,
+    pub(crate) target: Vec<String>,
     /// Configuration of the unit; without it, a simulated one of the readout's model is started.
     #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// What is driven.
     #[arg(long, alias = "substrate", value_enum, default_value = "wire")]
-    pub backend: Backend,
+    pub(crate) backend: Backend,
     /// Capture to replay, with `--backend replay`.
     #[arg(long, value_name = "FILE", required_if_eq("backend", "replay"))]
-    pub capture: Option<PathBuf>,
+    pub(crate) capture: Option<PathBuf>,
     /// Steps, of a task.
     #[arg(long, value_name = "STEPS", default_value_t = 300)]
-    pub steps: usize,
+    pub(crate) steps: usize,
     /// First steps, in which the unit forgets how it began; they are predicted but not scored.
     #[arg(long, value_name = "STEPS", default_value_t = 100)]
-    pub washout: usize,
+    pub(crate) washout: usize,
     /// Seed of the input and of a simulated unit; another than that of the training.
     #[arg(long, default_value_t = 1_000_001)]
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl Predict {

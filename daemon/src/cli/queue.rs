@@ -20,15 +20,15 @@ use thermine_lab::request::Request;
 pub struct Queue {
     /// The configuration that the daemon runs with, for its data folder.
     #[arg(short, long, value_name = "FILE", global = true)]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// What to do with the queue.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Add an experiment, which begins when its unit is free and it is due.
     Add {
         /// Unit that it is for, by its name in the configuration; not needed to verify a capture.

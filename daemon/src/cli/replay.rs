@@ -18,13 +18,13 @@ use thermine_lab::session::Context;
   thermine capture replay shares.sqlite narma10 -o runs/again")]
 pub struct Replay {
     /// The capture: a file, or the URL of a database with the number of a run.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Another task than the recorded one; needed for the shares of another program.
     #[arg(value_parser = words::<Named>())]
-    pub task: Option<Named>,
+    pub(crate) task: Option<Named>,
     /// Folder for the report; made if it is not there, and must be empty [default: a new one in `runs`].
     #[arg(short, long, value_name = "FOLDER")]
-    pub out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Runs the subcommand.

@@ -78,7 +78,7 @@ pub fn parse(command: &str) -> Result<Request> {
 ///
 /// # Errors
 /// As [`parse`].
-pub fn of_words(words: impl IntoIterator<Item = String>) -> Result<Request> {
+pub(crate) fn of_words(words: impl IntoIterator<Item = String>) -> Result<Request> {
     let words = std::iter::once("thermine".to_string()).chain(words);
     let matches = Queueable::command()
         .try_get_matches_from(words)

@@ -27,7 +27,7 @@ use thermine_lab::train;
 pub struct Train {
     /// The task; not needed with `--data`, and taken from the capture by a replay.
     #[arg(value_parser = words::<Named>())]
-    pub task: Option<Named>,
+    pub(crate) task: Option<Named>,
     /// A task of your own: a CSV file with a header line, a row a step.
     #[arg(
         long,
@@ -35,31 +35,31 @@ pub struct Train {
         conflicts_with = "task",
         requires = "target"
     )]
-    pub data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// Column of `--data` that drives the unit.
     #[arg(long, value_name = "COLUMN", default_value = "u", requires = "data")]
-    pub input: String,
+    pub(crate) input: String,
     /// Target column of `--data`; may be repeated.
     #[arg(long, value_name = "COLUMN", requires = "data")]
-    pub target: Vec<String>,
+    pub(crate) target: Vec<String>,
     /// Configuration of the unit; without it, a simulated one is started.
     #[arg(short, long, value_name = "FILE", conflicts_with = "unit")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Which simulated unit, if no configuration is named.
     #[arg(short, long, value_enum, default_value = "s9")]
-    pub unit: Unit,
+    pub(crate) unit: Unit,
     /// What is driven.
     #[arg(long, alias = "substrate", value_enum, default_value = "wire")]
-    pub backend: Backend,
+    pub(crate) backend: Backend,
     /// Capture to replay, with `--backend replay`.
     #[arg(long, value_name = "FILE", required_if_eq("backend", "replay"))]
-    pub capture: Option<PathBuf>,
+    pub(crate) capture: Option<PathBuf>,
     /// Database to record to, as postgres://USER@HOST/DATABASE, instead of a file in the report's folder.
     #[arg(long, value_name = "URL", env = "THERMINE_STORE")]
-    pub store: Option<PathBuf>,
+    pub(crate) store: Option<PathBuf>,
     /// How the input drives the unit.
     #[arg(long, value_parser = words::<Preset>(), default_value = "paper", help_heading = "Encoding")]
-    pub encoding: Preset,
+    pub(crate) encoding: Preset,
     /// A way of your own: ACTUATOR=LOW:HIGH or, some steps late, ACTUATOR=LOW:HIGH@LAG, as in
     /// `frequency=400:600@9`; may be repeated. LOW is the value at the smallest input.
     #[arg(
@@ -68,71 +68,71 @@ pub struct Train {
         conflicts_with = "encoding",
         help_heading = "Encoding"
     )]
-    pub encode: Vec<Channel>,
+    pub(crate) encode: Vec<Channel>,
     /// Virtual nodes: parts that a step is divided into, each with readings of its own.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Encoding")]
-    pub nodes: usize,
+    pub(crate) nodes: usize,
     /// How the virtual nodes differ.
     #[arg(long, value_parser = words::<Mask>(), default_value = "none", help_heading = "Encoding")]
-    pub mask: Mask,
+    pub(crate) mask: Mask,
     /// Length of a step in seconds, instead of the configuration's.
     #[arg(long, value_name = "SECONDS", help_heading = "Encoding")]
-    pub hold: Option<f64>,
+    pub(crate) hold: Option<f64>,
     /// Shares that a step needs, instead of the configuration's.
     #[arg(long, value_name = "N", help_heading = "Encoding")]
-    pub shares: Option<u32>,
+    pub(crate) shares: Option<u32>,
     /// Share difficulty, instead of the configuration's.
     #[arg(long, value_name = "DIFFICULTY", value_parser = difficulty, help_heading = "Encoding")]
-    pub difficulty: Option<Difficulty>,
+    pub(crate) difficulty: Option<Difficulty>,
     /// What the readout is given of the device [default: what the model senses].
     #[arg(long, value_parser = words::<Group>(), value_delimiter = ',', help_heading = "Readout")]
-    pub features: Vec<Group>,
+    pub(crate) features: Vec<Group>,
     /// Further readouts beside the ridge; may be repeated.
     #[arg(long, value_parser = words::<readouts::Kind>(), help_heading = "Readout")]
-    pub readout: Vec<readouts::Kind>,
+    pub(crate) readout: Vec<readouts::Kind>,
     /// Steps of device features given to the readout, including the current one [default: 1].
     #[arg(long, value_name = "STEPS", help_heading = "Readout")]
-    pub history: Option<usize>,
+    pub(crate) history: Option<usize>,
     /// Average the readings of a step's virtual nodes into one column each.
     #[arg(long, help_heading = "Readout")]
-    pub average: bool,
+    pub(crate) average: bool,
     /// Take a running mean of so many steps from every column, the encoded drive's included.
     #[arg(long, value_name = "STEPS", value_parser = time_constant, help_heading = "Readout")]
-    pub high_pass: Option<f64>,
+    pub(crate) high_pass: Option<f64>,
     /// Give the readout the last so many inputs beside the device, and every control too.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Readout")]
-    pub taps: usize,
+    pub(crate) taps: usize,
     /// Give a twin without a power meter one at the wall.
     #[arg(long, help_heading = "Readout")]
-    pub wall_meter: bool,
+    pub(crate) wall_meter: bool,
     /// Seed of the input, the simulated unit and the statistics; a replay takes its capture's
     /// [default: 1].
     #[arg(long)]
-    pub seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     /// Run with so many seeds, from the first on, and give mean and spread.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_SEEDS))]
-    pub seeds: Option<u64>,
+    pub(crate) seeds: Option<u64>,
     /// Steps in all, shared out in the usual proportion: a sixteenth for the washout, a third of the rest for the test.
     #[arg(long, value_name = "STEPS", conflicts_with_all = ["washout", "train", "test"])]
-    pub steps: Option<usize>,
+    pub(crate) steps: Option<usize>,
     /// Steps before training, in which the unit forgets how it began [default: 200].
     #[arg(long, value_name = "STEPS")]
-    pub washout: Option<usize>,
+    pub(crate) washout: Option<usize>,
     /// Steps to train on [default: 2000].
     #[arg(long, value_name = "STEPS")]
-    pub train: Option<usize>,
+    pub(crate) train: Option<usize>,
     /// Steps to test on [default: 1000].
     #[arg(long, value_name = "STEPS")]
-    pub test: Option<usize>,
+    pub(crate) test: Option<usize>,
     /// Steps of each of the runs that show whether the unit forgets how it began; 0 for none [default: 200].
     #[arg(long, value_name = "STEPS")]
-    pub echo_steps: Option<usize>,
+    pub(crate) echo_steps: Option<usize>,
     /// Steps for which the unit is watched without work, as a control; 0 for none [default: 100].
     #[arg(long, value_name = "STEPS")]
-    pub off_steps: Option<usize>,
+    pub(crate) off_steps: Option<usize>,
     /// Folder for the report; made if it is not there, and must be empty [default: a new one in `runs`].
     #[arg(short, long, value_name = "FOLDER")]
-    pub out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
 }
 
 impl Train {

@@ -13,14 +13,11 @@ use thermine_lab::config::Config;
 
 /// A model on the command line, by its short name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unit(Model);
+pub struct Unit(pub Model);
 
 impl Unit {
-    /// Antminer S9, the default.
-    pub const S9: Unit = Unit(Model::AntminerS9);
-
     /// Its model.
-    pub fn model(self) -> Model {
+    pub(crate) fn model(self) -> Model {
         self.0
     }
 }

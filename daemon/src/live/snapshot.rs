@@ -8,20 +8,20 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
     /// Of this program.
-    pub version: String,
+    pub(crate) version: String,
     /// When the daemon was started, wall time in milliseconds.
-    pub started_ms: u64,
+    pub(crate) started_ms: u64,
     /// The units, in the order of the configuration.
     pub units: Vec<Unit>,
     /// The proxy, if one runs.
-    pub proxy: Option<Proxy>,
+    pub(crate) proxy: Option<Proxy>,
     /// Experiments that run, wait or have lately ended, in the order of the queue.
     pub jobs: Vec<Job>,
 }
 
 impl Snapshot {
     /// No units, no proxy, no jobs.
-    pub fn new(started_ms: u64) -> Snapshot {
+    pub(crate) fn new(started_ms: u64) -> Snapshot {
         Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_ms,
@@ -32,7 +32,7 @@ impl Snapshot {
     }
 
     /// The hash rates of the units together, in GH/s, by algorithm: a hash of one is no hash of another.
-    pub fn hash_rates(&self) -> Vec<(&str, Estimate)> {
+    pub(crate) fn hash_rates(&self) -> Vec<(&str, Estimate)> {
         let mut by_algorithm: Vec<(&str, Vec<Estimate>)> = Vec::new();
         for unit in &self.units {
             let Some(rate) = unit.hash_rate_ghs else {
@@ -78,7 +78,7 @@ pub enum Provenance {
 
 impl Provenance {
     /// The words for people.
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Provenance::Device => "device",
             Provenance::UnverifiedDevice => "unverified device",
@@ -88,7 +88,7 @@ impl Provenance {
     }
 
     /// The word in the API and the metrics.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Provenance::UnverifiedDevice => "unverified_device",
             other => other.words(),
@@ -139,7 +139,7 @@ pub struct Estimate {
 
 impl Estimate {
     /// The sum of independent estimates: their half-widths add as their squares (Zou and Donner 2008).
-    pub fn sum(rates: &[Estimate]) -> Estimate {
+    pub(crate) fn sum(rates: &[Estimate]) -> Estimate {
         let of = |each: fn(&Estimate) -> f64| rates.iter().map(each).sum::<f64>();
         let value = of(|rate| rate.value);
         Estimate {
@@ -216,7 +216,7 @@ pub struct Unit {
 
 impl Unit {
     /// Forgets what it read last: that is not how it is now. When it was read stays known.
-    pub fn forget_readings(&mut self) {
+    pub(crate) fn forget_readings(&mut self) {
         self.claimed_ghs = None;
         self.temperatures.clear();
         self.fans.clear();

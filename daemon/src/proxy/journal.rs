@@ -46,9 +46,9 @@ pub struct Counts {
     /// Of them accepted by the pool, once or (after an interruption) already before.
     pub accepted: u64,
     /// Of them refused by the pool.
-    pub refused: u64,
+    pub(crate) refused: u64,
     /// Of them that could not count any more.
-    pub expired: u64,
+    pub(crate) expired: u64,
     /// Of them without an outcome yet.
     pub open: u64,
 }

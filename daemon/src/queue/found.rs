@@ -11,11 +11,11 @@ use thermine_lab::experiment::report_scores::RunReport;
 
 /// What an experiment has found, as it is shown beside the unit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub(crate) struct Found {
     /// The verdict of a training run.
-    pub verdict: Option<Verdict>,
+    pub(crate) verdict: Option<Verdict>,
     /// The account of a trial of the probability filter.
-    pub filter: Option<Filter>,
+    pub(crate) filter: Option<Filter>,
 }
 
 /// The verdict of a training run, where it has scores.

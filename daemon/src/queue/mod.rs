@@ -5,8 +5,8 @@
 //! - `analysis`: in a process of its own, where no unit is driven.
 
 pub(crate) mod analysis;
-pub mod found;
+pub(crate) mod found;
 pub mod store;
-pub mod work;
+pub(crate) mod work;
 
 pub use self::store::{Entry, Queue, QueueError};

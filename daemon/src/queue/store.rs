@@ -16,7 +16,7 @@ use thermine_lab::config::nearest::nearest;
 use thermine_lab::request::{LONGEST, ReadCommand, Request};
 
 /// Name of the queue's file in the data folder.
-pub const FILE: &str = "queue.sqlite";
+pub(crate) const FILE: &str = "queue.sqlite";
 
 /// "thmq": tells the file from other SQLite files.
 const APPLICATION_ID: i32 = 0x7468_6d71;
@@ -35,7 +35,7 @@ const MOST_ENDED: i64 = 200;
 pub const MOST_ATTEMPTS: u32 = 3;
 
 /// Latest time at which a job may be due: the end of the year 9999, wall time in milliseconds.
-pub const LATEST_MS: u64 = 253_402_207_200_000;
+pub(crate) const LATEST_MS: u64 = 253_402_207_200_000;
 
 /// Longest text that is shown of a row, in characters.
 const SHOWN: usize = 4096;
@@ -79,16 +79,16 @@ pub struct Entry {
     /// Times that it has been begun.
     pub attempts: u32,
     /// Whether it is to be ended while it runs.
-    pub is_cancelled: bool,
+    pub(crate) is_cancelled: bool,
     /// What it has found.
-    pub found: Found,
+    pub(crate) found: Found,
     /// What is asked for; why that cannot be known, of a row that this version does not understand.
-    pub request: Result<Box<Request>, String>,
+    pub(crate) request: Result<Box<Request>, String>,
 }
 
 /// How a job has ended.
 #[derive(Debug, Clone)]
-pub enum End {
+pub(crate) enum End {
     /// Well: where its report is, and what it has found.
     Done(String, Box<Found>),
     /// With this error.
@@ -306,7 +306,7 @@ impl Queue {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn recover(&self) -> Result<usize, QueueError> {
+    pub(crate) fn recover(&self) -> Result<usize, QueueError> {
         self.with(|connection| {
             connection.execute(
                 "UPDATE job SET \
@@ -325,7 +325,7 @@ impl Queue {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn begin(&self, id: u64) -> Result<bool, QueueError> {
+    pub(crate) fn begin(&self, id: u64) -> Result<bool, QueueError> {
         self.with(|connection| {
             let changed = connection.execute(
                 "UPDATE job SET progress = 'running', attempts = attempts + 1, outcome = NULL \
@@ -340,7 +340,7 @@ impl Queue {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn end(&self, id: u64, end: End) -> Result<(), QueueError> {
+    pub(crate) fn end(&self, id: u64, end: End) -> Result<(), QueueError> {
         let (progress, outcome, found, attempts) = match end {
             End::Done(outcome, found) => ("done", outcome, Some(found), 0),
             End::Failed(why) => ("failed", why, None, 0),

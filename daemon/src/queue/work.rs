@@ -29,11 +29,11 @@ const STORE: &str = "THERMINE_STORE";
 
 /// What has come of it.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Where its report is.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// What is shown beside the unit.
-    pub found: Found,
+    pub(crate) found: Found,
 }
 
 /// Carries `request` out for the daemon, on the unit of `config`, into `folder`, which is made. Checks it first: it may be

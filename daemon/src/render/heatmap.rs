@@ -16,27 +16,27 @@ const SCALE: [[f64; 3]; 3] = [
 
 /// A map of values over two axes.
 #[derive(Debug)]
-pub struct HeatMap<'a> {
+pub(crate) struct HeatMap<'a> {
     /// What is shown, with its unit.
-    pub title: &'a str,
+    pub(crate) title: &'a str,
     /// Name of the horizontal axis with its unit, and its values.
-    pub x: (&'a str, &'a [f64]),
+    pub(crate) x: (&'a str, &'a [f64]),
     /// The same of the vertical axis; the first value is at the bottom.
-    pub y: (&'a str, &'a [f64]),
+    pub(crate) y: (&'a str, &'a [f64]),
     /// Values, x by x within y by y; `None` where there is none.
-    pub values: &'a [Option<f64>],
+    pub(crate) values: &'a [Option<f64>],
     /// Values of the two ends of the scale.
-    pub range: (f64, f64),
+    pub(crate) range: (f64, f64),
 }
 
 impl HeatMap<'_> {
     /// As an SVG document.
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         self.render_marked(&[])
     }
 
     /// The same with `marks`: the cell of each, by its place among the values, is outlined and bears its word.
-    pub fn render_marked(&self, marks: &[(usize, &str)]) -> String {
+    pub(crate) fn render_marked(&self, marks: &[(usize, &str)]) -> String {
         let (columns, rows) = (self.x.1.len().max(1), self.y.1.len().max(1));
         let (w, h) = (WIDTH / columns as f64, HEIGHT / rows as f64);
         let mut svg = format!(

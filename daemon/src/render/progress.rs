@@ -15,7 +15,7 @@ use thermine_lab::session::Context;
 const QUIET: Duration = Duration::from_secs(10);
 
 /// The progress of what `context` does, shown on standard error.
-pub fn shown(context: &Context) -> Progress {
+pub(crate) fn shown(context: &Context) -> Progress {
     Progress::new(context, Arc::new(Bars(MultiProgress::new())))
 }
 

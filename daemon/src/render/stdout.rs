@@ -49,7 +49,7 @@ pub(crate) fn line(line: impl Display) -> Result<()> {
 }
 
 /// Writes `line` to standard error, escaped as `text` does, and ends it. Nobody may read it, which is no error.
-pub fn complain(line: impl Display) {
+pub(crate) fn complain(line: impl Display) {
     let line = format!("{line}\n");
     let _ = std::io::stderr()
         .lock()

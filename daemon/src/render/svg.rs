@@ -14,7 +14,7 @@ const COLOURS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
 
 /// A plot under construction.
 #[derive(Debug)]
-pub struct Plot {
+pub(crate) struct Plot {
     title: String,
     x_label: String,
     y_label: String,
@@ -26,7 +26,13 @@ pub struct Plot {
 
 impl Plot {
     /// An empty plot over the ranges `x` and `y`; labels name the quantity and its unit.
-    pub fn new(title: &str, x_label: &str, y_label: &str, x: (f64, f64), y: (f64, f64)) -> Plot {
+    pub(crate) fn new(
+        title: &str,
+        x_label: &str,
+        y_label: &str,
+        x: (f64, f64),
+        y: (f64, f64),
+    ) -> Plot {
         Plot {
             title: title.to_string(),
             x_label: x_label.to_string(),
@@ -39,7 +45,7 @@ impl Plot {
     }
 
     /// Adds a line through `points`; those that are not finite are left out.
-    pub fn line(&mut self, name: &str, points: impl IntoIterator<Item = (f64, f64)>) {
+    pub(crate) fn line(&mut self, name: &str, points: impl IntoIterator<Item = (f64, f64)>) {
         let colour = self.name(name);
         let mut path = String::new();
         for (x, y) in points {
@@ -55,7 +61,12 @@ impl Plot {
     }
 
     /// Adds bars of `width` (in units of x) that begin at each point's x.
-    pub fn bars(&mut self, name: &str, width: f64, bars: impl IntoIterator<Item = (f64, f64)>) {
+    pub(crate) fn bars(
+        &mut self,
+        name: &str,
+        width: f64,
+        bars: impl IntoIterator<Item = (f64, f64)>,
+    ) {
         let colour = self.name(name);
         for (x, y) in bars {
             let (left, right) = (self.px(x), self.px(x + width));
@@ -70,7 +81,7 @@ impl Plot {
     }
 
     /// The plot as an SVG document.
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let mut svg = format!(
             r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">
 <rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>

@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 /// An empty table with these headings; `numeric` columns are set flush right.
-pub fn table(headings: &[&str], numeric: &[usize]) -> Table {
+pub(crate) fn table(headings: &[&str], numeric: &[usize]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::ASCII_MARKDOWN)
@@ -35,7 +35,7 @@ pub(crate) fn facts<N: Into<String>>(
 }
 
 /// `value` with so many `digits`, and never as `-0.00`.
-pub fn fixed(value: f64, digits: usize) -> String {
+pub(crate) fn fixed(value: f64, digits: usize) -> String {
     let text = format!("{value:.digits$}");
     match text.strip_prefix('-') {
         Some(rest) if rest.bytes().all(|byte| matches!(byte, b'0' | b'.')) => rest.to_owned(),
@@ -44,13 +44,13 @@ pub fn fixed(value: f64, digits: usize) -> String {
 }
 
 /// An estimate with its interval, for example `0.684 [0.651, 0.717]`.
-pub fn interval(value: f64, (low, high): (f64, f64)) -> String {
+pub(crate) fn interval(value: f64, (low, high): (f64, f64)) -> String {
     let [value, low, high] = [value, low, high].map(|number| fixed(number, 3));
     format!("{value} [{low}, {high}]")
 }
 
 /// A difference with its interval, signed.
-pub fn difference(value: f64, (low, high): (f64, f64)) -> String {
+pub(crate) fn difference(value: f64, (low, high): (f64, f64)) -> String {
     format!("{value:+.3} [{low:+.3}, {high:+.3}]")
 }
 

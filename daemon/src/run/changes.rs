@@ -2,15 +2,15 @@
 
 /// What a reload has changed, by unit.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Changes {
+pub(crate) struct Changes {
     /// Came.
-    pub added: Vec<String>,
+    pub(crate) added: Vec<String>,
     /// Went.
-    pub removed: Vec<String>,
+    pub(crate) removed: Vec<String>,
     /// Were ended and begun anew.
-    pub changed: Vec<String>,
+    pub(crate) changed: Vec<String>,
     /// Settings that need a new start of the program, and stay as they were.
-    pub later: Vec<&'static str>,
+    pub(crate) later: Vec<&'static str>,
 }
 
 impl std::fmt::Display for Changes {

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use super::changes::Changes;
+pub(crate) use super::changes::Changes;
 use super::claimed_job::ClaimedJob;
 use super::driven_unit::DrivenUnit;
 use super::health;
@@ -164,17 +164,17 @@ impl Daemon {
     }
 
     /// The experiments.
-    pub fn queue(&self) -> &Queue {
+    pub(crate) fn queue(&self) -> &Queue {
         &self.shared.queue
     }
 
     /// The folders that jobs may read.
-    pub fn folders(&self) -> Folders {
+    pub(crate) fn folders(&self) -> Folders {
         self.shared.daemon.folders()
     }
 
     /// Names of the units: experiments may be queued for each.
-    pub fn units(&self) -> Vec<&str> {
+    pub(crate) fn units(&self) -> Vec<&str> {
         let units = self.units.iter();
         units
             .map(|task| task.wanted.config.unit.name.as_str())
@@ -185,7 +185,7 @@ impl Daemon {
     ///
     /// # Errors
     /// If what runs cannot be read from the queue; then nothing has changed.
-    pub async fn apply(&mut self, rack: Rack) -> Result<Changes> {
+    pub(crate) async fn apply(&mut self, rack: Rack) -> Result<Changes> {
         let found = self.found()?;
         let mut changes = Changes {
             later: self.needs_restart(&rack),
@@ -396,7 +396,7 @@ impl Daemon {
     }
 
     /// Waits until the proxy has ended by itself, which it does if its journal fails; for ever without one.
-    pub async fn proxy_failed(&self) {
+    pub(crate) async fn proxy_failed(&self) {
         match &self.proxy {
             Some(proxy) => proxy.failed().await,
             None => std::future::pending().await,

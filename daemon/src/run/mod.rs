@@ -12,7 +12,7 @@ mod backoff;
 mod captures;
 mod changes;
 mod claimed_job;
-pub mod daemon;
+pub(crate) mod daemon;
 mod driven_unit;
 mod expected;
 mod health;

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 pub struct Args {
     /// Where the daemon's web server is.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    pub url: String,
+    pub(crate) url: String,
     /// File with the daemon's token, where it has one.
     #[arg(long, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
+    pub(crate) token_file: Option<PathBuf>,
 }

@@ -23,7 +23,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text";
 
 /// Metrics for Prometheus: text format 0.0.4, or OpenMetrics where the Accept header names it.
 #[utoipa::path(get, operation_id = "metrics", path = "/metrics", responses((status = 200, description = "Text format 0.0.4, or OpenMetrics 1.0 where the Accept header names application/openmetrics-text.", content_type = "text/plain", body = String)))]
-pub(super) async fn serve(State(web): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+pub(crate) async fn serve(State(web): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Metrics {
         all: web.live.snapshot(),

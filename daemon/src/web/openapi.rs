@@ -47,7 +47,7 @@ pub(super) fn description() -> Description {
 
 /// This description.
 #[utoipa::path(get, operation_id = "description", path = "/api/v1/openapi.json", responses((status = 200, description = "OpenAPI 3.1.", content_type = "application/json")))]
-pub(super) async fn serve() -> Json<Description> {
+pub(crate) async fn serve() -> Json<Description> {
     Json(description())
 }
 

@@ -138,7 +138,7 @@ impl Place {
     }
 
     /// A request is served from now on.
-    pub(super) fn serve(&self) -> Served<'_> {
+    pub(crate) fn serve(&self) -> Served<'_> {
         self.served.store(true, Ordering::Relaxed);
         Served(self)
     }

@@ -152,7 +152,8 @@ impl Bans {
     }
 
     /// Bans in force at `now`.
-    pub(crate) fn count(&self, now: Nanos) -> usize {
+    #[cfg(test)]
+    fn count(&self, now: Nanos) -> usize {
         self.0.values().filter(|ban| ban.until > now).count()
     }
 }

@@ -440,11 +440,4 @@ impl Hub {
         }
         total
     }
-
-    /// Hangs up on every unit.
-    pub(crate) fn close(&self, why: &'static str) {
-        for member in lock(&self.0.members).values() {
-            member.mailbox.close(why);
-        }
-    }
 }

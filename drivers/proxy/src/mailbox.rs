@@ -32,8 +32,6 @@ pub(crate) struct Mail {
     pub(crate) hold: Option<Hold>,
     /// Whether it may have work has changed.
     pub(crate) permit: bool,
-    /// Why its connection is to be closed, if it is.
-    pub(crate) close: Option<&'static str>,
     _in_flight: Option<InFlight>,
 }
 
@@ -81,10 +79,6 @@ impl Mailbox {
 
     pub(crate) fn permit(&self) {
         self.put(|mail| mail.permit = true);
-    }
-
-    pub(crate) fn close(&self, why: &'static str) {
-        self.put(|mail| mail.close = Some(why));
     }
 
     fn put(&self, what: impl FnOnce(&mut Mail)) {

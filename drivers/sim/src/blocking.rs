@@ -81,7 +81,7 @@ struct Unit {
     work: Option<(Notify, Difficulty, Nanos, Nanos)>,
     /// Since when it has nothing.
     idle: Option<Nanos>,
-    shares: u64,
+    pub shares: u64,
 }
 
 /// Mines until `shutdown` or until the pool is gone. It has its seat at the clock from now on, whenever the future

@@ -192,7 +192,8 @@ pub fn ticket_mask(log2: u32) -> u32 {
 }
 
 /// log2 of the difficulty that a ticket mask stands for; `None` if it is no power of two.
-pub(crate) fn ticket_log2(register: u32) -> Option<u32> {
+#[cfg(test)]
+fn ticket_log2(register: u32) -> Option<u32> {
     let mask = u32::from_be_bytes(register.to_be_bytes().map(u8::reverse_bits));
     let difficulty = u64::from(mask) + 1;
     difficulty

@@ -245,11 +245,6 @@ impl Guarded {
         }
     }
 
-    /// Whether the guard has ended by itself.
-    pub(crate) fn is_over(&self) -> bool {
-        self.task.is_finished()
-    }
-
     /// Ends the guard, and waits until it has made the unit safe. Returns whether the unit has confirmed it,
     /// or has nothing that could be set.
     pub async fn end(self) -> bool {

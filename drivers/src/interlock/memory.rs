@@ -62,7 +62,7 @@ pub(super) struct Reading {
 
 /// What moves from reading to reading while a unit hashes, whatever its temperatures do.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Counters {
+pub(crate) struct Counters {
     uptime: Option<Duration>,
     hardware_errors: Option<u64>,
     accepted: Option<u64>,

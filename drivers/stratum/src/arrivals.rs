@@ -103,7 +103,8 @@ impl Arrivals {
     }
 
     /// Connections that have not authorised yet.
-    pub(crate) fn count(&self) -> usize {
+    #[cfg(test)]
+    fn count(&self) -> usize {
         self.lock().count
     }
 

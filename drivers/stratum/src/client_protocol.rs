@@ -247,11 +247,9 @@ impl ClientProtocol {
                 let read = Subscribed::read(&outcome.map_err(refused)?);
                 self.subscribed = Some(read.ok_or(ClientError::Subscription)?);
             }
-            Call::Authorize { .. } => {
-                if outcome.map_err(refused)? == false {
-                    let why = "no such user, or a wrong password";
-                    return Err(ClientError::Refused(method(&call), why.to_owned()));
-                }
+            Call::Authorize { .. } if outcome.map_err(refused)? == false => {
+                let why = "no such user, or a wrong password";
+                return Err(ClientError::Refused(method(&call), why.to_owned()));
             }
             _ => {}
         }

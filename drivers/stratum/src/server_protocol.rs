@@ -104,7 +104,12 @@ pub struct ServerProtocol {
 impl ServerProtocol {
     /// A miner that has connected at `now` and may be granted the version bits in `grants`. Its difficulty is said
     /// again after `keep_alive` of silence, and it is given up after `idle` without a line of its own.
-    pub(crate) fn new(grants: u32, keep_alive: Duration, idle: Duration, now: Nanos) -> ServerProtocol {
+    pub(crate) fn new(
+        grants: u32,
+        keep_alive: Duration,
+        idle: Duration,
+        now: Nanos,
+    ) -> ServerProtocol {
         ServerProtocol {
             grants,
             keep_alive,

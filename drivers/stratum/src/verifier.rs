@@ -111,11 +111,6 @@ impl Verifier {
         self.extranonce2_len
     }
 
-    /// Factor on the difficulty that a hash must really meet.
-    pub(crate) fn scale(&self) -> f64 {
-        self.scale
-    }
-
     /// Takes note of a job sent at `sent`. A clean job retires all earlier ones.
     pub fn issue(
         &mut self,

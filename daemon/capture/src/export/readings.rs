@@ -149,17 +149,17 @@ fn count(counter: Option<u64>) -> Value {
 /// The parts of a recorded drive that become columns.
 #[derive(Deserialize)]
 struct Drive {
-    word: u32,
-    difficulty: Difficulty,
-    duty: f64,
-    point: OperatingPoint,
+    pub word: u32,
+    pub difficulty: Difficulty,
+    pub duty: f64,
+    pub point: OperatingPoint,
 }
 
 /// The parts of a recorded observation that become columns.
 #[derive(Deserialize)]
 struct Observation {
-    outcome: String,
-    jobs: u32,
+    pub outcome: String,
+    pub jobs: u32,
 }
 
 /// Steps of the experiment: what was asked, and what of it came.

@@ -136,7 +136,7 @@ impl About {
 }
 
 /// A file being written, a page of rows at a time.
-pub(super) trait Sink {
+pub(crate) trait Sink {
     fn page(&mut self, rows: Vec<Vec<Value>>) -> Result<()>;
     fn finish(self: Box<Self>) -> Result<()>;
 }

@@ -134,7 +134,7 @@ impl Attachments {
     ///
     /// # Errors
     /// If it has no control interface.
-    pub fn observe(&self, config: &Config) -> Result<watch::Receiver<Latest>> {
+    pub(crate) fn observe(&self, config: &Config) -> Result<watch::Receiver<Latest>> {
         match config.wires().map_err(anyhow::Error::msg)? {
             Wires::Network { stratum, api } => self.observed(config, api, &stratum.worker),
             Wires::Serial(_) => bail!("bare chips are not read unless they are driven"),

@@ -8,10 +8,10 @@
 mod attached;
 mod clients;
 mod control;
-pub mod driven;
+pub(crate) mod driven;
 pub mod machine;
 pub mod simulated;
-pub mod unit;
+pub(crate) mod unit;
 
 pub use self::attached::Attachments;
 pub use self::driven::Driven;

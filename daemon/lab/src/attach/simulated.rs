@@ -23,37 +23,37 @@ const HTTP_PORT: u16 = 80;
 
 /// The ports of a simulated unit's control interfaces.
 #[derive(Debug)]
-pub struct Ports {
+pub(crate) struct Ports {
     /// Address of the interface that is polled.
-    pub control: SocketAddr,
+    pub(crate) control: SocketAddr,
     /// Address of the cgminer API, if it is another.
-    pub cgminer: Option<SocketAddr>,
+    pub(crate) cgminer: Option<SocketAddr>,
     /// Address of the web page, if it is another.
-    pub page: Option<SocketAddr>,
+    pub(crate) page: Option<SocketAddr>,
     listener: TcpListener,
     second: Option<TcpListener>,
 }
 
 /// What a simulated unit mines.
 #[derive(Debug, Clone)]
-pub struct Mine {
+pub(crate) struct Mine {
     /// Model of the unit.
-    pub model: Model,
+    pub(crate) model: Model,
     /// Address of the pool.
-    pub pool: SocketAddr,
+    pub(crate) pool: SocketAddr,
     /// Worker name.
-    pub worker: String,
+    pub(crate) worker: String,
     /// How it is played: difficulty scale, setting on start, silicon.
-    pub played: Simulated,
+    pub(crate) played: Simulated,
     /// Seed of its physics and of its nonces.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// Opens the ports of a unit of `model` on `ip`: the device's `own`, or free ones.
 ///
 /// # Errors
 /// If they are taken, or not permitted.
-pub async fn listen(model: Model, ip: IpAddr, own: bool) -> Result<Ports> {
+pub(crate) async fn listen(model: Model, ip: IpAddr, own: bool) -> Result<Ports> {
     let open = |port: u16| {
         let address = SocketAddr::new(ip, if own { port } else { 0 });
         listen::listen(address).with_context(|| {
@@ -86,7 +86,7 @@ pub async fn listen(model: Model, ip: IpAddr, own: bool) -> Result<Ports> {
 
 impl Ports {
     /// Starts a unit on them as tasks of `tasks`, until `shutdown`.
-    pub fn start(
+    pub(crate) fn start(
         self,
         mine: Mine,
         clock: &Clock,
@@ -132,7 +132,7 @@ impl Ports {
 ///
 /// # Errors
 /// If it is no bare model.
-pub fn family(model: Model) -> Result<Family> {
+pub(crate) fn family(model: Model) -> Result<Family> {
     Family::of(model).with_context(|| format!("{model} is not on a serial line"))
 }
 
@@ -140,7 +140,7 @@ pub fn family(model: Model) -> Result<Family> {
 ///
 /// # Errors
 /// If there is no pseudo-terminal to be had.
-pub fn chips(
+pub(crate) fn chips(
     model: Model,
     chips: usize,
     played: &Simulated,

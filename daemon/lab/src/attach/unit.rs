@@ -268,7 +268,7 @@ impl Unit {
     ///
     /// # Errors
     /// If it does not connect.
-    pub async fn connected(&mut self) -> Result<()> {
+    pub(crate) async fn connected(&mut self) -> Result<()> {
         match &mut self.wire {
             Wire::Network(network) => network.connected().await,
             Wire::Serial(_) => Ok(()),
@@ -325,7 +325,7 @@ impl Unit {
     ///
     /// # Errors
     /// As [`set`](Unit::set).
-    pub async fn set_back(&mut self) -> Result<()> {
+    pub(crate) async fn set_back(&mut self) -> Result<()> {
         if self.point != OperatingPoint::UNCHANGED {
             self.set(self.point).await?;
         }
@@ -410,7 +410,7 @@ impl Unit {
     ///
     /// # Errors
     /// If it does not come back, or is on a serial line.
-    pub async fn idle(&mut self, recorder: Recorder) -> Result<Driven> {
+    pub(crate) async fn idle(&mut self, recorder: Recorder) -> Result<Driven> {
         let (session, patience) = match &mut self.wire {
             Wire::Network(network) => {
                 if let Some(mut session) = network.session.take() {

@@ -11,7 +11,7 @@ use crate::request::Train;
 
 /// What is measured.
 pub(super) struct Row {
-    pub(super) name: &'static str,
+    pub name: &'static str,
     pub(super) model: Model,
     pub(super) request: Train,
     /// What the paper prints (arXiv 2601.12032).

@@ -11,7 +11,7 @@ pub(crate) mod clock;
 pub mod counts;
 pub(crate) mod demand;
 mod kinds;
-pub mod layout;
+pub(crate) mod layout;
 mod measure;
 pub mod measured;
 pub mod request;

@@ -47,7 +47,7 @@ pub(super) struct Samples {
 
 /// All that is measured of one capture.
 #[derive(Debug)]
-pub(super) struct Measured {
+pub(crate) struct Measured {
     pub(super) quantities: Vec<Quantity>,
     pub(super) tests: Vec<Test>,
     pub(super) samples: Samples,

@@ -42,7 +42,7 @@ impl Config {
     ///
     /// # Errors
     /// With every value that is out of range; `path` is named in the message.
-    pub fn check(&self, path: &Path) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self, path: &Path) -> Result<(), ConfigError> {
         Problem::none_of(self.problems()).map_err(|what| ConfigError::Wires {
             path: path.to_path_buf(),
             what,

@@ -171,7 +171,7 @@ impl Overrides {
     ///
     /// # Errors
     /// If an override cannot be its value.
-    pub fn daemon(&self, daemon: Daemon) -> Result<Daemon, ConfigError> {
+    pub(crate) fn daemon(&self, daemon: Daemon) -> Result<Daemon, ConfigError> {
         #[derive(serde::Deserialize)]
         struct Only {
             daemon: Daemon,

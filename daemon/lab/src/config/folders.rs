@@ -23,11 +23,11 @@ const SHOWN: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folders {
     /// Of data files, for `train` with a file.
-    pub files: PathBuf,
+    pub(crate) files: PathBuf,
     /// Of captures.
     pub captures: PathBuf,
     /// Of the reports of earlier jobs, whose captures may be read too, under names that begin with `jobs/`.
-    pub jobs: PathBuf,
+    pub(crate) jobs: PathBuf,
 }
 
 impl Folders {
@@ -35,7 +35,7 @@ impl Folders {
     ///
     /// # Errors
     /// If it is not that.
-    pub fn data(&self, name: &str) -> Result<PathBuf, String> {
+    pub(crate) fn data(&self, name: &str) -> Result<PathBuf, String> {
         let path = below(std::slice::from_ref(&self.files), name, "data file")?;
         match std::fs::metadata(&path) {
             Ok(about) if about.len() <= LARGEST_DATA => Ok(path),

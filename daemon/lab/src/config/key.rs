@@ -94,7 +94,8 @@ pub enum Missing {
 /// A key of a configuration, described once for help, checks and overrides.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
-    pub(crate) file: File,
+    /// The kind of file that it stands in.
+    pub file: File,
     /// Its sections and its name, with dots between them.
     pub path: &'static str,
     /// What it may hold.

@@ -15,14 +15,14 @@ const SEPARATOR: &str = "__";
 const OTHERS: [&str; 2] = ["THERMINE_LOG", TOKEN];
 
 /// Environment variable of the HTTP API's token.
-pub const TOKEN: &str = "THERMINE_TOKEN";
+pub(crate) const TOKEN: &str = "THERMINE_TOKEN";
 
 /// Edits within which a variable without a section is taken for a misspelt override.
 const NEAR: usize = 2;
 
 /// The overrides that are set.
 #[derive(Debug, Clone, Default)]
-pub struct Overrides(pub(super) Vec<(&'static Key, String, String)>);
+pub struct Overrides(pub Vec<(&'static Key, String, String)>);
 
 impl Overrides {
     /// None.
@@ -43,7 +43,7 @@ impl Overrides {
     ///
     /// # Errors
     /// If one has the form of an override, or nearly the name of one, and overrides nothing.
-    pub fn of(
+    pub(crate) fn of(
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Overrides, ConfigError> {
         let known: Vec<(&'static Key, String)> = File::ALL

@@ -48,7 +48,7 @@ pub struct Config {
     pub point: Point,
     /// Where the interlock is to be stricter than the model demands.
     #[serde(default)]
-    pub interlock: Tightening,
+    pub(crate) interlock: Tightening,
     /// What a step is.
     pub step: Step,
 }
@@ -77,10 +77,10 @@ pub struct Unit {
     pub model: Model,
     /// Time that it is given to come back when its connection breaks, in seconds of the unit's time; 0 ends the run.
     #[serde(default = "reconnect_seconds")]
-    pub reconnect_seconds: f64,
+    pub(crate) reconnect_seconds: f64,
     /// Whether its fans report no speed, so that none is expected to turn.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub without_tachometer: bool,
+    pub(crate) without_tachometer: bool,
     /// Set if the program plays the unit itself.
     pub simulated: Option<Simulated>,
 }
@@ -98,22 +98,22 @@ pub struct Simulated {
     /// as both ends of the wire can.
     pub speed: Option<f64>,
     /// Factor on the difficulty at which its shares are really hashed.
-    pub difficulty_scale: f64,
+    pub(crate) difficulty_scale: f64,
     /// Chip clock that it starts with, in MHz; without it the model's. For units that no wire can set.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub frequency_mhz: Option<f64>,
+    pub(crate) frequency_mhz: Option<f64>,
     /// Core voltage that it starts with, in V (S9: of one domain); without it the model's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub voltage_v: Option<f64>,
+    pub(crate) voltage_v: Option<f64>,
     /// Fan speed that it starts with, fraction of full speed; without it the model's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fan: Option<f64>,
+    pub(crate) fan: Option<f64>,
     /// Chips that are weak, dead or have dead cores; without it all are alike.
     #[serde(default, skip_serializing_if = "Silicon::is_sound")]
-    pub silicon: Silicon,
+    pub(crate) silicon: Silicon,
     /// Which unit of its model it is and how those differ; without it all are the same but for their chips' speeds.
     #[serde(default, skip_serializing_if = "is_none")]
-    pub spread: Spread,
+    pub(crate) spread: Spread,
 }
 
 fn is_none(spread: &Spread) -> bool {
@@ -122,7 +122,7 @@ fn is_none(spread: &Spread) -> bool {
 
 impl Simulated {
     /// The physics of this unit, one of `model`.
-    pub fn params(&self, model: Params) -> Params {
+    pub(crate) fn params(&self, model: Params) -> Params {
         Params {
             frequency_mhz: self.frequency_mhz.unwrap_or(model.frequency_mhz),
             voltage_v: self.voltage_v.unwrap_or(model.voltage_v),
@@ -139,7 +139,7 @@ impl Simulated {
 #[serde(deny_unknown_fields)]
 pub struct Stratum {
     /// Address that it listens on.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// Worker name that the unit authorises with; `*` for any.
     pub worker: String,
     /// Address that the unit's connection comes from, if that is not the address of its API.
@@ -153,7 +153,7 @@ pub struct Stratum {
         default = "default_max_unauthorised",
         skip_serializing_if = "is_default_max_unauthorised"
     )]
-    pub max_unauthorised: usize,
+    pub(crate) max_unauthorised: usize,
 }
 
 fn default_max_unauthorised() -> usize {
@@ -180,10 +180,10 @@ pub struct Api {
     /// Environment variable that holds the password of the web page, on models that ask for one; without
     /// it the maker's own is tried. The password itself stands in no file of ours.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub password_env: Option<String>,
+    pub(crate) password_env: Option<String>,
     /// Address of a second interface, the cgminer API of an LB-Box, read where the first fails.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cgminer: Option<SocketAddr>,
+    pub(crate) cgminer: Option<SocketAddr>,
 }
 
 /// Where a unit runs during a run; what is missing stays as it is. When the run ends the interlock sets the
@@ -194,11 +194,11 @@ pub struct Point {
     /// Chip clock in MHz.
     pub frequency_mhz: Option<f64>,
     /// Core voltage in V.
-    pub voltage_v: Option<f64>,
+    pub(crate) voltage_v: Option<f64>,
     /// Fan speed, 0 to 1.
-    pub fan: Option<f64>,
+    pub(crate) fan: Option<f64>,
     /// Power plan, of models that have some.
-    pub mode: Option<PowerMode>,
+    pub(crate) mode: Option<PowerMode>,
 }
 
 impl Point {
@@ -219,20 +219,20 @@ impl Point {
 #[serde(deny_unknown_fields)]
 pub struct Serial {
     /// Device file of the port; ignored for a simulated chain, which makes its own.
-    pub port: PathBuf,
+    pub(crate) port: PathBuf,
     /// Chips in the chain.
     pub chips: u8,
     /// Clock that they are ramped to, in MHz.
     pub frequency_mhz: f64,
     /// Difficulty from which the chips report a nonce, a power of two.
-    pub ticket_difficulty: u32,
+    pub(crate) ticket_difficulty: u32,
     /// Must be `true`: whoever writes it has seen that this line tells no temperature, that no interlock can
     /// watch these chips, and that they are to be watched by other means.
     #[serde(
         rename(serialize = "unsensed", deserialize = "without_temperature_sensor"),
         alias = "unsensed"
     )]
-    pub without_temperature_sensor: bool,
+    pub(crate) without_temperature_sensor: bool,
 }
 
 /// A step of the experiment.
@@ -242,13 +242,13 @@ pub struct Step {
     /// Shortest length, in seconds of the unit's time.
     pub hold_seconds: f64,
     /// Answers that it needs.
-    pub shares: u32,
+    pub(crate) shares: u32,
     /// Longest length, in seconds of the unit's time.
     pub timeout_seconds: f64,
     /// Share difficulty.
     pub difficulty: Difficulty,
     /// Duty at the largest input.
-    pub duty_min: f64,
+    pub(crate) duty_min: f64,
 }
 
 impl Step {

@@ -307,7 +307,7 @@ pub(crate) async fn replay(plan: &Plan, problem: &Problem, progress: &Progress) 
 }
 
 /// One part of a run.
-struct Part {
+pub(crate) struct Part {
     role: Role,
     name: String,
     encoder: Encoder,

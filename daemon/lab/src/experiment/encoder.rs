@@ -128,7 +128,7 @@ impl Encoder {
     }
 
     /// Names and units of [`Encoder::encoded`].
-    pub fn columns(&self) -> Vec<Feature> {
+    pub(crate) fn columns(&self) -> Vec<Feature> {
         let names = self.channels().flat_map(|channel| match channel.actuator {
             Actuator::Difficulty | Actuator::LogDifficulty => {
                 vec![
@@ -158,7 +158,7 @@ impl Encoder {
     ///
     /// A difficulty stands here with its reciprocal and its logarithm: a share rate goes with the first, the log
     /// of a time with the second, and a unit that merely inverts what was encoded has computed nothing.
-    pub fn encoded(&self, drives: &[Drive]) -> Vec<f64> {
+    pub(crate) fn encoded(&self, drives: &[Drive]) -> Vec<f64> {
         drives
             .iter()
             .flat_map(|drive| self.channels().flat_map(|channel| numbers(channel, drive)))

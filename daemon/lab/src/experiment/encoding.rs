@@ -31,7 +31,7 @@ use utoipa::ToSchema;
 )]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Actuator {
+pub(crate) enum Actuator {
     /// Fraction of its time that the unit hashes current work.
     Duty,
     /// Share difficulty, so that its reciprocal follows the input: the published D = D₀ / (u + ε).
@@ -54,7 +54,7 @@ pub enum Actuator {
 
 impl Actuator {
     /// Name in specifications and of its column.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         self.into()
     }
 }
@@ -64,14 +64,14 @@ impl Actuator {
 #[serde(deny_unknown_fields)]
 pub struct Channel {
     /// Which.
-    pub actuator: Actuator,
+    pub(crate) actuator: Actuator,
     /// Its value at the smallest input.
-    pub low: f64,
+    pub(crate) low: f64,
     /// Its value at the largest.
-    pub high: f64,
+    pub(crate) high: f64,
     /// How many steps late it follows.
     #[serde(default)]
-    pub lag: usize,
+    pub(crate) lag: usize,
 }
 
 /// Longest lag of a channel, steps.
@@ -82,7 +82,7 @@ const LATEST_BLOCK: f64 = 3600.0;
 
 impl Channel {
     /// A channel without lag.
-    pub fn new(actuator: Actuator, low: f64, high: f64) -> Channel {
+    pub(crate) fn new(actuator: Actuator, low: f64, high: f64) -> Channel {
         Channel {
             actuator,
             low,
@@ -92,7 +92,7 @@ impl Channel {
     }
 
     /// Its value for `x`, the input scaled to 0..=1.
-    pub fn value(&self, x: f64) -> f64 {
+    pub(crate) fn value(&self, x: f64) -> f64 {
         let between = |low: f64, high: f64| low + (high - low) * x.clamp(0.0, 1.0);
         match self.actuator {
             Actuator::Difficulty => between(self.low.recip(), self.high.recip()).recip(),
@@ -187,20 +187,20 @@ pub enum Mask {
 #[serde(deny_unknown_fields)]
 pub struct Encoding {
     /// Name in tables and of the capture's stream.
-    pub name: String,
+    pub(crate) name: String,
     /// How jobs follow each other.
     pub discipline: Discipline,
     /// What follows the input; nothing may.
-    pub channels: Vec<Channel>,
+    pub(crate) channels: Vec<Channel>,
     /// Virtual nodes: parts of equal length that a step is divided into, each with readings of its own.
     pub nodes: usize,
     /// How they differ.
-    pub mask: Mask,
+    pub(crate) mask: Mask,
 }
 
 impl Encoding {
     /// An encoding in dialogue, without virtual nodes.
-    pub fn new(name: &str, channels: Vec<Channel>) -> Encoding {
+    pub(crate) fn new(name: &str, channels: Vec<Channel>) -> Encoding {
         Encoding {
             name: name.into(),
             discipline: Discipline::Dialogue,
@@ -211,7 +211,7 @@ impl Encoding {
     }
 
     /// NRMSE that the paper prints for it on NARMA-10 (arXiv 2601.12032).
-    pub fn published(&self) -> Option<f64> {
+    pub(crate) fn published(&self) -> Option<f64> {
         match self.name.as_str() {
             "dialogue" => Some(0.8661),
             "monologue" => Some(0.9550),
@@ -221,7 +221,7 @@ impl Encoding {
     }
 
     /// What the input does to a unit, in words.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         if self.channels.is_empty() {
             return "input is ignored".into();
         }
@@ -250,7 +250,7 @@ impl Encoding {
     }
 
     /// Whether it moves the unit's operating point, which has then to be set back.
-    pub fn sets_the_point(&self) -> bool {
+    pub(crate) fn sets_the_point(&self) -> bool {
         self.channels.iter().any(|channel| {
             matches!(
                 channel.actuator,
@@ -261,7 +261,7 @@ impl Encoding {
 
     /// Delays of two inputs whose product the unit's power holds, over the last `history` steps: those of duty
     /// and clock (or voltage), if they follow the input at different lags.
-    pub fn products(&self, history: usize) -> Vec<(usize, usize)> {
+    pub(crate) fn products(&self, history: usize) -> Vec<(usize, usize)> {
         let lag = |wanted: &[Actuator]| {
             let mut channels = self.channels.iter();
             channels
@@ -280,7 +280,7 @@ impl Encoding {
     ///
     /// # Errors
     /// What it cannot.
-    pub fn check(&self, model: Model, twin: Option<&Params>) -> Result<(), String> {
+    pub(crate) fn check(&self, model: Model, twin: Option<&Params>) -> Result<(), String> {
         for (i, channel) in self.channels.iter().enumerate() {
             let name = channel.actuator.name();
             if twin.is_none() && !on_the_wire(model, channel.actuator) {

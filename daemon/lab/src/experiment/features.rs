@@ -21,16 +21,16 @@ use super::quantities::{Group, Source};
 #[serde(deny_unknown_fields)]
 pub struct FeaturePlan {
     /// Which columns.
-    pub groups: Vec<Group>,
+    pub(crate) groups: Vec<Group>,
     /// Of how many steps, the present one included.
-    pub history: usize,
+    pub(crate) history: usize,
     /// Whether a column is the mean over the virtual nodes of its step, and not one for each.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub average: bool,
+    pub(crate) average: bool,
     /// Time constant in steps of a running mean that is taken from every column, to be rid of slow drift; the
     /// encoded drive is treated alike. `None` leaves them as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub high_pass: Option<f64>,
+    pub(crate) high_pass: Option<f64>,
 }
 
 impl FeaturePlan {
@@ -54,7 +54,7 @@ impl FeaturePlan {
     ///
     /// # Errors
     /// If values are so large that they overflow.
-    pub fn treated(&self, states: StateMatrix) -> Result<StateMatrix> {
+    pub(crate) fn treated(&self, states: StateMatrix) -> Result<StateMatrix> {
         let states = match self.high_pass {
             Some(steps) => controls::high_pass(&states, steps)?,
             None => states,
@@ -79,26 +79,26 @@ pub struct Features {
 
 /// One quantity over all steps.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Column {
+pub(crate) struct Column {
     /// Name, for example `board6.chip_temp`.
-    pub name: String,
+    pub(crate) name: String,
     /// Unit of its values.
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     /// A value per step, `None` where it was not reported.
-    pub values: Vec<Option<f64>>,
+    pub(crate) values: Vec<Option<f64>>,
     source: Source,
 }
 
 /// Columns without gaps, and what was done about the gaps.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Filled {
+pub(crate) struct Filled {
     /// Name, unit and values of each column.
-    pub columns: Vec<(String, &'static str, Vec<f64>)>,
+    pub(crate) columns: Vec<(String, &'static str, Vec<f64>)>,
     /// Readings that were missing and replaced by the last one before (or, at the start, the first
     /// after).
-    pub carried: usize,
+    pub(crate) carried: usize,
     /// Columns of which the unit never reported anything, left out.
-    pub absent: Vec<String>,
+    pub(crate) absent: Vec<String>,
 }
 
 /// Readings of one step that the next is compared with.
@@ -154,7 +154,7 @@ impl Features {
 
     /// Appends the row of a step in which the unit's connection broke: no values, as after no reading. The readings
     /// themselves are what the next step's rates are taken from.
-    pub fn push_gap(&mut self, observations: &[Observation]) {
+    pub(crate) fn push_gap(&mut self, observations: &[Observation]) {
         self.push(observations);
         for column in &mut self.columns {
             if let Some(value) = column.values.last_mut() {
@@ -225,7 +225,7 @@ impl Features {
     }
 
     /// The same of the last `rows` steps.
-    pub fn last(&self, rows: usize) -> Features {
+    pub(crate) fn last(&self, rows: usize) -> Features {
         let mut last = self.clone_empty();
         for (to, from) in last.columns.iter_mut().zip(&self.columns) {
             let start = from.values.len().saturating_sub(rows);
@@ -252,7 +252,7 @@ impl Features {
     ///
     /// # Errors
     /// If the unit reported nothing that could be a state.
-    pub fn states(self, plan: &FeaturePlan) -> Result<(StateMatrix, Vec<String>)> {
+    pub(crate) fn states(self, plan: &FeaturePlan) -> Result<(StateMatrix, Vec<String>)> {
         let rows = self.columns.first().map_or(0, |column| column.values.len());
         // Of averaged nodes there is one value a gap and quantity.
         let gaps = if self.average {
@@ -311,7 +311,7 @@ impl Features {
     }
 
     /// Closes the gaps. Only a value of the past may stand in for a missing one, except at the start.
-    pub fn filled(self) -> Filled {
+    pub(crate) fn filled(self) -> Filled {
         let columns = self.averaged().columns;
         let mut filled = Filled {
             columns: Vec::new(),

@@ -75,7 +75,7 @@ pub struct Other {
     pub parameter: f64,
     /// Itself, as trained before the test.
     #[serde(skip)]
-    pub saved: SavedReadout,
+    pub(crate) saved: SavedReadout,
 }
 
 /// Strengths among which the elastic net chooses, per sample of standardised features and target.

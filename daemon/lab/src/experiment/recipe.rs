@@ -18,19 +18,19 @@ pub struct Recipe {
     /// What is learnt.
     pub task: Task,
     /// Which steps are for what.
-    pub split: Split,
+    pub(crate) split: Split,
     /// How the input drives the unit, one arm each.
-    pub encodings: Vec<Encoding>,
+    pub(crate) encodings: Vec<Encoding>,
     /// What the readout is given.
     pub features: FeaturePlan,
     /// Inputs that the host gives it beside.
-    pub taps: usize,
+    pub(crate) taps: usize,
     /// Whether a twin has a power meter at the wall.
-    pub wall_meter: bool,
+    pub(crate) wall_meter: bool,
     /// Steps of each echo run.
-    pub echo_steps: usize,
+    pub(crate) echo_steps: usize,
     /// Steps without work.
-    pub off_steps: usize,
+    pub(crate) off_steps: usize,
 }
 
 /// What captures said before there was more than one task.
@@ -58,7 +58,7 @@ impl Recipe {
 
     /// From what a capture says of its task, which was made with `config`; `None` if another program has made
     /// it.
-    pub fn read(task: &serde_json::Value, config: &Config) -> Option<Recipe> {
+    pub(crate) fn read(task: &serde_json::Value, config: &Config) -> Option<Recipe> {
         if let Ok(recipe) = Recipe::deserialize(task) {
             return Some(recipe);
         }

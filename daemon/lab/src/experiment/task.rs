@@ -117,7 +117,7 @@ impl Contents {
 
 /// How a prediction is judged besides by its error.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// It is a number.
     None,
     /// It stands for the nearer of two classes.
@@ -133,7 +133,7 @@ pub enum Decision {
 
 impl Decision {
     /// The share of the predictions that stand for something other than the target; `None` of numbers.
-    pub fn wrong(self, prediction: &[f64], target: &[f64]) -> Option<f64> {
+    pub(crate) fn wrong(self, prediction: &[f64], target: &[f64]) -> Option<f64> {
         let decide = |value: f64| -> f64 {
             match self {
                 Decision::None => value,
@@ -158,15 +158,13 @@ impl Decision {
 #[derive(Debug, Clone)]
 pub struct Problem {
     /// Its name in reports.
-    pub name: String,
+    pub(crate) name: String,
     /// Input and targets.
     pub sequence: Sequence,
-    /// What the first target is.
-    pub target: String,
     /// Smallest and largest input, from which the encoding takes its ends.
-    pub range: (f64, f64),
+    pub(crate) range: (f64, f64),
     /// Whether predictions are decisions.
-    pub decision: Decision,
+    pub(crate) decision: Decision,
 }
 
 impl Named {
@@ -174,7 +172,7 @@ impl Named {
     fn problem(self, length: usize, seed: u64) -> Problem {
         let narma = |order, name: &str| {
             let sequence = narma(order, length, seed);
-            problem(name, sequence, "y[t+1]", Some(NARMA_RANGE), Decision::None)
+            problem(name, sequence, Some(NARMA_RANGE), Decision::None)
         };
         let signs = Decision::Classes {
             low: -1.0,
@@ -190,33 +188,27 @@ impl Named {
             Named::Narma30 => narma(Order::Thirty, "NARMA-30"),
             Named::MackeyGlass => {
                 let sequence = mackey_glass::mackey_glass(length, MACKEY_GLASS_DELAY, seed);
-                problem("Mackey–Glass", sequence, "x[t+1]", None, Decision::None)
+                problem("Mackey–Glass", sequence, None, Decision::None)
             }
             Named::Lorenz => {
                 let sequence = lorenz::lorenz(length, seed);
-                problem("Lorenz", sequence, "x[t+1]", None, Decision::None)
+                problem("Lorenz", sequence, None, Decision::None)
             }
             Named::Channel => {
                 let sequence = channel::channel(length, CHANNEL_SNR_DB, seed);
-                problem(
-                    "channel equalisation",
-                    sequence,
-                    "d[t−2]",
-                    None,
-                    Decision::Symbols,
-                )
+                problem("channel equalisation", sequence, None, Decision::Symbols)
             }
             Named::Parity => {
                 let sequence = parity::parity(length, PARITY_ORDERS, 0, seed);
-                problem("parity of 3", sequence, "parity of 3", None, signs)
+                problem("parity of 3", sequence, None, signs)
             }
             Named::Xor => {
                 let sequence = parity::xor(length, 1, seed);
-                problem("exclusive or", sequence, "u[t] ≠ u[t−1]", None, signs)
+                problem("exclusive or", sequence, None, signs)
             }
             Named::Waveform => {
                 let sequence = waveform::waveform(length, WAVE_PERIOD, seed);
-                problem("waveform", sequence, "square", None, square)
+                problem("waveform", sequence, None, square)
             }
             Named::MemoryCapacity => uniform("linear memory capacity", length, seed),
             Named::ProcessingCapacity => uniform("information processing capacity", length, seed),
@@ -248,7 +240,7 @@ impl Task {
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn length(&self) -> Result<Option<usize>> {
+    pub(crate) fn length(&self) -> Result<Option<usize>> {
         match self {
             Task::Named(_) => Ok(None),
             Task::Data {
@@ -288,8 +280,7 @@ impl Task {
                 for further in &mut sequence.further {
                     further.values.truncate(length);
                 }
-                let target = targets.first().map_or("", String::as_str);
-                problem(&self.name(), sequence, target, None, Decision::None)
+                problem(&self.name(), sequence, None, Decision::None)
             }
         };
         if problem.range == UNKNOWN {
@@ -303,7 +294,7 @@ impl Task {
     ///
     /// # Errors
     /// If that is so.
-    pub fn check(&self, problem: &Problem, split: &Split) -> Result<()> {
+    pub(crate) fn check(&self, problem: &Problem, split: &Split) -> Result<()> {
         let Task::Data {
             file,
             input,
@@ -344,7 +335,7 @@ impl Task {
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn pinned(&self) -> Result<Task> {
+    pub(crate) fn pinned(&self) -> Result<Task> {
         let mut task = self.clone();
         if let Task::Data {
             file,
@@ -368,14 +359,12 @@ const UNKNOWN: (f64, f64) = (f64::INFINITY, f64::NEG_INFINITY);
 fn problem(
     name: &str,
     sequence: Sequence,
-    target: &str,
     range: Option<(f64, f64)>,
     decision: Decision,
 ) -> Problem {
     Problem {
         name: name.into(),
         sequence,
-        target: target.into(),
         range: range.unwrap_or(UNKNOWN),
         decision,
     }
@@ -390,7 +379,7 @@ fn uniform(name: &str, length: usize, seed: u64) -> Problem {
         input,
         ..Sequence::default()
     };
-    problem(name, sequence, "u[t]", Some(NARMA_RANGE), Decision::None)
+    problem(name, sequence, Some(NARMA_RANGE), Decision::None)
 }
 
 /// Smallest and largest value.

@@ -14,34 +14,34 @@ use super::features::{FeaturePlan, Features};
 
 /// What came of driving a unit through an input, one row a step.
 #[derive(Debug, Clone)]
-pub struct Trace {
+pub(crate) struct Trace {
     /// How it was driven.
-    pub encoding: Encoding,
+    pub(crate) encoding: Encoding,
     /// Where the numbers come from.
-    pub provenance: Provenance,
+    pub(crate) provenance: Provenance,
     /// The device's features, by step.
-    pub features: Features,
+    pub(crate) features: Features,
     /// Names and units of the encoded drive.
-    pub columns: Vec<Feature>,
+    pub(crate) columns: Vec<Feature>,
     /// The encoded drive, by step.
-    pub encoded: Vec<Vec<f64>>,
+    pub(crate) encoded: Vec<Vec<f64>>,
     /// Δt of the first answer to each job, in ms: the handshake's time. Later answers to the same job
     /// only say how long it was held.
-    pub waits_ms: Vec<f64>,
+    pub(crate) waits_ms: Vec<f64>,
     /// Jobs sent.
-    pub jobs: u64,
+    pub(crate) jobs: u64,
     /// Answers that are no samples.
-    pub refused: Refused,
+    pub(crate) refused: Refused,
     /// Steps that ended by time-out.
-    pub timed_out: u64,
+    pub(crate) timed_out: u64,
     /// Rows in whose step the unit's connection broke.
-    pub interrupted: Vec<usize>,
+    pub(crate) interrupted: Vec<usize>,
     /// Steps of the unit in which that happened, and how long it was away in all, in seconds of its time.
-    pub gaps: (u64, f64),
+    pub(crate) gaps: (u64, f64),
     /// Sum over the steps of the age of the reading used, in seconds of the unit's time.
-    pub reading_age_seconds: f64,
+    pub(crate) reading_age_seconds: f64,
     /// From the beginning of the first step to the end of the last, in seconds of the unit's time.
-    pub device_seconds: f64,
+    pub(crate) device_seconds: f64,
 }
 
 impl Trace {
@@ -50,7 +50,7 @@ impl Trace {
     ///
     /// # Errors
     /// If a step fails, or `each` does. What came before is in the capture.
-    pub async fn record<S: Substrate>(
+    pub(crate) async fn record<S: Substrate>(
         substrate: &mut S,
         encoder: &Encoder,
         (plan, model): (&FeaturePlan, Model),
@@ -126,7 +126,7 @@ impl Trace {
     /// The rows that are neither trained nor scored on: those of interrupted steps, and those whose readout looks
     /// back on one, be it on the device's features of `plan` or on the host's `taps`. The taps themselves are known
     /// without a gap, but a readout that needs them is about that far a past, which the device has not lived through.
-    pub fn left_out(&self, plan: &FeaturePlan, taps: usize) -> LeftOut {
+    pub(crate) fn left_out(&self, plan: &FeaturePlan, taps: usize) -> LeftOut {
         LeftOut::looking_back(&self.interrupted, plan.history.max(taps))
     }
 
@@ -134,7 +134,7 @@ impl Trace {
     ///
     /// # Errors
     /// If the unit reported nothing that could be a state.
-    pub fn states(&self, plan: &FeaturePlan) -> Result<(StateMatrix, Vec<String>)> {
+    pub(crate) fn states(&self, plan: &FeaturePlan) -> Result<(StateMatrix, Vec<String>)> {
         self.features.clone().states(plan)
     }
 
@@ -143,7 +143,7 @@ impl Trace {
     ///
     /// # Errors
     /// If a drive is not finite.
-    pub fn encoded_states(&self, plan: &FeaturePlan) -> Result<StateMatrix> {
+    pub(crate) fn encoded_states(&self, plan: &FeaturePlan) -> Result<StateMatrix> {
         let columns = self
             .columns
             .iter()

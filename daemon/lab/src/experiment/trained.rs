@@ -27,7 +27,7 @@ const LONGEST_MEAN: f64 = 10_000.0;
 #[derive(Debug)]
 pub struct Readout {
     /// Weights and features of the readout.
-    pub saved: SavedReadout,
+    pub(crate) saved: SavedReadout,
     /// How the states are made.
     pub recipe: Recipe,
     /// Which actuators follow the input.

@@ -70,7 +70,7 @@ impl Cell {
     ///
     /// # Errors
     /// If loopback has no port left, or the run hangs.
-    pub(super) async fn run(&self) -> Result<Seen> {
+    pub(crate) async fn run(&self) -> Result<Seen> {
         let shutdown = CancellationToken::new();
         let proxy = (CancellationToken::new(), TaskTracker::new());
         let seen = self.measure(&shutdown, &proxy).await;

@@ -76,7 +76,7 @@ impl Context {
     }
 
     /// Who drives, for messages to others.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
@@ -86,7 +86,7 @@ impl Context {
     }
 
     /// Whether the work was asked to stop.
-    pub fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stop.is_cancelled()
     }
 
@@ -117,7 +117,7 @@ impl Context {
     }
 
     /// Says that such work is under way, until the guard is dropped.
-    pub fn heeding(&self) -> Heeding {
+    pub(crate) fn heeding(&self) -> Heeding {
         self.heeding.fetch_add(1, Ordering::SeqCst);
         Heeding(self.heeding.clone())
     }
@@ -181,7 +181,7 @@ async fn waited(tasks: &TaskTracker) {
 
 /// Work that ends by itself when it is asked to stop, until this is dropped.
 #[derive(Debug)]
-pub struct Heeding(Arc<AtomicUsize>);
+pub(crate) struct Heeding(Arc<AtomicUsize>);
 
 impl Drop for Heeding {
     fn drop(&mut self) {

@@ -11,7 +11,7 @@
 //! That the miner that logs in is the one that the interlock watches is checked where connections come in:
 //! [`crate::attach`].
 
-pub mod context;
+pub(crate) mod context;
 mod ending;
 mod lock;
 

@@ -73,7 +73,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> SerialChain<T> {
     }
 
     /// Adds to the `evidence` of what the unit is, from which its provenance follows.
-    pub fn with_evidence(self, evidence: Evidence) -> SerialChain<T> {
+    pub(crate) fn with_evidence(self, evidence: Evidence) -> SerialChain<T> {
         SerialChain {
             steps: self.steps.with_evidence(evidence),
             ..self
@@ -88,7 +88,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> SerialChain<T> {
     }
 
     /// The controller of a conversation that broke off: to stop the chips, which have what they were last told.
-    pub fn into_controller(self) -> Controller<T> {
+    pub(crate) fn into_controller(self) -> Controller<T> {
         self.unit.controller
     }
 

@@ -109,7 +109,7 @@ impl Handshake {
     }
 
     /// Adds to the `evidence` of what the unit is, from which its provenance follows.
-    pub fn with_evidence(self, evidence: Evidence) -> Handshake {
+    pub(crate) fn with_evidence(self, evidence: Evidence) -> Handshake {
         Handshake {
             steps: self.steps.with_evidence(evidence),
             ..self
@@ -118,7 +118,7 @@ impl Handshake {
 
     /// Lets the drive's operating point reach the unit, by way of its guard. Without this a step that names
     /// one fails.
-    pub fn with_setter(mut self, setter: Setter) -> Handshake {
+    pub(crate) fn with_setter(mut self, setter: Setter) -> Handshake {
         self.unit.setter = Some(setter);
         self
     }

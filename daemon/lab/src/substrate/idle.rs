@@ -33,7 +33,7 @@ pub struct Idle {
 impl Idle {
     /// Watches what the unit's poller publishes as `latest`. The unit has no work: on its `session`, if it has one, no
     /// job has been sent.
-    pub fn new(
+    pub(crate) fn new(
         session: Option<Session>,
         latest: watch::Receiver<Latest>,
         recorder: Recorder,
@@ -57,7 +57,7 @@ impl Idle {
 
     /// Goes on watching if the unit's connection breaks and comes back within `patience`. It is watched by its
     /// control interface, so no step is marked.
-    pub fn with_patience(mut self, patience: Patience) -> Idle {
+    pub(crate) fn with_patience(mut self, patience: Patience) -> Idle {
         if let Some(connection) = &mut self.connection {
             connection.with_patience(patience);
         }
@@ -65,7 +65,7 @@ impl Idle {
     }
 
     /// Judges where the readings come from by the `evidence` of what the unit is.
-    pub fn with_evidence(self, evidence: Evidence) -> Idle {
+    pub(crate) fn with_evidence(self, evidence: Evidence) -> Idle {
         evidence.working(false);
         Idle {
             evidence: Some(evidence),
@@ -114,7 +114,7 @@ impl Idle {
     }
 
     /// Gives back the session, unless it is lost.
-    pub fn finish(self) -> Option<Session> {
+    pub(crate) fn finish(self) -> Option<Session> {
         let lost = self.lost.is_some();
         self.connection
             .filter(|_| !lost)

@@ -115,7 +115,7 @@ pub struct Refused {
 
 impl Refused {
     /// Counts one answer that is no sample.
-    pub fn count(&mut self, verdict: Verdict) {
+    pub(crate) fn count(&mut self, verdict: Verdict) {
         match verdict {
             // Accepted, but not of the job in flight: late.
             Verdict::Stale | Verdict::Accepted => self.stale += 1,

@@ -13,9 +13,9 @@ use super::{Drive, Observation, Provenance, Refused, Sample, Substrate, Substrat
 pub struct Recorded {
     /// What the unit was driven with; `None` if the capture does not say, as with shares recorded by
     /// another program. Such a capture cannot depend on any input that is asked of it now.
-    pub drive: Option<Drive>,
+    pub(crate) drive: Option<Drive>,
     /// What came back.
-    pub observation: Observation,
+    pub(crate) observation: Observation,
 }
 
 impl TryFrom<StoredStep> for Recorded {
@@ -88,7 +88,7 @@ pub struct Replay {
 impl Replay {
     /// Serves `steps`, which come from a capture of provenance `of`. An error in between is a capture
     /// that cannot be read further, and ends the run that asks for it.
-    pub fn new(
+    pub(crate) fn new(
         steps: impl Iterator<Item = Result<Recorded, String>> + Send + 'static,
         of: Provenance,
     ) -> Replay {
@@ -100,7 +100,7 @@ impl Replay {
     }
 
     /// Serves the steps of a capture of provenance `of`.
-    pub fn stored(
+    pub(crate) fn stored(
         steps: impl Iterator<Item = Result<StoredStep, String>> + Send + 'static,
         of: Provenance,
     ) -> Replay {

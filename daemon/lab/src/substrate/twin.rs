@@ -83,7 +83,7 @@ impl Twin {
     }
 
     /// With a power meter at the wall, for a unit that has none of its own.
-    pub fn with_meter(self) -> Twin {
+    pub(crate) fn with_meter(self) -> Twin {
         Twin {
             meter: true,
             ..self
@@ -91,7 +91,7 @@ impl Twin {
     }
 
     /// Without work, whatever the drive: only the hold of a step passes.
-    pub fn idle(self) -> Twin {
+    pub(crate) fn idle(self) -> Twin {
         Twin { idle: true, ..self }
     }
 

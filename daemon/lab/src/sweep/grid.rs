@@ -19,12 +19,12 @@ const DOUBLINGS: &str = "must be from 1 to 10^12, LOW up to HIGH";
 #[schema(as = SweepRange)]
 pub struct Range {
     /// First value of the axis.
-    pub low: f64,
+    pub(crate) low: f64,
     /// Limit of the axis; the last value if the steps meet it.
-    pub high: f64,
+    pub(crate) high: f64,
     /// Distance between two values; 0 for one value alone.
     #[serde(default)]
-    pub step: f64,
+    pub(crate) step: f64,
 }
 
 impl std::str::FromStr for Range {
@@ -84,9 +84,9 @@ impl Range {
 #[schema(as = SweepDoublings)]
 pub struct Doublings {
     /// Smallest difficulty.
-    pub low: f64,
+    pub(crate) low: f64,
     /// Limit; the largest difficulty if doubling meets it.
-    pub high: f64,
+    pub(crate) high: f64,
 }
 
 impl std::str::FromStr for Doublings {
@@ -169,8 +169,14 @@ impl Grid {
     /// The model's default ranges of voltage, clock and difficulty.
     pub(super) fn usual(model: Model) -> (Range, Range, Doublings) {
         let range = |(low, high, step)| Range { low, high, step };
-        let (voltage, frequency, (low, high)) = model.entry().inputs.sweep;
-        (range(voltage), range(frequency), Doublings { low, high })
+        let inputs = &model.entry().inputs;
+        let (low, high) = inputs.sweep_difficulty;
+        let difficulty = Doublings { low, high };
+        (
+            range(inputs.sweep_voltage),
+            range(inputs.sweep_frequency),
+            difficulty,
+        )
     }
 
     /// All points: difficulty by difficulty, voltage by voltage, clock by clock.

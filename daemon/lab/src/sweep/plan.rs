@@ -14,7 +14,7 @@ use crate::config::Config;
 
 /// What a cell depends on, beside its point.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
+pub(crate) struct Settings {
     pub(super) window_seconds: f64,
     pub(super) shares: u64,
     pub(super) hold_seconds: f64,
@@ -29,7 +29,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Plan {
     /// Configuration of the unit.
-    pub config: Config,
+    pub(crate) config: Config,
     pub(super) on_twin: bool,
     pub(super) params: Params,
     /// The operating points.

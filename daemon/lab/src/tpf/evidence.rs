@@ -32,7 +32,7 @@ pub(crate) struct Share {
     /// When its job was sent, in seconds.
     pub(crate) job_sent: f64,
     /// The nonce, as the unit sent it.
-    pub(crate) nonce: u32,
+    pub nonce: u32,
     /// Extranonce2 as a number, least byte first, as miners count it up; `None` if not recorded.
     pub(crate) extranonce2: Option<u64>,
     /// Version bits that the unit rolled; `None` if it rolled none.

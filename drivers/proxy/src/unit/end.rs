@@ -40,9 +40,6 @@ pub(crate) enum End {
     /// The extranonces have changed and it cannot be told.
     #[error("{0} has to subscribe again, since the pool's extranonce has changed")]
     Moved(String),
-    /// The proxy closed it.
-    #[error("{0}: {1}")]
-    Closed(String, &'static str),
     /// The store is gone.
     #[error(transparent)]
     Stopped(#[from] Stopped),

@@ -154,9 +154,6 @@ impl Unit {
             };
             wire.reply(id.clone(), outcome);
         }
-        if let Some(why) = mail.close {
-            return Err(End::Closed(self.member.worker.to_string(), why));
-        }
         if mail.permit {
             self.permitted(wire)?;
         }

@@ -94,11 +94,6 @@ impl Chain {
         self.chips.len()
     }
 
-    /// Whether there are no chips.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.chips.is_empty()
-    }
-
     /// Address of chip number `chip` of the chain; 0 where there is none.
     pub(crate) fn address(&self, chip: usize) -> u8 {
         self.chips.get(chip).map_or(0, |chip| chip.address)

@@ -29,7 +29,7 @@ pub struct Faults {
 
 /// From chip to host.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Outgoing {
+pub(crate) enum Outgoing {
     /// A frame.
     Reply(Reply),
     /// The first so many of these bytes.

@@ -131,9 +131,12 @@ pub struct Inputs {
     pub voltage: (f64, f64),
     /// Fan speed from the smallest to the largest input, fraction of full speed.
     pub fan: (f64, f64),
-    /// Default grid of a sweep: first, last and step of the voltage, V, and of the clock, MHz; first and last difficulty,
-    /// which doubles.
-    pub sweep: ((f64, f64, f64), (f64, f64, f64), (f64, f64)),
+    /// Voltages of a sweep by default: first, last and step, V.
+    pub sweep_voltage: (f64, f64, f64),
+    /// Clocks of a sweep by default: first, last and step, MHz.
+    pub sweep_frequency: (f64, f64, f64),
+    /// First and last difficulty of a sweep by default, which doubles.
+    pub sweep_difficulty: (f64, f64),
     /// Whether a sweep names the voltage of a board, not that of one of its domains in series.
     pub sweeps_board_voltage: bool,
 }

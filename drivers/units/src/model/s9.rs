@@ -92,7 +92,9 @@ pub(super) const ENTRY: Entry = Entry {
         voltage: (0.39, 0.43),
         fan: (0.5, 1.0),
         // Published (arXiv 2601.12032).
-        sweep: ((7.0, 8.4, 0.2), (200.0, 600.0, 25.0), (1024.0, 65536.0)),
+        sweep_voltage: (7.0, 8.4, 0.2),
+        sweep_frequency: (200.0, 600.0, 25.0),
+        sweep_difficulty: (1024.0, 65536.0),
         sweeps_board_voltage: true,
     },
     physics: |_| Params::s9(),

@@ -106,6 +106,7 @@ impl Target {
     }
 
     /// The network target of compact form `nbits`; `None` if it is negative or does not fit 256 bits.
+    #[cfg(test)]
     pub(crate) fn from_compact(nbits: u32) -> Option<Target> {
         let exponent = (nbits >> 24) as i32;
         let mantissa = nbits & 0x00ff_ffff;
@@ -138,6 +139,7 @@ impl Target {
     }
 
     /// The target's bytes, least significant first.
+    #[cfg(test)]
     pub(crate) fn to_le_bytes(self) -> [u8; 32] {
         self.0
     }

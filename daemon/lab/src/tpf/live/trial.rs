@@ -67,7 +67,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    pub(super) async fn run<S: Substrate>(&mut self, unit: &mut S) -> Result<Outcome> {
+    pub(crate) async fn run<S: Substrate>(&mut self, unit: &mut S) -> Result<Outcome> {
         let predictor = self.learn(unit).await?;
         let mut outcome = Outcome {
             filter: Arm::default(),

@@ -29,7 +29,7 @@ const LAYOUT: Layout = Layout {
 };
 
 /// The model.
-pub const ENTRY: Entry = Entry {
+pub(crate) const ENTRY: Entry = Entry {
     name: "quartz-q2",
     title: "Quartz Q2",
     aliases: &["q2"],
@@ -74,7 +74,9 @@ pub const ENTRY: Entry = Entry {
         frequency: (100.0, 480.0),
         voltage: (1.15, 1.25),
         fan: (0.5, 1.0),
-        sweep: ((1.1, 1.25, 0.05), (300.0, 500.0, 50.0), (256.0, 4096.0)),
+        sweep_voltage: (1.1, 1.25, 0.05),
+        sweep_frequency: (300.0, 500.0, 50.0),
+        sweep_difficulty: (256.0, 4096.0),
         sweeps_board_voltage: false,
     },
     physics: |_| Params {
