@@ -27,7 +27,7 @@ fn regular(is_file: bool) -> Result<()> {
 /// The text of `path`, which has at most `most` bytes.
 ///
 /// # Errors
-/// As [`open`]; if it is longer, or not UTF-8.
+/// As `open`; if it is longer, or not UTF-8.
 pub fn read(path: &Path, most: u64) -> Result<String> {
     let mut text = String::new();
     let read = open(path)?.take(most + 1).read_to_string(&mut text);

@@ -1,6 +1,6 @@
 //! `thermine run`: all units of a rack, kept for as long as they are wanted.
 //!
-//! - [`daemon`]: everything from start to stop, reload (`changes`) and queue; [`serve`]: by signals and the web server's
+//! - `daemon`: everything from start to stop, reload (`changes`) and queue; `serve`: by signals and the web server's
 //!   requests (`web_commands`);
 //! - `driven_unit`, `proxied_unit`: the task of a unit, of one that mines through the proxy; `shared`: what all tasks share;
 //!   `backoff`: until a lost unit is tried again; `claimed_job`: an experiment on a unit;

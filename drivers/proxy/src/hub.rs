@@ -359,7 +359,7 @@ impl Hub {
     }
 
     /// From now on the connections of `unit`, which has this worker name and address, get work only while an interlock
-    /// permits it: see [`permits`](super::permits).
+    /// permits it: see `permits`.
     pub fn watch(&self, unit: &str, worker: &str, address: IpAddr) {
         self.review(|permits| permits.watch(unit, worker, address));
     }

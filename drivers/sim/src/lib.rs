@@ -5,8 +5,8 @@
 //! What it is made of is [`Params`]: another model is another table, not other code.
 //!
 //! - [`params`]: the table, with the source of each number;
-//! - [`layout`]: where chip, core and counter stand in a nonce;
-//! - [`device`]: the state machine; `point`: where it runs; [`silicon`]: chips unlike the others; [`spread`]: units
+//! - `layout`: where chip, core and counter stand in a nonce;
+//! - [`device`]: the state machine; `point`: where it runs; `silicon`: chips unlike the others; `spread`: units
 //!   unlike the others;
 //! - [`sensors`]: what its firmware would report; [`fault`]: what can break;
 //! - `thermal`: heat and current; `ambient`; `hashing`: error rates and which work is on the chips; `exp`;

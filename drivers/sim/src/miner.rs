@@ -1,4 +1,4 @@
-//! A simulated unit's Stratum side: speaks to a pool as its [`Firmware`] does, and hashes for real.
+//! A simulated unit's Stratum side: speaks to a pool as its `Firmware` does, and hashes for real.
 //!
 //! The physics decides *when* a share is found and by which chip and core; the share itself is then
 //! searched for among the nonces of that chip and core, in a header built from the job's own bytes, at

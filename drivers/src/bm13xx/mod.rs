@@ -2,10 +2,10 @@
 //!
 //! - [`crc`]: the two checksums;
 //! - [`frame`]: what goes over the wire, as values; [`wire`]: its bytes, for either end;
-//! - [`port`]: frames over an open port, stamped as they arrive;
+//! - `port`: frames over an open port, stamped as they arrive;
 //! - [`register`]: what the registers mean: PLL, ticket mask, baud rate;
 //! - [`link`]: a port with a seat at the clock, at a [`baud`] rate; [`bring_up`]: from reset to a chain;
-//! - [`controller`]: work to the chips, shares back; [`tally`]: what the host sees; [`error`]: what can go
+//! - [`controller`]: work to the chips, shares back; `tally`: what the host sees; `error`: what can go
 //!   wrong.
 //!
 //! The two generations share command set, checksums and ideas, but neither the bytes nor a codec: a BM1387

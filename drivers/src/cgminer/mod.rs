@@ -1,7 +1,7 @@
 //! The cgminer RPC API, as an Antminer S9 and its relatives answer it on TCP port 4028.
 //!
-//! - [`client`]: one command, one connection, one reply or one error that says what went wrong;
-//! - [`repair`]: the JSON that real firmware sends, made into JSON;
+//! - `client`: one command, one connection, one reply or one error that says what went wrong;
+//! - `repair`: the JSON that real firmware sends, made into JSON;
 //! - [`reply`]: typed views of a reply, every field optional;
 //! - [`source`]: the API as a source of readings for the [`poller`](crate::poller).
 //!

@@ -1,8 +1,8 @@
 //! Finds mining units on a network and names them from what they say, without setting anything or logging in.
 //!
-//! - [`targets`]: addresses, ranges and host names as a person writes them, made into a bounded list;
-//! - [`probe`](mod@probe): what one address answers on each wire;
-//! - [`http`]: one bounded GET to an address of which nothing is known;
+//! - `targets`: addresses, ranges and host names as a person writes them, made into a bounded list;
+//! - `probe`: what one address answers on each wire;
+//! - `http`: one bounded GET to an address of which nothing is known;
 //! - [`classify`](mod@classify): the model that the answers amount to, a pure function of them;
 //! - [`scan`](mod@scan): many addresses, a bounded number at a time.
 //!

@@ -250,7 +250,7 @@ impl fmt::Display for Network {
 /// Reads the arguments and looks their names up: each target once, in the order of the arguments.
 ///
 /// # Errors
-/// If an argument cannot be read, a name is not known, or there are more than [`MOST`] targets.
+/// If an argument cannot be read, a name is not known, or there are more than `MOST` targets.
 pub async fn resolve(arguments: &[String]) -> Result<Vec<Target>, TargetError> {
     // All are read before any name goes out.
     let asked: Vec<Asked> = arguments

@@ -32,7 +32,7 @@ impl Default for Credentials {
 }
 
 impl Credentials {
-    /// The password as `cipher=true` wants it: see [`cipher`].
+    /// The password as `cipher=true` wants it: see `cipher`.
     pub fn enciphered(&self) -> String {
         cipher(&self.password)
     }

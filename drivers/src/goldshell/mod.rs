@@ -1,10 +1,10 @@
 //! The HTTP interface of a Goldshell Box, as its web page uses it.
 //!
-//! - [`client`]: one unit's web backend: login, token, one request at a time, bounds;
-//! - [`error`]: what can come of a request;
+//! - `client`: one unit's web backend: login, token, one request at a time, bounds;
+//! - `error`: what can come of a request;
 //! - [`reply`]: typed views of the replies, pure functions of their bytes;
 //! - [`source`]: the interface as a source of readings for the [`poller`](crate::poller);
-//! - [`mod@control`]: the interface as a way to set the unit.
+//! - `mod@control`: the interface as a way to set the unit.
 //!
 //! What firmware does that no document says is listed in `QUIRKS.md` beside this file.
 

@@ -1,9 +1,9 @@
 //! Keeps a unit from being driven hot.
 //!
-//! - [`limits`]: what is enforced: the model's limits, which configuration can only tighten;
-//! - [`hazard`]: why a unit must not run;
-//! - [`state`]: the judgement, a state machine without I/O or clock;
-//! - [`guard`]: the task that judges, withholds work and sets the unit to its safe operating point.
+//! - `limits`: what is enforced: the model's limits, which configuration can only tighten;
+//! - `hazard`: why a unit must not run;
+//! - `state`: the judgement, a state machine without I/O or clock;
+//! - `guard`: the task that judges, withholds work and sets the unit to its safe operating point.
 //!
 //! There are two ways to take the heat out of a unit: to withhold work, which the [`Permission`] that the
 //! substrate looks at does on every model, and to set the unit to its model's safe operating point, which

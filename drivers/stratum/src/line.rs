@@ -49,7 +49,7 @@ pub struct Line {
 /// Who sends the lines. It decides how long a line may be and what its bytes must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
-    /// A unit: lines of up to [`MAX_LINE`] bytes of UTF-8.
+    /// A unit: lines of up to `MAX_LINE` bytes of UTF-8.
     Unit,
     /// A pool: lines of up to [`MAX_POOL_LINE`] bytes. Bytes that are not UTF-8 become U+FFFD: a message in
     /// another encoding must not cost the connection.

@@ -98,26 +98,26 @@ impl ServerConnection {
         self.say(&Notice::Reply { id, outcome });
     }
 
-    /// See [`ServerProtocol::subscribe`].
+    /// See `ServerProtocol::subscribe`.
     pub fn subscribe(&mut self, id: Value, subscribed: &Subscribed) {
         let reply = self.protocol.subscribe(id, subscribed);
         self.say(&reply);
     }
 
-    /// See [`ServerProtocol::welcome`].
+    /// See `ServerProtocol::welcome`.
     pub fn welcome(&mut self, id: Value, worker: String) {
         let reply = self.protocol.welcome(id, worker);
         self.say(&reply);
     }
 
-    /// See [`ServerProtocol::tell_difficulty`].
+    /// See `ServerProtocol::tell_difficulty`.
     pub fn tell_difficulty(&mut self, difficulty: Difficulty) {
         if let Some(notice) = self.protocol.tell_difficulty(difficulty) {
             self.say(&notice);
         }
     }
 
-    /// See [`ServerProtocol::set_version_mask`].
+    /// See `ServerProtocol::set_version_mask`.
     pub fn set_version_mask(&mut self, mask: u32) {
         if let Some(notice) = self.protocol.set_version_mask(mask) {
             self.say(&notice);

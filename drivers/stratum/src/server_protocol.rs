@@ -33,14 +33,14 @@ const NAMELESS: &str = "unauthorised unit";
 /// What the owner has to decide.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Asked {
-    /// It wants extranonces: answer with [`ServerProtocol::subscribe`].
+    /// It wants extranonces: answer with `ServerProtocol::subscribe`.
     Subscribe {
         /// Id for the reply.
         id: Value,
         /// Session that it would like to resume.
         session: Option<String>,
     },
-    /// It names a worker: answer with [`ServerProtocol::welcome`] or a refusal.
+    /// It names a worker: answer with `ServerProtocol::welcome` or a refusal.
     Authorize {
         /// Id for the reply.
         id: Value,

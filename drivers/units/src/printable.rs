@@ -18,7 +18,7 @@ pub fn is_hidden(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// `text` on one line and of at most [`LONGEST`] characters.
+/// `text` on one line and of at most `LONGEST` characters.
 ///
 /// ```
 /// use thermine_units::printable::printable;

@@ -440,7 +440,7 @@ impl Unit {
     }
 
     /// Ends a drive: all its shares are durable and acknowledged, and the unit can be driven again once it is
-    /// [`connected`](Unit::connected).
+    /// `connected`.
     ///
     /// # Errors
     /// If the capture has failed.

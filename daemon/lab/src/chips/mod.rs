@@ -1,10 +1,10 @@
 //! Shares by the chip and core that found them: rates, clock, and places that differ from the others.
 //!
 //! - [`request`]: what is asked for; `run`: captures and units measured one after the other;
-//! - [`table`]: the layouts of nonces, which a file can extend, as `kinds` of chips; [`layout`]: how one takes a nonce
+//! - [`table`]: the layouts of nonces, which a file can extend, as `kinds` of chips; `layout`: how one takes a nonce
 //!   apart; [`counts`]: shares counted one by one;
-//! - [`clock`]: the chips' clock, estimated twice; [`cells`]: cores of single chips; `measure`: everything together;
-//! - [`measured`]: the report of a unit, with [`demand`], the level of its tests.
+//! - `clock`: the chips' clock, estimated twice; `cells`: cores of single chips; `measure`: everything together;
+//! - [`measured`]: the report of a unit, with `demand`, the level of its tests.
 
 pub(crate) mod cells;
 pub(crate) mod clock;

@@ -81,7 +81,7 @@ impl Folders {
     /// Copies the data file `name` to `to`, so that the file which was checked is the one that is read.
     ///
     /// # Errors
-    /// If it is not as [`Folders::data`] wants it, has too many lines, or cannot be copied.
+    /// If it is not as `Folders::data` wants it, has too many lines, or cannot be copied.
     pub fn copy_data(&self, name: &str, to: &Path) -> Result<()> {
         let path = self.data(name).map_err(anyhow::Error::msg)?;
         let cannot = || {

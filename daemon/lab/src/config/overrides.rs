@@ -33,7 +33,7 @@ impl Overrides {
     /// Those of the process.
     ///
     /// # Errors
-    /// As [`of`](Overrides::of).
+    /// As `of`.
     pub fn from_environment() -> Result<Overrides, ConfigError> {
         let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         Overrides::of(std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))))

@@ -5,7 +5,7 @@
 //! [`Context`] was stopped, which Ctrl-C, SIGTERM and SIGHUP do. A session that is itself dropped hands the safe end to a
 //! task that its context waits for.
 //!
-//! - [`context`]: who drives, how it is asked to stop, and which units are not safe yet;
+//! - `context`: who drives, how it is asked to stop, and which units are not safe yet;
 //! - `ending`: the safe end; `lock`: one driver a unit, across processes.
 //!
 //! That the miner that logs in is the one that the interlock watches is checked where connections come in:
@@ -71,10 +71,10 @@ pub(crate) async fn with_unit<T>(
     .await
 }
 
-/// As [`with_unit`], on a rig that the caller chooses and without waiting until the unit is ready.
+/// As `with_unit`, on a rig that the caller chooses and without waiting until the unit is ready.
 ///
 /// # Errors
-/// As [`with_unit`].
+/// As `with_unit`.
 pub async fn with_attached<T>(
     session: Session<'_>,
     mut rig: Attachments,

@@ -3,7 +3,7 @@
 //! Of the builds from 2.11 on it plays what concerns the fan: [`Build::V2_11`].
 //!
 //! The figures come from a [`State`] that the simulated unit keeps up to date; settings are stored there at
-//! once and passed to the unit as [`Command`]s. Model is the LV06 build of ESP-Miner 2.1.10, with what
+//! once and passed to the unit as `Command`s. Model is the LV06 build of ESP-Miner 2.1.10, with what
 //! later builds add where a client may rely on it: `minerModel`, `/api/system/asic` and `/api/ws`.
 //!
 //! Two things differ from a real unit, on purpose: a setting takes effect at once and not within the two

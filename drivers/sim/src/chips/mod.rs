@@ -5,7 +5,7 @@
 //! searched for among those of that chip and core, in the frame's own bytes, at the ticket mask's difficulty
 //! times a scale. A wrong byte anywhere between host and header therefore gives nonces that do not verify.
 //!
-//! - [`chain`]: registers and addresses; [`pty`]: the port that a driver opens;
+//! - `chain`: registers and addresses; `pty`: the port that a driver opens;
 //! - `serial`: the task; `search`: nonces; `faults`: a bad line.
 
 pub(crate) mod chain;

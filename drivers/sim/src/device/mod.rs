@@ -124,10 +124,10 @@ impl Device {
     }
 
     /// A unit that has run at full duty long enough for its temperatures to be steady, and then lost its
-    /// work. See [`Device::new`].
+    /// work. See `Device::new`.
     ///
     /// # Panics
-    /// As [`Device::new`].
+    /// As `Device::new`.
     pub fn warm(params: &Params, seed: u64) -> Device {
         let mut device = Device::new(params, seed);
         let drive = Drive {

@@ -34,7 +34,7 @@ impl Reply {
     /// Reads a reply. Its trailing NUL may be there or not.
     ///
     /// # Errors
-    /// If the bytes are no JSON object even after [`repair`]. The error is of the end-of-file kind if the
+    /// If the bytes are no JSON object even after `repair`. The error is of the end-of-file kind if the
     /// reply breaks off.
     pub fn parse(bytes: &[u8]) -> Result<Reply, serde_json::Error> {
         let sections = serde_json::from_str(&repair(bytes))?;
