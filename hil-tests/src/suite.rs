@@ -24,7 +24,7 @@ const RIG: &str = "THERMINE_RIG";
 pub struct Bench {
     /// Its configuration.
     pub config: Config,
-    /// The unit.
+    /// The unit that is tested.
     pub unit: Unit,
     /// What runs beside it.
     pub rig: Attachments,

@@ -16,7 +16,7 @@ use super::reader::{Capture, PAGE, Stream};
 pub struct Answer {
     /// Nonce, as the number it is in the header.
     pub nonce: u32,
-    /// When it came.
+    /// When it came, time of the run.
     pub arrived: Nanos,
     /// From the sending of its job; `None` if that is not known.
     pub since_job: Option<Duration>,
@@ -27,7 +27,7 @@ pub struct Answer {
 /// The same with its job.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimedAnswer {
-    /// The share.
+    /// Nonce, chip and core of the share.
     pub answer: Answer,
     /// When its job was sent, by the table of jobs.
     pub job_sent: Option<Nanos>,

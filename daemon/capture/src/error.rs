@@ -22,7 +22,7 @@ pub enum StoreError {
     /// A capture of a newer program.
     #[error("{} has version {found} of the format, and this program knows up to {known}: use a newer thermine", .path.display())]
     Newer {
-        /// The capture.
+        /// Where the capture is.
         path: PathBuf,
         /// Version of the capture's format.
         found: i64,
@@ -34,7 +34,7 @@ pub enum StoreError {
     Database {
         /// What was being done, such as `cannot read`.
         doing: &'static str,
-        /// The capture.
+        /// Where the capture is.
         path: PathBuf,
         /// The database's error.
         source: DatabaseError,
@@ -42,7 +42,7 @@ pub enum StoreError {
     /// Content or a name that this program would not have written.
     #[error("{}: {what}", .path.display())]
     Content {
-        /// The capture.
+        /// Where the capture is.
         path: PathBuf,
         /// What is wrong with it.
         what: String,
@@ -62,7 +62,7 @@ pub enum StoreError {
 /// An error of the database that holds a capture.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// SQLite.
+    /// SQLite refused or failed.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
     /// PostgreSQL, whose own text only names the kind of error.

@@ -44,9 +44,9 @@ const CLAIM_TRIE: &str = "claimtrie";
 /// What was imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
-    /// The capture.
+    /// Where the new capture is.
     pub capture: PathBuf,
-    /// Shares.
+    /// Shares that were imported, duplicates included.
     pub shares: u64,
     /// Jobs that they answer.
     pub jobs: u64,
@@ -135,42 +135,10 @@ async fn rows(
     recorder: &Recorder,
     difficulty: Difficulty,
 ) -> Result<Imported, StoreError> {
-    let content = |what: String| StoreError::Content {
-        path: path.to_path_buf(),
-        what,
-    };
-    let line_error = |line: u64, what: String| StoreError::Line {
-        path: path.to_path_buf(),
-        line,
-        what,
-    };
-    let place = |column: &str| {
-        let place = table.column(column);
-        place.map_err(|error| line_error(table.header_line(), error.to_string()))
-    };
-    let (stamp_column, unit) = import_time::column(&table.header);
-    let mut places = HashMap::from([(stamp_column, place(stamp_column)?)]);
-    for column in COLUMNS {
-        places.insert(column, place(column)?);
-    }
-    if table.header.iter().any(|name| name == CLAIM_TRIE) {
-        places.insert(CLAIM_TRIE, place(CLAIM_TRIE)?);
-    }
-    let mut parsed = Vec::new();
-    for row in table.rows() {
-        let row = row.map_err(|error| content(format!("{error:#}")))?;
-        let row = Row {
-            table,
-            row: &row,
-            places: &places,
-        };
-        let share = row
-            .stamp(stamp_column)
-            .and_then(|stamp| Ok((stamp, row.since()?, row.parse(difficulty)?)));
-        parsed.push(share.map_err(|what| line_error(row.row.line, what))?);
-    }
+    let (unit, parsed) = parse(path, table, difficulty)?;
     let since = parsed.iter().map(|(stamp, since, _)| (*stamp, *since));
-    let times = import_time::times(&since.collect::<Vec<_>>(), unit).map_err(content)?;
+    let times =
+        import_time::times(&since.collect::<Vec<_>>(), unit).map_err(|what| content(path, what))?;
     let mut order: Vec<usize> = (0..parsed.len()).collect();
     order.sort_by(|a, b| times.arrived[*a].total_cmp(&times.arrived[*b]));
     let mut imported = Imported {
@@ -182,7 +150,7 @@ async fn rows(
     };
     let mut jobs = HashSet::new();
     let mut seen = HashSet::new();
-    let closed = |_| content("the capture takes no more records".into());
+    let closed = |_| content(path, "the capture takes no more records".into());
     for index in order {
         let (_, since, (job, share)) = &parsed[index];
         let arrived = Nanos::from_seconds(times.arrived[index]);
@@ -215,6 +183,55 @@ async fn rows(
             .map_err(closed)?;
     }
     Ok(imported)
+}
+
+fn content(path: &Path, what: String) -> StoreError {
+    StoreError::Content {
+        path: path.to_path_buf(),
+        what,
+    }
+}
+
+/// Time stamp of a row, time since its job, and what it holds.
+type Parsed = (Stamp, Duration, (JobRecord, ShareRecord));
+
+/// The rows of `table`, and the unit of their time stamps.
+fn parse(
+    path: &Path,
+    table: &Table,
+    difficulty: Difficulty,
+) -> Result<(Option<f64>, Vec<Parsed>), StoreError> {
+    let line_error = |line: u64, what: String| StoreError::Line {
+        path: path.to_path_buf(),
+        line,
+        what,
+    };
+    let place = |column: &str| {
+        let place = table.column(column);
+        place.map_err(|error| line_error(table.header_line(), error.to_string()))
+    };
+    let (stamp_column, unit) = import_time::column(&table.header);
+    let mut places = HashMap::from([(stamp_column, place(stamp_column)?)]);
+    for column in COLUMNS {
+        places.insert(column, place(column)?);
+    }
+    if table.header.iter().any(|name| name == CLAIM_TRIE) {
+        places.insert(CLAIM_TRIE, place(CLAIM_TRIE)?);
+    }
+    let mut parsed = Vec::new();
+    for row in table.rows() {
+        let row = row.map_err(|error| content(path, format!("{error:#}")))?;
+        let row = Row {
+            table,
+            row: &row,
+            places: &places,
+        };
+        let share = row
+            .stamp(stamp_column)
+            .and_then(|stamp| Ok((stamp, row.since()?, row.parse(difficulty)?)));
+        parsed.push(share.map_err(|what| line_error(row.row.line, what))?);
+    }
+    Ok((unit, parsed))
 }
 
 struct Row<'a> {

@@ -11,7 +11,7 @@ use super::server::check_url;
 /// - `postgres://user@host/db`: a database; `postgres://user@host/db#7`: its run 7.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// A file.
+    /// A SQLite file on this machine.
     File {
         /// Path of the file.
         path: PathBuf,

@@ -38,7 +38,7 @@ pub struct Run {
     pub created_unix_s: i64,
     /// Version of the program.
     pub version: String,
-    /// Its seed.
+    /// Seed of everything random in it.
     pub seed: u64,
     /// Its configuration, as TOML.
     pub config: String,
@@ -61,17 +61,17 @@ pub struct Stream {
     pub run: i64,
     /// Its number in the run.
     pub id: i64,
-    /// Its name.
+    /// Name of the stream, unique in its run.
     pub name: String,
     /// What its unit said of itself.
     pub identity: Option<Identity>,
-    /// Jobs sent.
+    /// Jobs that were sent to the unit.
     pub jobs: u64,
     /// Shares received, whatever the verdict.
     pub shares: u64,
-    /// Readings.
+    /// Readings of its sensors.
     pub readings: u64,
-    /// Steps.
+    /// Steps of the experiment.
     pub steps: u64,
 }
 
@@ -84,9 +84,9 @@ pub struct StoredShare {
     pub(crate) id: i64,
     /// Number of its stream in the run.
     pub stream: i64,
-    /// The share.
+    /// The share as it was recorded.
     pub share: ShareRecord,
-    /// The job.
+    /// The job that it answers; `None` if that is not in the capture.
     pub job: Option<JobRecord>,
 }
 

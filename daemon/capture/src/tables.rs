@@ -24,7 +24,6 @@ pub(crate) enum Kind {
     Blob,
 }
 
-/// A column.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Column {
     pub(crate) name: &'static str,
@@ -33,7 +32,6 @@ pub(crate) struct Column {
     pub(crate) optional: bool,
 }
 
-/// A table.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
@@ -88,7 +86,6 @@ pub(super) const STREAM: Table = Table {
     key: &["run", "id"],
 };
 
-/// Jobs sent.
 pub(super) const JOB: Table = Table {
     name: "job",
     columns: &[
@@ -137,7 +134,6 @@ pub(super) const SHARE: Table = Table {
     key: &["run", "id"],
 };
 
-/// Readings.
 pub(super) const TELEMETRY: Table = Table {
     name: "telemetry",
     columns: &[

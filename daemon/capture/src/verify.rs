@@ -22,11 +22,11 @@ const LISTED: usize = 5;
 /// What verification found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VerifyReport {
-    /// The file.
+    /// Name of the capture that was verified.
     pub capture: String,
     /// Where its numbers come from.
     pub provenance: String,
-    /// Shares in all.
+    /// Shares that were hashed again.
     pub shares: u64,
     /// Shares whose header could be rebuilt.
     pub hashed: u64,

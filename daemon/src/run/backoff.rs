@@ -34,7 +34,6 @@ impl Backoff {
         }
     }
 
-    /// The next wait.
     pub(super) fn next(&mut self) -> Duration {
         self.steps = 0;
         self.waits.wait()

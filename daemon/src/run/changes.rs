@@ -3,9 +3,7 @@
 /// What a reload has changed, by unit.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Changes {
-    /// Came.
     pub(crate) added: Vec<String>,
-    /// Went.
     pub(crate) removed: Vec<String>,
     /// Were ended and begun anew.
     pub(crate) changed: Vec<String>,

@@ -41,7 +41,7 @@ const LOCK: &str = "daemon.lock";
 /// The service's `TimeoutStopSec` is longer.
 const STOPPING: Duration = SAFE_END.saturating_add(Duration::from_secs(35));
 
-/// The daemon.
+/// All units, the proxy and the queue of one running daemon.
 #[derive(Debug)]
 pub struct Daemon {
     rack: Rack,
@@ -55,7 +55,6 @@ pub struct Daemon {
     _lock: File,
 }
 
-/// A unit's task.
 #[derive(Debug)]
 struct UnitTask {
     wanted: Wanted,

@@ -324,7 +324,6 @@ impl DrivenUnit {
         learner.with_context(whose)
     }
 
-    /// A live step.
     fn step(&self) -> Step {
         let mut step = self.config.step.clone();
         if let Some(seconds) = self.shared.daemon.step_seconds {

@@ -93,7 +93,6 @@ impl Drives {
         }
     }
 
-    /// Forgets all.
     pub(super) fn clear(&mut self) {
         self.clean.clear();
         self.steps.clear();

@@ -106,7 +106,6 @@ impl Publisher {
         }))
     }
 
-    /// Tells once.
     pub(super) fn tell(&self) {
         let latest = self.latest.borrow().clone();
         let now = self.clock.now();

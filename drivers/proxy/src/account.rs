@@ -31,7 +31,7 @@ const CODES: [i64; 5] = [21, 22, 23, 24, 25];
 /// The account of a unit, or the sum of many.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Account {
-    /// Time at work.
+    /// Time for which the unit had work.
     pub hashing: Duration,
     /// Time waiting for the network.
     pub network: Duration,

@@ -7,7 +7,7 @@ pub struct Subscription {
     pub number: u64,
     /// The pool, as configured.
     pub pool: String,
-    /// Account there.
+    /// Account at the pool.
     pub user: String,
     /// What the pool calls it, to resume it with; `None` if it does not say.
     pub session: Option<String>,

@@ -33,7 +33,7 @@ const FIRST_SHARE: u64 = 3;
 pub struct Settings {
     /// Where it mines.
     pub pool: SocketAddr,
-    /// Worker name.
+    /// Worker name by which it authorises.
     pub worker: String,
     /// Hashes per second.
     pub rate: f64,
@@ -54,7 +54,7 @@ pub struct Tally {
     pub(crate) wasted: Duration,
     /// Time idle between its first job and its newest.
     pub idle: Duration,
-    /// Jobs finished.
+    /// Jobs whose range it went through.
     pub jobs: u64,
     /// Of them begun after a wait.
     pub waited: u64,

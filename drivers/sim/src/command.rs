@@ -28,7 +28,6 @@ pub(crate) enum Command {
 pub(crate) struct Pool {
     /// The pool's address.
     pub(crate) address: SocketAddr,
-    /// Worker name.
     pub(crate) worker: String,
 }
 

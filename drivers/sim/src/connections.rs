@@ -42,7 +42,6 @@ where
     }
 }
 
-/// The listener.
 pub(crate) struct Connections {
     listener: TcpListener,
     places: Arc<Semaphore>,

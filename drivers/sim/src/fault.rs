@@ -22,7 +22,7 @@ pub enum Fault {
     StuckFan,
     /// A temperature sensor reads the same whatever its temperature: 0, -1 or 255 when it is dead.
     Sensor {
-        /// Board, from 0.
+        /// Board, counted from 0.
         board: usize,
         /// Which of its sensors.
         which: Sensor,
@@ -33,7 +33,7 @@ pub enum Fault {
     FrozenApi,
     /// The chips of a board turn more power into heat.
     RunAway {
-        /// Board, from 0.
+        /// Board, counted from 0.
         board: usize,
         /// How much more at full duty and the clock and voltage on start, W; otherwise in proportion to clock
         /// rate times activity times voltage squared, as what the chips take for their work.

@@ -9,7 +9,6 @@ pub struct Find {
     pub at: Nanos,
     /// Token of the job that it answers; after a switch this may be the replaced one.
     pub job: u64,
-    /// Board, from 0.
     pub(crate) board: u8,
     /// Chip of the board's chain, from 0.
     pub chip: u8,

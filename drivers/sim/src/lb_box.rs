@@ -24,7 +24,7 @@ use thermine_units::seed;
 pub struct Settings {
     /// Where it mines.
     pub pool: PoolSettings,
-    /// Its physics.
+    /// Parameters of its physics.
     pub params: Params,
     /// Seed of its physics and of its nonces.
     pub seed: u64,

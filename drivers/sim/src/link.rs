@@ -35,7 +35,6 @@ pub struct Settings {
     pub loss: f64,
 }
 
-/// One direction.
 struct Way {
     settings: Settings,
     rng: Rng,

@@ -28,7 +28,7 @@ use thermine_units::unit::OperatingPoint;
 pub struct Settings {
     /// Where it mines.
     pub pool: PoolSettings,
-    /// Its physics.
+    /// Parameters of its physics.
     pub params: Params,
     /// Seed of its physics and of its nonces.
     pub seed: u64,

@@ -22,7 +22,7 @@ use thermine_units::seed;
 pub struct Settings {
     /// Where it mines.
     pub pool: PoolSettings,
-    /// Its physics.
+    /// Parameters of its physics.
     pub params: Params,
     /// Seed of its physics and of its nonces.
     pub seed: u64,
@@ -33,7 +33,6 @@ pub struct Settings {
 /// What no firmware knows of the unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Truth {
-    /// Until when.
     pub(crate) at: Nanos,
     /// Temperature of the hottest die at `at`.
     pub(crate) hottest: Celsius,

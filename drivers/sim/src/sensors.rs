@@ -24,7 +24,6 @@ pub struct Sensors {
     pub(crate) taken: Nanos,
     /// The hash boards in slot order.
     pub boards: Vec<BoardSensors>,
-    /// Fan speeds.
     pub(crate) fans: Vec<Rpm>,
     /// Rate of right hashes, exponential average over 5 s, as counted from the chips' answers.
     pub(crate) hash_rate: HashRate,
@@ -32,7 +31,6 @@ pub struct Sensors {
     pub hash_rate_average: HashRate,
     /// Wrong answers of the chips since start.
     pub(crate) hardware_errors: u64,
-    /// Chip clock.
     pub(crate) frequency: MegaHertz,
     /// Voltage set per domain.
     pub(crate) voltage: Volts,

@@ -156,7 +156,6 @@ impl Client {
     }
 }
 
-/// What is asked.
 struct Ask {
     method: Method,
     path: &'static str,
@@ -165,7 +164,7 @@ struct Ask {
     repeatable: bool,
 }
 
-/// One unit.
+/// A unit that answers as AxeOS does.
 #[derive(Debug, Clone)]
 pub struct Unit {
     client: Client,
@@ -174,7 +173,6 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// Its address.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -281,7 +279,6 @@ fn start(bytes: &[u8]) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("asked {addr} for `{request}`: {failure}")]
 pub struct ApiError {
-    /// Who was asked.
     pub(crate) addr: SocketAddr,
     /// Method and path.
     pub(crate) request: String,
@@ -329,7 +326,7 @@ pub enum Failure {
     /// The reply does not end.
     #[error("the reply is longer than {limit} bytes; this is no AxeOS, check the address")]
     TooLarge {
-        /// Bytes allowed.
+        /// Most bytes that are taken.
         limit: usize,
     },
     /// The reply is something else.
@@ -353,13 +350,13 @@ pub enum Failure {
         "the reply points to {to:?}; the firmware has no such path, or this is not its address"
     )]
     Redirected {
-        /// Where to.
+        /// The address that it leads to.
         to: String,
     },
     /// Any other status.
     #[error("the unit answered {code} ({text:?}); restart it if this lasts")]
     Status {
-        /// HTTP status.
+        /// HTTP status of the answer.
         code: u16,
         /// Beginning of the reply.
         text: String,

@@ -37,7 +37,6 @@ pub struct LogReader {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("log of {addr}: {reason}")]
 pub struct LogError {
-    /// Whose log.
     pub(crate) addr: SocketAddr,
     /// What happened and what to do.
     pub(crate) reason: String,

@@ -43,7 +43,7 @@ pub struct Chain {
     pub frequency: MegaHertz,
     /// Difficulty from which on nonces are reported.
     pub ticket: u32,
-    /// Baud rate.
+    /// Baud rate of the line after bring-up, bit/s.
     pub baud_rate: u32,
     /// Version bits that the chips roll; 0 if none.
     pub version_mask: u32,

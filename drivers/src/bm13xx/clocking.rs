@@ -140,7 +140,6 @@ pub(super) fn hash_counting(chips: usize, frequency: MegaHertz) -> u32 {
 /// What the chips' PLL registers say together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ReadBack {
-    /// Mean clock.
     pub(super) frequency: MegaHertz,
     /// Whether all agree with each other.
     pub(super) agree: bool,

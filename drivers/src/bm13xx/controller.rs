@@ -53,7 +53,6 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// For hardware.
     fn default() -> Settings {
         Settings {
             difficulty_scale: 1.0,

@@ -11,9 +11,9 @@ pub enum ChainError {
     /// Its port failed.
     #[error("{place}: {source}")]
     Port {
-        /// The port.
+        /// Name of the port.
         place: String,
-        /// What happened.
+        /// What the port said.
         source: PortError,
     },
     /// Nothing answers.
@@ -23,7 +23,7 @@ pub enum ChainError {
         .rates.iter().map(u32::to_string).collect::<Vec<_>>().join(" or ")
     )]
     Silent {
-        /// The port.
+        /// Name of the port.
         place: String,
         /// What was looked for.
         family: Family,
@@ -36,7 +36,7 @@ pub enum ChainError {
          cable, or correct the number expected"
     )]
     Count {
-        /// The port.
+        /// Name of the port.
         place: String,
         /// Chips asked for.
         expected: usize,
@@ -48,9 +48,9 @@ pub enum ChainError {
         "{place}: {found} answers, but a chain has at most {most} chips: is it another family?"
     )]
     TooMany {
-        /// The port.
+        /// Name of the port.
         place: String,
-        /// Answers.
+        /// Number of chips that answered.
         found: usize,
         /// Chips that can have addresses.
         most: usize,
@@ -60,7 +60,7 @@ pub enum ChainError {
         "{place}: a chip says that it is {id:08x}, not a {family}: set the family that the board carries"
     )]
     Foreign {
-        /// The port.
+        /// Name of the port.
         place: String,
         /// What was looked for.
         family: Family,
@@ -73,7 +73,7 @@ pub enum ChainError {
          bytes, check cable and earth, or lower the baud rate"
     )]
     Addresses {
-        /// The port.
+        /// Name of the port.
         place: String,
         /// Chips found before.
         chips: usize,
@@ -83,9 +83,9 @@ pub enum ChainError {
     /// A setting that the chips or the protocol cannot have.
     #[error("{setting} {value}: {reason}")]
     Setting {
-        /// Which.
+        /// The setting that is wrong.
         setting: &'static str,
-        /// Its value.
+        /// Its value as given.
         value: String,
         /// What it must be.
         reason: String,
@@ -96,7 +96,7 @@ pub enum ChainError {
          would never be seen: bring the chain up with a lower ticket difficulty"
     )]
     BelowTicket {
-        /// The port.
+        /// Name of the port.
         place: String,
         /// Difficulty of the job.
         asked: Difficulty,

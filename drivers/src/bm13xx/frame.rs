@@ -43,9 +43,9 @@ pub enum Target {
 /// From host to chip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// A command.
+    /// A register is read or written.
     Command(Command),
-    /// Work.
+    /// A block header to hash.
     Job(Job),
 }
 
@@ -54,18 +54,18 @@ pub enum Request {
 pub enum Command {
     /// Every addressed chip replies with the register's value.
     Read {
-        /// Who.
+        /// The chips that it is for.
         to: Target,
-        /// Which.
+        /// Number of the register.
         register: u8,
     },
     /// The register takes the value.
     Write {
-        /// Who.
+        /// The chips that it is for.
         to: Target,
-        /// Which.
+        /// Number of the register.
         register: u8,
-        /// The value.
+        /// Value of the register.
         value: u32,
     },
     /// From now on the next chip without an address takes the first that it sees.
@@ -77,14 +77,14 @@ pub enum Command {
 /// Work for the chips.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Job {
-    /// For a BM1387.
+    /// Work with a midstate, as a BM1387 takes it.
     Bm1387 {
         /// Number by which a nonce names the job, 7 bits. With n midstates the low log2(n) bits must be 0:
         /// they come back as the index of the midstate that was hit.
         id: u8,
         /// Network target in compact form.
         nbits: u32,
-        /// Block time.
+        /// Block time of the header, Unix seconds.
         ntime: u32,
         /// Header bytes 64 to 67: the last four of the merkle root.
         tail: [u8; 4],
@@ -92,7 +92,7 @@ pub enum Job {
         /// which differ by the version alone.
         midstates: Vec<[u32; 8]>,
     },
-    /// For a BM1366.
+    /// Work with the whole header, as a BM1366 takes it.
     Bm1366 {
         /// Number by which a nonce names the job, a multiple of 8: the low 3 bits come back as a sub-core.
         id: u8,
@@ -100,7 +100,7 @@ pub enum Job {
         start_nonce: u32,
         /// Network target in compact form.
         nbits: u32,
-        /// Block time.
+        /// Block time of the header, Unix seconds.
         ntime: u32,
         /// Merkle root in header order.
         merkle_root: [u8; 32],
@@ -154,7 +154,7 @@ pub enum Reply {
     Nonce(Nonce),
     /// An answer to [`Command::Read`].
     Register {
-        /// The value.
+        /// Value of the register.
         value: u32,
         /// Chip and register that it is of; a BM1387 says neither, so its replies are told by their order.
         of: Option<(u8, u8)>,

@@ -42,7 +42,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Link<T> {
         }
     }
 
-    /// Where it is.
     pub(crate) fn place(&self) -> &str {
         &self.place
     }
@@ -52,7 +51,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Link<T> {
         self.family
     }
 
-    /// Its clock.
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }

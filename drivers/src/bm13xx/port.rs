@@ -22,10 +22,10 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// What can go wrong with a port.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// It is gone.
+    /// The other end is gone.
     #[error("the port has gone: check the cable and the adapter, then start again")]
     Closed,
-    /// It failed.
+    /// Reading or writing failed.
     #[error("the port failed ({0}): check the cable and the adapter, then start again")]
     Io(#[from] io::Error),
     /// It takes no more bytes.
@@ -63,7 +63,7 @@ where
         self.frames.get_mut().inner_mut()
     }
 
-    /// The codec.
+    /// What turns its bytes into frames.
     pub fn codec(&self) -> &C {
         self.frames.decoder()
     }

@@ -67,7 +67,6 @@ const HIGH_VCO_MHZ: f64 = 2400.0;
 /// Settings of a PLL: f = 25 MHz · `feedback` / `reference` / `post1` / `post2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pll {
-    /// Multiplier.
     pub(crate) feedback: u8,
     /// Divider of the crystal.
     pub(crate) reference: u8,

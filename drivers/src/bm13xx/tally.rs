@@ -38,7 +38,7 @@ pub struct Counts {
 /// What has come from one chip.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ChipCounts {
-    /// Sound nonces.
+    /// Nonces that verified.
     pub nonces: u64,
     /// Nonces whose hash is none that a chip should report.
     pub hardware_errors: u64,

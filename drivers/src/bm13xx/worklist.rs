@@ -22,7 +22,6 @@ pub(super) struct Worklist {
     next: usize,
 }
 
-/// One chip job.
 #[derive(Debug, Clone)]
 pub(super) struct Issued {
     /// Number of the step's job that it is of.

@@ -153,7 +153,6 @@ fn interpret(bytes: &[u8]) -> Result<Reply, Failure> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("asked {addr} for `{command}`: {failure}")]
 pub struct ApiError {
-    /// Who was asked.
     pub(crate) addr: SocketAddr,
     /// What was asked.
     pub(crate) command: String,
@@ -211,7 +210,7 @@ pub enum Failure {
     /// The reply does not end.
     #[error("the reply is longer than {limit} bytes; this is no miner's API, check the port")]
     TooLarge {
-        /// Bytes allowed.
+        /// Most bytes that are taken.
         limit: usize,
     },
     /// The reply is something else.

@@ -13,12 +13,6 @@ use serde::de::IgnoredAny;
 /// Text that is JSON already is returned as it stands, without its trailing NUL. Otherwise, outside of
 /// strings, `}{` becomes `},{`, and the commas of `,}`, `,]` and `[,{` go; inside of strings, control
 /// characters are escaped. Bytes that are not UTF-8 become U+FFFD, which JSON allows in strings only.
-///
-/// ```
-/// use thermine_drivers::cgminer::repair::repair;
-/// assert_eq!(repair(b"{\"STATS\":[{\"Type\":\"S9\"}{\"STATS\":0}]}\0"),
-///            r#"{"STATS":[{"Type":"S9"},{"STATS":0}]}"#);
-/// ```
 pub(crate) fn repair(reply: &[u8]) -> Cow<'_, str> {
     let end = reply
         .iter()

@@ -21,7 +21,7 @@ pub struct Answers {
     pub cgminer: Option<Cgminer>,
     /// A Goldshell web backend.
     pub goldshell: Option<Identity>,
-    /// AxeOS.
+    /// What it says as AxeOS; `None` if it is none.
     pub axeos: Option<Info>,
     /// What else is worth saying, such as the name of a web server that is no miner's.
     pub remarks: Vec<String>,

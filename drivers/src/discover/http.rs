@@ -16,7 +16,6 @@ const MOST_BYTES: usize = 64 * 1024;
 /// A reply of a web server, a miner's or not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Page {
-    /// HTTP status.
     pub(crate) status: u16,
     /// What the server calls itself: its `Server`, or the realm that it wants a password for.
     pub(crate) server: Option<String>,

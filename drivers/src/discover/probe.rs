@@ -109,7 +109,6 @@ impl Prober {
         Ok(Prober { http, settings })
     }
 
-    /// How it asks.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }

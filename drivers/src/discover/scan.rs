@@ -16,7 +16,7 @@ use super::targets::Target;
 /// One address that was asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Probed {
-    /// The address.
+    /// The address that was asked.
     pub target: Target,
     /// What answers there.
     pub found: Option<Found>,

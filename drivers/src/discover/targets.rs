@@ -24,7 +24,7 @@ const RESOLVER: Duration = Duration::from_secs(5);
 /// One address to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Target {
-    /// The address.
+    /// Address of the unit.
     pub ip: IpAddr,
     /// The only port to ask; `None` for each wire's own.
     pub port: Option<u16>,
@@ -48,7 +48,7 @@ pub(crate) enum Asked {
     Network(Network),
     /// A host name, which stands for all of its addresses.
     Name {
-        /// The name.
+        /// The name that was given.
         name: String,
         /// The only port to ask; `None` for each wire's own.
         port: Option<u16>,
@@ -71,7 +71,7 @@ pub enum TargetError {
          (192.168.1.0/24) or a host"
     )]
     Unreadable {
-        /// The argument.
+        /// The argument as it was given.
         text: String,
         /// What is wrong with it.
         why: &'static str,
@@ -90,7 +90,7 @@ pub enum TargetError {
     /// The name is not known.
     #[error("host {name:?} cannot be found ({reason}): check the name, or give its address")]
     Unknown {
-        /// The name.
+        /// The name that was given.
         name: String,
         /// What the resolver said.
         reason: String,

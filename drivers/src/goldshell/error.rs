@@ -14,7 +14,6 @@ use crate::poller::SourceError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{method} {path} at {addr}: {failure}")]
 pub struct HttpError {
-    /// Who was asked.
     pub(crate) addr: SocketAddr,
     /// How it was asked.
     pub method: &'static str,
@@ -44,7 +43,7 @@ pub enum Failure {
     /// The reply does not end.
     #[error("the reply is longer than {limit} bytes; this is no Goldshell unit, check the address")]
     TooLarge {
-        /// Bytes allowed.
+        /// Most bytes that are taken.
         limit: usize,
     },
     /// The unit asks for another token than it gave.
@@ -68,7 +67,7 @@ pub enum Failure {
     Unreadable {
         /// What the parser made of it.
         reason: String,
-        /// Its length.
+        /// Length of the answer, bytes.
         bytes: usize,
     },
 }

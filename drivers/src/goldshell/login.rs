@@ -15,7 +15,7 @@ const IV: [u8; 16] = [0; 16];
 /// Who a unit is told that we are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// User name.
+    /// User name of the web page.
     pub user: String,
     /// Password in plain text.
     pub password: Secret,

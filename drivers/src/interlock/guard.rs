@@ -51,7 +51,7 @@ const REQUESTS: usize = 4;
 /// Whether a unit may be given work.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Permission {
-    /// It may.
+    /// The unit may have work.
     Grant,
     /// It keeps the work that it has and gets no more, until the bad reading has been taken again.
     Pause(Cause),

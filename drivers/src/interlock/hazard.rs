@@ -10,13 +10,13 @@ use thermine_units::unit::Sensor;
 /// A hazard, and whose it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cause {
-    /// The unit.
+    /// Name of the unit.
     pub unit: Arc<str>,
     /// What is wrong with it.
     pub hazard: Hazard,
 }
 
-/// What is wrong.
+/// Why a unit must not run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Hazard {
     /// Its first reading has not come yet.
@@ -32,33 +32,33 @@ pub enum Hazard {
     },
     /// A sensor is at or above its limit.
     Hot {
-        /// Board slot.
+        /// Slot of the board, as its firmware numbers it.
         slot: u8,
         /// The sensor that is most above its limit.
         sensor: Sensor,
-        /// What it reads.
+        /// Temperature that it reads.
         reading: Celsius,
-        /// Its limit.
+        /// Temperature at which it stops the unit.
         limit: Celsius,
     },
     /// A temperature will cross its limit before anything can be done about it.
     RunAway {
-        /// Board slot.
+        /// Slot of the board, as its firmware numbers it.
         slot: u8,
-        /// The sensor.
+        /// The sensor that reads it.
         sensor: Sensor,
-        /// What it reads.
+        /// Temperature that it reads.
         reading: Celsius,
         /// How fast that rises, K/s.
         rate: f64,
         /// Fastest plausible rise, K/s.
         plausible: f64,
-        /// Its limit.
+        /// Temperature at which it stops the unit.
         limit: Celsius,
     },
     /// A board's temperature is not known.
     Blind {
-        /// Board slot.
+        /// Slot of the board, as its firmware numbers it.
         slot: u8,
         /// Its sensors that have failed.
         failed: u8,
@@ -67,7 +67,7 @@ pub enum Hazard {
     },
     /// A sensor of a board has failed while the board was within half its hysteresis of a limit.
     BlindWhileWarm {
-        /// Board slot.
+        /// Slot of the board, as its firmware numbers it.
         slot: u8,
         /// The kind of sensor that was warm.
         sensor: Sensor,
@@ -76,7 +76,7 @@ pub enum Hazard {
     },
     /// A board that was there is not reported any more.
     BoardGone {
-        /// Board slot.
+        /// Slot of the board, as its firmware numbers it.
         slot: u8,
     },
     /// No board is reported.
@@ -136,16 +136,7 @@ impl fmt::Display for Hazard {
             Hazard::Unread => f.write_str(
                 "no reading of its temperatures yet: wait for the first, and check that its API is reachable",
             ),
-            Hazard::Stale { age, limit, reason } => {
-                let (age, limit) = (age.as_secs_f64(), limit.as_secs_f64());
-                write!(f, "no reading for {age:.1} s, limit {limit:.1} s")?;
-                if let Some(reason) = reason {
-                    write!(f, " ({reason})")?;
-                }
-                f.write_str(
-                    ": a unit whose temperature is unknown counts as hot; check that its API is reachable",
-                )
-            }
+            Hazard::Stale { age, limit, reason } => stale(f, *age, *limit, reason.as_deref()),
             Hazard::Hot {
                 slot,
                 sensor,
@@ -219,4 +210,20 @@ impl fmt::Display for Hazard {
             ),
         }
     }
+}
+
+fn stale(
+    f: &mut fmt::Formatter<'_>,
+    age: Duration,
+    limit: Duration,
+    reason: Option<&str>,
+) -> fmt::Result {
+    let (age, limit) = (age.as_secs_f64(), limit.as_secs_f64());
+    write!(f, "no reading for {age:.1} s, limit {limit:.1} s")?;
+    if let Some(reason) = reason {
+        write!(f, " ({reason})")?;
+    }
+    f.write_str(
+        ": a unit whose temperature is unknown counts as hot; check that its API is reachable",
+    )
 }

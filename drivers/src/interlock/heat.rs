@@ -146,6 +146,8 @@ fn judge(story: &[Phase], mut seen: impl FnMut(Option<Duration>, &State)) {
     let mut latest = Latest::default();
     let mut seconds = 1.0;
     let mut hot_since = None;
+    // As its guard does when it begins.
+    interlock.judge(Nanos::from_seconds(seconds), &latest);
     for (is_hot, moments) in story {
         for moment in moments {
             if !is_hot {

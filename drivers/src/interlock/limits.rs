@@ -58,7 +58,7 @@ pub enum TighteningError {
     Loosens {
         /// Key of the configuration.
         key: &'static str,
-        /// Its value.
+        /// The value that was given.
         value: f64,
         /// What the model demands.
         limit: f64,
@@ -68,7 +68,7 @@ pub enum TighteningError {
     Unusable {
         /// Key of the configuration.
         key: &'static str,
-        /// Its value.
+        /// The value that was given.
         value: f64,
         /// What it should be.
         wanted: &'static str,

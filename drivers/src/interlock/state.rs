@@ -26,7 +26,7 @@ use thermine_units::unit::{Board, Sensor, Telemetry};
 /// Whether a unit may run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum State {
-    /// It may.
+    /// The unit may have work.
     Running,
     /// Its last reading is bad, and another has been asked for: no new work until that is good.
     Paused {
@@ -35,7 +35,7 @@ pub enum State {
         /// When that was found.
         since: Nanos,
     },
-    /// It must not.
+    /// The unit must not have work until it is cool.
     Tripped {
         /// Why: what was found first.
         cause: Cause,

@@ -25,7 +25,7 @@ use thermine_units::pow::Difficulty;
 
 /// Silence towards a miner after which the difficulty is said again: an S9 leaves a pool from which it has heard
 /// nothing for 90 s.
-pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(45);
+pub const KEEP_ALIVE: Duration = Duration::from_secs(45);
 
 /// What a miner is called that has not authorised.
 const NAMELESS: &str = "unauthorised unit";
@@ -104,12 +104,7 @@ pub struct ServerProtocol {
 impl ServerProtocol {
     /// A miner that has connected at `now` and may be granted the version bits in `grants`. Its difficulty is said
     /// again after `keep_alive` of silence, and it is given up after `idle` without a line of its own.
-    pub(crate) fn new(
-        grants: u32,
-        keep_alive: Duration,
-        idle: Duration,
-        now: Nanos,
-    ) -> ServerProtocol {
+    pub fn new(grants: u32, keep_alive: Duration, idle: Duration, now: Nanos) -> ServerProtocol {
         ServerProtocol {
             grants,
             keep_alive,
@@ -130,7 +125,7 @@ impl ServerProtocol {
     ///
     /// # Errors
     /// [`Lost::Garbage`] once too many lines were not Stratum.
-    pub(crate) fn hear(
+    pub fn hear(
         &mut self,
         line: &str,
         now: Nanos,
@@ -219,13 +214,13 @@ impl ServerProtocol {
     }
 
     /// Gives it the extranonces of `subscribed`.
-    pub(crate) fn subscribe(&mut self, id: Value, subscribed: &Subscribed) -> Notice {
+    pub fn subscribe(&mut self, id: Value, subscribed: &Subscribed) -> Notice {
         self.is_subscribed = true;
         Notice::result(id, subscribed.result())
     }
 
     /// Lets it in as `worker`.
-    pub(crate) fn welcome(&mut self, id: Value, worker: String) -> Notice {
+    pub fn welcome(&mut self, id: Value, worker: String) -> Notice {
         self.worker = Some(worker);
         Notice::result(id, json!(true))
     }
@@ -265,7 +260,7 @@ impl ServerProtocol {
     }
 
     /// Worker name, or what it is called before it has one.
-    pub(crate) fn worker(&self) -> &str {
+    pub fn worker(&self) -> &str {
         self.worker.as_deref().unwrap_or(NAMELESS)
     }
 

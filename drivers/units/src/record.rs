@@ -175,7 +175,7 @@ pub struct Durable {
 pub struct Entry {
     /// Which stream it belongs to: an index given at [`Recorder::open`].
     pub stream: usize,
-    /// The record.
+    /// What is to be kept.
     pub record: Record,
 }
 

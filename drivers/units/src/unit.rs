@@ -163,7 +163,7 @@ pub const BOARDS: usize = 3;
 /// Where a unit is asked to run. `None` leaves a setting as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct OperatingPoint {
-    /// Chip clock.
+    /// Chip clock; `None` leaves it as it is.
     pub frequency: Option<MegaHertz>,
     /// Core voltage of a chip.
     pub voltage: Option<Volts>,

@@ -19,7 +19,7 @@ pub struct Table<'a> {
     pub columns: Vec<Column>,
     /// Stream that the table is of, if it is of one alone.
     pub stream: Option<String>,
-    /// All rows.
+    /// All rows, in pages.
     pub pages: Pages<'a>,
 }
 

@@ -41,7 +41,6 @@ pub(crate) struct Mine {
     pub(crate) model: Model,
     /// Address of the pool.
     pub(crate) pool: SocketAddr,
-    /// Worker name.
     pub(crate) worker: String,
     /// How it is played: difficulty scale, setting on start, silicon.
     pub(crate) played: Simulated,

@@ -24,7 +24,7 @@ const SHOWN: usize = 200;
 pub struct Folders {
     /// Of data files, for `train` with a file.
     pub(crate) files: PathBuf,
-    /// Of captures.
+    /// Folder of the captures that may be named.
     pub captures: PathBuf,
     /// Of the reports of earlier jobs, whose captures may be read too, under names that begin with `jobs/`.
     pub(crate) jobs: PathBuf,

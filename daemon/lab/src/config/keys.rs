@@ -269,7 +269,7 @@ const RENAMED: [(File, &str, &str, &str); 3] = [
 ];
 
 impl File {
-    /// Its keys.
+    /// The keys that a file of this kind may have.
     pub fn keys(self) -> impl Iterator<Item = &'static Key> {
         KEYS.iter().filter(move |key| key.file == self)
     }

@@ -25,7 +25,7 @@ const NEAR: usize = 2;
 pub struct Overrides(pub Vec<(&'static Key, String, String)>);
 
 impl Overrides {
-    /// None.
+    /// No override: neither by environment nor by flag.
     pub fn none() -> Overrides {
         Overrides::default()
     }

@@ -59,7 +59,6 @@ pub struct Proxy {
     pub(crate) keep_seconds: f64,
 }
 
-/// A pool.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pool {

@@ -46,7 +46,7 @@ pub struct Rack {
     pub units: Vec<Config>,
     /// The units that mine through the proxy.
     pub proxied: Vec<Config>,
-    /// The proxy.
+    /// The proxy of the rack; `None` without proxied units.
     pub proxy: Option<Proxy>,
     /// What the daemon is to do.
     pub daemon: Daemon,

@@ -55,7 +55,6 @@ pub(crate) struct Runs {
     pub(crate) echo: Vec<Trace>,
     /// Steps of the echo runs that gave them their initial state.
     pub(crate) conditioning: usize,
-    /// Without work.
     pub(crate) off: Option<Trace>,
 }
 

@@ -63,7 +63,6 @@ impl Actuator {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Channel {
-    /// Which.
     pub(crate) actuator: Actuator,
     /// Its value at the smallest input.
     pub(crate) low: f64,

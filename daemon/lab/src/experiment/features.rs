@@ -20,7 +20,6 @@ use super::quantities::{Group, Source};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeaturePlan {
-    /// Which columns.
     pub(crate) groups: Vec<Group>,
     /// Of how many steps, the present one included.
     pub(crate) history: usize,

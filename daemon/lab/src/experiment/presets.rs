@@ -36,13 +36,13 @@ pub enum Preset {
     Difficulty,
     /// The word in the coinbase.
     Extranonce,
-    /// Block time.
+    /// Block time of the jobs, ahead of the clock.
     BlockTime,
-    /// Chip clock.
+    /// Chip clock alone.
     Frequency,
-    /// Core voltage.
+    /// Core voltage alone.
     Voltage,
-    /// Fan.
+    /// Fan speed alone.
     Fan,
     /// Duty, clock and fan at once, all three cooler for a larger input.
     Wide,

@@ -63,7 +63,7 @@ impl Kind {
 /// What such a readout makes of the same states.
 #[derive(Debug, Clone, Serialize)]
 pub struct Other {
-    /// Which.
+    /// Which readout it is.
     pub kind: Kind,
     /// Its error on the test steps; none of a classifier.
     pub nrmse: Option<Estimate>,

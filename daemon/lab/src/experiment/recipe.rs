@@ -42,7 +42,6 @@ struct First {
 }
 
 impl Recipe {
-    /// Of a plan.
     pub(crate) fn of(plan: &Plan) -> Recipe {
         Recipe {
             task: plan.task.clone(),

@@ -94,7 +94,7 @@ pub struct Echo {
 pub struct Account {
     /// Seconds of the unit's time that were driven.
     pub device_seconds: f64,
-    /// Jobs sent.
+    /// Jobs that were sent to the unit.
     pub jobs: u64,
     /// Shares that were no samples.
     pub refused: Refused,

@@ -23,7 +23,7 @@ pub struct Figure {
 /// All figures over the seeds.
 #[derive(Debug, Clone, Serialize)]
 pub struct SeedsReport {
-    /// What was run.
+    /// What was run, as a title.
     pub what: String,
     /// Seeds that were run, in order.
     pub seeds: Vec<u64>,

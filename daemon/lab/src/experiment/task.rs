@@ -75,11 +75,11 @@ const WAVE_PERIOD: usize = 8;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
-    /// A generator.
+    /// A generator, by its name.
     Named(Named),
     /// Columns of a CSV file.
     Data {
-        /// The file.
+        /// The CSV file that holds it.
         file: PathBuf,
         /// Column that drives the unit.
         input: String,

@@ -28,7 +28,6 @@ pub(crate) struct Trace {
     /// Δt of the first answer to each job, in ms: the handshake's time. Later answers to the same job
     /// only say how long it was held.
     pub(crate) waits_ms: Vec<f64>,
-    /// Jobs sent.
     pub(crate) jobs: u64,
     /// Answers that are no samples.
     pub(crate) refused: Refused,

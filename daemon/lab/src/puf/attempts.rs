@@ -27,7 +27,7 @@ const DELAYS_MS: [f64; 4] = [1.0, 5.0, 20.0, 100.0];
 pub struct Cases {
     /// Cases that were counted.
     pub cases: u64,
-    /// All cases.
+    /// Number of cases in all.
     pub of: u64,
     /// Their proportion with its exact 95 % interval; absent without a case.
     pub exact: Option<Estimate>,

@@ -21,7 +21,7 @@ use crate::request::declare::request;
 use crate::threads::computed;
 
 request! {
-    /// An enrolment.
+    /// What to enrol, and how often it is asked.
     pub struct EnrollRequest {
         /// What is challenged: `wire` or `twin`.
         backend: Backend = Backend::Wire => drives();
@@ -51,7 +51,7 @@ pub struct EnrollReport {
     pub shares: u64,
     /// The capture of the responses.
     pub capture: PathBuf,
-    /// The profile.
+    /// Where the profile was written.
     pub profile: PathBuf,
     /// Name of the key that signed it.
     pub key: String,

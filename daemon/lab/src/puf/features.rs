@@ -30,7 +30,6 @@ pub(super) enum Source {
     Telemetry,
 }
 
-/// A feature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Feature {
     pub(super) name: String,

@@ -46,7 +46,6 @@ pub struct Enrolled {
     pub bound_s: Option<f64>,
 }
 
-/// The file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Signed {

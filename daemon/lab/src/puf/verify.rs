@@ -59,7 +59,7 @@ pub struct Decision {
     pub bound_s: Option<f64>,
     /// Whether it does not.
     pub in_time: bool,
-    /// The decision.
+    /// Whether the unit is taken for the enrolled one.
     pub accepted: bool,
 }
 

@@ -47,7 +47,7 @@ impl CurveRequest {
     }
 }
 
-/// The curve.
+/// The filter's curve: what is kept against what is saved.
 #[derive(Debug, Serialize)]
 pub struct CurveReport {
     version: &'static str,

@@ -6,7 +6,6 @@ use thermine_lab::puf::enroll::EnrollReport;
 use thermine_lab::puf::profile::Enrolled;
 use thermine_lab::puf::verify::Decision;
 
-/// An enrolment.
 pub(crate) fn enrolled(report: &EnrollReport) -> String {
     let enrolled = &report.enrolled;
     let population = &enrolled.population;

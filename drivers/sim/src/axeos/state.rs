@@ -14,12 +14,11 @@ pub(crate) const OVERHEAT_FREQUENCY: u16 = 50;
 /// Core voltage that it falls back to, mV.
 pub(crate) const OVERHEAT_VOLTAGE: u16 = 1000;
 
-/// All of it.
+/// What the simulated firmware knows of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// In flash: kept over a restart.
     pub(crate) stored: Stored,
-    /// Not in flash.
     pub(crate) readings: Readings,
 }
 
@@ -58,11 +57,8 @@ pub(crate) struct Stored {
     pub(crate) invertfanpolarity: u16,
     /// Pool host, without scheme.
     pub(crate) stratum_url: String,
-    /// Pool port.
     pub(crate) stratum_port: u16,
-    /// Worker name.
     pub(crate) stratum_user: String,
-    /// Wi-Fi network.
     pub(crate) ssid: String,
     /// Name on the network.
     pub(crate) hostname: String,
@@ -91,17 +87,13 @@ pub(crate) struct Readings {
     pub(crate) on: bool,
     /// Time since the start.
     pub(crate) uptime: Duration,
-    /// Power drawn.
     pub(crate) power: Watts,
-    /// Chip.
     pub(crate) chip: Celsius,
-    /// Regulator.
     pub(crate) regulator: Celsius,
     /// Rate of the chip's answers.
     pub(crate) hash_rate: HashRate,
     /// Core voltage in force.
     pub(crate) core_voltage: Volts,
-    /// Fan speed.
     pub(crate) fan: Rpm,
     /// Shares accepted since the start.
     pub(crate) accepted: u64,

@@ -11,7 +11,6 @@ pub(crate) fn end(mut reply: String, form: Form) -> String {
     reply
 }
 
-/// A refusal.
 pub(crate) fn error<S: Speaker>(state: &S, form: Form, code: u32, message: &str) -> String {
     message_item(state, form, "E", code, message)
 }

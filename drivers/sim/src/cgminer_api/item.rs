@@ -46,7 +46,6 @@ impl Item {
         self.raw(key, format_args!("{value:.2}"))
     }
 
-    /// A difficulty.
     pub(crate) fn difficulty(self, key: &str, value: f64) -> Item {
         self.raw(key, format_args!("{value:.8}"))
     }

@@ -172,7 +172,6 @@ impl Chip {
         }
     }
 
-    /// Clock, MHz.
     fn clock(&self, family: Family) -> f64 {
         Pll::from_register(family, self.registers[usize::from(family.pll())])
             .map_or(0.0, |pll| pll.frequency().0)

@@ -23,7 +23,7 @@ pub struct Faults {
     pub duplicate: f64,
     /// Probability that a nonce is held back for [`Faults::late_by`].
     pub late: f64,
-    /// For how long.
+    /// How much later the late bytes come.
     pub late_by: Duration,
 }
 

@@ -171,7 +171,7 @@ impl Device {
         self.faults.api_is_frozen()
     }
 
-    /// Device time.
+    /// Time of the device since its start.
     pub fn now(&self) -> Nanos {
         self.now
     }

@@ -4,7 +4,6 @@ use super::state::{BoxState, ratio};
 use crate::cgminer_api::Form;
 use crate::cgminer_api::item::Item;
 
-/// One field.
 pub(super) struct Field {
     key: &'static str,
     value: String,

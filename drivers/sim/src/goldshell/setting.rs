@@ -50,7 +50,6 @@ impl Setting {
         }
     }
 
-    /// As read.
     pub(super) fn to_json(&self) -> String {
         Value::Object(self.object.clone()).to_string()
     }

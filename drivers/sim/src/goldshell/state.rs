@@ -21,7 +21,6 @@ pub struct BoxState {
     pub(crate) chip: Celsius,
     /// `tstemp-2`, on the circuit board.
     pub(crate) pcb: Celsius,
-    /// The fans.
     pub(crate) fans: Vec<Rpm>,
     /// Chips on the board.
     pub(crate) chips: usize,

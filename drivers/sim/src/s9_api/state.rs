@@ -24,7 +24,7 @@ pub struct ApiState {
     pub total_mh: f64,
     /// Pool slots as configured. Stock firmware always lists three.
     pub pools: [PoolState; 3],
-    /// Blocks found.
+    /// Blocks found since start.
     pub found_blocks: u64,
     /// Work items made from the pools' jobs.
     pub local_work: u64,
@@ -82,7 +82,7 @@ pub struct PoolState {
     pub active: bool,
     /// Difficulty asked for, once the pool has said so.
     pub difficulty: Option<f64>,
-    /// Jobs received.
+    /// Jobs received since start.
     pub getworks: u64,
     /// Shares accepted.
     pub accepted: u64,
@@ -157,7 +157,7 @@ impl ApiState {
 }
 
 impl Firmware {
-    /// Key `Miner`.
+    /// The firmware's version, under the key `Miner`.
     pub fn version(self) -> &'static str {
         match self {
             Firmware::V30_0_1_3 => "30.0.1.3",

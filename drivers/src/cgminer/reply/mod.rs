@@ -146,7 +146,7 @@ fn named_firmware(row: Fields<'_>) -> Option<String> {
 /// What a unit says of a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
-    /// How it went.
+    /// Whether the command was carried out.
     pub severity: Severity,
     /// Time of day on the unit's clock, seconds since the Unix epoch.
     pub(crate) when: Option<u64>,
@@ -203,7 +203,7 @@ pub enum Severity {
     Info,
     /// `W`
     Warning,
-    /// `E`: refused.
+    /// `E`: the command was refused.
     Error,
     /// `F`: the unit's own fault.
     Fatal,

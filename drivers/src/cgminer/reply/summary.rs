@@ -13,7 +13,6 @@ const FANS: std::ops::Range<u8> = 0..8;
 /// Totals of the unit since its miner started.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
-    /// `Elapsed`.
     pub(crate) uptime: Option<Duration>,
     /// Hash rate over the firmware's short window: 5 s on an S9, 20 s on a Goldshell Box.
     pub hash_rate: Option<HashRate>,

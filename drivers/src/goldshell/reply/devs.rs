@@ -14,7 +14,7 @@ const MOST_BOARDS: usize = 16;
 /// Parts that are read of a text such as `83.0 °C / 73.8 °C`.
 const MOST_PARTS: usize = 8;
 
-/// One board.
+/// A board as `devs` tells of it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Board {
     /// Number of the board, from 0.
@@ -33,7 +33,7 @@ pub struct Board {
     pub(crate) nonces: Option<u64>,
     /// Time since the miner started.
     pub(crate) uptime: Option<Duration>,
-    /// Plan in force.
+    /// Power plan in force; `None` if it tells none.
     pub plan: Option<PowerPlan>,
     /// All fans of the unit: each board lists them all. 0 is a fan that stands still.
     pub fans: Vec<Rpm>,

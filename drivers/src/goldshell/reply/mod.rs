@@ -24,7 +24,7 @@ pub use self::status::status;
 /// A reply from which nothing can be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// It is no JSON.
+    /// The answer is no JSON.
     #[error("not JSON: {0}")]
     NotJson(String),
     /// It is JSON, or text, of another make.

@@ -21,7 +21,6 @@ const LIMITS: Limits = Limits {
     ..lv06::LIMITS
 };
 
-/// The model.
 pub(super) const ENTRY: Entry = Entry {
     name: "bm1366",
     title: "A bare BM1366 on a serial line",

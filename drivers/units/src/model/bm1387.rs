@@ -18,7 +18,6 @@ const LIMITS: Limits = Limits {
     ..s9::LIMITS
 };
 
-/// The model.
 pub(super) const ENTRY: Entry = Entry {
     name: "bm1387",
     title: "A chain of bare BM1387 on a serial line",

@@ -63,7 +63,7 @@ pub struct Entry {
 pub struct Example {
     /// Its path in the repository.
     pub path: &'static str,
-    /// Its text.
+    /// Contents of the file.
     pub text: &'static str,
 }
 
@@ -116,7 +116,7 @@ pub struct Reports {
     pub board_temperature: bool,
     /// Temperature of the voltage regulators.
     pub regulator_temperature: bool,
-    /// Power drawn.
+    /// Whether it reports the power that it draws.
     pub power: bool,
     /// Answers of chips that failed its own check.
     pub hardware_errors: bool,

@@ -46,7 +46,6 @@ const LAYOUT: Layout = Layout {
     hashes_per_cycle: None,
 };
 
-/// The model.
 pub(super) const ENTRY: Entry = Entry {
     name: "goldshell-lb-box",
     title: "Goldshell LB-Box",

@@ -28,7 +28,7 @@ macro_rules! models {
         }
 
         impl Model {
-            /// All models.
+            /// All models, in the order of the list.
             pub const ALL: [Model; [$(Model::$variant),*].len()] = [$(Model::$variant),*];
 
             /// What is particular to this model.

@@ -11,7 +11,7 @@ use crate::pow::Algorithm;
 use crate::quantity::{Celsius, MegaHertz, Volts};
 use crate::unit::OperatingPoint;
 
-/// Its chip.
+/// Name of its chip.
 pub const ASIC: &str = "BM1366";
 
 /// Chips on its only board.
@@ -57,7 +57,6 @@ pub const LIMITS: Limits = Limits {
     },
 };
 
-/// The model.
 pub(super) const ENTRY: Entry = Entry {
     name: "lucky-miner-lv06",
     title: "Lucky Miner LV06",

@@ -56,7 +56,6 @@ pub const LIMITS: Limits = Limits {
     safe: OperatingPoint::UNCHANGED,
 };
 
-/// The model.
 pub(super) const ENTRY: Entry = Entry {
     name: "antminer-s9",
     title: "Antminer S9",

@@ -9,9 +9,9 @@ pub enum BadParam {
     /// A number out of its range.
     #[error("parameter {name}: {value} is not {wanted}")]
     Value {
-        /// The parameter.
+        /// Name of the parameter.
         name: &'static str,
-        /// Its value.
+        /// The value that was given.
         value: f64,
         /// What it should be.
         wanted: &'static str,
@@ -44,6 +44,24 @@ impl Params {
             "at most 256 a board",
             |v| v <= 256.0,
         )?;
+        self.check_positive()?;
+        self.check_not_negative()?;
+        self.check_within()?;
+        for (name, value, most) in self.spread.figures() {
+            require(name, value, "within its limits", |v| {
+                (0.0..=most).contains(&v)
+            })?;
+        }
+        // The die is the fastest node: beyond its time constant an Euler step overshoots.
+        let die_time = self.die_j_k * self.die_sink_k_w;
+        require("tick_s", self.tick_s, "shorter than the die's time", |v| {
+            v < 0.7 * die_time
+        })?;
+        Ok(self.silicon.check(self.chip_count(), self.layout.cores())?)
+    }
+
+    /// What must be above zero.
+    fn check_positive(&self) -> Result<(), BadParam> {
         let positive = [
             ("hashes_per_cycle", self.hashes_per_cycle),
             ("frequency_step_mhz", self.frequency_step_mhz),
@@ -79,6 +97,11 @@ impl Params {
                 v > 0.0 && v.is_finite()
             })?;
         }
+        Ok(())
+    }
+
+    /// What may be zero.
+    fn check_not_negative(&self) -> Result<(), BadParam> {
         let not_negative = [
             // A unit that can be put to sleep stands still, without voltage.
             ("frequency_min_mhz", self.frequency_min_mhz),
@@ -108,6 +131,11 @@ impl Params {
                 v >= 0.0 && v.is_finite()
             })?;
         }
+        Ok(())
+    }
+
+    /// What stands between two limits.
+    fn check_within(&self) -> Result<(), BadParam> {
         let within = [
             (
                 "frequency_mhz",
@@ -137,17 +165,7 @@ impl Params {
                 (low..=high).contains(&v)
             })?;
         }
-        for (name, value, most) in self.spread.figures() {
-            require(name, value, "within its limits", |v| {
-                (0.0..=most).contains(&v)
-            })?;
-        }
-        // The die is the fastest node: beyond its time constant an Euler step overshoots.
-        let die_time = self.die_j_k * self.die_sink_k_w;
-        require("tick_s", self.tick_s, "shorter than the die's time", |v| {
-            v < 0.7 * die_time
-        })?;
-        Ok(self.silicon.check(self.chip_count(), self.layout.cores())?)
+        Ok(())
     }
 }
 

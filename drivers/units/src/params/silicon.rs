@@ -34,9 +34,9 @@ pub enum BadSilicon {
     /// The unit has no such chip.
     #[error("silicon.{list} names chip {chip}, but the unit's chips are numbered 0 to {last}")]
     Chip {
-        /// The list.
+        /// The list that holds it.
         list: &'static str,
-        /// The chip.
+        /// Number of the chip in the unit.
         chip: usize,
         /// The last one there is.
         last: usize,
@@ -46,9 +46,9 @@ pub enum BadSilicon {
         "silicon.dead_cores names core {core} of chip {chip}, but cores are numbered 0 to {last}"
     )]
     Core {
-        /// The chip.
+        /// Number of the chip in the unit.
         chip: usize,
-        /// The core.
+        /// Number of the core in its chip.
         core: u8,
         /// The last one there is.
         last: u8,
@@ -58,15 +58,15 @@ pub enum BadSilicon {
         "silicon.weak gives chip {chip} the weight {weight}: must be 0 (dead) to {MOST_WEIGHT}"
     )]
     Weight {
-        /// The chip.
+        /// Number of the chip in the unit.
         chip: usize,
-        /// The weight.
+        /// The weight that was given.
         weight: f64,
     },
     /// Something stands twice.
     #[error("silicon names chip {chip} twice as weak or dead, or one of its cores twice as dead")]
     Twice {
-        /// The chip.
+        /// Number of the chip in the unit.
         chip: usize,
     },
     /// Nothing is left that computes.
@@ -75,7 +75,7 @@ pub enum BadSilicon {
     /// Too long a list.
     #[error("silicon lists {entries} chips and cores: at most {MOST_ENTRIES}")]
     Entries {
-        /// How many.
+        /// Number of entries in the list.
         entries: usize,
     },
 }

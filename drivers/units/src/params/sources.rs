@@ -4,10 +4,9 @@
 
 use super::table::Params;
 
-/// The table.
 const TABLE: &str = include_str!("table.rs");
 
-/// One parameter.
+/// A parameter with its source and unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Documented {
     /// Its name, that of the field.

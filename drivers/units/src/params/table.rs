@@ -55,7 +55,7 @@ pub struct Params {
     pub fan_min: f64,
     /// Time constant of the fan's speed, s. Sheet.
     pub fan_lag_s: f64,
-    /// Fans. Maker.
+    /// Number of fans. Maker.
     pub fans: usize,
     /// Full speed, rpm. Maker.
     pub fan_full_rpm: f64,
@@ -118,11 +118,11 @@ pub struct Params {
     /// f0: clock at which an average chip at 80 °C and V0 errs half the time, MHz. Sheet; deliberately
     /// tight, so that errors can be observed. A healthy unit errs under 1 %.
     pub fmax_mhz: f64,
-    /// kv. Sheet.
+    /// kv: how fmax grows with voltage. Sheet.
     pub fmax_per_voltage: f64,
     /// kt, 1/K. Sheet.
     pub fmax_per_k: f64,
-    /// w. Sheet.
+    /// w: width of the error onset, fraction of fmax. Sheet.
     pub error_width: f64,
     /// Standard deviation of the chips' fmax about 1. Sheet.
     pub fmax_spread: f64,

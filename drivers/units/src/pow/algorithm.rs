@@ -13,10 +13,10 @@ use super::work::{Header, Work};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
-    /// Bitcoin's.
+    /// Bitcoin's: SHA-256 twice.
     #[default]
     Sha256d,
-    /// LBRY's.
+    /// LBRY's: SHA-512 and RIPEMD-160 between SHA-256.
     Lbry,
 }
 

@@ -23,7 +23,7 @@ pub struct Difficulty(f64);
 pub struct InvalidDifficulty(f64);
 
 impl Difficulty {
-    /// Difficulty 1.
+    /// Difficulty 1: 2^32 hashes a share on average.
     pub const ONE: Difficulty = Difficulty(1.0);
 
     /// A difficulty of `value`.
@@ -38,7 +38,7 @@ impl Difficulty {
         }
     }
 
-    /// The number.
+    /// The difficulty as a number.
     pub fn get(self) -> f64 {
         self.0
     }

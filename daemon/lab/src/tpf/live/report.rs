@@ -78,7 +78,7 @@ pub struct Arm {
     pub counted: Block,
     /// Shares and joules while the unit settled.
     pub settling: Block,
-    /// Steps counted.
+    /// Steps that were counted, interrupted ones left out.
     pub steps: u64,
     /// Counted steps at the least duty.
     pub aborted: u64,

@@ -75,7 +75,7 @@ pub struct EarlyExitReport {
     pub account: Account,
     /// Rounds that it computes.
     pub rounds: usize,
-    /// All rounds.
+    /// Number of rounds in all.
     pub of: usize,
     /// Median over blocks of nonces of the time of all rounds over that of the early exit; wall time.
     pub speed_up: f64,
