@@ -13,7 +13,7 @@
 //! | [`session`], [`attach`], [`driven`] | attach, check, drive, and always the awaited safe end |
 //! | [`backend`], [`substrate`] | wire, twin or replay: one step in, one observation out |
 //! | [`recording`] | the only way to keep a capture |
-//! | [`experiment`], [`train`], [`bench`] | encodings, features, readouts, controls, scores |
+//! | [`experiment`], [`train`], [`mod@bench`] | encodings, features, readouts, controls, scores |
 //! | [`sweep`], [`tpf`], [`puf`], [`chips`], [`switch_profile`], [`compare`], [`estimate`], [`predict`] | the other studies |
 //! | [`observer`] | how progress and notices leave the laboratory |
 //!

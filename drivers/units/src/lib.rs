@@ -8,7 +8,7 @@
 //! | module | contents |
 //! | --- | --- |
 //! | [`model`], [`params`], [`nonce`] | the catalogue: limits, physics with the source of each number, nonce layouts |
-//! | [`unit`], [`quantity`], [`temperature`] | operating point, telemetry and limits of a unit, in their units |
+//! | [`mod@unit`], [`quantity`], [`temperature`] | operating point, telemetry and limits of a unit, in their units |
 //! | [`pow`] | headers, targets, difficulty, Merkle roots: what a share is |
 //! | [`record`], [`provenance`] | what is kept of a run, and where its numbers come from |
 //! | [`clock`], [`seed`], [`backoff`] | time that may be simulated, named random streams, pauses between attempts |
