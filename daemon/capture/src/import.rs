@@ -2,8 +2,9 @@
 //!
 //! Columns, in any order, named in the first row: `timestamp`, `job_id`, `jitter_ms` (from the sending of the
 //! job to the arrival), `version`, `prevhash`, `coinb1`, `coinb2`, `merkle_branch`, `ntime`, `nbits` as in
-//! `mining.notify`, `extranonce1`, `extranonce2`, `nonce`; and `claimtrie` if they are LBRY's. Others are
-//! ignored. The timestamp is in seconds, or in what its size or the column's name says: see `import_time`.
+//! `mining.notify`, `extranonce1`, `extranonce2`, `nonce`; and `claimtrie` if they are LBRY's. An optional `version_bits`
+//! holds the bits of the version that the unit rolled, in hex as submitted, or in decimal: the header's version is
+//! `(version & !mask) | (version_bits & mask)` with the mask 1fffe000 of BIP 320. Others are ignored. The timestamp is in seconds, or in what its size or the column's name says: see `import_time`.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use thermine_units::printable::printable;
 use thermine_units::provenance::Provenance;
 use thermine_units::record::{JobRecord, Proof, Record, Recorder, ShareRecord, Verdict};
 
+use super::import_suspect::{self as suspect, VERSION_MASK};
 use super::import_time::{self, Stamp};
 use super::place::Place;
 use super::{RunMeta, Store, StoreError};
@@ -40,6 +42,9 @@ const COLUMNS: [&str; 12] = [
 
 /// Column that only shares of LBRY have.
 const CLAIM_TRIE: &str = "claimtrie";
+
+/// Column of units that roll bits of the version.
+const VERSION_BITS: &str = "version_bits";
 
 /// What was imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +153,11 @@ async fn rows(
         duplicates: 0,
         notes: times.notes,
     };
+    let records: Vec<_> = parsed.iter().map(|(_, _, record)| record).collect();
+    let has_version_bits = table.header.iter().any(|name| name == VERSION_BITS);
+    imported
+        .notes
+        .extend(suspect::all_fail(&records, difficulty, has_version_bits));
     let mut jobs = HashSet::new();
     let mut seen = HashSet::new();
     let closed = |_| content(path, "the capture takes no more records".into());
@@ -171,7 +181,10 @@ async fn rows(
         };
         if !seen.insert((
             share.job_id.clone(),
-            share.proof.as_ref().map(|p| p.extranonce2.clone()),
+            share
+                .proof
+                .as_ref()
+                .map(|p| (p.extranonce2.clone(), p.ntime, p.version_bits)),
             share.nonce,
         )) {
             share.verdict = Verdict::Duplicate;
@@ -215,8 +228,10 @@ fn parse(
     for column in COLUMNS {
         places.insert(column, place(column)?);
     }
-    if table.header.iter().any(|name| name == CLAIM_TRIE) {
-        places.insert(CLAIM_TRIE, place(CLAIM_TRIE)?);
+    for optional in [CLAIM_TRIE, VERSION_BITS] {
+        if table.header.iter().any(|name| name == optional) {
+            places.insert(optional, place(optional)?);
+        }
     }
     let mut parsed = Vec::new();
     for row in table.rows() {
@@ -290,8 +305,16 @@ impl Row<'_> {
         let nonce = self.hex_number("nonce")?;
         let root = work.merkle_root(&extranonce1, &extranonce2);
         let proof_of_work = work.proof_of_work();
-        let hash = proof_of_work.hash(&work.header(work.version, &root, work.ntime, nonce));
-        let found = proof_of_work.difficulty_of(&hash);
+        let found = |bits: Option<u32>| {
+            let version = bits.map_or(work.version, |bits| work.version & !VERSION_MASK | bits);
+            let hash = proof_of_work.hash(&work.header(version, &root, work.ntime, nonce));
+            proof_of_work.difficulty_of(&hash)
+        };
+        let is_met = |bits: &u32| found(Some(*bits)) >= difficulty.get();
+        let readings = self.version_bits()?;
+        let version_bits = readings.iter().copied().find(is_met);
+        let version_bits = version_bits.or(readings.first().copied());
+        let found = found(version_bits);
         let share = ShareRecord {
             ticket: 0,
             job_id: self.text("job_id").to_string(),
@@ -301,7 +324,7 @@ impl Row<'_> {
             proof: Some(Proof {
                 extranonce2,
                 ntime: work.ntime,
-                version_bits: None,
+                version_bits,
             }),
             // The file does not say what its pool made of the share; the hash does.
             verdict: if found >= difficulty.get() {
@@ -318,7 +341,10 @@ impl Row<'_> {
             difficulty: difficulty.get(),
             difficulty_scale: 1.0,
             work,
-            version_mask: 0,
+            version_mask: match self.places.contains_key(VERSION_BITS) {
+                true => VERSION_MASK,
+                false => 0,
+            },
             extranonce1,
             clean: true,
         };
@@ -350,6 +376,22 @@ impl Row<'_> {
             let text = printable(self.text(column));
             format!("{column} `{text}` is not a hex number of up to 8 digits")
         })
+    }
+
+    /// Readings of the rolled bits, the likelier first: hex as submitted, else decimal. None if the unit rolled none.
+    /// A wrong reading meets difficulty 256 by chance once in 10^12 shares, so a hash decides between the two.
+    fn version_bits(&self) -> Result<Vec<u32>, String> {
+        let text = self.text(VERSION_BITS);
+        if text.is_empty() {
+            return Ok(Vec::new());
+        }
+        let hex = self.hex_number(VERSION_BITS);
+        let readings = [hex.clone().ok(), text.parse().ok()].into_iter().flatten();
+        let readings: Vec<u32> = readings.map(|bits| bits & VERSION_MASK).collect();
+        match readings.is_empty() {
+            true => hex.map(|bits| vec![bits]),
+            false => Ok(readings),
+        }
     }
 
     fn bytes(&self, column: &str) -> Result<Vec<u8>, String> {

@@ -39,6 +39,7 @@ mod error;
 pub mod error_chain;
 pub mod export;
 pub mod import;
+mod import_suspect;
 mod import_time;
 pub mod input_file;
 pub mod merge;

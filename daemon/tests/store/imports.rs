@@ -7,7 +7,7 @@ use thermine_capture::verify::{VerifyReport, verify};
 use thermine_capture::{import, merge};
 use thermine_units::pow::Difficulty;
 
-use crate::real::real_shares;
+use crate::real::{real, real_shares};
 
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/antminer-s9-head.csv")
@@ -243,4 +243,98 @@ async fn a_real_s9_capture_verifies_to_the_last_share() {
     assert!(report.law.expect("a test").p > 0.01, "Pareto above 256");
     let waits = report.since_job_ms["imported"];
     assert!((waits.mean - 95.25).abs() < 0.01 && (waits.cv - 0.834).abs() < 0.001);
+}
+
+/// The shares of a real LV06, with one column rewritten by `change`, imported.
+async fn changed(
+    header: fn(&str) -> String,
+    column: &str,
+    change: fn(&str) -> String,
+) -> Option<(import::Imported, VerifyReport)> {
+    let text = std::fs::read_to_string(real("lucky-miner-lv06-shares.csv")?).expect("text");
+    let (first, rest) = text.split_once('\n').expect("rows");
+    let place = first.trim().split(',').position(|name| name == column);
+    let place = place.expect("the column");
+    let mut new = header(first.trim()) + "\n";
+    for row in rest.lines() {
+        let mut cells: Vec<String> = row.trim().split(',').map(String::from).collect();
+        cells[place] = change(&cells[place]);
+        new += &(cells.join(",") + "\n");
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let (csv, out) = (dir.path().join("a.csv"), dir.path().join("a.sqlite"));
+    std::fs::write(&csv, new).expect("written");
+    let imported = imported(&csv, &out).await.expect("imported");
+    Some((imported, verify(&out).expect("verified")))
+}
+
+#[tokio::test]
+async fn rolled_version_bits_of_a_real_lv06_are_folded_in() {
+    let ways: [fn(&str) -> String; 3] = [
+        str::to_string,
+        |bits| format!("0x{bits}"),
+        |bits| u32::from_str_radix(bits, 16).expect("hex").to_string(),
+    ];
+    for way in ways {
+        let Some((imported, report)) = changed(str::to_string, "version_bits", way).await else {
+            return;
+        };
+        assert_eq!(
+            (report.valid, report.invalid, report.contradictions),
+            (16, 0, 0)
+        );
+        assert_eq!(imported.notes, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_file_whose_shares_all_fail_is_told_what_is_likely_wrong() {
+    let swapped = |hex: &str| {
+        let bytes = hex::decode(hex).expect("hex");
+        hex::encode(bytes.into_iter().rev().collect::<Vec<u8>>())
+    };
+    let cases: [(fn(&str) -> String, &str, fn(&str) -> String, &str); 5] = [
+        (
+            |names| names.replace("version_bits", "rolled"),
+            "job_id",
+            str::to_string,
+            "no column version_bits",
+        ),
+        (
+            str::to_string,
+            "nonce",
+            swapped,
+            "bytes of nonce are reversed",
+        ),
+        (
+            str::to_string,
+            "ntime",
+            swapped,
+            "bytes of ntime are reversed",
+        ),
+        (
+            str::to_string,
+            "prevhash",
+            |hash| {
+                let bytes = hex::decode(hash).expect("hex");
+                let words = bytes.chunks(4).flat_map(|word| word.iter().rev());
+                hex::encode(words.copied().collect::<Vec<u8>>())
+            },
+            "byte order of the header",
+        ),
+        (
+            str::to_string,
+            "extranonce1",
+            |_| "00000001".into(),
+            "another job or connection",
+        ),
+    ];
+    for (header, column, change, expected) in cases {
+        let Some((imported, _)) = changed(header, column, change).await else {
+            return;
+        };
+        let said = imported.notes.join("\n");
+        assert!(said.contains("None of the 16 shares"), "{column}: {said}");
+        assert!(said.contains(expected), "{column}: {said}");
+    }
 }

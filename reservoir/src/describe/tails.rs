@@ -13,7 +13,8 @@ const MOST_STEPS: usize = 100;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tails {
     pub(crate) lower: f64,
-    pub(crate) upper: f64,
+    /// P(X ≥ x).
+    pub upper: f64,
 }
 
 impl Tails {
@@ -24,7 +25,7 @@ impl Tails {
 }
 
 /// Tails of a binomial count of `n` trials of probability `p` at `x`. `p` is clamped to 0 to 1.
-pub(crate) fn binomial(x: u64, n: u64, p: f64) -> Tails {
+pub fn binomial(x: u64, n: u64, p: f64) -> Tails {
     let p = p.clamp(0.0, 1.0);
     if p == 0.0 || p == 1.0 || x > n {
         // All of the mass lies at one value.

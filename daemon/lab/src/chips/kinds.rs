@@ -31,6 +31,11 @@ pub(super) struct ChipKind {
     pub(super) counter: Vec<(u32, u32)>,
     /// Hashes of a chip per clock cycle.
     pub(super) hashes_per_cycle: Option<f64>,
+    /// Bits that always hold the same value, as [lowest, width, value]: a nonce with another is of no known chip.
+    #[serde(default)]
+    pub(super) fixed: Vec<(u32, u32, u32)>,
+    /// Part of the counter's range that is searched before the work is replaced; absent if not known.
+    pub(super) coverage: Option<f64>,
     /// Source of the layout.
     pub(super) source: String,
 }
@@ -118,12 +123,46 @@ impl ChipKind {
             core_codes: codes(layout.core),
             counter: layout.counter.to_vec(),
             hashes_per_cycle: layout.hashes_per_cycle,
+            fixed: Vec::new(),
+            coverage: Some(layout.coverage),
             source: layout.source.to_owned(),
+        }
+    }
+
+    /// The BM1366 as the public shares of one unit show it; not that of the simulated chips.
+    pub(super) fn bm1366_of_shares() -> ChipKind {
+        ChipKind {
+            name: "bm1366-28x4".to_owned(),
+            reversed: true,
+            // The top seven bits hold 84 to 111. With the constant highest bit apart they are 20 to 47, times 4.
+            core: vec![(25, 6), (16, 2)],
+            core_codes: vec![vec![80, 191]],
+            counter: vec![(0, 16)],
+            fixed: vec![(31, 1, 1), (18, 7, 0)],
+            coverage: Some(1.0),
+            hashes_per_cycle: Some(894.0),
+            source: "32 public shares of one LV06: 28 codes (84 to 111) in the top seven bits, 4 in the next byte; that \
+                     the 112 pairs are cores, and which core has which, is not known"
+                .to_owned(),
+            ..ChipKind::default()
         }
     }
 
     pub(super) fn check(&self) -> Result<()> {
         let mut used = 0u32;
+        for &(lowest, width, value) in &self.fixed {
+            ensure!(
+                lowest < 32
+                    && (1..=32 - lowest).contains(&width)
+                    && value <= u32::MAX >> (32 - width),
+                "fixed = [[{lowest}, {width}, {value}]]: not a value within the 32 bits of a nonce"
+            );
+        }
+        let coverage = self.coverage.unwrap_or(1.0);
+        ensure!(
+            coverage > 0.0 && coverage <= 1.0,
+            "coverage = {coverage}: must be above 0 and at most 1"
+        );
         for (name, field) in [
             ("chip", &self.chip),
             ("core", &self.core),

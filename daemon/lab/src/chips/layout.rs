@@ -23,6 +23,9 @@ pub struct Layout {
     pub(crate) hashes_per_cycle: Option<f64>,
     /// Whether extranonce2 counts work items.
     pub(crate) work_in_extranonce2: bool,
+    /// Part of the counter's range that is searched, if known.
+    pub(super) coverage: Option<f64>,
+    fixed: Vec<(u32, u32, u32)>,
     reversed: bool,
     chip: Vec<(u32, u32)>,
     core: Vec<(u32, u32)>,
@@ -80,6 +83,8 @@ impl Layout {
             cores: told(&core_of),
             hashes_per_cycle: unit.hashes_per_cycle.or(kind.hashes_per_cycle),
             work_in_extranonce2: unit.work_in_extranonce2,
+            coverage: kind.coverage.filter(|_| !kind.counter.is_empty()),
+            fixed: kind.fixed.clone(),
             reversed: kind.reversed,
             chip: kind.chip.clone(),
             core: kind.core.clone(),
@@ -100,7 +105,9 @@ impl Layout {
             [] => Some(0),
             _ => of[read(field, nonce) as usize],
         };
-        let chip = told(&self.chip, &self.chip_of);
+        let is_possible = (self.fixed.iter())
+            .all(|&(lowest, width, value)| read(&[(lowest, width)], nonce) == value);
+        let chip = told(&self.chip, &self.chip_of).filter(|_| is_possible);
         Origin {
             chip: chip.filter(|chip| usize::from(*chip) < self.chips.max(1)),
             core: told(&self.core, &self.core_of),

@@ -10,6 +10,7 @@ use super::cells::Cells;
 use super::clock::ChipClock;
 use super::counts::Tally;
 use super::demand::Demand;
+use super::fit::Fit;
 use super::layout::Layout;
 use super::measured::{Group, LayoutSummary, Measured, Needed, Source, StreamFacts};
 use crate::estimate::scaled;
@@ -20,14 +21,18 @@ const WEAKNESSES: [f64; 5] = [0.05, 0.10, 0.20, 0.50, 1.0];
 /// Measures the shares of `tally`.
 pub(super) fn measure(
     mut source: Source,
-    tally: &Tally,
+    (tally, fit): (&Tally, Option<Fit>),
     facts: &StreamFacts,
     demand: Demand,
 ) -> Measured {
     let layout = tally.layout();
     let (answers, seconds) = (tally.answers(), tally.seconds());
     let switches = switches(&mut source, facts, answers, demand);
-    let (coverage, counter_uniform) = counter(tally);
+    let is_read = fit.as_ref().is_none_or(Fit::fits);
+    let (coverage, counter_uniform) = match is_read {
+        true => counter(tally),
+        false => (None, None),
+    };
     let duplicates = tally.of(Verdict::Duplicate) + tally.repeated;
     let invalid = answers - tally.n - duplicates;
     let part = |count: u64| exact::proportion(count, answers);
@@ -46,6 +51,7 @@ pub(super) fn measure(
     Measured {
         demand,
         layout: summary(layout),
+        fit,
         shares: tally.n,
         seconds,
         verdicts: verdicts
@@ -58,9 +64,9 @@ pub(super) fn measure(
             .errors
             .and_then(|(count, seconds)| exact::rate(count, seconds)),
         strange: (tally.strange, exact::proportion(tally.strange, tally.n)),
-        chips: group("chip", tally.chips()),
-        cores: group("core", tally.cores()),
-        cells: Cells::of(tally, demand),
+        chips: is_read.then(|| group("chip", tally.chips())).flatten(),
+        cores: is_read.then(|| group("core", tally.cores())).flatten(),
+        cells: is_read.then(|| Cells::of(tally, demand)).flatten(),
         coverage,
         counter_uniform,
         clock: ChipClock::of(

@@ -10,6 +10,7 @@ use thermine_units::provenance::Provenance;
 use super::cells::Cells;
 use super::clock::{ChipClock, Times};
 use super::demand::Demand;
+use super::fit::Fit;
 
 /// Origin of the shares.
 #[derive(Debug, Clone, Serialize)]
@@ -54,6 +55,9 @@ pub struct Measured {
     pub demand: Demand,
     /// Layout of the nonces.
     pub layout: LayoutSummary,
+    /// Test of the layout against these nonces; `None` if it tells nothing apart. Where it does not fit, `chips`, `cores`,
+    /// `cells` and `coverage` are `None`.
+    pub fit: Option<Fit>,
     /// Shares that are work, each once.
     pub shares: u64,
     /// Time that the shares span, s.

@@ -11,6 +11,7 @@ use thermine_units::provenance::Provenance;
 use super::clock::Times;
 use super::counts::Tally;
 use super::demand::Demand;
+use super::fit::Fit;
 use super::measure::measure;
 use super::measured::{Measured, Source, StreamFacts};
 use super::request::ChipsRequest;
@@ -191,6 +192,16 @@ pub fn of_capture(
     let mut tally = Tally::new(layout);
     capture.for_each_answer(&stream, |answer| tally.add(&answer))?;
     check(&tally, &stream)?;
+    let mut fit = Fit::of(&tally);
+    if let Some(fit) = fit.as_mut().filter(|fit| !fit.fits()) {
+        for layout in table.others(model, on_board, &tally.layout().name) {
+            let mut other = Tally::new(layout);
+            capture.for_each_answer(&stream, |answer| other.add(&answer))?;
+            if let Some(found) = Fit::of(&other).filter(Fit::fits) {
+                fit.others.push((other.layout().name.clone(), found.p));
+            }
+        }
+    }
     let facts = facts(&capture, &stream, &run, (config.as_ref(), model))?;
     notes.extend(remarks(&run, &stream, &tally));
     let file_name = || path.file_stem().unwrap_or_default().to_string_lossy();
@@ -209,7 +220,7 @@ pub fn of_capture(
         power: request.power,
         seed: request.seed,
     };
-    Ok(measure(source, &tally, &facts, demand))
+    Ok(measure(source, (&tally, fit), &facts, demand))
 }
 
 /// The stream that is asked for, or the one with most shares.

@@ -36,6 +36,7 @@ impl Table {
             }
             table.units.push(unit);
         }
+        table.chips.push(ChipKind::bm1366_of_shares());
         table
     }
 
@@ -82,6 +83,16 @@ impl Table {
             format!("there is no layout `{name}`, only {}", known.join(", "))
         })?;
         Ok(Layout::of(kind, unit, chips))
+    }
+
+    /// Layouts of a unit of `model` other than `than`, which tell chips or cores apart.
+    pub(super) fn others(&self, model: Model, chips: Option<usize>, than: &str) -> Vec<Layout> {
+        let names = self.chips.iter().map(|kind| kind.name.as_str());
+        names
+            .filter(|name| *name != than)
+            .filter_map(|name| self.layout(model, chips, Some(name)).ok())
+            .filter(|layout| layout.cores > 0)
+            .collect()
     }
 
     fn check(&self) -> Result<()> {
@@ -190,7 +201,8 @@ mod tests {
         assert_eq!(other.expect("a layout").name, "guess");
         let none = table.layout(Model::AntminerS9, None, Some("nothing"));
         assert!(
-            format!("{:#}", none.expect_err("none")).contains("bm1387, bm1366, unknown, guess")
+            format!("{:#}", none.expect_err("none"))
+                .contains("bm1387, bm1366, unknown, bm1366-28x4, guess")
         );
 
         let chip = |rest: &str| {

@@ -14,7 +14,7 @@ use crate::request::declare::request;
 use crate::threads::computed;
 use crate::tpf::evidence::Evidence;
 
-/// Level of the four tests together: of uniformity and of halves, for chips and for cores (Bonferroni).
+/// Level of the two findings together, chips and cores (Bonferroni); each needs both unevenness and persistence.
 const LEVEL: f64 = 0.05;
 
 request! {
@@ -50,10 +50,10 @@ pub struct FingerprintReport {
 }
 
 impl FingerprintReport {
-    /// Names of the places that differ beyond chance, or in the same way in both halves of the capture.
+    /// Names of the places that differ beyond chance, and in the same way in both halves of the capture.
     pub fn found(&self) -> Vec<&'static str> {
         let prints = [("chips", &self.chips), ("cores", &self.cores)];
-        let is_found = |print: &Fingerprint| print.found(LEVEL / 4.0);
+        let is_found = |print: &Fingerprint| print.found(LEVEL / 2.0);
         prints
             .iter()
             .filter(|(_, print)| print.as_ref().is_some_and(is_found))

@@ -3,10 +3,14 @@
 use thermine_reservoir::describe::Outlier;
 
 use super::counts::{grouped, rounded};
+use thermine_lab::chips::fit::Fit;
 use thermine_lab::chips::measured::{Group, Measured, Needed};
 
 /// The places that differ, in one sentence for chips and one for cores.
 pub fn verdict(of: &Measured) -> String {
+    if let Some(fit) = of.fit.as_ref().filter(|fit| !fit.fits()) {
+        return misfit(&of.layout.name, fit);
+    }
     if of.chips.is_none() && of.cores.is_none() {
         return match of.layout.chips + of.layout.cores {
             0 => format!(
@@ -35,6 +39,25 @@ pub fn verdict(of: &Measured) -> String {
         ));
     }
     said.join(" ")
+}
+
+/// Why there is no map, and which layouts to try.
+fn misfit(name: &str, fit: &Fit) -> String {
+    let others: Vec<String> = (fit.others.iter())
+        .map(|(name, p)| format!("`{name}` (p {p:.2})"))
+        .collect();
+    let next = match others.is_empty() {
+        true => "No other layout of the table fits either.".to_owned(),
+        false => format!(
+            "Not contradicted by these nonces, and to be tried with --layout: {}.",
+            others.join(", ")
+        ),
+    };
+    format!(
+        "This layout does not fit these nonces, so no map is shown: `{name}`, {}; {} tests, each p times their number. {next}",
+        fit.against.join("; "),
+        fit.tests
+    )
 }
 
 /// One sentence for the chips or the cores.

@@ -60,16 +60,42 @@ pub(crate) fn text(report: &FingerprintReport) -> String {
     text
 }
 
+/// The answer with both p values of chips and of cores.
 fn verdict(report: &FingerprintReport) -> String {
-    match report.found().as_slice() {
+    let found = report.found();
+    let evidence: Vec<String> = [("chips", &report.chips), ("cores", &report.cores)]
+        .into_iter()
+        .filter_map(|(name, print)| Some((name, print.as_ref()?)))
+        .map(|(name, print)| {
+            let uneven = p_value(print.uniformity.p);
+            match &print.halves {
+                Some(halves) => format!(
+                    "{name}: unevenness {uneven}, persistence from the first half of this capture to the second r {:+.2}, {}",
+                    halves.r.value,
+                    p_value(halves.p)
+                ),
+                None => format!("{name}: unevenness {uneven}, persistence unknown"),
+            }
+        })
+        .collect();
+    let evidence = evidence.join("; ");
+    match found.as_slice() {
         [] => format!(
-            "No fingerprint in {} shares: neither chips nor cores are told apart.",
+            "No fingerprint in {} shares: neither chips nor cores are both uneven and lasting ({evidence}).",
             report.shares
         ),
         found => format!(
-            "A fingerprint: {} are told apart, uneven beyond chance or lasting from one half to the other.",
+            "A fingerprint within this one capture: {} are told apart ({evidence}). Only a separate capture of the same unit \
+             shows that it persists beyond this one.",
             found.join(" and ")
         ),
+    }
+}
+
+fn p_value(p: f64) -> String {
+    match p {
+        p if p < 1e-3 => format!("p {p:.0e}"),
+        p => format!("p {p:.3}"),
     }
 }
 
