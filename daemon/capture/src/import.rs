@@ -59,6 +59,8 @@ pub struct Imported {
     pub duplicates: u64,
     /// What of the file is not as expected, and how it was read.
     pub notes: Vec<String>,
+    /// What is likely wrong if no share meets the difficulty; `None` if one does.
+    pub all_fail: Option<String>,
 }
 
 /// Imports `csv` into the new capture `out`, as shares asked for at `difficulty`. A file that is wrong
@@ -152,12 +154,11 @@ async fn rows(
         jobs: 0,
         duplicates: 0,
         notes: times.notes,
+        all_fail: None,
     };
     let records: Vec<_> = parsed.iter().map(|(_, _, record)| record).collect();
     let has_version_bits = table.header.iter().any(|name| name == VERSION_BITS);
-    imported
-        .notes
-        .extend(suspect::all_fail(&records, difficulty, has_version_bits));
+    imported.all_fail = suspect::all_fail(&records, difficulty, has_version_bits);
     let mut jobs = HashSet::new();
     let mut seen = HashSet::new();
     let closed = |_| content(path, "the capture takes no more records".into());

@@ -33,7 +33,7 @@ pub enum Capture {
         #[arg(long)]
         json: bool,
     },
-    /// Make a capture from a CSV file of shares (one row a share: job, times, header fields).
+    /// Make a capture from a CSV file of shares (one row a share: job, times, header fields; `version_bits` if rolled).
     #[command(after_help = "Examples:
   thermine capture import shares.csv
   thermine capture import shares.csv --difficulty 512 -o shares.sqlite")]
@@ -221,7 +221,7 @@ pub(crate) async fn run(command: Capture, context: &Context) -> Result<()> {
                 "{} shares of {} jobs, {} of them sent twice",
                 imported.shares, imported.jobs, imported.duplicates
             ))?;
-            for note in &imported.notes {
+            for note in imported.all_fail.iter().chain(&imported.notes) {
                 stdout::line(note)?;
             }
             stdout::line(imported.capture.display())?;

@@ -149,6 +149,16 @@ fn a_real_capture_holds_no_fingerprint_that_its_shares_could_show() {
     let out = path(dir.path(), "real");
     let said = success(&["report", csv.to_str().expect("UTF-8"), "--out", &out]);
     assert!(said.contains("No fingerprint"), "{said}");
+    // Both p values of chips and of cores stand in the sentence.
+    let sentence = said.lines().find(|line| line.starts_with("No fingerprint"));
+    let sentence = sentence.expect("a verdict");
+    for part in [
+        "chips: unevenness p 0.",
+        "cores: unevenness p 0.",
+        "persistence from the first half",
+    ] {
+        assert!(sentence.contains(part), "{part}: {sentence}");
+    }
     let report = report(&dir.path().join("real"));
     let number = |pointer: &str| -> f64 {
         let value = report.pointer(pointer).and_then(Value::as_f64);

@@ -283,7 +283,7 @@ async fn rolled_version_bits_of_a_real_lv06_are_folded_in() {
             (report.valid, report.invalid, report.contradictions),
             (16, 0, 0)
         );
-        assert_eq!(imported.notes, Vec::<String>::new());
+        assert_eq!(imported.all_fail, None);
     }
 }
 
@@ -333,7 +333,7 @@ async fn a_file_whose_shares_all_fail_is_told_what_is_likely_wrong() {
         let Some((imported, _)) = changed(header, column, change).await else {
             return;
         };
-        let said = imported.notes.join("\n");
+        let said = imported.all_fail.expect("all fail");
         assert!(said.contains("None of the 16 shares"), "{column}: {said}");
         assert!(said.contains(expected), "{column}: {said}");
     }

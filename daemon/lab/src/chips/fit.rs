@@ -33,7 +33,7 @@ pub struct Fit {
 
 impl Fit {
     /// Tests the layout of `tally`; `None` if it tells nothing apart, or there are no shares.
-    pub(super) fn of(tally: &Tally) -> Option<Fit> {
+    pub(crate) fn of(tally: &Tally) -> Option<Fit> {
         let mut tests = Vec::new();
         if tally.n == 0 || tally.layout().chips + tally.layout().cores == 0 {
             return None;

@@ -2,17 +2,23 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use thermine_reservoir::identity::fingerprint::Fingerprint;
+use thermine_units::clock::Nanos;
 use thermine_units::model::Model;
 use thermine_units::provenance::Provenance;
+use thermine_units::record::Verdict;
 
+use crate::chips::counts::Tally;
+use crate::chips::fit::Fit;
+use crate::chips::table::Table;
 use crate::experiment::counts;
 use crate::observer::Progress;
 use crate::request::declare::request;
 use crate::threads::computed;
 use crate::tpf::evidence::Evidence;
+use thermine_capture::answers::Answer;
 
 /// Level of the two findings together, chips and cores (Bonferroni); each needs both unevenness and persistence.
 const LEVEL: f64 = 0.05;
@@ -81,6 +87,7 @@ fn find(evidence: &Evidence) -> Result<FingerprintReport> {
     let layout = counts::layout(model).with_context(|| {
         format!("cannot tell chips and cores of a {model} apart: the layout of its nonces is not published")
     })?;
+    check_layout(evidence, model)?;
     let (mut by_chip, mut by_core) = (Vec::new(), Vec::new());
     let (mut shares, mut strange) = (0, 0);
     for share in evidence.unique() {
@@ -106,4 +113,28 @@ fn find(evidence: &Evidence) -> Result<FingerprintReport> {
         chips: Fingerprint::of(&by_chip, usize::from(chips)),
         cores: Fingerprint::of(&by_core, usize::from(cores)),
     })
+}
+
+/// Checks that the layout of `model` can be that of the nonces.
+///
+/// # Errors
+/// If the nonces contradict it.
+fn check_layout(evidence: &Evidence, model: Model) -> Result<()> {
+    let layout = Table::load(None)?.layout(model, None, None)?;
+    let mut tally = Tally::new(layout);
+    for share in evidence.unique() {
+        tally.add(&Answer {
+            nonce: share.nonce,
+            arrived: Nanos::from_seconds(share.arrived),
+            since_job: None,
+            verdict: Verdict::Accepted,
+        });
+    }
+    if let Some(fit) = Fit::of(&tally).filter(|fit| !fit.fits()) {
+        bail!(
+            "cannot look for a fingerprint: the layout of a {model} does not fit these nonces: {}; see `thermine chips`",
+            fit.against.join("; ")
+        );
+    }
+    Ok(())
 }

@@ -86,6 +86,9 @@ pub async fn imported(
     let difficulty = Difficulty::new(difficulty).context("--difficulty")?;
     let folder = make()?;
     let made = import::import(file, &folder.join(CAPTURE), difficulty).await?;
+    if let Some(why) = made.all_fail {
+        bail!("{}: {why}", file.display());
+    }
     Ok((made.capture, Some(folder)))
 }
 

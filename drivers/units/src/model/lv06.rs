@@ -20,10 +20,13 @@ pub const CHIPS: u16 = 1;
 /// Small cores of a chip, as the firmware counts them.
 pub const SMALL_CORES: u16 = 894;
 
-/// Nonces of one BM1366 alone. Only the core is known; the other bits are taken as a plain counter.
+/// Nonces of one BM1366 alone, as the simulated chip writes them. Only the core is said by public drivers; the other bits are
+/// taken as a plain counter. 32 shares of a real LV06 contradict both: `thermine chips` shows no map by this layout where the
+/// nonces do not fit.
 pub const LAYOUT: Layout = Layout {
     name: "bm1366",
-    source: "public drivers: the core in the top seven bits; one chip alone, as the position in a chain is not told apart",
+    source: "public drivers: the core in the top seven bits; one chip alone, as the position in a chain is not told apart; \
+             contradicted by the only public shares of an LV06 (see `bm1366-28x4`)",
     is_known: true,
     reversed: true,
     chip: Field::NONE,
