@@ -178,9 +178,10 @@ mod tests {
 
     #[test]
     fn unevenness_that_does_not_last_is_no_fingerprint() {
-        // Even places are frequent in the first half, odd ones as much in the second but fewer of them.
+        // Even places are frequent in the first half, odd ones, but less so, in the second.
         let mut seen = shares(2_000, 63, 0.5, 4);
-        seen.extend(shares(2_000, 63, -0.1, 5));
+        let second = shares(2_000, 63, 0.1, 5).into_iter();
+        seen.extend(second.map(|place| (place + 1) % 63));
         let print = Fingerprint::of(&seen, 63).expect("shares");
         assert!(print.uniformity.p < 0.01, "{print:?}");
         assert!(print.halves.expect("halves").r.value < 0.0, "{print:?}");
