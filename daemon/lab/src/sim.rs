@@ -146,6 +146,6 @@ async fn start(
         seed,
     };
     let (clock, tasks, shutdown) = parts;
-    ports.start(mine, clock, tasks, shutdown);
+    ports.start(mine, clock, tasks, shutdown)?;
     Ok(reached)
 }

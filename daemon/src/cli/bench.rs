@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use super::unit::Assume;
 use crate::render::progress::shown;
 use crate::render::{bench as render, stdout};
 use thermine_lab::bench::{self, Request};
@@ -28,6 +29,8 @@ pub struct BenchReservoir {
     /// Only the rows whose name holds this.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) only: String,
+    #[command(flatten)]
+    pub(crate) assume: Assume,
     /// Folder for the report; made if it is not there, and must be empty [default: a new one in `runs`].
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
@@ -35,9 +38,23 @@ pub struct BenchReservoir {
 
 /// Runs the subcommand.
 pub(super) async fn run(args: BenchReservoir, context: &Context) -> Result<()> {
-    let BenchReservoir { seeds, only, out } = args;
+    let BenchReservoir {
+        seeds,
+        only,
+        assume,
+        out,
+    } = args;
+    let assume = assume.assume;
     let folder = folder::make(out.as_deref(), "bench-reservoir")?;
-    let measured = bench::run(&Request { seeds, only }, &shown(context)).await?;
+    let measured = bench::run(
+        &Request {
+            seeds,
+            only,
+            assume,
+        },
+        &shown(context),
+    )
+    .await?;
     folder::write_json(&folder, "report.json", &measured)?;
     stdout::text(render::text(&measured, seeds))?;
     stdout::line(folder.display())

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use thermine_units::pow::Difficulty;
 
 use super::replay::{self, Replay};
-use super::unit::{Unit, configured};
+use super::unit::{Assume, Unit, configured};
 use super::wrong::checked;
 use crate::render::{self, progress, stdout};
 use thermine_capture::export::{self, Exported};
@@ -101,6 +101,8 @@ pub struct Record {
     /// Simulated unit, if no configuration is named.
     #[arg(short, long, value_enum, default_value = "s9")]
     unit: Unit,
+    #[command(flatten)]
+    assume: Assume,
     /// Shares to record, 1 to 10000000.
     #[arg(short = 'n', long, default_value_t = request::Record::default().shares)]
     shares: u64,
@@ -266,7 +268,7 @@ pub(crate) async fn run(command: Capture, context: &Context) -> Result<()> {
 async fn recorded(args: &Record, context: &Context) -> Result<()> {
     let request = args.request();
     checked(request.check())?;
-    let config = configured(args.config.as_deref(), args.unit)?;
+    let config = configured(args.config.as_deref(), args.unit, &args.assume)?;
     let named = args.out.as_ref().or(args.store.as_ref());
     let out = named.cloned().unwrap_or_else(|| {
         let name = format!("{}-shares-seed{}.sqlite", config.unit.name, args.seed);

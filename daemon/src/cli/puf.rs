@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use super::backend::wire_or_twin;
-use super::unit::{Unit, configured};
+use super::unit::{Assume, Unit, configured};
 use super::wrong::checked;
 use crate::render::{folder, progress, puf as render, stdout};
 use thermine_lab::backend::Backend;
@@ -40,6 +40,8 @@ struct Challenged {
     /// Simulated unit, if no configuration is named.
     #[arg(short, long, value_enum, default_value = "s9")]
     unit: Unit,
+    #[command(flatten)]
+    assume: Assume,
     /// Number of a simulated unit among those of its model, which differ as the units of a simulated fleet do
     /// [default: the unit of the configuration].
     #[arg(long, value_name = "N")]
@@ -62,7 +64,7 @@ struct Challenged {
 
 impl Challenged {
     fn unit(&self, backend: Backend) -> Result<Config> {
-        let config = configured(self.config.as_deref(), self.unit)?;
+        let config = configured(self.config.as_deref(), self.unit, &self.assume)?;
         prepared(config, backend, self.serial)
     }
 }

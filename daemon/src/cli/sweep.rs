@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::backend::wire_or_twin;
-use super::unit::{Unit, configured};
+use super::unit::{Assume, Unit, configured};
 use super::wrong::checked;
 use crate::render::{progress, stdout, sweep as render};
 use thermine_lab::backend::Backend;
@@ -27,6 +27,8 @@ pub struct Sweep {
     /// Simulated unit, if no configuration is named.
     #[arg(short, long, value_enum, default_value = "s9")]
     unit: Unit,
+    #[command(flatten)]
+    assume: Assume,
     /// What is driven [default: wire with --config, else twin].
     #[arg(long, value_parser = wire_or_twin())]
     backend: Option<Backend>,
@@ -92,7 +94,7 @@ pub(crate) async fn run(args: Sweep, context: &Context) -> Result<()> {
         Some(_) => Backend::Wire,
         None => Backend::Twin,
     };
-    let config = configured(args.config.as_deref(), args.unit)?;
+    let config = configured(args.config.as_deref(), args.unit, &args.assume)?;
     let plan = Plan::new(&request, config, args.backend.unwrap_or(usual))?;
     let place = (request.feasibility, args.out.as_deref());
     render::carry_out(plan, place, &progress::shown(context), &mut |text| {

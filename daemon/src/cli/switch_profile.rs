@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::backend::wire_or_twin;
-use super::unit::{Unit, configured};
+use super::unit::{Assume, Unit, configured};
 use super::wrong::checked;
 use crate::render::{folder, progress, stdout, switch_profile as render};
 use thermine_lab::backend::Backend;
@@ -30,6 +30,8 @@ pub struct SwitchProfile {
     /// Simulated unit, if no configuration is named.
     #[arg(short, long, value_enum, default_value = "s9")]
     unit: Unit,
+    #[command(flatten)]
+    assume: Assume,
     /// What is driven.
     #[arg(long, alias = "by", default_value = "wire", value_parser = wire_or_twin())]
     backend: Backend,
@@ -65,7 +67,7 @@ pub(crate) async fn run(args: SwitchProfile, context: &Context) -> Result<()> {
             None
         }
         None => {
-            let config = configured(args.config.as_deref(), args.unit)?;
+            let config = configured(args.config.as_deref(), args.unit, &args.assume)?;
             driven::check(&config, args.backend)?;
             Some(config)
         }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use super::backend::wire_or_twin;
-use super::unit::{Unit, configured};
+use super::unit::{Assume, Unit, configured};
 use super::wrong::checked;
 use crate::render::{folder, progress, stdout, tpf as render};
 use thermine_lab::backend::Backend;
@@ -157,6 +157,8 @@ pub struct Live {
     /// Simulated unit, if no configuration is named. The LV06 measures its power itself.
     #[arg(short, long, value_enum, default_value = "lv06")]
     unit: Unit,
+    #[command(flatten)]
+    assume: Assume,
     /// What is driven.
     #[arg(long, alias = "on", default_value = "wire", value_parser = wire_or_twin())]
     backend: Backend,
@@ -285,7 +287,7 @@ async fn run_curve(args: Curve, context: &Context) -> Result<()> {
 async fn run_live(args: Live, context: &Context) -> Result<()> {
     let request = args.request();
     checked(request.check())?;
-    let config = configured(args.config.as_deref(), args.unit)?;
+    let config = configured(args.config.as_deref(), args.unit, &args.assume)?;
     live::check_unit(&request, &config)?;
     let folder = folder::make(args.out.as_deref(), &format!("tpf-live-seed{}", args.seed))?;
     let capture = folder.join(CAPTURE);

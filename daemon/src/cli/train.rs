@@ -7,11 +7,10 @@ use clap::Args;
 use thermine_units::pow::Difficulty;
 
 use super::backend::Backend;
-use super::unit::Unit;
+use super::unit::{Assume, Unit, configured};
 use super::words::words;
 use crate::render::progress::shown;
 use crate::render::{stdout, train as render};
-use thermine_lab::config::Config;
 use thermine_lab::experiment::encoding::{Channel, Mask};
 use thermine_lab::experiment::presets::Preset;
 use thermine_lab::experiment::quantities::Group;
@@ -48,6 +47,8 @@ pub struct Train {
     /// Which simulated unit, if no configuration is named.
     #[arg(short, long, value_enum, default_value = "s9")]
     pub(crate) unit: Unit,
+    #[command(flatten)]
+    pub(crate) assume: Assume,
     /// What is driven.
     #[arg(long, alias = "substrate", value_enum, default_value = "wire")]
     pub(crate) backend: Backend,
@@ -78,7 +79,8 @@ pub struct Train {
     /// Length of a step in seconds, instead of the configuration's.
     #[arg(long, value_name = "SECONDS", help_heading = "Encoding")]
     pub(crate) hold: Option<f64>,
-    /// Shares that a step needs, instead of the configuration's.
+    /// Shares that a step needs, instead of the configuration's: with 0 all steps are equally long. Times between
+    /// shares as features need at least 1.
     #[arg(long, value_name = "N", help_heading = "Encoding")]
     pub(crate) shares: Option<u32>,
     /// Share difficulty, instead of the configuration's.
@@ -105,6 +107,10 @@ pub struct Train {
     /// Give a twin without a power meter one at the wall.
     #[arg(long, help_heading = "Readout")]
     pub(crate) wall_meter: bool,
+    /// Score every row with each assumption of the simulated unit's physics at either end of its range, on twins: takes
+    /// 17 times a run on a twin.
+    #[arg(long)]
+    pub(crate) sensitivity: bool,
     /// Seed of the input, the simulated unit and the statistics; a replay takes its capture's
     /// [default: 1].
     #[arg(long)]
@@ -162,6 +168,7 @@ impl Train {
             high_pass: self.high_pass,
             taps: self.taps,
             wall_meter: self.wall_meter,
+            sensitivity: self.sensitivity,
             seed: self.seed,
             seeds: self.seeds,
             steps: self.steps,
@@ -175,7 +182,10 @@ impl Train {
 
     fn setup(&self) -> Result<Setup> {
         Ok(Setup {
-            config: self.config.as_deref().map(Config::load).transpose()?,
+            config: match (&self.config, self.assume.assume.is_empty()) {
+                (None, true) => None,
+                (config, _) => Some(configured(config.as_deref(), self.unit, &self.assume)?),
+            },
             model: self.unit.model(),
             data: self.data.clone(),
             capture: self.capture.clone(),

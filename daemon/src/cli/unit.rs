@@ -5,9 +5,10 @@ use std::path::Path;
 use anyhow::Result;
 use std::sync::LazyLock;
 
-use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 use thermine_units::model::Model;
+use thermine_units::params::Assumed;
 
 use thermine_lab::config::Config;
 
@@ -35,13 +36,23 @@ impl ValueEnum for Unit {
     }
 }
 
-/// The unit of the file `config`, or a simulated `unit` without one.
+/// What is assumed of a simulated unit's physics.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Assume {
+    /// Assume another value for a parameter of the simulated unit's physics, as in idle=1.0; may be repeated.
+    /// `thermine sim --parameters` lists them, with the range in which they may lie.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) assume: Vec<Assumed>,
+}
+
+/// The unit of the file `config`, or a simulated `unit` without one, under what is assumed.
 ///
 /// # Errors
-/// If the file cannot be read, or is no configuration of a unit.
-pub(super) fn configured(config: Option<&Path>, unit: Unit) -> Result<Config> {
-    Ok(match config {
+/// If the file cannot be read, or is no configuration of a unit, or the unit cannot be as assumed.
+pub(super) fn configured(config: Option<&Path>, unit: Unit, assume: &Assume) -> Result<Config> {
+    let config = match config {
         Some(path) => Config::load(path)?,
         None => Config::simulated(unit.model())?,
-    })
+    };
+    Ok(config.assuming(&assume.assume)?)
 }

@@ -7,9 +7,11 @@ use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::controls::{EchoTest, EchoVerdict};
 use thermine_reservoir::evaluate::Score;
 use thermine_reservoir::split::Split;
+use thermine_reservoir::verdict::Control;
 
 use super::table::{difference, interval, table};
 use thermine_lab::experiment::report_scores::{Account, Arm, Echo, RunReport, current_input};
+use thermine_lab::experiment::report_sensitivity::{Outcome, Sensitivity};
 
 /// The report as text.
 pub(crate) fn text(report: &RunReport) -> String {
@@ -34,14 +36,21 @@ pub(crate) fn text(report: &RunReport) -> String {
     let Some(first) = report.arms.first() else {
         return text;
     };
+    text.push_str(&summary(report));
+    if let Some(product) = &report.product {
+        text.push_str(&beside(product));
+    }
+    if let Some(sensitivity) = &report.sensitivity {
+        text.push_str(&assumptions(sensitivity, report.product.is_none()));
+    }
     let _ = writeln!(text, "{}\n", rows(report, first));
     let _ = writeln!(
         text,
         "With the encoded drive, the {}'s states change the NRMSE of the encoded drive by {}, and \
-         that of the encoded drive and {} leaky integrators by {} (negative: better).",
+         that of the encoded drive and {} by {} (negative: better).",
         first.name,
         gap(&first.verdict.beyond_encoding),
-        first.features.len(),
+        first.verdict.bank,
         gap(&first.verdict.beyond_bank),
     );
     for arm in &report.arms {
@@ -65,6 +74,102 @@ pub(crate) fn text(report: &RunReport) -> String {
     text
 }
 
+/// The rows beside their best control, each in a few words.
+fn summary(report: &RunReport) -> String {
+    let mut rows = table(
+        &["row", "NRMSE [95 %]", "best control", "so the unit"],
+        &[1, 2],
+    );
+    let product = report.product.iter().flat_map(|product| &product.arms);
+    for arm in product.chain(&report.arms) {
+        let verdict = &arm.verdict;
+        let best = verdict.best_linear().map_or_else(String::new, |best| {
+            format!("{:.3} {}", best.score.nrmse.value, best.control)
+        });
+        rows.add_row([
+            arm.name.clone(),
+            estimate(&verdict.device.nrmse),
+            best,
+            verdict.word().to_string(),
+        ]);
+    }
+    if report.is_narma10 {
+        let paper = ["the paper", "0.8661", "", "equals the input alone"];
+        rows.add_row(paper.map(String::from));
+    }
+    format!("{rows}\n\n")
+}
+
+/// How far the scores rest on what nobody measured: a sentence a row, and the table where it was asked for.
+fn assumptions(sensitivity: &Sensitivity, in_full: bool) -> String {
+    let mut text = String::new();
+    let mut ends = table(&["row", "assumption", "low end", "high end"], &[]);
+    for row in &sensitivity.rows {
+        let (low, high) = row.range();
+        let decides = row
+            .decides()
+            .map_or_else(String::new, |end| format!("; {} decides", end.assumption));
+        let _ = writeln!(
+            text,
+            "{} rests on assumptions: {low:.2} to {high:.2} over their ranges{decides}.",
+            row.row
+        );
+        for end in &row.ends {
+            ends.add_row([
+                row.row.clone(),
+                end.assumption.clone(),
+                at(&end.low, &end.at_low),
+                at(&end.high, &end.at_high),
+            ]);
+        }
+    }
+    let (n, m, seed) = (
+        sensitivity.train_steps,
+        sensitivity.test_steps,
+        sensitivity.seed,
+    );
+    let _ = writeln!(
+        text,
+        "(Twins, {n} training + {m} test steps, seed {seed}, one assumption at a time{})\n",
+        if in_full {
+            ""
+        } else {
+            "; --sensitivity: all of it"
+        }
+    );
+    if in_full {
+        let _ = writeln!(text, "{ends}\n");
+    }
+    text
+}
+
+/// What became of a row at one end of an assumption.
+fn at(end: &str, outcome: &Outcome) -> String {
+    match outcome.score {
+        Some(score) => format!("{end}: {score:.3} {}", outcome.says),
+        None => format!("{end}: cannot be driven so"),
+    }
+}
+
+/// The product's run, of which the paper knows nothing.
+fn beside(product: &RunReport) -> String {
+    let Some(arm) = product.arms.first() else {
+        return String::new();
+    };
+    let Split {
+        washout,
+        train,
+        test,
+    } = product.split;
+    format!(
+        "product: a run of its own, {washout} + {train} + {test} steps ({}); all of it: --encoding product.\n{}  \
+         The unit multiplies two inputs; their lag of nine steps is the host's memory, and a line of code multiplies \
+         too.\n\n",
+        arm.encoding,
+        lines(arm)
+    )
+}
+
 fn rows(report: &RunReport, first: &Arm) -> Table {
     let minus = format!("{} − row [95 %]", first.name);
     let mut headings = vec![
@@ -77,12 +182,8 @@ fn rows(report: &RunReport, first: &Arm) -> Table {
         "provenance",
     ];
     let published = report.arms.iter().any(|arm| arm.published_nrmse.is_some());
-    if published {
-        headings.push("paper");
-    }
-    if first.decisions.is_some() {
-        headings.push("wrong");
-    }
+    headings.extend(published.then_some("paper"));
+    headings.extend(first.decisions.as_ref().map(|_| "wrong"));
     let mut rows = table(&headings, &[1, 2, 3, 4, 5, 7, 8]);
     let mut row = |what: String,
                    score: &Score,
@@ -121,8 +222,12 @@ fn rows(report: &RunReport, first: &Arm) -> Table {
     for control in &first.verdict.controls {
         let name = control.control.to_string();
         let mut decisions = first.decisions.iter().flat_map(|d| &d.controls);
+        let kind = match control.control {
+            Control::Products(_) => "ideal",
+            _ => "control",
+        };
         row(
-            format!("control: {name}"),
+            format!("{kind}: {name}"),
             &control.score,
             gap(&control.difference),
             if control.control.is_null() {
@@ -136,13 +241,28 @@ fn rows(report: &RunReport, first: &Arm) -> Table {
                 .map(|(_, wrong)| *wrong),
         );
     }
-    let verdict = &first.verdict;
-    let both = format!("encoded drive + {}", first.name);
-    let score = &verdict.encoded_and_device;
-    row(both, score, String::new(), &provenance, None, None);
-    let score = &verdict.encoded_and_bank;
-    row(first.bank(), score, String::new(), "computed", None, None);
+    for (name, score, device) in joined(first) {
+        let from = if device { &provenance } else { "computed" };
+        row(name, score, String::new(), from, None, None);
+    }
     rows
+}
+
+/// The device and the hardest bank beside other columns: name, score, and whether the device is among them.
+fn joined(first: &Arm) -> [(String, &Score, bool); 3] {
+    let (verdict, direct) = (&first.verdict, &first.verdict.direct);
+    let other = if first.taps() > 0 {
+        (format!("{} without the taps", first.name), &direct.without)
+    } else {
+        let name = format!("{} + the last {} inputs", first.name, direct.inputs);
+        (name, &direct.with)
+    };
+    let both = format!("encoded drive + {}", first.name);
+    [
+        (other.0, other.1, true),
+        (both, &verdict.encoded_and_device, true),
+        (first.bank(), &verdict.encoded_and_bank, false),
+    ]
 }
 
 /// What the paper's figure is, beside this run's.
@@ -261,6 +381,11 @@ fn account_line(account: &Account) -> String {
             s.mean, s.cv, s.n
         )
     });
+    let asked = if account.device_seconds > 1.01 * account.asked_seconds {
+        format!(" ({:.0} s asked)", account.asked_seconds)
+    } else {
+        String::new()
+    };
     let gaps = match account.interrupted {
         0 => String::new(),
         steps => format!(
@@ -269,7 +394,7 @@ fn account_line(account: &Account) -> String {
         ),
     };
     format!(
-        "{:.0} s of the unit's time, {} jobs{waits}; no samples: {} stale, {} duplicate, {} invalid; \
+        "{:.0} s of the unit's time{asked}, {} jobs{waits}; no samples: {} stale, {} duplicate, {} invalid; \
          {} steps timed out{gaps}; readings {:.1} s old on average",
         account.device_seconds,
         account.jobs,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use thermine_sim::params::Params;
 use thermine_units::model::Model;
-use thermine_units::params::{documented, value};
+use thermine_units::params::{documented, range, value};
 
 use super::table::table;
 use thermine_lab::sim::{Reached, SimRequest};
@@ -64,7 +64,13 @@ pub(crate) fn parameters(model: Option<Model>) -> String {
                 .iter()
                 .map(|(_, params)| value(params, &parameter.name).unwrap_or_default()),
         );
-        row.push(parameter.said);
+        row.push(match range(&parameter.name) {
+            Some(assumed) => format!(
+                "{} Assumed between {} and {}: {}.",
+                parameter.said, assumed.low, assumed.high, assumed.why
+            ),
+            None => parameter.said,
+        });
         rows.add_row(row);
     }
     format!(

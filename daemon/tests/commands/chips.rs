@@ -262,7 +262,8 @@ fn share(ticket: u64, nonce: u32, verdict: Verdict) -> Record {
 /// Four accepted shares.
 fn few() -> Vec<Record> {
     (1..5)
-        .map(|i| share(i, i as u32 * 4, Verdict::Accepted))
+        // Nonces all over the place, as of chips that search their whole range.
+        .map(|i| share(i, (i as u32).wrapping_mul(0x9e37_79b9), Verdict::Accepted))
         .collect()
 }
 

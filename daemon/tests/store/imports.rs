@@ -287,13 +287,21 @@ async fn rolled_version_bits_of_a_real_lv06_are_folded_in() {
     }
 }
 
+/// How the header of a table and the cells of one column are changed, and what is then said.
+type Fault = (
+    fn(&str) -> String,
+    &'static str,
+    fn(&str) -> String,
+    &'static str,
+);
+
 #[tokio::test]
 async fn a_file_whose_shares_all_fail_is_told_what_is_likely_wrong() {
     let swapped = |hex: &str| {
         let bytes = hex::decode(hex).expect("hex");
         hex::encode(bytes.into_iter().rev().collect::<Vec<u8>>())
     };
-    let cases: [(fn(&str) -> String, &str, fn(&str) -> String, &str); 5] = [
+    let cases: [Fault; 5] = [
         (
             |names| names.replace("version_bits", "rolled"),
             "job_id",

@@ -38,7 +38,8 @@ pub enum Discipline {
 /// When a step ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pace {
-    /// K: answers that the step needs. At least 1.
+    /// K: answers that the step needs; 0 for a step that ends with its hold, whatever has come: then every step is
+    /// equally long, and its length says nothing of the input.
     pub shares: u32,
     /// Shortest length of the step, in device time. A thermal reservoir wants steps of equal length;
     /// zero gives the pure handshake, where the K-th share alone ends the step.
@@ -120,7 +121,7 @@ impl Step {
         let State::InFlight { due, .. } = self.state else {
             return Action::Send;
         };
-        let complete = self.answered >= self.pace.shares.max(1);
+        let complete = self.answered >= self.pace.shares;
         let timeout = self.started + self.pace.timeout.max(self.pace.hold);
         // A monologue moves on when its time is over, answered or not.
         let over = match self.discipline {
@@ -260,6 +261,15 @@ mod tests {
             assert_eq!(step.answered(job, verdict), sample);
             assert_eq!(step.action(Nanos(1)), Action::End(Outcome::Answered));
         }
+    }
+
+    #[test]
+    fn a_step_that_needs_no_answer_is_as_long_as_its_hold() {
+        let mut step = dialogue(pace(0, 500, 1000));
+        step.sent(1, Nanos(0));
+        assert_eq!(step.action(Nanos(1)), Action::Wait(Nanos(500 * MS)));
+        assert_eq!(step.action(Nanos(500 * MS)), Action::End(Outcome::Answered));
+        assert!(step.answered(Some(1), Verdict::Accepted));
     }
 
     #[test]

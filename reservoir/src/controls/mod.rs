@@ -53,14 +53,29 @@ const LONGEST: f64 = 10.0;
 /// # Errors
 /// If the input is not finite.
 pub fn leaky_bank(input: &[f64], count: usize) -> Result<StateMatrix, StateError> {
+    leaky_bank_over(input, count, &vec![1.0; input.len()])
+}
+
+/// A [`leaky_bank`] of steps that lasted `seconds`, in proportion to which each integrator forgets; the time constants
+/// are in mean steps.
+///
+/// # Errors
+/// If the input or a length is not finite.
+pub(crate) fn leaky_bank_over(
+    input: &[f64],
+    count: usize,
+    seconds: &[f64],
+) -> Result<StateMatrix, StateError> {
+    let mean = seconds.iter().sum::<f64>() / seconds.len().max(1) as f64;
     let column = |i: usize| {
         let position = i as f64 / (count - 1).max(1) as f64;
         let tau = SHORTEST * (LONGEST / SHORTEST).powf(position);
-        let gain = 1.0 - (-1.0 / tau).exp();
         let mut state = 0.0;
         let values = input
             .iter()
-            .map(|u| {
+            .zip(seconds)
+            .map(|(u, seconds)| {
+                let gain = 1.0 - (-seconds / mean / tau).exp();
                 state += gain * (u - state);
                 state
             })

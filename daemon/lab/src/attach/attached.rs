@@ -162,7 +162,7 @@ impl Attachments {
         let watched = self.guarded(config, &api, &stratum.worker)?;
         if let Some((ports, played)) = ports {
             let mine = mine(config, stratum, &played, pool, seed);
-            ports.start(mine, &self.clock, &self.tasks, &self.shutdown);
+            ports.start(mine, &self.clock, &self.tasks, &self.shutdown)?;
         }
         Ok(watched)
     }
@@ -215,7 +215,7 @@ impl Attachments {
         };
         if let Some((ports, played)) = ports {
             let mine = mine(config, stratum, &played, pool, seed);
-            ports.start(mine, &self.clock, &self.tasks, &self.shutdown);
+            ports.start(mine, &self.clock, &self.tasks, &self.shutdown)?;
         }
         let network = unit::Network {
             door: unit::SharedDoor::new(door, &stratum.worker),

@@ -10,6 +10,7 @@ use thermine_sim::{chips as line, goldshell, lb_box, lv06, s9};
 use thermine_units::clock::Clock;
 use thermine_units::listen;
 use thermine_units::model::{Model, Wire};
+use thermine_units::params::BadParam;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -85,13 +86,16 @@ pub(crate) async fn listen(model: Model, ip: IpAddr, own: bool) -> Result<Ports>
 
 impl Ports {
     /// Starts a unit on them as tasks of `tasks`, until `shutdown`.
+    ///
+    /// # Errors
+    /// If what is assumed of its physics describes no unit.
     pub(crate) fn start(
         self,
         mine: Mine,
         clock: &Clock,
         tasks: &TaskTracker,
         shutdown: &CancellationToken,
-    ) {
+    ) -> Result<(), BadParam> {
         let pool = PoolSettings {
             pool: mine.pool,
             worker: mine.worker,
@@ -99,7 +103,7 @@ impl Ports {
         };
         let (seed, clock) = (mine.seed, clock.clone());
         let entry = mine.model.entry();
-        let params = mine.played.params((entry.physics)(0));
+        let params = mine.played.params((entry.physics)(0))?;
         match (entry.wire, self.second) {
             (Wire::Goldshell, Some(api)) => {
                 let settings = lb_box::Settings {
@@ -124,6 +128,7 @@ impl Ports {
                 s9::start_with_page(settings, self.listener, page, clock, tasks, shutdown);
             }
         }
+        Ok(())
     }
 }
 
@@ -138,7 +143,7 @@ pub(crate) fn family(model: Model) -> Result<Family> {
 /// Starts `chips` bare chips on a pseudo-terminal, and returns its path.
 ///
 /// # Errors
-/// If there is no pseudo-terminal to be had.
+/// If the system gives no pseudo-terminal, or what is assumed describes no chips.
 pub(crate) fn chips(
     model: Model,
     chips: usize,
@@ -149,6 +154,7 @@ pub(crate) fn chips(
     let mut settings = line::Settings::new(family(model)?, chips, seed, played.difficulty_scale);
     settings.params.silicon = played.silicon.clone();
     settings.params.spread = played.spread.clone();
+    settings.params = settings.params.assuming(&played.assume)?;
     line::start(settings, clock.clone(), tasks, shutdown)
         .context("cannot start simulated chips on a pseudo-terminal")
 }

@@ -11,10 +11,12 @@ use thermine_reservoir::multi_seed::OverSeeds;
 use thermine_reservoir::tasks::narma::narma10;
 use thermine_reservoir::verdict::{Control, Verdict};
 use thermine_units::model::Model;
+use thermine_units::params::Assumed;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::rows::{Row, rows};
+use crate::config::Config;
 use crate::experiment::plan::Plan;
 use crate::experiment::run;
 use crate::experiment::steps::DEFAULT_SPLIT;
@@ -29,12 +31,15 @@ const ESN_NODES: usize = 1000;
 const ESN_GOAL: f64 = 0.09;
 
 /// What is measured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// Seeds, from 1 on.
     pub seeds: u64,
     /// Only the rows whose name holds this.
     pub only: String,
+    /// What is assumed of every twin's physics.
+    #[serde(default)]
+    pub assume: Vec<Assumed>,
 }
 
 /// A row, measured.
@@ -61,10 +66,29 @@ pub struct Measured {
     pub beyond_encoding: Option<OverSeeds>,
     /// Device beside the encoded drive, minus encoded drive and as many leaky integrators.
     pub beyond_bank: Option<OverSeeds>,
-    /// Exact digital products instead of the device.
+    /// The control that is linear in the input's history and scores best over the seeds.
+    pub rival: Option<Rival>,
+    /// The ideal: exact products in place of the device, with its own history.
     pub products: Option<OverSeeds>,
     /// Seeds in which the device adds computation beyond its input encoding.
     pub adds_in: Option<usize>,
+    /// Seeds in which it computes: every linear control is worse, the intervals apart.
+    pub computes_in: Option<usize>,
+    /// The device alone, without any input beside it.
+    pub without_input: Option<OverSeeds>,
+    /// The device beside the last inputs.
+    pub with_input: Option<OverSeeds>,
+    /// Time of the unit that one seed took, s.
+    pub device_seconds: Option<f64>,
+}
+
+/// A control over the seeds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Rival {
+    /// Its name.
+    pub name: String,
+    /// Its NRMSE.
+    pub nrmse: OverSeeds,
 }
 
 /// Measures the rows that `request` names.
@@ -81,7 +105,7 @@ pub async fn run(request: &Request, progress: &Progress) -> Result<Vec<Measured>
     }
     let mut measured = Vec::new();
     for row in rows {
-        let plan = plan_of(&row)?;
+        let plan = plan_of(&row, &request.assume)?;
         let verdicts = over_seeds(row.name, request.seeds, progress, move |seed| {
             verdict(&Plan {
                 seed,
@@ -98,8 +122,13 @@ pub async fn run(request: &Request, progress: &Progress) -> Result<Vec<Measured>
     Ok(measured)
 }
 
-fn plan_of(row: &Row) -> Result<Plan> {
+fn plan_of(row: &Row, assume: &[Assumed]) -> Result<Plan> {
+    let config = match assume {
+        [] => None,
+        assume => Some(Config::simulated(row.model)?.assuming(assume)?),
+    };
     let setup = Setup {
+        config,
         model: row.model,
         ..Setup::default()
     };
@@ -162,11 +191,7 @@ impl Measured {
             OverSeeds::of(&values?)
         };
         let score = |v: &Verdict| v.device.nrmse.value;
-        let products = |v: &Verdict| {
-            let mut controls = v.controls.iter();
-            let control = controls.find(|c| matches!(c.control, Control::Products(_)))?;
-            Some(control.score.nrmse.value)
-        };
+        let products = |v: &Verdict| Some(v.ideal()?.score.nrmse.value);
         Ok(Measured {
             name: row.name,
             command: command(row),
@@ -179,8 +204,16 @@ impl Measured {
             nrmse: each(&|v| Some(score(v))).context("fewer than two seeds")?,
             beyond_encoding: each(&|v| Some(v.beyond_encoding.value)),
             beyond_bank: each(&|v| Some(v.beyond_bank.value)),
+            rival: rival(verdicts),
             products: each(&products),
             adds_in: Some(verdicts.iter().filter(|v| v.adds_computation()).count()),
+            computes_in: Some(verdicts.iter().filter(|v| v.computes()).count()),
+            without_input: each(&|v| Some(v.direct.without.nrmse.value)),
+            with_input: each(&|v| Some(v.direct.with.nrmse.value)),
+            device_seconds: verdicts.first().and_then(|v| {
+                let length = v.step_length?.mean_seconds;
+                Some(length * DEFAULT_SPLIT.total() as f64)
+            }),
         })
     }
 
@@ -197,8 +230,13 @@ impl Measured {
             scores,
             beyond_encoding: None,
             beyond_bank: None,
+            rival: None,
             products: None,
             adds_in: None,
+            computes_in: None,
+            without_input: None,
+            with_input: None,
+            device_seconds: None,
         })
     }
 
@@ -206,6 +244,29 @@ impl Measured {
     pub fn is_met(&self) -> Option<bool> {
         self.goal.map(|goal| self.nrmse.mean <= goal)
     }
+}
+
+/// The best linear control over all seeds. A delay line of equal memory has another length in each.
+fn rival(verdicts: &[Verdict]) -> Option<Rival> {
+    let first = verdicts.first()?;
+    let of_all = |control: Control| {
+        let scores: Option<Vec<f64>> = (verdicts.iter())
+            .map(|verdict| {
+                let mut controls = verdict.controls.iter();
+                let same = controls.find(|c| c.control == control)?;
+                Some(same.score.nrmse.value)
+            })
+            .collect();
+        Some(Rival {
+            name: control.to_string(),
+            nrmse: OverSeeds::of(&scores?)?,
+        })
+    };
+    let linear = first.controls.iter().map(|c| c.control);
+    linear
+        .filter(|control| control.is_linear() && !matches!(control, Control::EqualMemory(_)))
+        .filter_map(of_all)
+        .min_by(|a, b| a.nrmse.mean.total_cmp(&b.nrmse.mean))
 }
 
 /// The command line that measures one seed of `row`, with its controls.
@@ -230,7 +291,7 @@ mod tests {
     #[test]
     fn every_row_is_a_command_that_can_be_run() {
         for row in rows() {
-            let plan = plan_of(&row).unwrap_or_else(|error| panic!("{}: {error:#}", row.name));
+            let plan = plan_of(&row, &[]).unwrap_or_else(|error| panic!("{}: {error:#}", row.name));
             assert_eq!(plan.encodings.len(), 1, "{}", row.name);
         }
     }

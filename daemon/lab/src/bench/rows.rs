@@ -43,6 +43,7 @@ fn late(actuator: Actuator, low: f64, high: f64, lag: usize) -> Channel {
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = s9();
+    rows.extend(product());
     rows.extend(s9_pair());
     rows.extend(lv06());
     rows.extend(timing());
@@ -116,6 +117,81 @@ fn s9() -> Vec<Row> {
             paper: None,
             goal: None,
             remark: "device only, but the fan follows u[t−9]: nine steps of memory are the host's, in the encoding",
+        },
+    ]
+}
+
+/// Rows that read the rate of shares, in which duty and 1/difficulty are multiplied: stock firmware, plain Stratum.
+fn product() -> Vec<Row> {
+    let product = || Train {
+        encoding: Preset::Product,
+        ..twin()
+    };
+    vec![
+        Row {
+            name: "S9, product",
+            model: Model::AntminerS9,
+            request: product(),
+            paper: None,
+            goal: Some(0.20),
+            remark: "50 features: a delay line of 30 and 20 rates of shares, whose products are the device's; the lag is the host's",
+        },
+        Row {
+            name: "S9, product, 300 s a step",
+            model: Model::AntminerS9,
+            request: Train {
+                hold: Some(300.0),
+                ..product()
+            },
+            paper: None,
+            goal: None,
+            remark: "3.3 times the shares a step",
+        },
+        Row {
+            name: "S9, product, duty alone",
+            model: Model::AntminerS9,
+            request: Train {
+                encoding: Preset::default(),
+                encode: vec![Channel::new(Actuator::Duty, 0.31, 1.0)],
+                hold: Some(90.0),
+                features: vec![Group::Shares],
+                history: Some(20),
+                taps: 30,
+                ..twin()
+            },
+            paper: None,
+            goal: None,
+            remark: "ablation: nothing to multiply with",
+        },
+        Row {
+            name: "S9, product, wrong lag",
+            model: Model::AntminerS9,
+            request: Train {
+                encoding: Preset::default(),
+                encode: vec![
+                    Channel::new(Actuator::Duty, 0.31, 1.0),
+                    late(Actuator::Difficulty, 4096.0, 256.0, 5),
+                ],
+                hold: Some(90.0),
+                features: vec![Group::Shares],
+                history: Some(20),
+                taps: 30,
+                ..twin()
+            },
+            paper: None,
+            goal: None,
+            remark: "ablation: products that the task does not ask for",
+        },
+        Row {
+            name: "LV06, product, 300 s a step",
+            model: Model::LuckyMinerLv06,
+            request: Train {
+                hold: Some(300.0),
+                ..product()
+            },
+            paper: None,
+            goal: None,
+            remark: "a unit of 0.5 TH/s finds some 55 shares in 300 s at these difficulties",
         },
     ]
 }

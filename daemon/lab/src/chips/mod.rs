@@ -21,7 +21,7 @@ mod run;
 pub mod table;
 
 #[cfg(test)]
-mod real_tests;
+mod tests;
 
 pub use self::run::of_capture;
 pub use self::run::{inputs, run};

@@ -80,6 +80,11 @@ impl Config {
                 spread: simulated.spread.clone(),
                 ..Params::s9()
             };
+            let model = Params::of(self.unit.model).unwrap_or_else(Params::s9);
+            if let Err(error) = model.assuming(&simulated.assume) {
+                let what = format!("unit.simulated.assume: {error}");
+                found.push(Problem::new("unit.simulated.assume", what));
+            }
             if let Err(error) = spread.check() {
                 let what = format!("unit.simulated: {error}");
                 found.push(Problem::new("unit.simulated.spread", what));
@@ -130,8 +135,8 @@ impl Config {
             (
                 "step.shares",
                 f64::from(step.shares),
-                step.shares >= 1,
-                "must be at least 1",
+                step.shares >= 1 || step.hold_seconds > 0.0,
+                "must be at least 1 where step.hold_seconds is 0",
             ),
             (
                 "step.duty_min",

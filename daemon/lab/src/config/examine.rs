@@ -374,7 +374,7 @@ mod tests {
         let text = std::fs::read_to_string(configs().join("sim-s9.toml")).expect("the example");
         let text = text
             .replace("duty_min = 0.3", "duty_min = 0.1")
-            .replace("shares = 1 ", "shares = 0 ")
+            .replace("hold_seconds = 7.0", "hold_seconds = 0.0")
             .replace("poll_seconds = 1.0", "poll_seconds = 0.0");
         let found = examine_text(None, Path::new("a.toml"), &text, &Overrides::none());
         let what: Vec<&str> = found.iter().map(|finding| finding.what.as_str()).collect();

@@ -12,6 +12,7 @@ use thermine_sim::{Params, Silicon, Spread};
 use thermine_stratum::arrivals::MOST_UNAUTHORISED;
 use thermine_units::clock::Clock;
 use thermine_units::model::Model;
+use thermine_units::params::{Assumed, BadParam};
 use thermine_units::pow::Difficulty;
 use thermine_units::provenance::Provenance;
 use thermine_units::quantity::{MegaHertz, Volts};
@@ -114,6 +115,9 @@ pub struct Simulated {
     /// Which unit of its model it is and how those differ; without it all are the same but for their chips' speeds.
     #[serde(default, skip_serializing_if = "is_none")]
     pub(crate) spread: Spread,
+    /// Parameters of its physics that are assumed otherwise than its model does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) assume: Vec<Assumed>,
 }
 
 fn is_none(spread: &Spread) -> bool {
@@ -122,15 +126,19 @@ fn is_none(spread: &Spread) -> bool {
 
 impl Simulated {
     /// The physics of this unit, one of `model`.
-    pub(crate) fn params(&self, model: Params) -> Params {
-        Params {
+    ///
+    /// # Errors
+    /// If what is assumed describes no unit.
+    pub(crate) fn params(&self, model: Params) -> Result<Params, BadParam> {
+        let params = Params {
             frequency_mhz: self.frequency_mhz.unwrap_or(model.frequency_mhz),
             voltage_v: self.voltage_v.unwrap_or(model.voltage_v),
             fan: self.fan.unwrap_or(model.fan),
             silicon: self.silicon.clone(),
             spread: self.spread.clone(),
             ..model
-        }
+        };
+        params.assuming(&self.assume)
     }
 }
 
@@ -293,6 +301,29 @@ impl Config {
         Config::parse(Path::new(path), text)
     }
 
+    /// This configuration with what is `assumed` of the simulated unit's physics, beside what it assumes already.
+    ///
+    /// # Errors
+    /// If the unit is not simulated, or with it is none.
+    pub fn assuming(mut self, assumed: &[Assumed]) -> Result<Config, ConfigError> {
+        if assumed.is_empty() {
+            return Ok(self);
+        }
+        let wrong = |what: String| ConfigError::Wires {
+            path: PathBuf::from("--assume"),
+            what,
+        };
+        let Some(simulated) = &mut self.unit.simulated else {
+            return Err(wrong(format!(
+                "{} is no simulated unit: its physics is as it is",
+                self.unit.name
+            )));
+        };
+        simulated.assume.extend(assumed.iter().cloned());
+        self.check(Path::new("--assume"))?;
+        Ok(self)
+    }
+
     /// The clock that the unit lives by: the wall's, or a simulated unit's own.
     pub fn clock(&self) -> Clock {
         match &self.unit.simulated {
@@ -405,7 +436,7 @@ mod tests {
         let again: Config = toml::from_str(&marred.fingerprint().expect("toml").0).expect("toml");
         assert_eq!(again, marred);
         let played = marred.unit.simulated.expect("simulated");
-        let silicon = played.params(Params::s9()).silicon;
+        let silicon = played.params(Params::s9()).expect("a unit").silicon;
         assert_eq!((silicon.weak, silicon.dead), (vec![(5, 0.9)], vec![17]));
         let refused = with("[unit.simulated.silicon]\ndead = [189]").expect_err("refused");
         let said = refused.to_string();

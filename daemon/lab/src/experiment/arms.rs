@@ -254,7 +254,7 @@ pub(crate) fn twin_of(model: Model) -> Result<Params> {
 pub(crate) fn twin_params(config: &Config) -> Result<Params> {
     let model = twin_of(config.unit.model)?;
     Ok(match &config.unit.simulated {
-        Some(simulated) => simulated.params(model),
+        Some(simulated) => simulated.params(model)?,
         None => model,
     })
 }

@@ -73,6 +73,14 @@ pub struct Channel {
     pub(crate) lag: usize,
 }
 
+/// Actuators whose values a unit's physics multiplies with each other, in its power or in its rate of shares.
+const FACTORS: [Actuator; 4] = [
+    Actuator::Duty,
+    Actuator::Frequency,
+    Actuator::Voltage,
+    Actuator::Difficulty,
+];
+
 /// Longest lag of a channel, steps.
 const LONGEST_LAG: usize = 1000;
 
@@ -258,21 +266,26 @@ impl Encoding {
         })
     }
 
-    /// Delays of two inputs whose product the unit's power holds, over the last `history` steps: those of duty
-    /// and clock (or voltage), if they follow the input at different lags.
+    /// Delays of two inputs whose product the unit's physics holds, over the last `history` steps: power is
+    /// V² · clock · duty, and the rate of shares clock · duty / difficulty, so any two of the four are multiplied. Two
+    /// that follow the input at the same lag give its square.
     pub(crate) fn products(&self, history: usize) -> Vec<(usize, usize)> {
-        let lag = |wanted: &[Actuator]| {
-            let mut channels = self.channels.iter();
-            channels
-                .find(|c| wanted.contains(&c.actuator))
-                .map(|c| c.lag)
-        };
-        let duty = lag(&[Actuator::Duty]);
-        let clock = lag(&[Actuator::Frequency, Actuator::Voltage]);
-        match (duty, clock) {
-            (Some(a), Some(b)) if a != b => (0..history).map(|j| (a + j, b + j)).collect(),
-            _ => Vec::new(),
+        let factors: Vec<(Actuator, usize)> = self
+            .channels
+            .iter()
+            .map(|channel| (slot(channel.actuator), channel.lag))
+            .filter(|(actuator, _)| FACTORS.contains(actuator))
+            .collect();
+        let mut products = Vec::new();
+        for (i, &(_, a)) in factors.iter().enumerate() {
+            for &(_, b) in &factors[i + 1..] {
+                let (a, b) = (a.min(b), a.max(b));
+                products.extend((0..history).map(|j| (a + j, b + j)));
+            }
         }
+        products.sort_unstable();
+        products.dedup();
+        products
     }
 
     /// Checks that a unit of `model` can be driven so over its wire, or its `twin` can.

@@ -67,6 +67,8 @@ fn judge_arm(
     check_left_out(plan, trace, &left_out)?;
     let trial = |target| Trial {
         device: &states,
+        history: plan.features.history,
+        step_seconds: &trace.step_seconds,
         encoded: &encoded,
         taps: plan.taps,
         products: &products,
@@ -104,7 +106,7 @@ fn judge_arm(
         others,
         further,
         echo,
-        account: account(trace, left_out.within(plan.split.total()).len()),
+        account: account(plan, trace, left_out.within(plan.split.total()).len()),
         notes,
     };
     Ok(Judged {
@@ -183,8 +185,9 @@ fn published(plan: &Plan, trace: &Trace) -> Option<f64> {
     trace.encoding.published().filter(|_| narma)
 }
 
-fn account(trace: &Trace, left_out: usize) -> Account {
+fn account(plan: &Plan, trace: &Trace, left_out: usize) -> Account {
     Account {
+        asked_seconds: plan.config.step.hold_seconds * trace.encoded.len() as f64,
         device_seconds: trace.device_seconds,
         jobs: trace.jobs,
         refused: trace.refused,

@@ -10,6 +10,7 @@ use thermine_units::provenance::Provenance;
 
 use super::readouts::Other;
 use super::report_head::Head;
+use super::report_sensitivity::Sensitivity;
 
 /// The scores of a run in a task.
 #[derive(Debug, Clone, Serialize)]
@@ -28,6 +29,21 @@ pub struct RunReport {
     pub rejected_draws: usize,
     /// One per way of driving the unit.
     pub arms: Vec<Arm>,
+    /// The product of two inputs by the same unit, a run of its own beside the paper's rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<Box<RunReport>>,
+    /// The scores over the assumed ranges of a simulated unit's physics, where these were measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensitivity: Option<Sensitivity>,
+}
+
+/// What stands beside a run in its report, measured in runs of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// The product of two inputs.
+    pub(crate) product: Option<Box<RunReport>>,
+    /// The scores over the assumed ranges.
+    pub(crate) sensitivity: Option<Sensitivity>,
 }
 
 /// One way of driving the unit, judged.
@@ -92,7 +108,9 @@ pub struct Echo {
 /// What an arm has taken, and what it left out.
 #[derive(Debug, Clone, Serialize)]
 pub struct Account {
-    /// Seconds of the unit's time that were driven.
+    /// Seconds of the unit's time that were asked for: the steps times their shortest length.
+    pub asked_seconds: f64,
+    /// Seconds of the unit's time that the steps took.
     pub device_seconds: f64,
     /// Jobs that were sent to the unit.
     pub jobs: u64,
@@ -116,7 +134,8 @@ impl RunReport {
     /// Every score by name, which several seeds are compared by.
     pub(crate) fn figures(&self) -> Vec<(String, f64)> {
         let mut figures = Vec::new();
-        for arm in &self.arms {
+        let product = self.product.iter().flat_map(|product| &product.arms);
+        for arm in product.chain(&self.arms) {
             figures.push((arm.name.clone(), arm.verdict.device.nrmse.value));
             let further = arm.further.iter();
             figures.extend(further.map(|further| {
@@ -136,7 +155,8 @@ impl RunReport {
             }));
             let both = format!("encoded drive + {}", first.name);
             figures.push((both, verdict.encoded_and_device.nrmse.value));
-            figures.push((first.bank(), verdict.encoded_and_bank.nrmse.value));
+            let bank = "control: encoded drive + hardest leaky integrators".to_owned();
+            figures.push((bank, verdict.encoded_and_bank.nrmse.value));
         }
         figures
     }
@@ -150,10 +170,7 @@ impl Arm {
 
     /// Name of the hardest control.
     pub fn bank(&self) -> String {
-        format!(
-            "control: encoded drive + {} leaky integrators",
-            self.features.len()
-        )
+        format!("control: encoded drive + {}", self.verdict.bank)
     }
 }
 

@@ -12,7 +12,7 @@ use super::recipe::Recipe;
 use super::report::{Report, Series};
 use super::report_capacity::CapacityReport;
 use super::report_head::Head;
-use super::report_scores::RunReport;
+use super::report_scores::{Beside, RunReport};
 use super::task::{Named, Problem, Task};
 use super::{saved, states_file};
 use crate::backend::Backend;
@@ -21,13 +21,15 @@ use crate::folder;
 use crate::observer::Progress;
 use crate::recording::{CAPTURE, Captured, run_meta, with_capture};
 
-/// Carries `plan` out and writes its data into `folder`, which is empty: capture, states, readouts and report.
+/// Carries `plan` out and writes its data into `folder`, which has none yet: capture, states, readouts and report, in
+/// which `beside` stands too.
 ///
 /// # Errors
 /// If it cannot be driven or judged; what was recorded until then is in the folder.
 pub(crate) async fn run(
     plan: &Plan,
     folder: &Path,
+    beside: Beside,
     progress: &Progress,
 ) -> Result<(Report, Series)> {
     let problem = problem(plan)?;
@@ -35,13 +37,17 @@ pub(crate) async fn run(
     let recorded = record(plan, &problem, folder, progress);
     let runs = progress.context().on_notice(recorded).await?;
     let head = head(plan, began.elapsed().as_secs_f64())?;
-    let (report, series) = if plan.task.is_capacity() {
+    let (mut report, series) = if plan.task.is_capacity() {
         let full = plan.task == Task::Named(Named::ProcessingCapacity);
         let report = CapacityReport::measure(plan, &problem, &runs, full, head)?;
         (Report::Capacity(Box::new(report)), Series::default())
     } else {
         scored(plan, &problem, runs, folder, head)?
     };
+    if let Report::Scores(report) = &mut report {
+        report.product = beside.product;
+        report.sensitivity = beside.sensitivity;
+    }
     folder::write_json(folder, "report.json", &report)?;
     Ok((report, series))
 }
@@ -159,6 +165,8 @@ fn scored(
         split: plan.split,
         rejected_draws: problem.sequence.rejected_draws,
         arms: judged.into_iter().map(|judged| judged.arm).collect(),
+        product: None,
+        sensitivity: None,
     };
     Ok((Report::Scores(Box::new(report)), series))
 }

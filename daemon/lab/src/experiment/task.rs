@@ -41,6 +41,8 @@ pub enum Named {
     Narma20,
     /// The same of order 30, bounded by a hyperbolic tangent.
     Narma30,
+    /// NARMA-30 without the hyperbolic tangent.
+    Narma30Plain,
     /// Mackey–Glass series (τ = 17), 1, 6, 17 and 84 samples ahead.
     MackeyGlass,
     /// Lorenz system: x at the next sample, y and z at the present one, from x.
@@ -186,6 +188,7 @@ impl Named {
             Named::Narma10 => narma(Order::Ten, "NARMA-10"),
             Named::Narma20 => narma(Order::Twenty, "NARMA-20"),
             Named::Narma30 => narma(Order::Thirty, "NARMA-30"),
+            Named::Narma30Plain => narma(Order::ThirtyPlain, "NARMA-30, plain"),
             Named::MackeyGlass => {
                 let sequence = mackey_glass::mackey_glass(length, MACKEY_GLASS_DELAY, seed);
                 problem("Mackey–Glass", sequence, None, Decision::None)

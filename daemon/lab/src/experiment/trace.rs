@@ -37,6 +37,8 @@ pub(crate) struct Trace {
     pub(crate) interrupted: Vec<usize>,
     /// Steps of the unit in which that happened, and how long it was away in all, in seconds of its time.
     pub(crate) gaps: (u64, f64),
+    /// How long each step lasted, s of the unit's time.
+    pub(crate) step_seconds: Vec<f64>,
     /// Sum over the steps of the age of the reading used, in seconds of the unit's time.
     pub(crate) reading_age_seconds: f64,
     /// From the beginning of the first step to the end of the last, in seconds of the unit's time.
@@ -68,6 +70,7 @@ impl Trace {
             timed_out: 0,
             interrupted: Vec::new(),
             gaps: (0, 0.0),
+            step_seconds: Vec::with_capacity(input.len()),
             reading_age_seconds: 0.0,
             device_seconds: 0.0,
         };
@@ -76,6 +79,7 @@ impl Trace {
         for t in 0..input.len() {
             let drives = encoder.drives(input, t);
             let mut nodes = Vec::with_capacity(drives.len());
+            let before = trace.device_seconds;
             for drive in &drives {
                 let seen = substrate.step(drive).await?;
                 trace.account(&seen, &mut newest_job);
@@ -83,6 +87,7 @@ impl Trace {
                 trace.device_seconds = seen.ended.since(began).as_secs_f64();
                 nodes.push(seen);
             }
+            trace.step_seconds.push(trace.device_seconds - before);
             if nodes
                 .iter()
                 .any(|seen| seen.outcome == Outcome::Interrupted)

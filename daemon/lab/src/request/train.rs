@@ -58,7 +58,8 @@ pub struct Train {
     pub mask: Mask,
     /// Length of a step in seconds; absent for the configuration's.
     pub hold: Option<f64>,
-    /// Shares that a step needs; absent for the configuration's.
+    /// Shares that a step needs: 0 for steps of equal length. Absent for the configuration's, and at least 1 where
+    /// times between shares are features.
     pub shares: Option<u32>,
     /// Share difficulty; absent for the configuration's.
     pub difficulty: Option<f64>,
@@ -76,6 +77,8 @@ pub struct Train {
     pub taps: usize,
     /// Whether a twin has a power meter at the wall.
     pub wall_meter: bool,
+    /// Whether the scores are measured over the assumed ranges of a simulated unit's physics.
+    pub sensitivity: bool,
     /// Seed of input, simulated unit and statistics.
     pub seed: Option<u64>,
     /// Number of seeds, from the first on.
@@ -132,6 +135,7 @@ impl Default for Train {
             high_pass: None,
             taps: 0,
             wall_meter: false,
+            sensitivity: false,
             seed: None,
             seeds: None,
             steps: None,
@@ -212,7 +216,7 @@ impl Train {
         }
         found.within("nodes", self.nodes, 1, LONGEST);
         found.within_if("hold", self.hold, 0.01, 3600.0);
-        found.within_if("shares", self.shares, 1, 10_000);
+        found.within_if("shares", self.shares, 0, 10_000);
         found.within_if("difficulty", self.difficulty, 1.0, 1e12);
         found.within_if("history", self.history, 1, LONGEST);
         found.within_if("high-pass", self.high_pass, 1.0, 1e6);

@@ -44,7 +44,9 @@ async fn unit() -> (Config, DropGuard) {
         seed: 1,
     };
     let stop = CancellationToken::new();
-    ports.start(mine, &Clock::real(), &TaskTracker::new(), &stop);
+    ports
+        .start(mine, &Clock::real(), &TaskTracker::new(), &stop)
+        .expect("a unit");
     (config, stop.drop_guard())
 }
 

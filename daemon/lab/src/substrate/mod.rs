@@ -252,7 +252,9 @@ impl Silence {
     /// Takes note of the end of a step of this `pace`. Returns how many steps in a row had no answer, once
     /// they have lasted long enough.
     fn note(&mut self, observation: &Observation, pace: &Pace) -> Option<u32> {
-        if observation.outcome != Outcome::Answered && observation.shares.is_empty() {
+        // A step that needs no answer ends as answered.
+        let unanswered = observation.outcome != Outcome::Answered || pace.shares == 0;
+        if unanswered && observation.shares.is_empty() {
             self.steps += 1;
             self.span += observation.ended.since(observation.started);
         } else {

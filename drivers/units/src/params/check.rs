@@ -16,6 +16,9 @@ pub enum BadParam {
         /// What it should be.
         wanted: &'static str,
     },
+    /// An assumption that no unit can have.
+    #[error("{0} describes no unit: a count must be a whole number")]
+    Assumed(String),
     /// Chips or cores that the unit has not.
     #[error(transparent)]
     Silicon(#[from] BadSilicon),

@@ -68,7 +68,8 @@ pub struct Params {
     // Power: P = a V² f act + leakage · (V/V0)² · exp((Td − 80)/T_l), act = idle + (1 − idle) · duty.
     /// a: switched capacitance of a chip, F. Sheet; LV06 from its 10.6 W.
     pub switched_f: f64,
-    /// Part of the dynamic power that a clocked chip without work still takes. Sheet.
+    /// Part of the dynamic power that a clocked chip without work, as while a job switches, still takes. Assumed: not
+    /// measured on any unit, and the thermal scores of an encoding by duty hang on it.
     pub idle: f64,
     /// Leakage of a chip at 80 °C and V0, W. Sheet.
     pub leakage_w: f64,

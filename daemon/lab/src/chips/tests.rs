@@ -11,6 +11,7 @@ use super::table::Table;
 use crate::tpf::evidence::imported;
 
 /// A file of real shares; `None`, with the reason printed, where it is missing.
+#[expect(clippy::print_stdout, reason = "a test says why it skips")]
 fn real(name: &str) -> Option<PathBuf> {
     let csv = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../../shared/data/{name}"));
     if csv.exists() {
