@@ -377,11 +377,15 @@ async fn one_that_never_reads_holds_up_nobody() {
     let first = serial();
     // More than its socket takes: some 6 MB of jobs.
     let flood = {
-        let pool = pool.clone();
+        let (pool, hub) = (pool.clone(), proxy.hub.clone());
         tokio::spawn(async move {
-            for _ in 0..JOBS {
+            for sent in 1..=JOBS {
                 pool.act(Act::Refresh);
                 tokio::task::yield_now().await;
+                // The simulated pool lets go of a connection that is thousands of acts behind.
+                while hub.current().expect("work").serial + 1_000 < first + sent {
+                    tokio::task::yield_now().await;
+                }
             }
         })
     };
