@@ -58,6 +58,7 @@
 //! # }
 //! ```
 
+mod blocks;
 pub mod bootstrap;
 pub mod capacity;
 pub mod controls;

@@ -130,7 +130,7 @@ fn the_tests_are_calibrated_and_say_so() {
         "{said}"
     );
     assert!(
-        said.contains("9 of 9 tests reject the null at their stated rate"),
+        said.contains("10 of 10 tests reject the null at their stated rate"),
         "{said}"
     );
     let curves = report["curves"].as_array().expect("curves");
