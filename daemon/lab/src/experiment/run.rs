@@ -14,7 +14,8 @@ use super::report_capacity::CapacityReport;
 use super::report_head::Head;
 use super::report_scores::{Beside, RunReport};
 use super::task::{Named, Problem, Task};
-use super::{saved, states_file};
+use super::saved;
+use super::states_file::{self, Rows};
 use crate::backend::Backend;
 use crate::config::Simulated;
 use crate::folder;
@@ -39,6 +40,7 @@ pub(crate) async fn run(
     let head = head(plan, began.elapsed().as_secs_f64())?;
     let (mut report, series) = if plan.task.is_capacity() {
         let full = plan.task == Task::Named(Named::ProcessingCapacity);
+        write_driven(plan, &problem, &runs, folder)?;
         let report = CapacityReport::measure(plan, &problem, &runs, full, head)?;
         (Report::Capacity(Box::new(report)), Series::default())
     } else {
@@ -134,6 +136,21 @@ fn time(plan: &Plan) -> String {
     }
 }
 
+/// Writes the states of every arm of `runs`, which nothing was trained on, into the folder.
+fn write_driven(plan: &Plan, problem: &Problem, runs: &Runs, folder: &Path) -> Result<()> {
+    for trace in &runs.arms {
+        let rows = Rows {
+            name: &trace.encoding.name,
+            encoded: &trace.encoded_states(&plan.features)?,
+            states: &trace.states(&plan.features)?.0,
+            left_out: &trace.left_out(&plan.features, plan.taps),
+            predictions: None,
+        };
+        states_file::write(folder, problem, plan.split, &rows)?;
+    }
+    Ok(())
+}
+
 /// Judges the states of `runs`, and writes them and their readouts into the folder.
 fn scored(
     plan: &Plan,
@@ -144,7 +161,14 @@ fn scored(
 ) -> Result<(Report, Series)> {
     let judged = judge::judge(plan, problem, &runs)?;
     for judged in &judged {
-        states_file::write(folder, problem, plan.split, judged)?;
+        let rows = Rows {
+            name: &judged.arm.name,
+            encoded: &judged.encoded,
+            states: &judged.states,
+            left_out: &judged.left_out,
+            predictions: Some(&judged.arm.verdict.device.predictions),
+        };
+        states_file::write(folder, problem, plan.split, &rows)?;
         saved::write(plan, problem, judged, folder)?;
     }
     let left_out = judged.first().map(|judged| judged.left_out.clone());
