@@ -105,7 +105,11 @@ mod tests {
         assert!((chance.threshold() * 1e5 - 27.877).abs() < 0.05);
         // scipy.stats.beta.isf(0.001, 100, 49.5): the rank is not small against the steps.
         let chance = Chance::new((200, 300), 50, 0.05);
-        assert!((chance.threshold() - 0.779_824).abs() < 1e-5, "{}", chance.threshold());
+        assert!(
+            (chance.threshold() - 0.779_824).abs() < 1e-5,
+            "{}",
+            chance.threshold()
+        );
     }
 
     #[test]

@@ -230,7 +230,9 @@ mod tests {
     #[test]
     fn more_features_than_rows_are_solved() {
         let mut rng = random::stream(7, 3);
-        let features = (0..90).map(|i| Feature::new(format!("x{i}"), "1")).collect();
+        let features = (0..90)
+            .map(|i| Feature::new(format!("x{i}"), "1"))
+            .collect();
         // Pairs of equal features: the weights are not unique, the predictions are.
         let half = DMatrix::from_fn(40, 45, |_, _| rng.random::<f64>());
         let x = DMatrix::from_fn(40, 90, |t, i| half[(t, i / 2)]);

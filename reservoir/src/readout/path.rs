@@ -442,7 +442,10 @@ mod tests {
                 let off = found / expected - 1.0;
                 // Eigenvalues of XXᵀ/T are known to 1e-15 of the largest.
                 let tolerance = 1e-6 + 1e-12 * columns as f64 / lambda;
-                assert!(off.abs() < tolerance, "{rows} × {columns} at {lambda}: {off}");
+                assert!(
+                    off.abs() < tolerance,
+                    "{rows} × {columns} at {lambda}: {off}"
+                );
             }
         }
     }
