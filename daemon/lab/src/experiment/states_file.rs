@@ -36,11 +36,11 @@ pub(crate) fn write(folder: &Path, problem: &Problem, split: Split, rows: &Rows)
     let (encoded, states) = (rows.encoded, rows.states);
     let mut csv = csv::Writer::from_writer(Vec::new());
     let mut header: Vec<String> = ["step", "segment", "input"].map(String::from).to_vec();
-    header.extend(rows.predictions.map(|_| "target".into()));
+    header.extend(rows.predictions.map(|_| "target".to_string()));
     for feature in encoded.features().iter().chain(states.features()) {
         header.push(cell(&format!("{} [{}]", feature.name, feature.unit)));
     }
-    header.extend(rows.predictions.map(|_| "prediction".into()));
+    header.extend(rows.predictions.map(|_| "prediction".to_string()));
     csv.write_record(&header)?;
     let mut predictions = rows.predictions.map(<[f64]>::iter);
     for row in 0..states.rows() {
