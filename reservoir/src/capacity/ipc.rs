@@ -389,8 +389,8 @@ mod tests {
         assert!(c.total < 0.05, "{}", c.total);
     }
 
-    /// Of 60 reservoirs with a right probability of 5 %, 8 or more are wrong once in a hundred times; with thresholds
-    /// for independent targets alone, 16 of these delay lines and 10 of the banks are wrong.
+    /// Of 60 reservoirs with a right probability of 5 %, 8 or more are wrong once in a hundred times; with the
+    /// law for independent targets alone, about one in four delay lines and one in six banks are wrong (3,000 steps).
     #[test]
     fn linear_reservoirs_are_rarely_called_nonlinear() {
         let wrong = |states: &dyn Fn(&[f64]) -> StateMatrix| {

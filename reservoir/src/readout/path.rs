@@ -406,8 +406,7 @@ mod tests {
         assert!((gcv - 1.0 / 9.0 / (free * free)).abs() < 1e-12);
     }
 
-    /// With as many features as rows, all but nothing is left at a small penalty: as 1 − p/T it was rounding, and the
-    /// criterion wrong by 87 % at 1e-9. Here each term is computed from the singular values of X.
+    /// With as many features as rows, all but nothing is left at a small penalty: as 1 − p/T it was rounding. Here each term is computed from the singular values of X.
     #[test]
     fn the_criterion_holds_where_the_features_fit_every_row() {
         for (rows, columns) in [(30, 28), (30, 29), (30, 30), (30, 60), (100, 300)] {
