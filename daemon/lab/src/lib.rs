@@ -14,6 +14,7 @@
 //! | [`backend`], [`substrate`] | wire, twin or replay: one step in, one observation out |
 //! | [`recording`] | the only way to keep a capture |
 //! | [`experiment`], [`train`], [`mod@bench`] | encodings, features, readouts, controls, scores |
+//! | [`joined`] | several units as one reservoir |
 //! | [`sweep`], [`tpf`], [`puf`], [`chips`], [`switch_profile`], [`compare`], [`estimate`], [`predict`] | the other studies |
 //! | [`observer`] | how progress and notices leave the laboratory |
 //!
@@ -61,6 +62,7 @@ pub mod experiment;
 pub mod folder;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+pub mod joined;
 pub mod observer;
 pub mod predict;
 pub mod proxy_bench;

@@ -42,7 +42,7 @@ enum Tpf {
 }
 
 /// Flags that no job may have, and why.
-const NOT_IN_A_JOB: [(&str, &str); 5] = [
+const NOT_IN_A_JOB: [(&str, &str); 6] = [
     (
         "config",
         "the queue drives the unit that the job is queued for: name it outside the command",
@@ -50,6 +50,10 @@ const NOT_IN_A_JOB: [(&str, &str); 5] = [
     (
         "unit",
         "the queue drives the unit that the job is queued for: name it outside the command",
+    ),
+    (
+        "join",
+        "a job drives one unit: join units with `thermine train`",
     ),
     (
         "out",

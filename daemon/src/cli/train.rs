@@ -10,13 +10,15 @@ use super::backend::Backend;
 use super::unit::{Assume, Unit, configured};
 use super::words::words;
 use crate::render::progress::shown;
-use crate::render::{stdout, train as render};
+use crate::render::{joined as render_joined, stdout, train as render};
+use thermine_lab::config::{Config, rack};
 use thermine_lab::experiment::encoding::{Channel, Mask};
 use thermine_lab::experiment::presets::Preset;
 use thermine_lab::experiment::quantities::Group;
 use thermine_lab::experiment::readouts;
 use thermine_lab::experiment::steps::MOST_SEEDS;
 use thermine_lab::experiment::task::Named;
+use thermine_lab::joined;
 use thermine_lab::request::{self, Setup};
 use thermine_lab::session::Context;
 use thermine_lab::train;
@@ -41,9 +43,12 @@ pub struct Train {
     /// Target column of `--data`; may be repeated.
     #[arg(long, value_name = "COLUMN", requires = "data")]
     pub(crate) target: Vec<String>,
-    /// Configuration of the unit; without it, a simulated one is started.
+    /// Configuration of the unit, or of a rack whose units are joined; without it, a simulated one is started.
     #[arg(short, long, value_name = "FILE", conflicts_with = "unit")]
     pub(crate) config: Option<PathBuf>,
+    /// Join simulated units to one reservoir, 2 to 8: `--join s9 --join lv06`. All are driven at the same time.
+    #[arg(long, value_name = "UNIT", value_enum, conflicts_with_all = ["unit", "config", "capture"])]
+    pub(crate) join: Vec<Unit>,
     /// Which simulated unit, if no configuration is named.
     #[arg(short, long, value_enum, default_value = "s9")]
     pub(crate) unit: Unit,
@@ -73,9 +78,10 @@ pub struct Train {
     /// Virtual nodes: parts that a step is divided into, each with readings of its own.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Encoding")]
     pub(crate) nodes: usize,
-    /// How the virtual nodes differ.
-    #[arg(long, value_parser = words::<Mask>(), default_value = "none", help_heading = "Encoding")]
-    pub(crate) mask: Mask,
+    /// How the virtual nodes differ, and joined units, each of which has a mask of its own [default: none; mirror where
+    /// units are joined].
+    #[arg(long, value_parser = words::<Mask>(), help_heading = "Encoding")]
+    pub(crate) mask: Option<Mask>,
     /// Length of a step in seconds, instead of the configuration's.
     #[arg(long, value_name = "SECONDS", help_heading = "Encoding")]
     pub(crate) hold: Option<f64>,
@@ -157,7 +163,7 @@ impl Train {
             encoding: self.encoding,
             encode: self.encode.clone(),
             nodes: self.nodes,
-            mask: self.mask,
+            mask: self.mask.unwrap_or_default(),
             hold: self.hold,
             shares: self.shares,
             difficulty: self.difficulty.map(Difficulty::get),
@@ -193,11 +199,43 @@ impl Train {
             out: self.out.clone(),
         })
     }
+
+    /// The units that are joined: those of `--join`, or of a rack with several.
+    fn joined(&self) -> Result<Option<Vec<Config>>> {
+        let units = match &self.config {
+            _ if !self.join.is_empty() => {
+                let models: Vec<_> = self.join.iter().map(|unit| unit.model()).collect();
+                Some(joined::named(&models)?)
+            }
+            Some(path) => rack::driven(path)?,
+            None => None,
+        };
+        let assuming = |unit: Config| unit.assuming(&self.assume.assume);
+        let units = units.map(|units| units.into_iter().map(assuming).collect());
+        Ok(units.transpose()?)
+    }
 }
 
 /// Runs the subcommand.
 pub(super) async fn run(args: Train, context: &Context) -> Result<()> {
-    carry_out(&args.request(), args.setup()?, context).await
+    let Some(units) = args.joined()? else {
+        return carry_out(&args.request(), args.setup()?, context).await;
+    };
+    let setup = Setup {
+        config: None,
+        model: args.unit.model(),
+        data: args.data.clone(),
+        capture: args.capture.clone(),
+        store: args.store.clone(),
+        out: args.out.clone(),
+    };
+    let request = request::Train {
+        mask: args.mask.unwrap_or(Mask::Mirror),
+        ..args.request()
+    };
+    let report = joined::run(&request, &setup, &units, &shown(context)).await?;
+    stdout::text(render_joined::training(&report))?;
+    stdout::line(report.folder.display())
 }
 
 /// Trains as `request` asks, and prints and draws what comes of it.

@@ -9,6 +9,7 @@ pub(crate) mod devices;
 pub(crate) mod discover;
 pub(crate) mod folder;
 pub(crate) mod heatmap;
+pub(crate) mod joined;
 pub(crate) mod progress;
 pub(crate) mod proxy_bench;
 pub(crate) mod puf;

@@ -7,6 +7,7 @@ mod discover;
 #[path = "../shared/example.rs"]
 mod example;
 mod gaps;
+mod joined;
 mod laboratory;
 mod learning;
 mod outside;

@@ -221,6 +221,31 @@ impl Verdict {
         (way > MARGIN).then(|| (linear - self.device.nrmse.value) / way)
     }
 
+    /// NRMSE of this verdict's device minus that of `other` on the same `test` steps, with its interval on the blocks
+    /// that `seed` draws: below zero, this one is better.
+    pub fn beyond(&self, other: &Score, test: &[f64], seed: u64) -> Estimate {
+        let (a, b) = (&self.device.predictions, &other.predictions);
+        Bootstrap::new(test.len(), seed).difference(a, b, test)
+    }
+
+    /// The controls in software with as many features as the device: leaky integrators, the same with its history, and
+    /// a delay line.
+    pub fn as_many(&self) -> impl Iterator<Item = &Comparison> {
+        let features = self.device.features;
+        self.controls.iter().filter(move |c| match c.control {
+            Control::LeakyBank(_) | Control::LaggedBank(..) => true,
+            Control::DelayLine(length) => length == features,
+            _ => false,
+        })
+    }
+
+    /// Whether the device is better than every control with as many features; `None` if there are too few test steps
+    /// to claim any score.
+    pub fn beats_as_many(&self) -> Option<bool> {
+        self.enough_steps()
+            .then(|| self.as_many().all(|c| better(&c.difference)))
+    }
+
     /// Names of the controls for whose difference `holds` is true, without the destroyed states.
     pub(super) fn names(&self, holds: impl Fn(&Estimate) -> bool) -> String {
         let names: Vec<String> = self
@@ -280,13 +305,13 @@ fn memory(
     Ok(memory_capacity(states, input, longest, split, left_out)?.total)
 }
 
-/// Whether the first of the two is better: the interval lies below zero.
-pub(super) fn better(difference: &Estimate) -> bool {
+/// Whether the first of the two is better: the interval lies below zero, by more than a thousandth.
+pub fn better(difference: &Estimate) -> bool {
     difference.high < -MARGIN
 }
 
-/// Whether the first of the two is worse: the interval lies above zero.
-pub(super) fn worse(difference: &Estimate) -> bool {
+/// Whether the first of the two is worse: the interval lies above zero, by more than a thousandth.
+pub fn worse(difference: &Estimate) -> bool {
     difference.low > MARGIN
 }
 

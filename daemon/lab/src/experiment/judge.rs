@@ -133,7 +133,7 @@ fn check_left_out(plan: &Plan, trace: &Trace, left_out: &LeftOut) -> Result<()> 
 }
 
 /// What the further readouts of `plan` make of the states, and the target in the rows that they are given.
-fn others(
+pub(crate) fn others(
     plan: &Plan,
     problem: &Problem,
     (states, left_out): (&StateMatrix, &LeftOut),
@@ -153,7 +153,7 @@ fn others(
 }
 
 /// What had to be done to the data, by the plan.
-fn remarks(plan: &Plan) -> impl Iterator<Item = String> {
+pub(crate) fn remarks(plan: &Plan) -> impl Iterator<Item = String> {
     let undriven = plan.undriven.then(|| {
         "the capture was not driven with this input, so its states cannot depend on it: a null"
             .to_string()
@@ -167,7 +167,7 @@ fn remarks(plan: &Plan) -> impl Iterator<Item = String> {
 }
 
 /// The share of wrong decisions, of tasks that are decisions.
-fn decisions(problem: &Problem, test: &[f64], verdict: &Verdict) -> Option<Decisions> {
+pub(crate) fn decisions(problem: &Problem, test: &[f64], verdict: &Verdict) -> Option<Decisions> {
     let wrong = |predictions: &[f64]| problem.decision.wrong(predictions, test);
     Some(Decisions {
         device: wrong(&verdict.device.predictions)?,
@@ -201,7 +201,7 @@ fn account(plan: &Plan, trace: &Trace, left_out: usize) -> Account {
 }
 
 /// States of the unit without work; `None` if it reports nothing then, as bare chips do.
-fn off_states(plan: &Plan, runs: &Runs) -> Option<StateMatrix> {
+pub(crate) fn off_states(plan: &Plan, runs: &Runs) -> Option<StateMatrix> {
     let (states, _) = runs.off.as_ref()?.states(&plan.features).ok()?;
     Some(states)
 }

@@ -71,7 +71,10 @@ pub(crate) fn problem(plan: &Plan) -> Result<Problem> {
 }
 
 /// Drives the substrate through every part and records what happens in the folder's capture.
-async fn record(
+///
+/// # Errors
+/// If it cannot be driven; what was recorded until then is in the folder.
+pub(crate) async fn record(
     plan: &Plan,
     problem: &Problem,
     folder: &Path,
@@ -107,7 +110,7 @@ async fn record(
     Ok(found)
 }
 
-fn head(plan: &Plan, wall_seconds: f64) -> Result<Head> {
+pub(crate) fn head(plan: &Plan, wall_seconds: f64) -> Result<Head> {
     Ok(Head {
         version: env!("CARGO_PKG_VERSION"),
         unit: plan.config.unit.name.clone(),
@@ -143,10 +146,6 @@ fn scored(
     head: Head,
 ) -> Result<(Report, Series)> {
     let judged = judge::judge(plan, problem, &runs)?;
-    for judged in &judged {
-        states_file::write(folder, problem, plan.split, judged)?;
-        saved::write(plan, problem, judged, folder)?;
-    }
     let left_out = judged.first().map(|judged| judged.left_out.clone());
     let left_out = left_out.unwrap_or_default();
     let rows = left_out.split(plan.split).test_rows();
@@ -158,7 +157,27 @@ fn scored(
             .map(|trace| (trace.encoding.name, trace.waits_ms))
             .collect(),
     };
-    let report = RunReport {
+    let report = written(plan, problem, (judged, &[]), folder, head)?;
+    Ok((Report::Scores(Box::new(report)), series))
+}
+
+/// Writes what was `judged`, of one unit or of those that are `joined`, into the folder, states and readouts, and gives
+/// the report of it.
+///
+/// # Errors
+/// If a file cannot be written.
+pub(crate) fn written(
+    plan: &Plan,
+    problem: &Problem,
+    (judged, joined): (Vec<Judged>, &[String]),
+    folder: &Path,
+    head: Head,
+) -> Result<RunReport> {
+    for judged in &judged {
+        states_file::write(folder, problem, plan.split, judged)?;
+        saved::write(plan, problem, (judged, joined), folder)?;
+    }
+    Ok(RunReport {
         head,
         task: problem.name.clone(),
         is_narma10: plan.task == Task::Named(Named::Narma10),
@@ -167,6 +186,5 @@ fn scored(
         arms: judged.into_iter().map(|judged| judged.arm).collect(),
         product: None,
         sensitivity: None,
-    };
-    Ok((Report::Scores(Box::new(report)), series))
+    })
 }
