@@ -101,6 +101,22 @@ impl Bootstrap {
         self.estimate(sums.nrmse(&[0], self.steps), samples)
     }
 
+    /// Mean of `values`, one for each step, with its interval.
+    pub fn mean(&self, values: &[f64]) -> Estimate {
+        let mut running = vec![0.0];
+        let circle = values.iter().chain(values.iter().take(self.block));
+        running.extend(circle.scan(0.0, |sum, value| {
+            *sum += value;
+            Some(*sum)
+        }));
+        let mean = |starts: &Vec<usize>| {
+            let blocks = starts.iter().map(|&start| running[start + self.block] - running[start]);
+            blocks.sum::<f64>() / (starts.len() * self.block) as f64
+        };
+        let samples = self.starts.iter().map(mean).collect();
+        self.estimate(running[self.steps] / self.steps as f64, samples)
+    }
+
     /// NRMSE of `a` minus NRMSE of `b`, with its interval on common blocks.
     pub(crate) fn difference(&self, a: &[f64], b: &[f64], target: &[f64]) -> Estimate {
         let (a, b) = (

@@ -1,6 +1,6 @@
 //! `thermine train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -17,9 +17,43 @@ use thermine_lab::experiment::quantities::Group;
 use thermine_lab::experiment::readouts;
 use thermine_lab::experiment::steps::MOST_SEEDS;
 use thermine_lab::experiment::task::Named;
+use thermine_lab::registration;
 use thermine_lab::request::{self, Setup};
 use thermine_lab::session::Context;
 use thermine_lab::train;
+
+/// What decides what is driven and judged: a registration leaves none of it open.
+const ANALYSIS: [&str; 29] = [
+    "task",
+    "data",
+    "input",
+    "target",
+    "backend",
+    "capture",
+    "encoding",
+    "encode",
+    "nodes",
+    "mask",
+    "hold",
+    "shares",
+    "difficulty",
+    "features",
+    "readout",
+    "history",
+    "average",
+    "high_pass",
+    "taps",
+    "wall_meter",
+    "sensitivity",
+    "seed",
+    "seeds",
+    "steps",
+    "washout",
+    "train",
+    "test",
+    "echo_steps",
+    "off_steps",
+];
 
 /// `thermine train`.
 #[derive(Debug, Args)]
@@ -41,6 +75,10 @@ pub struct Train {
     /// Target column of `--data`; may be repeated.
     #[arg(long, value_name = "COLUMN", requires = "data")]
     pub(crate) target: Vec<String>,
+    /// Carry out a registration (see `thermine register`) on the unit, and say which of its predictions came true. Only
+    /// the unit and the folder may be named beside it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ANALYSIS)]
+    pub(crate) registered: Option<PathBuf>,
     /// Configuration of the unit; without it, a simulated one is started.
     #[arg(short, long, value_name = "FILE", conflicts_with = "unit")]
     pub(crate) config: Option<PathBuf>,
@@ -197,7 +235,21 @@ impl Train {
 
 /// Runs the subcommand.
 pub(super) async fn run(args: Train, context: &Context) -> Result<()> {
-    carry_out(&args.request(), args.setup()?, context).await
+    match &args.registered {
+        None => carry_out(&args.request(), args.setup()?, context).await,
+        Some(file) => registered(file, &args, context).await,
+    }
+}
+
+/// Carries out the registration in `file`, and prints what became of its predictions.
+async fn registered(file: &Path, args: &Train, context: &Context) -> Result<()> {
+    let (setup, progress) = (args.setup()?, shown(context));
+    let report = registration::run(file, setup, &progress, &mut render::plots).await?;
+    stdout::text(render::training(&report))?;
+    stdout::line(format_args!(
+        "Send this folder; anyone can check it with `thermine capture verify`:\n{}",
+        report.folder.display()
+    ))
 }
 
 /// Trains as `request` asks, and prints and draws what comes of it.
@@ -220,5 +272,25 @@ fn time_constant(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if (1.0..=1e6).contains(&number) => Ok(number),
         _ => Err("must be between 1 and 1000000 steps".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    use super::*;
+
+    #[test]
+    fn a_registration_leaves_no_argument_open_but_the_unit_and_the_folder() {
+        let command = Train::augment_args(clap::Command::new("train"));
+        let open = ["registered", "config", "unit", "assume", "store", "out"];
+        for argument in command.get_arguments() {
+            let id = argument.get_id().as_str();
+            assert!(
+                open.contains(&id) != ANALYSIS.contains(&id),
+                "{id}: may a registered run have it?"
+            );
+        }
     }
 }

@@ -15,7 +15,8 @@ use thermine_lab::experiment::report_sensitivity::{Outcome, Sensitivity};
 
 /// The report as text.
 pub(crate) fn text(report: &RunReport) -> String {
-    let mut text = String::new();
+    let kept = report.registration.as_ref();
+    let mut text = kept.map_or_else(String::new, super::registration::kept);
     let Split {
         washout,
         train,

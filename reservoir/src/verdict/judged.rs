@@ -163,11 +163,16 @@ impl Verdict {
     /// Whether the device computes: it beats every control that is linear in the input's history, the intervals of
     /// the two scores apart.
     pub fn computes(&self) -> bool {
-        let apart = |c: &Comparison| self.device.nrmse.high < c.score.nrmse.low - MARGIN;
         self.enough_steps()
             && self.carries_information()
             && self.step_lengths_are_beaten()
-            && self.linear().all(apart)
+            && self.is_apart()
+    }
+
+    /// Whether the interval of the device's score is below those of all controls that are linear in the input's history.
+    pub fn is_apart(&self) -> bool {
+        let apart = |c: &Comparison| self.device.nrmse.high < c.score.nrmse.low - MARGIN;
+        self.linear().all(apart)
     }
 
     /// Whether the device adds computation beyond its input encoding.

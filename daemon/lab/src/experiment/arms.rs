@@ -85,6 +85,15 @@ struct Brief {
     input: Vec<f64>,
 }
 
+/// Steps of all parts of `plan`, as one unit goes through them.
+pub(crate) fn steps(plan: &Plan) -> usize {
+    let echo = match plan.echo_steps {
+        0 => 0,
+        steps => 3 * (CONDITIONING + steps),
+    };
+    plan.encodings.len() * plan.split.total() + echo + plan.off_steps
+}
+
 /// All parts of a plan, in the order in which one unit would be driven through them.
 fn briefs(plan: &Plan, problem: &Problem) -> Vec<Brief> {
     let input = &problem.sequence.input;

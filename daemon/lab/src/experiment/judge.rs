@@ -1,8 +1,10 @@
 //! What the states of a run are worth: scores and controls of every arm, for every target.
 
 use anyhow::{Context, Result, bail};
+use thermine_reservoir::bootstrap::{Bootstrap, Estimate};
 use thermine_reservoir::controls::{EchoTest, echo_test_with_noise};
 use thermine_reservoir::describe::Summary;
+use thermine_reservoir::describe::exact::proportion;
 use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::state::StateMatrix;
 use thermine_reservoir::verdict::{Trial, Verdict};
@@ -101,7 +103,7 @@ fn judge_arm(
             .iter()
             .map(|f| format!("{} [{}]", f.name, f.unit))
             .collect(),
-        decisions: decisions(problem, &target[split.test_rows()], &verdict),
+        decisions: decisions(problem, &target[split.test_rows()], &verdict, plan.seed),
         verdict,
         others,
         further,
@@ -167,10 +169,29 @@ fn remarks(plan: &Plan) -> impl Iterator<Item = String> {
 }
 
 /// The share of wrong decisions, of tasks that are decisions.
-fn decisions(problem: &Problem, test: &[f64], verdict: &Verdict) -> Option<Decisions> {
+fn decisions(
+    problem: &Problem,
+    test: &[f64],
+    verdict: &Verdict,
+    seed: u64,
+) -> Option<Decisions> {
     let wrong = |predictions: &[f64]| problem.decision.wrong(predictions, test);
+    let predictions = &verdict.device.predictions;
+    let device = wrong(predictions)?;
+    // Each decision by itself: 0 or 1.
+    let each: Vec<f64> = (predictions.iter().zip(test))
+        .filter_map(|(p, t)| problem.decision.wrong(&[*p], &[*t]))
+        .collect();
+    let n = test.len() as u64;
+    let exact = proportion((device * n as f64).round() as u64, n)?;
+    let blocks = Bootstrap::new(test.len(), seed).mean(&each);
     Some(Decisions {
-        device: wrong(&verdict.device.predictions)?,
+        device,
+        interval: Estimate {
+            value: device,
+            low: exact.low.min(blocks.low),
+            high: exact.high.max(blocks.high),
+        },
         controls: verdict
             .controls
             .iter()

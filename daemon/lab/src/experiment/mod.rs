@@ -7,6 +7,7 @@ pub mod encoding;
 pub mod features;
 pub mod judge;
 pub(crate) mod plan;
+pub mod prediction;
 pub mod presets;
 pub mod quantities;
 pub mod readouts;

@@ -2,12 +2,14 @@
 
 use crate::substrate::Refused;
 use serde::Serialize;
+use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::controls::EchoTest;
 use thermine_reservoir::describe::Summary;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::verdict::{Control, Verdict};
 use thermine_units::provenance::Provenance;
 
+use super::prediction::{Kept, Registered};
 use super::readouts::Other;
 use super::report_head::Head;
 use super::report_sensitivity::Sensitivity;
@@ -35,6 +37,9 @@ pub struct RunReport {
     /// The scores over the assumed ranges of a simulated unit's physics, where these were measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<Sensitivity>,
+    /// What was registered before the run, and what came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration: Option<Kept>,
 }
 
 /// What stands beside a run in its report, measured in runs of its own.
@@ -44,6 +49,8 @@ pub(crate) struct Beside {
     pub(crate) product: Option<Box<RunReport>>,
     /// The scores over the assumed ranges.
     pub(crate) sensitivity: Option<Sensitivity>,
+    /// What was registered before the run.
+    pub(crate) registered: Option<Registered>,
 }
 
 /// One way of driving the unit, judged.
@@ -83,6 +90,8 @@ pub struct Arm {
 pub struct Decisions {
     /// Of the readout on the states of the unit.
     pub device: f64,
+    /// The same with its 95 % interval: the wider of the exact binomial one and that of the block bootstrap.
+    pub interval: Estimate,
     /// Of each control, by its name.
     pub controls: Vec<(String, f64)>,
 }

@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::arms::{self, Runs};
 use super::judge::{self, Judged};
 use super::plan::Plan;
+use super::prediction::{Kept, Registered};
 use super::recipe::Recipe;
 use super::report::{Report, Series};
 use super::report_capacity::CapacityReport;
@@ -47,6 +48,7 @@ pub(crate) async fn run(
     if let Report::Scores(report) = &mut report {
         report.product = beside.product;
         report.sensitivity = beside.sensitivity;
+        report.registration = beside.registered.and_then(|one| Kept::of(one, report));
     }
     folder::write_json(folder, "report.json", &report)?;
     Ok((report, series))
@@ -60,6 +62,24 @@ pub(crate) async fn on_twins(plan: &Plan, progress: &Progress) -> Result<Vec<Jud
     let problem = problem(plan)?;
     let runs = arms::twins(plan, &problem, None, progress).await?;
     judge::judge(plan, &problem, &runs)
+}
+
+/// Judges the capture of `plan`, which replays one, against what was registered; nothing is written.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn again(
+    plan: &Plan,
+    registered: Registered,
+    progress: &Progress,
+) -> Result<RunReport> {
+    let problem = problem(plan)?;
+    let replayed = arms::replay(plan, &problem, progress);
+    let runs = progress.context().unless_stopped(replayed).await?;
+    let judged = judge::judge(plan, &problem, &runs)?;
+    let mut report = report_of(plan, &problem, judged, head(plan, 0.0)?);
+    report.registration = Kept::of(registered, &report);
+    Ok(report)
 }
 
 /// The task of `plan`, as long as its steps.
@@ -158,7 +178,12 @@ fn scored(
             .map(|trace| (trace.encoding.name, trace.waits_ms))
             .collect(),
     };
-    let report = RunReport {
+    let report = report_of(plan, problem, judged, head);
+    Ok((Report::Scores(Box::new(report)), series))
+}
+
+fn report_of(plan: &Plan, problem: &Problem, judged: Vec<Judged>, head: Head) -> RunReport {
+    RunReport {
         head,
         task: problem.name.clone(),
         is_narma10: plan.task == Task::Named(Named::Narma10),
@@ -167,6 +192,6 @@ fn scored(
         arms: judged.into_iter().map(|judged| judged.arm).collect(),
         product: None,
         sensitivity: None,
-    };
-    Ok((Report::Scores(Box::new(report)), series))
+        registration: None,
+    }
 }
