@@ -110,7 +110,9 @@ impl Bootstrap {
             Some(*sum)
         }));
         let mean = |starts: &Vec<usize>| {
-            let blocks = starts.iter().map(|&start| running[start + self.block] - running[start]);
+            let blocks = starts
+                .iter()
+                .map(|&start| running[start + self.block] - running[start]);
             blocks.sum::<f64>() / (starts.len() * self.block) as f64
         };
         let samples = self.starts.iter().map(mean).collect();

@@ -22,7 +22,7 @@ Examples:
 pub struct Register {
     /// Name of the registration.
     name: String,
-    /// What is predicted, as in \"wrong <= 0.05\"; may be repeated.
+    /// What is predicted, as in `wrong <= 0.05`; may be repeated.
     #[arg(long, value_name = "PREDICTION", required = true)]
     predict: Vec<Prediction>,
     /// Model of the unit that it is for.

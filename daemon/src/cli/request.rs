@@ -74,14 +74,8 @@ const NOT_REGISTERED: [(&str, &str); 12] = [
     ("out", "the run of a registration makes its folder"),
     ("store", "the run of a registration records in its folder"),
     ("registered", "it is what is made here"),
-    (
-        "backend",
-        "a registration is run on the unit's wire",
-    ),
-    (
-        "capture",
-        "what has been recorded cannot be predicted",
-    ),
+    ("backend", "a registration is run on the unit's wire"),
+    ("capture", "what has been recorded cannot be predicted"),
     ("data", "a registration names a task of this program"),
     ("seeds", "a prediction is about one run"),
     ("sensitivity", "a unit is run as it is"),

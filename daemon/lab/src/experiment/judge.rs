@@ -169,12 +169,7 @@ fn remarks(plan: &Plan) -> impl Iterator<Item = String> {
 }
 
 /// The share of wrong decisions, of tasks that are decisions.
-fn decisions(
-    problem: &Problem,
-    test: &[f64],
-    verdict: &Verdict,
-    seed: u64,
-) -> Option<Decisions> {
+fn decisions(problem: &Problem, test: &[f64], verdict: &Verdict, seed: u64) -> Option<Decisions> {
     let wrong = |predictions: &[f64]| problem.decision.wrong(predictions, test);
     let predictions = &verdict.device.predictions;
     let device = wrong(predictions)?;

@@ -6,6 +6,7 @@ pub mod encoder;
 pub mod encoding;
 pub mod features;
 pub mod judge;
+mod kept;
 pub(crate) mod plan;
 pub mod prediction;
 pub mod presets;

@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumMessage, IntoStaticStr, VariantArray};
 use thermine_reservoir::bootstrap::Estimate;
 
-use super::report_scores::{Arm, RunReport};
-
 /// What a prediction is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray, EnumMessage, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
@@ -35,14 +33,14 @@ impl Quantity {
     }
 
     /// Whether it is true or false, and not a number.
-    fn is_claim(self) -> bool {
+    pub(super) fn is_claim(self) -> bool {
         matches!(self, Quantity::Computes | Quantity::Apart)
     }
 }
 
 /// On which side of its threshold a number is predicted to lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     AtMost,
     AtLeast,
 }
@@ -53,7 +51,7 @@ enum Side {
 pub struct Prediction {
     pub(crate) quantity: Quantity,
     /// `None` of what is true or false.
-    threshold: Option<(Side, f64)>,
+    pub(super) threshold: Option<(Side, f64)>,
 }
 
 impl Prediction {
@@ -99,9 +97,7 @@ impl FromStr for Prediction {
                 ));
             }
             (Some(_), true) => {
-                return Err(format!(
-                    "`{name}` is true or false: say `{name}` alone"
-                ));
+                return Err(format!("`{name}` is true or false: say `{name}` alone"));
             }
         };
         Ok(Prediction {
@@ -119,7 +115,9 @@ fn number_of(text: &str) -> Result<f64, String> {
     };
     match digits.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(number / unit),
-        _ => Err(format!("`{text}` is no number: say for example 0.05 or 5 %")),
+        _ => Err(format!(
+            "`{text}` is no number: say for example 0.05 or 5 %"
+        )),
     }
 }
 
@@ -211,94 +209,6 @@ pub struct Kept {
     pub sentence: String,
 }
 
-impl Kept {
-    /// Compares what was registered with the first row of `report`.
-    pub(crate) fn of(registered: Registered, report: &RunReport) -> Option<Kept> {
-        let arm = report.arms.first()?;
-        let predictions = registered.predictions.iter();
-        let checked: Vec<Checked> = predictions.map(|one| check(*one, arm)).collect();
-        let of = |outcome| checked.iter().filter(|one| one.outcome == outcome).count();
-        let (met, not_met) = (of(Outcome::Met), of(Outcome::NotMet));
-        let outcome = if not_met > 0 {
-            Outcome::NotMet
-        } else if met == checked.len() {
-            Outcome::Met
-        } else {
-            Outcome::NotDecidable
-        };
-        let sentence = format!(
-            "{}: {} of {} predictions of {} met, {not_met} not met, {} not decidable, on {} ({})",
-            outcome.words().to_uppercase(),
-            met,
-            checked.len(),
-            registered.name,
-            of(Outcome::NotDecidable),
-            report.head.unit,
-            arm.provenance
-        );
-        Some(Kept {
-            registered,
-            checked,
-            outcome,
-            sentence,
-        })
-    }
-}
-
-fn check(predicted: Prediction, arm: &Arm) -> Checked {
-    let verdict = &arm.verdict;
-    if predicted.quantity.is_claim() {
-        let found = match predicted.quantity {
-            Quantity::Apart => verdict.is_apart(),
-            _ => verdict.computes(),
-        };
-        let outcome = match (verdict.word(), found) {
-            ("too few steps", _) => Outcome::NotDecidable,
-            (_, true) => Outcome::Met,
-            (_, false) => Outcome::NotMet,
-        };
-        return Checked {
-            predicted,
-            measured: None,
-            found: Some(match predicted.quantity {
-                Quantity::Apart if found => "apart".into(),
-                Quantity::Apart => "not apart".into(),
-                _ => format!("the unit {}", verdict.word()),
-            }),
-            outcome,
-        };
-    }
-    let measured = match predicted.quantity {
-        Quantity::Nrmse => Some(verdict.device.nrmse),
-        Quantity::Wrong => arm.decisions.as_ref().map(|decisions| decisions.interval),
-        Quantity::Controls => verdict.best_linear().map(|best| best.score.nrmse),
-        Quantity::Ideal => verdict.ideal().map(|ideal| ideal.score.nrmse),
-        Quantity::Computes | Quantity::Apart => None,
-    };
-    Checked {
-        predicted,
-        measured,
-        found: None,
-        outcome: measured.map_or(Outcome::NotDecidable, |measured| {
-            decided(&measured, predicted.threshold)
-        }),
-    }
-}
-
-/// On which side of the threshold the interval lies.
-fn decided(measured: &Estimate, threshold: Option<(Side, f64)>) -> Outcome {
-    let (met, not_met) = match threshold {
-        Some((Side::AtMost, most)) => (measured.high <= most, measured.low > most),
-        Some((Side::AtLeast, least)) => (measured.low >= least, measured.high < least),
-        None => (false, false),
-    };
-    match (met, not_met) {
-        (true, _) => Outcome::Met,
-        (_, true) => Outcome::NotMet,
-        _ => Outcome::NotDecidable,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,22 +233,5 @@ mod tests {
         assert!(refused("wrong").contains("is a number"));
         assert!(refused("computes >= 1").contains("true or false"));
         assert!(refused("wrong <= few").contains("`few`"));
-    }
-
-    #[test]
-    fn a_threshold_within_the_interval_decides_nothing() {
-        let measured = Estimate {
-            value: 0.5,
-            low: 0.4,
-            high: 0.6,
-        };
-        let at_most = |threshold| decided(&measured, Some((Side::AtMost, threshold)));
-        assert_eq!(at_most(0.6), Outcome::Met);
-        assert_eq!(at_most(0.55), Outcome::NotDecidable);
-        assert_eq!(at_most(0.39), Outcome::NotMet);
-        let at_least = |threshold| decided(&measured, Some((Side::AtLeast, threshold)));
-        assert_eq!(at_least(0.4), Outcome::Met);
-        assert_eq!(at_least(0.45), Outcome::NotDecidable);
-        assert_eq!(at_least(0.61), Outcome::NotMet);
     }
 }

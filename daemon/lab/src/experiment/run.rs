@@ -8,14 +8,14 @@ use anyhow::Result;
 use super::arms::{self, Runs};
 use super::judge::{self, Judged};
 use super::plan::Plan;
-use super::prediction::{Kept, Registered};
+use super::prediction::Registered;
 use super::recipe::Recipe;
 use super::report::{Report, Series};
 use super::report_capacity::CapacityReport;
 use super::report_head::Head;
 use super::report_scores::{Beside, RunReport};
 use super::task::{Named, Problem, Task};
-use super::{saved, states_file};
+use super::{kept, saved, states_file};
 use crate::backend::Backend;
 use crate::config::Simulated;
 use crate::folder;
@@ -48,7 +48,7 @@ pub(crate) async fn run(
     if let Report::Scores(report) = &mut report {
         report.product = beside.product;
         report.sensitivity = beside.sensitivity;
-        report.registration = beside.registered.and_then(|one| Kept::of(one, report));
+        report.registration = beside.registered.and_then(|one| kept::kept(one, report));
     }
     folder::write_json(folder, "report.json", &report)?;
     Ok((report, series))
@@ -78,7 +78,7 @@ pub(crate) async fn again(
     let runs = progress.context().unless_stopped(replayed).await?;
     let judged = judge::judge(plan, &problem, &runs)?;
     let mut report = report_of(plan, &problem, judged, head(plan, 0.0)?);
-    report.registration = Kept::of(registered, &report);
+    report.registration = kept::kept(registered, &report);
     Ok(report)
 }
 

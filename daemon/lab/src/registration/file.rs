@@ -88,7 +88,9 @@ pub fn register(asked: Asked, path: &Path) -> Result<Registration> {
     let request = spelled_out(&asked.request, &plan);
     let mut registration = Registration {
         name: asked.name,
-        date: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        date: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
         version: env!("CARGO_PKG_VERSION").into(),
         model: asked.model,
         command: Request::Train(Box::new(request.clone())).words(),
@@ -234,9 +236,8 @@ impl Registration {
     pub fn load(path: &Path) -> Result<(Registration, String)> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the registration {}", path.display()))?;
-        let read = || -> Result<(Registration, String)> {
-            Ok((toml::from_str(&text)?, hash(&text)?))
-        };
+        let read =
+            || -> Result<(Registration, String)> { Ok((toml::from_str(&text)?, hash(&text)?)) };
         let (registration, found) =
             read().with_context(|| format!("{} is no registration", path.display()))?;
         ensure!(
