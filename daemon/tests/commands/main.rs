@@ -18,6 +18,7 @@ mod port;
 mod puf;
 #[path = "../shared/real.rs"]
 mod real;
+mod registered;
 mod session;
 #[path = "../shared/slow.rs"]
 mod slow;
@@ -27,3 +28,4 @@ mod sweep;
 mod tools;
 mod tpf;
 mod units;
+mod wall_meter;

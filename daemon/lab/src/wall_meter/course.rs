@@ -12,6 +12,9 @@ pub(super) const DUTIES: [f64; 5] = [1.0, 0.65, 0.31, 0.65, 1.0];
 /// Length of a step, s: how well the time of a typed reading is known.
 pub(super) const STEP: f64 = 2.0;
 
+/// Time after a change of duty in which a meter's readings belong to neither level, s.
+pub(super) const CHANGE: f64 = 4.0;
+
 /// A step of the drive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Moment {

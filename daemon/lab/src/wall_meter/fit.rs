@@ -20,7 +20,7 @@ use thermine_reservoir::bootstrap::Estimate;
 use thermine_units::params::{ASSUMPTIONS, End, Params};
 use thermine_units::seed::{self, Rng};
 
-use super::course::{Course, Watts};
+use super::course::{CHANGE, Course, Watts};
 use super::report::{Level, Report};
 use super::request::WallMeterRequest;
 
@@ -29,9 +29,6 @@ const DRAWS: usize = 20_000;
 
 /// Length of the means that are fitted, s: neighbouring readings of a meter are not independent.
 const BIN: f64 = 20.0;
-
-/// Time after a change of duty in which a meter's readings belong to neither level, s.
-const CHANGE: f64 = 4.0;
 
 /// Smallest standard deviation of a mean, W: meters show whole watts.
 const RESOLUTION: f64 = 0.3;
@@ -166,10 +163,11 @@ fn points(course: &Course, watts: &[Watts], duties: &[Duty]) -> Result<(Vec<Poin
         began[moment.level] = began[moment.level].min(start);
     }
     for reading in watts {
-        // The step that the reading fell into.
+        // The step that the reading fell into; one at the very end of a step is of that step.
+        let at = reading.unix_s - 1e-3;
         let found = course.moments.iter().find(|moment| {
             let from = moment.unix_s - moment.seconds;
-            reading.unix_s > from && reading.unix_s <= moment.unix_s
+            at > from && at <= moment.unix_s
         });
         let Some(moment) = found else { continue };
         let age = reading.unix_s - began[moment.level];

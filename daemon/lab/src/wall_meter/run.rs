@@ -9,7 +9,7 @@ use thermine_units::clock::Clock;
 use thermine_units::pow::Difficulty;
 use thermine_units::unit::OperatingPoint;
 
-use super::course::{Course, DUTIES, Moment, STEP, Watts};
+use super::course::{CHANGE, Course, DUTIES, Moment, STEP, Watts};
 use super::fit;
 use super::meter::{Meter, log};
 use super::report::Report;
@@ -175,6 +175,10 @@ async fn levels(
                 }
                 Meter::Typed(numbers) => {
                     while let Ok(watts) = numbers.try_recv() {
+                        if level > 0 && (done as f64) * STEP < CHANGE {
+                            progress.say("too soon after the change of duty: type it again");
+                            continue;
+                        }
                         typed += 1;
                         course.watts.push(Watts {
                             unix_s: moment.unix_s,
