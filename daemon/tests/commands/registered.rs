@@ -66,9 +66,16 @@ fn a_registration_that_is_met_says_so_first_and_another_person_can_check_its_fol
     let said = failure(&["capture", "verify", utf8(&out)]);
     assert!(said.contains("does not hold up"), "{said}");
     // Nor does a threshold that was moved.
-    edit(&out.join("registration.toml"), "nrmse <= 0.9", "nrmse <= 0.8");
+    edit(
+        &out.join("registration.toml"),
+        "nrmse <= 0.9",
+        "nrmse <= 0.8",
+    );
     let said = failure(&["capture", "verify", utf8(&out)]);
-    assert!(said.contains("was changed after it was registered"), "{said}");
+    assert!(
+        said.contains("was changed after it was registered"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -92,7 +99,16 @@ fn a_registration_that_is_not_met_says_so_and_what_too_few_steps_show_is_not_dec
 fn a_registration_is_refused_once_it_is_changed_and_never_overwritten() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = register(dir.path(), "product", &["wrong <= 0.05"], REQUEST);
-    let again = ["register", "product", "--out", utf8(&file), "--predict", "computes", "train", "xor"];
+    let again = [
+        "register",
+        "product",
+        "--out",
+        utf8(&file),
+        "--predict",
+        "computes",
+        "train",
+        "xor",
+    ];
     let again = [&again[..], &["--encoding", "product"]].concat();
     assert!(failure(&again).contains("never overwritten"));
 
@@ -121,7 +137,12 @@ fn arguments_and_configurations_that_would_change_what_is_registered_are_refused
     let dir = tempfile::tempdir().expect("a folder");
     let short = "train xor --encoding duty --washout 20 --train 150 --test 120";
     let file = register(dir.path(), "duty", &["wrong <= 0.5"], short);
-    for argument in [["--seed", "2"], ["--hold", "20"], ["--nodes", "1"], ["--backend", "twin"]] {
+    for argument in [
+        ["--seed", "2"],
+        ["--hold", "20"],
+        ["--nodes", "1"],
+        ["--backend", "twin"],
+    ] {
         let said = failure(&[&["train", "--registered", utf8(&file)], &argument[..]].concat());
         assert!(said.contains("cannot be used with"), "{said}");
     }
@@ -138,7 +159,13 @@ fn arguments_and_configurations_that_would_change_what_is_registered_are_refused
         .find(|line| line.starts_with("duty_min"))
         .expect("a least duty");
     edit(&config, line, "duty_min = 0.5");
-    let said = failure(&["train", "--registered", utf8(&file), "--config", utf8(&config)]);
+    let said = failure(&[
+        "train",
+        "--registered",
+        utf8(&file),
+        "--config",
+        utf8(&config),
+    ]);
     assert!(
         said.contains("would change the registered analysis of duty: encodings differ"),
         "{said}"
@@ -163,7 +190,10 @@ fn only_what_a_report_has_can_be_predicted_and_only_a_training_registered() {
     assert!(refused("computes", "train narma10").contains("3 ways"));
     assert!(refused("ideal.nrmse <= 0.1", "train xor --encoding duty").contains("no ideal"));
     let said = refused("computes", "train xor --encoding duty --config my.toml");
-    assert!(said.contains("--config is not for a registration"), "{said}");
+    assert!(
+        said.contains("--config is not for a registration"),
+        "{said}"
+    );
     assert!(refused("computes", "sweep").contains("only a training"));
     assert!(!file.exists());
 }
