@@ -55,7 +55,7 @@ fn check(predicted: Prediction, arm: &Arm) -> Checked {
             found: Some(match predicted.quantity {
                 Quantity::Apart if found => "apart".into(),
                 Quantity::Apart => "not apart".into(),
-                _ => format!("the unit {}", verdict.word()),
+                _ => format!("verdict: {}", verdict.word()),
             }),
             outcome,
         };
