@@ -11,7 +11,7 @@ public import Thermine.Reservoir.EchoState
 
 Heat that spreads by conduction is a bank of leaky integrators, each with a real pole `0 < a < 1`. A linear
 readout of `K` of them weighs the input `k` steps back by `∑ᵢ wᵢ aᵢ^k`. Such a kernel changes its sign fewer than
-`K` times, so it is no delay, whatever the weights.
+`K` times, so it is not a delay, whatever the weights.
 -/
 
 namespace Thermine.Reservoir
@@ -270,8 +270,8 @@ theorem kernel_eq_zero_of_zeros (K : Nat) (w a : Nat → Rat) (lag : Nat → Nat
     rw [hother j hj fun he => hplace ⟨j, hj, he⟩]
     grind
 
-/-- Whatever the `K` poles, real or repeated or negative: a bank that is blind to the `K` newest inputs is blind to
-all. So as many poles as steps is the least that could make a delay, as it is for a delay line. -/
+/-- A bank of any `K` real poles, negative or equal ones too, that is blind to the `K` newest inputs is blind to all
+inputs. -/
 theorem kernel_eq_zero_of_blind (K : Nat) (w a : Nat → Rat) (h : ∀ k, k < K → kernel K w a k = 0) (k : Nat) :
     kernel K w a k = 0 := by
   induction K generalizing w k with
@@ -336,8 +336,8 @@ theorem bank_is_no_delay (K : Nat) (c b a : Nat → Rat) (ha : ∀ i, i < K → 
 def productKernel (K : Nat) (c : Nat → Nat → Rat) (a : Nat → Rat) (k l : Nat) : Rat :=
   kernel K (fun i => kernel K (fun j => c i j + c j i) a l) a k
 
-/-- Nor do products help: where a readout of all products of two states gives no weight to `u[t-k] u[t-l]` for
-every `k` but `d`, it gives none to `u[t-d] u[t-l]` either. NARMA-10 asks for `u[t] u[t-9]` alone. -/
+/-- Products do not change this: a readout of all products of two states that gives `u[t-k] u[t-l]` no weight for
+every `k` but `d` gives `u[t-d] u[t-l]` no weight either. NARMA-10 asks for `u[t] u[t-9]` alone. -/
 theorem products_see_no_pair_alone (K : Nat) (c : Nat → Nat → Rat) (a : Nat → Rat) (ha : ∀ i, i < K → 0 < a i)
     (d l : Nat) (h : ∀ k, k ≠ d → productKernel K c a k l = 0) : productKernel K c a d l = 0 :=
   kernel_sees_no_lag_alone K _ a ha d h
@@ -463,8 +463,8 @@ theorem size_leaky_le (a b bound : Rat) (u : Nat → Rat) (ha : 0 ≤ a) (ha1 : 
     have h7 := Rat.mul_le_mul_of_nonneg_right h3 (Rat.le_of_lt hpos)
     grind
 
-/-- The same with nothing of the past in the bound: inputs of size `bound` at most, and whatever they were before the
-last `n` steps. -/
+/-- Fading memory with a bound that does not depend on the past: both inputs have a size of `bound` at most, and
+agree in the last `n` steps. -/
 theorem bank_fading_memory_bound (K : Nat) (c b a : Nat → Rat) (rate bound : Rat)
     (ha : ∀ i, i < K → 0 ≤ a i ∧ a i ≤ rate) (hrate : rate < 1) (u v : Nat → Rat) (hu : ∀ t, size (u t) ≤ bound)
     (hv : ∀ t, size (v t) ≤ bound) (m n : Nat) (h : ∀ t, m ≤ t → u t = v t) :
