@@ -37,7 +37,7 @@ use thermine_capture::tabular::Table;
 pub enum Named {
     /// Nonlinear autoregressive moving average of order 10.
     Narma10,
-    /// The same of order 20, bounded by a hyperbolic tangent.
+    /// The same of order 20, bounded by a hyperbolic tangent; without the 0.2 that some authors add after it.
     Narma20,
     /// The same of order 30, bounded by a hyperbolic tangent.
     Narma30,
