@@ -8,6 +8,7 @@
 mod support;
 
 use std::path::Path;
+use std::time::Duration;
 
 use support::plot::{Curve, draw};
 use thermine_reservoir::controls::delay_line_with_products;
@@ -18,8 +19,9 @@ use thermine_reservoir::state::{Feature, StateMatrix};
 use thermine_reservoir::tasks::Sequence;
 use thermine_reservoir::tasks::narma::narma10;
 use thermine_sim::{Device, Params};
-use thermine_stratum::handshake::cadence;
 use thermine_units::pow::Difficulty;
+use thermine_units::quantity::MegaHertz;
+use thermine_units::unit::OperatingPoint;
 
 /// The protocol of every row of the README.
 const SPLIT: Split = Split {
@@ -35,17 +37,18 @@ const SEEDS: std::ops::RangeInclusive<u64> = 1..=10;
 const TUNING: std::ops::RangeInclusive<u64> = 101..=103;
 
 /// Integrators, and taps of a delay line.
-const COUNTS: [usize; 12] = [1, 2, 3, 4, 6, 8, 10, 12, 15, 20, 25, 30];
+const COUNTS: [usize; 15] = [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 15, 20, 25, 30];
 
 /// Shortest and longest time constants that are tried, in steps.
-const SHORTEST: [f64; 4] = [0.25, 0.5, 1.0, 2.0];
-const LONGEST: [f64; 6] = [3.0, 5.0, 10.0, 20.0, 40.0, 80.0];
+const SHORTEST: [f64; 5] = [0.125, 0.25, 0.5, 1.0, 2.0];
+const LONGEST: [f64; 5] = [2.5, 5.0, 10.0, 20.0, 40.0];
 
 /// Holds of the S9 that are tried, s.
-const HOLDS: [f64; 5] = [2.0, 5.0, 10.0, 20.0, 40.0];
+const HOLDS: [f64; 5] = [5.0, 10.0, 20.0, 40.0, 80.0];
 
-/// Least duty of the S9, for the largest swing of its temperatures: below, it queues its job switches.
-const LEAST_DUTY: f64 = 0.31;
+/// Lowest clock of the S9 over its usual one, for a large swing of its temperatures. The clock and not the duty, which
+/// job switches make in lumps: the heat is then exactly what the input asks for.
+const LEAST_CLOCK: f64 = 0.31;
 
 /// Largest input of NARMA-10.
 const LARGEST: f64 = 0.5;
@@ -75,22 +78,21 @@ fn integrators(name: &str, with_products: bool) -> Outcome<Curve> {
         let bank = bank(input, count, range)?;
         if with_products { products(&bank) } else { Ok(bank) }
     };
-    let mut points = Vec::new();
+    let (mut points, mut range) = (Vec::new(), (SHORTEST[0], LONGEST[0]));
     for count in COUNTS {
         let ranges = SHORTEST
             .iter()
             .flat_map(|shortest| LONGEST.map(|longest| (*shortest, longest)));
-        let mut best: Option<(f64, (f64, f64))> = None;
-        for range in ranges {
-            let (tuned, _) = mean(TUNING, |task| states(&task.input, count, range))?;
-            if best.is_none_or(|(least, _)| tuned < least) {
-                best = Some((tuned, range));
+        let mut least = f64::INFINITY;
+        for tried in ranges {
+            let (tuned, _) = mean(TUNING, |task| states(&task.input, count, tried))?;
+            if tuned < least {
+                (least, range) = (tuned, tried);
             }
         }
-        let (tuned, range) = best.ok_or("no range of time constants")?;
         let (score, sd) = mean(SEEDS, |task| states(&task.input, count, range))?;
         println!(
-            "{name}, {count}: {score:.3} ± {sd:.3} (time constants {} to {} steps, {tuned:.3} on the tuning seeds)",
+            "{name}, {count}: {score:.3} ± {sd:.3} (time constants {} to {} steps)",
             range.0, range.1
         );
         points.push((count as f64, score, sd));
@@ -137,7 +139,7 @@ fn s9() -> Outcome<Curve> {
 
 /// How far a bank of 30 comes if it is read ever more exactly: with ever smaller fixed penalties.
 fn exact_readings() -> Outcome<()> {
-    for lambda in [1e-3, 1e-5, 1e-7, 1e-9, 1e-11, 1e-13] {
+    for lambda in [1e-3, 1e-5, 1e-7, 1e-9, 1e-11, 1e-13, 1e-15] {
         let mut scores = Vec::new();
         for seed in SEEDS {
             let task = narma10(SPLIT.total(), seed);
@@ -219,39 +221,27 @@ fn products(states: &StateMatrix) -> Outcome<StateMatrix> {
     Ok(states.beside(&StateMatrix::from_columns(rows, columns)?)?)
 }
 
-/// Every temperature of a simulated S9 at the end of each step of `hold` seconds, its duty lower for a larger input.
-/// Ambient and job switches are steady, so that nothing but the input moves them.
+/// Every temperature of a simulated S9 at the end of each step of `hold` seconds, its clock lower for a larger input. The
+/// ambient is steady and the clock has no steps, so that nothing but the input moves them.
 fn temperatures(input: &[f64], hold: f64) -> Outcome<StateMatrix> {
-    let mut params = Params::s9();
-    let dead = 0.5 * (params.switch_min_s + params.switch_max_s);
-    params.switch_min_s = dead;
-    params.switch_max_s = dead;
-    params.old_work_max_s = 0.0;
-    params.ambient_sd_k = 0.0;
-    let dead = std::time::Duration::from_secs_f64(dead);
-    let hold = std::time::Duration::from_secs_f64(hold);
-    // So rare that none is found: shares do not heat.
-    let difficulty = Difficulty::new(1e12)?;
+    let params = Params {
+        ambient_sd_k: 0.0,
+        frequency_step_mhz: 1e-6,
+        ..Params::s9()
+    };
+    let hold = Duration::from_secs_f64(hold);
     let mut device = Device::warm(&params, 1);
-    let (mut job, mut last, mut found) = (0, device.now(), Vec::new());
+    // So rare that none is found: shares do not heat.
+    device.take_job(1, Difficulty::new(1e12)?, true);
     let mut rows = Vec::new();
     for u in input {
-        let duty = 1.0 - (1.0 - LEAST_DUTY) * u / LARGEST;
+        let part = 1.0 - (1.0 - LEAST_CLOCK) * u / LARGEST;
+        device.set_operating_point(&OperatingPoint {
+            frequency: Some(MegaHertz(params.frequency_mhz * part)),
+            ..OperatingPoint::UNCHANGED
+        });
         let end = device.now() + hold;
-        if let Some(cadence) = cadence(duty, dead) {
-            loop {
-                let next = (last + cadence).max(device.now());
-                if next >= end {
-                    break;
-                }
-                device.advance(next, &mut found);
-                job += 1;
-                device.take_job(job, difficulty, true);
-                last = next;
-            }
-        }
-        device.advance(end, &mut found);
-        found.clear();
+        device.advance(end, &mut Vec::new());
         rows.push(device.temperatures().collect::<Vec<f64>>());
     }
     let column = |i: usize| {
