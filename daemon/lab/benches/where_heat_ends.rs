@@ -56,7 +56,9 @@ const LARGEST: f64 = 0.5;
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome<()> {
-    println!("NARMA-10, washout 200, trained on 2,000 steps, tested on 1,000; NRMSE, mean ± sd of seeds 1 to 10");
+    println!(
+        "NARMA-10, washout 200, trained on 2,000 steps, tested on 1,000; NRMSE, mean ± sd of seeds 1 to 10"
+    );
     println!("time constants and hold chosen on seeds 101 to 103\n");
     let mut curves = vec![
         integrators("leaky integrators", false)?,
@@ -76,7 +78,11 @@ fn main() -> Outcome<()> {
 fn integrators(name: &str, with_products: bool) -> Outcome<Curve> {
     let states = |input: &[f64], count: usize, range: (f64, f64)| -> Outcome<StateMatrix> {
         let bank = bank(input, count, range)?;
-        if with_products { products(&bank) } else { Ok(bank) }
+        if with_products {
+            products(&bank)
+        } else {
+            Ok(bank)
+        }
     };
     let (mut points, mut range) = (Vec::new(), (SHORTEST[0], LONGEST[0]));
     for count in COUNTS {
@@ -147,10 +153,15 @@ fn exact_readings() -> Outcome<()> {
             let targets = target_matrix([&task.target[..]])?;
             let readout = fit(&states, &targets, SPLIT.train_rows(), lambda)?;
             let predicted = readout.predict(&states, SPLIT.test_rows())?;
-            scores.push(nrmse(predicted.as_slice(), &task.target[SPLIT.test_rows()])?);
+            scores.push(nrmse(
+                predicted.as_slice(),
+                &task.target[SPLIT.test_rows()],
+            )?);
         }
         let (score, sd) = spread(&scores);
-        println!("30 leaky integrators (0.5 to 10 steps), penalty {lambda:.0e}: {score:.3} ± {sd:.3}");
+        println!(
+            "30 leaky integrators (0.5 to 10 steps), penalty {lambda:.0e}: {score:.3} ± {sd:.3}"
+        );
     }
     Ok(())
 }
@@ -166,7 +177,10 @@ fn mean(
         let states = states(&task)?;
         let ridge = Ridge::fit(&states, &task.target, SPLIT.train_rows())?;
         let predicted = ridge.readout.predict(&states, SPLIT.test_rows())?;
-        scores.push(nrmse(predicted.as_slice(), &task.target[SPLIT.test_rows()])?);
+        scores.push(nrmse(
+            predicted.as_slice(),
+            &task.target[SPLIT.test_rows()],
+        )?);
     }
     Ok(spread(&scores))
 }

@@ -207,12 +207,21 @@ fn the_real_shares_in_two_files_hold_no_fingerprint() {
     let rest = rows(&csv, dir.path(), "rest.csv", |i| i >= 988);
     let out = path(dir.path(), "out");
     let said = success(&["report", &first, &rest, "--out", &out]);
-    assert!(said.starts_with("No fingerprint in 1572 shares of 2"), "{said}");
+    assert!(
+        said.starts_with("No fingerprint in 1572 shares of 2"),
+        "{said}"
+    );
     let both = ["unevenness p 0.", "persistence between captures r "];
     assert!(both.iter().all(|part| said.contains(part)), "{said}");
     // A share that is in both files would persist whatever the unit is.
     let overlapping = rows(&csv, dir.path(), "overlapping.csv", |i| i >= 900);
-    let refused = failure(&["report", &first, &overlapping, "--out", &path(dir.path(), "no")]);
+    let refused = failure(&[
+        "report",
+        &first,
+        &overlapping,
+        "--out",
+        &path(dir.path(), "no"),
+    ]);
     assert!(refused.contains("not separate captures"), "{refused}");
 }
 
@@ -220,10 +229,16 @@ fn the_real_shares_in_two_files_hold_no_fingerprint() {
 /// shares.
 fn uneven(dir: &Path, name: &str, weak: std::ops::Range<usize>, seed: &str) -> String {
     let chips: Vec<String> = (0..3)
-        .flat_map(|board| weak.clone().map(move |chip| format!("[{}, 0.5]", 63 * board + chip)))
+        .flat_map(|board| {
+            weak.clone()
+                .map(move |chip| format!("[{}, 0.5]", 63 * board + chip))
+        })
         .collect();
     let text = std::fs::read_to_string(configs().join("sim-s9.toml")).expect("an example");
-    let silicon = format!("\n[unit.simulated.silicon]\nweak = [{}]\n\n[stratum]", chips.join(", "));
+    let silicon = format!(
+        "\n[unit.simulated.silicon]\nweak = [{}]\n\n[stratum]",
+        chips.join(", ")
+    );
     let config = dir.join(format!("{name}.toml"));
     std::fs::write(&config, text.replace("\n[stratum]", &silicon)).expect("written");
     let capture = path(dir, &format!("{name}-{seed}.sqlite"));

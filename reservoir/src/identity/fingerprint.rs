@@ -165,7 +165,8 @@ impl Persistence {
             return None;
         }
         // A capture that does not vary is in no pair, and its scores are 0.
-        let mut scores: Vec<Vec<f64>> = captures.iter().map(|counts| standardised(counts)).collect();
+        let mut scores: Vec<Vec<f64>> =
+            captures.iter().map(|counts| standardised(counts)).collect();
         let seen = agreement(&scores);
         let mut rng = random::stream(seed, 11);
         let reached = (0..PERMUTATIONS)
@@ -179,8 +180,8 @@ impl Persistence {
             .count();
         let fisher = pairs.iter().map(|pair| pair.correlation.r.value.atanh());
         let mean = fisher.sum::<f64>() / n;
-        let reach = Normal::standard().inverse_cdf(0.975)
-            / (n * (captures[0].len() as f64 - 3.0)).sqrt();
+        let reach =
+            Normal::standard().inverse_cdf(0.975) / (n * (captures[0].len() as f64 - 3.0)).sqrt();
         Some(Persistence {
             r: Estimate {
                 value: mean.tanh(),

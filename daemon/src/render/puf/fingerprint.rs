@@ -111,7 +111,9 @@ fn between(report: &FingerprintReport) -> Table {
 /// The answer with both p values of chips and of cores.
 fn verdict(report: &FingerprintReport) -> String {
     let captures = report.captures.len();
-    let evidence: Vec<String> = prints(report).map(|(name, print)| of(name, print, captures)).collect();
+    let evidence: Vec<String> = prints(report)
+        .map(|(name, print)| of(name, print, captures))
+        .collect();
     let evidence = evidence.join("; ");
     if captures == 1 {
         let limit = "Halves of one capture cannot show persistence between captures";
@@ -145,11 +147,7 @@ fn of(name: &str, print: &Fingerprint, captures: usize) -> String {
     let uneven = p_value(print.uniformity.p);
     match (&print.between, &print.halves) {
         (Some(between), _) => {
-            let mean = if between.pairs.len() > 1 {
-                "mean "
-            } else {
-                ""
-            };
+            let mean = if between.pairs.len() > 1 { "mean " } else { "" };
             format!(
                 "{name}: unevenness {uneven}, persistence between captures {mean}r {}, {} by {} permutations, seed {}",
                 difference(between.r.value, (between.r.low, between.r.high)),
