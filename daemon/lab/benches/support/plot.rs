@@ -28,10 +28,15 @@ pub(crate) struct Curve {
 }
 
 impl Curve {
+    /// Of points that are rounded as the table prints them, so that the plot shows what the table says.
     pub(crate) fn new(name: &str, points: Vec<(f64, f64, f64)>) -> Curve {
+        let printed = |value: f64| (1e3 * value).round() / 1e3;
+        let points = points.into_iter();
         Curve {
             name: name.to_owned(),
-            points,
+            points: points
+                .map(|(x, y, sd)| (x, printed(y), printed(sd)))
+                .collect(),
         }
     }
 }
@@ -52,7 +57,7 @@ pub(crate) fn draw(curves: &[Curve]) -> String {
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12" fill="#222">
 <rect width="{WIDTH}" height="{HEIGHT}" rx="6" fill="white"/>
 <text x="{LEFT}" y="20" font-size="15">Where heat ends: NARMA-10 without noise</text>
-<text x="{LEFT}" y="36" fill="#555">mean and standard deviation of seeds 1 to 10; time constants and hold chosen on other seeds</text>
+<text x="{LEFT}" y="36" fill="#555">mean and standard deviation of seeds 1 to 10, chosen on other seeds; in the legend: the last point</text>
 "##
     );
     for tick in [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 444.0] {
@@ -113,12 +118,12 @@ fn mark(svg: &mut String, curve: &Curve, colour: &str, dash: &str) {
 
 /// Line `number` of the legend.
 fn label(svg: &mut String, curve: &Curve, colour: &str, number: usize, dash: &str) {
-    let (x, y) = (px(46.0), py(0.94) + 19.0 * number as f64);
+    let (x, y) = (px(36.0), py(0.94) + 19.0 * number as f64);
     let last = curve.points.last().map_or(f64::NAN, |(_, score, _)| *score);
     let _ = writeln!(
         svg,
         r#"<path d="M{x:.1} {y:.1}h26" stroke="{colour}" stroke-width="1.5" stroke-dasharray="{dash}"/><circle cx="{:.1}" cy="{y:.1}" r="3" fill="{colour}"/>
-<text x="{:.1}" y="{:.1}">{}: {last:.3} at the right end</text>"#,
+<text x="{:.1}" y="{:.1}">{}: {last:.3}</text>"#,
         x + 13.0,
         x + 34.0,
         y + 4.0,
