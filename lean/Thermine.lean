@@ -30,6 +30,7 @@ public import Thermine.Predictability.Accuracy
 public import Thermine.Predictability.ChiSquare
 public import Thermine.Reservoir.DelayLine
 public import Thermine.Reservoir.EchoState
+public import Thermine.Reservoir.PoleBank
 public import Thermine.Reservoir.Ridge
 public import Thermine.Reservoir.RidgeExists
 public import Thermine.Sha256.Compression

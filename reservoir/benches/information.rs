@@ -50,7 +50,7 @@ fn neighbours(c: &mut Criterion) {
         let x: Vec<f64> = (0..n).map(|_| rng.random()).collect();
         let y: Vec<f64> = x.iter().map(|x| 0.5 * x + rng.random::<f64>()).collect();
         group.bench_with_input(BenchmarkId::from_parameter(n), &n, |b, _| {
-            b.iter(|| ksg(black_box(&x), black_box(&y), 3));
+            b.iter(|| ksg(black_box(&x), black_box(&y), 3, &mut rng));
         });
     }
     group.finish();

@@ -49,7 +49,9 @@ pub struct EsnConfig {
 }
 
 impl EsnConfig {
-    /// A network for NARMA-10: chosen by a random search over forty configurations on other seeds.
+    /// A network for NARMA-10: chosen by a random search over forty configurations on other seeds. The law of the weights
+    /// hardly matters: with normal recurrent weights the NRMSE changes by −0.002 ± 0.004 (standard error) at 100 nodes
+    /// (90 seeds), and by +0.004 ± 0.003 at 1,000 nodes (5 seeds).
     pub fn narma(nodes: usize, seed: u64) -> EsnConfig {
         EsnConfig {
             nodes,

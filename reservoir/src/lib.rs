@@ -22,6 +22,7 @@
 //! | [`readout`] | ridge and its path of penalties, elastic net, logistic, recursive least squares, saved readouts |
 //! | [`metrics`], [`bootstrap`], [`multi_seed`] | NRMSE, its interval, several seeds |
 //! | [`controls`], [`verdict`] | delay lines, leaky integrators, surrogates; the comparison with all of them |
+//! | [`counted_product`] | what the noise of counted events leaves of a product |
 //! | [`capacity`] | linear memory, information processing capacity, ranks |
 //! | [`esn`] | a software echo state network, the reference reservoir |
 //! | [`describe`] | summaries, waiting times, uniformity, outliers, exact intervals, many tests at once |
@@ -58,9 +59,11 @@
 //! # }
 //! ```
 
+mod blocks;
 pub mod bootstrap;
 pub mod capacity;
 pub mod controls;
+pub mod counted_product;
 mod dense;
 pub mod describe;
 pub mod esn;

@@ -42,7 +42,7 @@ pub enum SplitError {
     },
 }
 
-/// Shortest training or test segment: one block of the bootstrap.
+/// Shortest training or test segment.
 const SHORTEST: usize = 50;
 
 impl Split {

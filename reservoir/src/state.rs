@@ -180,6 +180,14 @@ impl StateMatrix {
         self.values.ncols()
     }
 
+    /// The same with `prefix` before the name of every feature.
+    pub fn prefixed(mut self, prefix: &str) -> StateMatrix {
+        for feature in &mut self.features {
+            feature.name.insert_str(0, prefix);
+        }
+        self
+    }
+
     /// The columns of `self`, then those of `other`.
     ///
     /// # Errors

@@ -10,7 +10,7 @@
 //! fraction lost = 1 − useful rate/λ*        loss per switch L = mean exposure × fraction lost
 //! ```
 //!
-//! Intervals are from a moving-block bootstrap over exposures.
+//! Intervals are quantiles of a circular block bootstrap over exposures.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};

@@ -161,8 +161,25 @@ fn what_is_too_large_is_refused_before_memory_is_taken() {
     assert_eq!(short.weight(), 2);
     assert!(HierNat::from(3u64).pow(u64::MAX).is_err());
     assert_eq!(HierNat::from(1u64).pow(u64::MAX), Ok(HierNat::from(1u64)));
-    let many = SparseNat::from_terms((0..20_000).map(|i| 2 * i)).expect("small exponents");
+    // Terms this far apart have no dense form that would be shorter.
+    let many = SparseNat::from_terms((0..20_000).map(|i| 1_000 * i)).expect("small exponents");
     assert!(matches!(many.mul(&many), Err(TooLarge::Terms { .. })));
+}
+
+#[test]
+fn a_product_of_many_terms_close_together_is_computed() {
+    // (2^5000 − 1)² = 2^10000 − 2^5001 + 1, from 25,000,000 products of terms.
+    let ones = SparseNat::from_terms(0..5_000).expect("small exponents");
+    let expected: Vec<u64> = std::iter::once(0).chain(5_001..10_000).collect();
+    assert_eq!(ones.mul(&ones), Ok(sparse(&expected)));
+    // Every second bit, far above zero: no term is lost to the offset.
+    let many = SparseNat::from_terms((0..20_000).map(|i| 2 * i)).expect("small exponents");
+    let shifted = many.clone().shift_up(1 << 40).expect("small exponents");
+    let square = &dense(&many) * &dense(&many);
+    let product = shifted
+        .mul(&many)
+        .map(|product| product.shift_down(1 << 40));
+    assert_eq!(product.map(|product| dense(&product)), Ok(square));
 }
 
 #[test]

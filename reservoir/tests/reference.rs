@@ -16,7 +16,7 @@ use thermine_reservoir::evaluate::evaluate;
 use thermine_reservoir::left_out::LeftOut;
 use thermine_reservoir::metrics::nrmse;
 use thermine_reservoir::multi_seed::OverSeeds;
-use thermine_reservoir::readout::{RidgePath, target_matrix, time_ordered};
+use thermine_reservoir::readout::{LAMBDAS, RidgePath, target_matrix, time_ordered};
 use thermine_reservoir::split::Split;
 use thermine_reservoir::tasks::narma::narma10;
 
@@ -26,18 +26,13 @@ const SPLIT: Split = Split {
     test: 1_000,
 };
 
-/// Penalties down to the smallest that means anything for a thousand nearly collinear nodes.
-fn lambdas() -> Vec<f64> {
-    (-14..=-3).map(|exponent| 10f64.powi(exponent)).collect()
-}
-
 fn score(config: EsnConfig, seed: u64) -> f64 {
     let task = narma10(SPLIT.total(), seed);
     let states = Esn::new(config)
         .and_then(|esn| esn.run(&task.input))
         .expect("valid");
     let targets = target_matrix([task.target.as_slice()]).expect("one");
-    let lambda = time_ordered(&states, &targets, SPLIT.train_rows(), &lambdas())
+    let lambda = time_ordered(&states, &targets, SPLIT.train_rows(), &LAMBDAS)
         .expect("chosen")
         .lambda;
     let path = RidgePath::new(&states, &targets, SPLIT.train_rows()).expect("finite");

@@ -13,8 +13,10 @@
 //! | [`session`], [`attach`], [`driven`] | attach, check, drive, and always the awaited safe end |
 //! | [`backend`], [`substrate`] | wire, twin or replay: one step in, one observation out |
 //! | [`recording`] | the only way to keep a capture |
+//! | [`registration`] | predictions written down before the run, the run, and the check of its folder |
 //! | [`experiment`], [`train`], [`mod@bench`] | encodings, features, readouts, controls, scores |
-//! | [`sweep`], [`tpf`], [`puf`], [`chips`], [`switch_profile`], [`compare`], [`estimate`], [`predict`] | the other studies |
+//! | [`joined`] | several units as one reservoir |
+//! | [`sweep`], [`tpf`], [`puf`], [`chips`], [`switch_profile`], [`compare`], [`estimate`], [`predict`], [`wall_meter`] | the other studies |
 //! | [`observer`] | how progress and notices leave the laboratory |
 //!
 //! # Example
@@ -61,12 +63,14 @@ pub mod experiment;
 pub mod folder;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+pub mod joined;
 pub mod observer;
 pub mod predict;
 pub mod proxy_bench;
 pub mod puf;
 pub mod record;
 pub mod recording;
+pub mod registration;
 pub mod request;
 pub mod segment;
 pub mod session;
@@ -78,3 +82,4 @@ pub mod switch_profile;
 pub mod threads;
 pub mod tpf;
 pub mod train;
+pub mod wall_meter;

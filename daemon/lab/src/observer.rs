@@ -52,6 +52,29 @@ impl Part for Unseen {
     fn step(&self) {}
 }
 
+/// An observer of one of several units.
+#[derive(Debug)]
+struct OfUnit {
+    unit: String,
+    observer: Arc<dyn Observer>,
+}
+
+impl Notices for OfUnit {
+    fn notice(&self, line: &str) {
+        self.observer.notice(line);
+    }
+
+    fn remark(&self, line: &str) {
+        self.observer.remark(line);
+    }
+}
+
+impl Observer for OfUnit {
+    fn begin(&self, name: &str, steps: u64) -> Box<dyn Part> {
+        self.observer.begin(&format!("{} {name}", self.unit), steps)
+    }
+}
+
 /// The progress of one request: its context, its observer, and the steps of all its parts. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Progress {
@@ -92,6 +115,17 @@ impl Progress {
     pub fn within(self, context: impl FnOnce(Context) -> Context) -> Progress {
         Progress {
             context: context(self.context),
+            ..self
+        }
+    }
+
+    /// The same progress with `unit` before the name of every part.
+    pub(crate) fn of_unit(self, unit: &str) -> Progress {
+        Progress {
+            observer: Arc::new(OfUnit {
+                unit: unit.to_string(),
+                observer: self.observer,
+            }),
             ..self
         }
     }

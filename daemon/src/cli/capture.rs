@@ -17,7 +17,7 @@ use thermine_lab::record::request;
 use thermine_lab::session::Context;
 use thermine_lab::threads::computed;
 use thermine_lab::tpf::evidence::DIFFICULTY_OF_CSV;
-use thermine_lab::{compare, record, states};
+use thermine_lab::{compare, record, registration, states};
 
 /// `thermine capture`.
 #[derive(Debug, Subcommand)]
@@ -25,9 +25,10 @@ pub enum Capture {
     /// Hash every share of a capture again, and report which are valid and how they are distributed.
     #[command(after_help = "Examples:
   thermine capture verify runs/demo/capture.sqlite
-  thermine capture verify runs/demo/capture.sqlite --json")]
+  thermine capture verify runs/s9-product-xor")]
     Verify {
-        /// The capture: a file, or the URL of a database.
+        /// The capture: a file, or the URL of a database. Of the folder of a registered run, all is checked: registration,
+        /// drive, shares, scores.
         file: PathBuf,
         /// Print JSON instead of a table.
         #[arg(long)]
@@ -194,6 +195,18 @@ enum What {
 /// Runs the subcommand.
 pub(crate) async fn run(command: Capture, context: &Context) -> Result<()> {
     match command {
+        Capture::Verify { file, json } if file.is_dir() => {
+            let progress = progress::shown(context);
+            let verified = registration::verify(&file, &progress).await?;
+            if json {
+                stdout::line(serde_json::to_string_pretty(&verified)?)?;
+            } else {
+                stdout::text(render::registration::verified(&verified))?;
+            }
+            if !verified.holds() {
+                bail!("{} does not hold up", file.display());
+            }
+        }
         Capture::Verify { file, json } => {
             let report = computed(context, move || Ok(verify::verify(&file)?)).await?;
             if json {

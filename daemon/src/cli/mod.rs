@@ -12,6 +12,7 @@ pub mod old_names;
 mod predict;
 mod puf;
 mod queue;
+mod register;
 mod replay;
 pub mod request;
 pub mod sim;
@@ -21,6 +22,7 @@ mod tpf;
 mod train;
 pub(crate) mod unit;
 pub(crate) mod vbm;
+mod wall_meter;
 mod words;
 mod wrong;
 
@@ -54,6 +56,8 @@ pub enum Command {
     /// Drive a unit with a task's input, train a readout on its states, and print the score with its
     /// controls.
     Train(Box<Train>),
+    /// Write predictions, thresholds and analysis of a training into a file with a hash, before it is run.
+    Register(register::Register),
     /// Drive a unit with new inputs and say what a trained readout makes of its states, step by step.
     Predict(Predict),
     /// Measure what this program claims, and print it beside what was asked of it.
@@ -77,6 +81,8 @@ pub enum Command {
     Tpf(tpf::Tpf),
     /// Measure the hashing that is lost to each change of jobs, in a capture or on a unit.
     SwitchProfile(switch_profile::SwitchProfile),
+    /// Measure with a meter at the wall what chips draw while a job switches: the parameter `idle`. Ten minutes.
+    WallMeter(wall_meter::WallMeter),
     /// Show which chips and cores found the shares of a capture or of a unit: rates, a map, and dead, weak and hot ones.
     Chips(chips::Chips),
     /// Put a rack of units on one connection to a pool, with work queued for each so that none ever waits.
@@ -113,6 +119,7 @@ impl Command {
             Command::Capture(_) => "thermine capture record",
             Command::Tpf(_) => "thermine tpf live",
             Command::SwitchProfile(_) => "thermine switch-profile",
+            Command::WallMeter(_) => "thermine wall-meter",
             Command::Chips(_) => "thermine chips",
             Command::Puf(_) => "thermine puf",
             Command::Run(_) => "thermine run",
@@ -148,8 +155,9 @@ pub async fn run(cli: Cli, context: &Context) -> anyhow::Result<()> {
     // Each command's future is on the heap: the compiler limits how deep futures nest.
     match cli.command {
         Command::Train(args) => Box::pin(train::run(*args, context)).await,
+        Command::Register(args) => block_in_place(|| register::run(args)),
         Command::Predict(args) => Box::pin(predict::run(args, context)).await,
-        Command::Bench(Bench::Reservoir(args)) => Box::pin(bench::run(args, context)).await,
+        Command::Bench(args) => Box::pin(bench::run(args, context)).await,
         Command::Sim(args) => context.on_notice(Box::pin(sim::run(args, context))).await,
         Command::Sweep(args) => context.on_notice(Box::pin(sweep::run(args, context))).await,
         Command::Devices(args) => {
@@ -179,6 +187,11 @@ pub async fn run(cli: Cli, context: &Context) -> anyhow::Result<()> {
         Command::SwitchProfile(args) => {
             context
                 .on_notice(Box::pin(switch_profile::run(args, context)))
+                .await
+        }
+        Command::WallMeter(args) => {
+            context
+                .on_notice(Box::pin(wall_meter::run(args, context)))
                 .await
         }
         Command::Chips(args) => context.on_notice(Box::pin(chips::run(args, context))).await,

@@ -26,8 +26,8 @@ pub enum Puf {
     Enroll(Enroll),
     /// Challenge a unit once and decide whether it is the unit of a profile.
     Verify(Verify),
-    /// Measure the error rates of such decisions on a simulated fleet; or test whether the shares of a capture tell
-    /// chips or cores apart.
+    /// Measure the error rates of such decisions on a simulated fleet; or test whether the shares of captures of a unit
+    /// tell its chips or cores apart, in the same way in each.
     Report(Report),
 }
 
@@ -118,12 +118,13 @@ pub struct Verify {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   thermine puf report --fleet 100 --sessions 20
-  thermine puf report runs/…/capture.sqlite")]
+  thermine puf report monday.sqlite tuesday.sqlite")]
 pub struct Report {
-    /// A capture, or a CSV file of shares; without it, a fleet is simulated.
+    /// Separate captures of one unit, or CSV files of its shares, 20 at most; without any, a fleet is simulated. One capture
+    /// alone cannot show a fingerprint: that persists from capture to capture.
     #[arg(value_name = "CAPTURE")]
-    capture: Option<PathBuf>,
-    /// Stream of the capture [default: the one with most shares].
+    captures: Vec<PathBuf>,
+    /// Stream of each capture [default: the one with most shares].
     #[arg(long, value_name = "NAME")]
     stream: Option<String>,
     /// Share difficulty of a CSV file, which does not say it.
@@ -163,8 +164,8 @@ pub(super) async fn run(command: Puf, context: &Context) -> Result<()> {
     match command {
         Puf::Enroll(args) => run_enroll(args, context).await,
         Puf::Verify(args) => run_verify(args, context).await,
-        Puf::Report(args) if args.capture.is_some() => run_fingerprint(args, context).await,
-        Puf::Report(args) => run_fleet(args, context).await,
+        Puf::Report(args) if args.captures.is_empty() => run_fleet(args, context).await,
+        Puf::Report(args) => run_fingerprint(args, context).await,
     }
 }
 
@@ -252,20 +253,34 @@ async fn run_fleet(args: Report, context: &Context) -> Result<()> {
 }
 
 async fn run_fingerprint(args: Report, context: &Context) -> Result<()> {
-    let file = args.capture.unwrap_or_default();
-    if !file.exists() {
+    if let Some(missing) = args.captures.iter().find(|file| !file.exists()) {
         bail!(
             "there is no file {}; without one, a fleet is simulated",
-            file.display()
+            missing.display()
         );
     }
     let request = FingerprintRequest {
         stream: args.stream,
+        seed: args.seed,
     };
-    let make = || folder::make(args.out.as_deref(), "puf-capture");
-    let (capture, made) = evidence::imported(&file, args.difficulty, make).await?;
-    let report = fingerprint::run(request, capture, &progress::shown(context)).await?;
-    let folder = made.map_or_else(make, Ok)?;
+    let name = "puf-capture";
+    let (mut folder, mut captures) = (None, Vec::new());
+    for (number, file) in (1..).zip(&args.captures) {
+        // Only what is imported needs the folder before the report is there.
+        let make = || -> Result<PathBuf> {
+            let whole = match folder.take() {
+                Some(whole) => whole,
+                None => folder::make(args.out.as_deref(), name)?,
+            };
+            let part = whole.join(format!("capture-{number}"));
+            folder = Some(whole);
+            folder::make(Some(&part), name)
+        };
+        let (capture, _) = evidence::imported(file, args.difficulty, make).await?;
+        captures.push(capture);
+    }
+    let report = fingerprint::run(request, captures, &progress::shown(context)).await?;
+    let folder = folder.map_or_else(|| folder::make(args.out.as_deref(), name), Ok)?;
     folder::write_json(&folder, "report.json", &report)?;
     stdout::text(render::fingerprint::text(&report))?;
     stdout::line(folder.display())

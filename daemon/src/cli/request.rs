@@ -42,7 +42,11 @@ enum Tpf {
 }
 
 /// Flags that no job may have, and why.
-const NOT_IN_A_JOB: [(&str, &str); 5] = [
+const NOT_IN_A_JOB: [(&str, &str); 7] = [
+    (
+        "registered",
+        "run a registration from the command line, beside its unit",
+    ),
     (
         "config",
         "the queue drives the unit that the job is queued for: name it outside the command",
@@ -50,6 +54,10 @@ const NOT_IN_A_JOB: [(&str, &str); 5] = [
     (
         "unit",
         "the queue drives the unit that the job is queued for: name it outside the command",
+    ),
+    (
+        "join",
+        "a job drives one unit: join units with `thermine train`",
     ),
     (
         "out",
@@ -61,6 +69,39 @@ const NOT_IN_A_JOB: [(&str, &str); 5] = [
     ),
     ("json", "a job's report is in its folder"),
 ];
+
+/// Flags that a registration does not hold, and why.
+const NOT_REGISTERED: [(&str, &str); 13] = [
+    ("config", ON_A_UNIT),
+    ("unit", ON_A_UNIT),
+    ("assume", ON_A_UNIT),
+    ("join", "a registration is run on one unit"),
+    ("out", "the run of a registration makes its folder"),
+    ("store", "the run of a registration records in its folder"),
+    ("registered", "it is what is made here"),
+    ("backend", "a registration is run on the unit's wire"),
+    ("capture", "what has been recorded cannot be predicted"),
+    ("data", "a registration names a task of this program"),
+    ("seeds", "a prediction is about one run"),
+    ("sensitivity", "a unit is run as it is"),
+    ("wall-meter", "no meter at the wall is on any wire yet"),
+];
+
+const ON_A_UNIT: &str =
+    "name the unit when the registration is run, and its model with --unit before the word `train`";
+
+/// Reads the words of a training that is to be registered.
+///
+/// # Errors
+/// If it is no training, or has a flag that no registration holds.
+pub(super) fn registrable(words: impl IntoIterator<Item = String>) -> Result<request::Train> {
+    let (request, matches) = read(words)?;
+    let Request::Train(train) = request else {
+        bail!("only a training can be registered: begin with the word `train`");
+    };
+    refuse_flags(&matches, "a registration", &NOT_REGISTERED)?;
+    Ok(*train)
+}
 
 /// Reads `command`, the program's arguments without its name, as a request.
 ///
@@ -79,6 +120,12 @@ pub fn parse(command: &str) -> Result<Request> {
 /// # Errors
 /// As [`parse`].
 pub(crate) fn of_words(words: impl IntoIterator<Item = String>) -> Result<Request> {
+    let (request, matches) = read(words)?;
+    refuse_flags(&matches, "a queued job", &NOT_IN_A_JOB)?;
+    Ok(request)
+}
+
+fn read(words: impl IntoIterator<Item = String>) -> Result<(Request, ArgMatches)> {
     let words = std::iter::once("thermine".to_string()).chain(words);
     let matches = Queueable::command()
         .try_get_matches_from(words)
@@ -93,8 +140,7 @@ pub(crate) fn of_words(words: impl IntoIterator<Item = String>) -> Result<Reques
         }
         Queueable::Tpf(Tpf::Live(args)) => Request::FilterTrial(args.request()),
     };
-    refuse_flags(&matches)?;
-    Ok(request)
+    Ok((request, matches))
 }
 
 /// Why a command cannot be queued.
@@ -118,16 +164,17 @@ fn why(error: &clap::Error) -> anyhow::Error {
     }
 }
 
-/// Refuses the flags that no job may have. What only the environment has set was not asked for.
-fn refuse_flags(matches: &ArgMatches) -> Result<()> {
+/// Refuses the flags that `what` may not have. What only the environment has set was not asked for.
+fn refuse_flags(matches: &ArgMatches, what: &str, refused: &[(&str, &str)]) -> Result<()> {
     let mut deepest = matches;
     while let Some((_, next)) = deepest.subcommand() {
         deepest = next;
     }
-    for (flag, why) in NOT_IN_A_JOB {
-        let is_known = deepest.ids().any(|id| id.as_str() == flag);
-        if is_known && deepest.value_source(flag) == Some(ValueSource::CommandLine) {
-            bail!("--{flag} is not for a queued job: {why}");
+    for (flag, why) in refused {
+        let id = flag.replace('-', "_");
+        let is_known = deepest.ids().any(|known| known.as_str() == id);
+        if is_known && deepest.value_source(&id) == Some(ValueSource::CommandLine) {
+            bail!("--{flag} is not for {what}: {why}");
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `thermine train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -10,16 +10,53 @@ use super::backend::Backend;
 use super::unit::{Assume, Unit, configured};
 use super::words::words;
 use crate::render::progress::shown;
-use crate::render::{stdout, train as render};
+use crate::render::{joined as render_joined, stdout, train as render};
+use thermine_lab::config::{Config, rack};
 use thermine_lab::experiment::encoding::{Channel, Mask};
 use thermine_lab::experiment::presets::Preset;
 use thermine_lab::experiment::quantities::Group;
 use thermine_lab::experiment::readouts;
 use thermine_lab::experiment::steps::MOST_SEEDS;
 use thermine_lab::experiment::task::Named;
+use thermine_lab::joined;
+use thermine_lab::registration;
 use thermine_lab::request::{self, Setup};
 use thermine_lab::session::Context;
 use thermine_lab::train;
+
+/// What decides what is driven and judged: a registration leaves none of it open.
+const ANALYSIS: [&str; 30] = [
+    "join",
+    "task",
+    "data",
+    "input",
+    "target",
+    "backend",
+    "capture",
+    "encoding",
+    "encode",
+    "nodes",
+    "mask",
+    "hold",
+    "shares",
+    "difficulty",
+    "features",
+    "readout",
+    "history",
+    "average",
+    "high_pass",
+    "taps",
+    "wall_meter",
+    "sensitivity",
+    "seed",
+    "seeds",
+    "steps",
+    "washout",
+    "train",
+    "test",
+    "echo_steps",
+    "off_steps",
+];
 
 /// `thermine train`.
 #[derive(Debug, Args)]
@@ -41,9 +78,16 @@ pub struct Train {
     /// Target column of `--data`; may be repeated.
     #[arg(long, value_name = "COLUMN", requires = "data")]
     pub(crate) target: Vec<String>,
-    /// Configuration of the unit; without it, a simulated one is started.
+    /// Carry out a registration (see `thermine register`) on the unit, and say which of its predictions came true. Only
+    /// the unit and the folder may be named beside it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ANALYSIS)]
+    pub(crate) registered: Option<PathBuf>,
+    /// Configuration of the unit, or of a rack whose units are joined; without it, a simulated one is started.
     #[arg(short, long, value_name = "FILE", conflicts_with = "unit")]
     pub(crate) config: Option<PathBuf>,
+    /// Join simulated units to one reservoir, 2 to 8: `--join s9 --join lv06`. All are driven at the same time.
+    #[arg(long, value_name = "UNIT", value_enum, conflicts_with_all = ["unit", "config", "capture"])]
+    pub(crate) join: Vec<Unit>,
     /// Which simulated unit, if no configuration is named.
     #[arg(short, long, value_enum, default_value = "s9")]
     pub(crate) unit: Unit,
@@ -73,9 +117,10 @@ pub struct Train {
     /// Virtual nodes: parts that a step is divided into, each with readings of its own.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Encoding")]
     pub(crate) nodes: usize,
-    /// How the virtual nodes differ.
-    #[arg(long, value_parser = words::<Mask>(), default_value = "none", help_heading = "Encoding")]
-    pub(crate) mask: Mask,
+    /// How the virtual nodes differ, and joined units, each of which has a mask of its own [default: none; mirror where
+    /// units are joined].
+    #[arg(long, value_parser = words::<Mask>(), help_heading = "Encoding")]
+    pub(crate) mask: Option<Mask>,
     /// Length of a step in seconds, instead of the configuration's.
     #[arg(long, value_name = "SECONDS", help_heading = "Encoding")]
     pub(crate) hold: Option<f64>,
@@ -157,7 +202,7 @@ impl Train {
             encoding: self.encoding,
             encode: self.encode.clone(),
             nodes: self.nodes,
-            mask: self.mask,
+            mask: self.mask.unwrap_or_default(),
             hold: self.hold,
             shares: self.shares,
             difficulty: self.difficulty.map(Difficulty::get),
@@ -193,11 +238,57 @@ impl Train {
             out: self.out.clone(),
         })
     }
+
+    /// The units that are joined: those of `--join`, or of a rack with several.
+    fn joined(&self) -> Result<Option<Vec<Config>>> {
+        let units = match &self.config {
+            _ if !self.join.is_empty() => {
+                let models: Vec<_> = self.join.iter().map(|unit| unit.model()).collect();
+                Some(joined::named(&models)?)
+            }
+            Some(path) => rack::driven(path)?,
+            None => None,
+        };
+        let assuming = |unit: Config| unit.assuming(&self.assume.assume);
+        let units = units.map(|units| units.into_iter().map(assuming).collect());
+        Ok(units.transpose()?)
+    }
 }
 
 /// Runs the subcommand.
 pub(super) async fn run(args: Train, context: &Context) -> Result<()> {
-    carry_out(&args.request(), args.setup()?, context).await
+    if let Some(file) = &args.registered {
+        return registered(file, &args, context).await;
+    }
+    let Some(units) = args.joined()? else {
+        return carry_out(&args.request(), args.setup()?, context).await;
+    };
+    let setup = Setup {
+        config: None,
+        model: args.unit.model(),
+        data: args.data.clone(),
+        capture: args.capture.clone(),
+        store: args.store.clone(),
+        out: args.out.clone(),
+    };
+    let request = request::Train {
+        mask: args.mask.unwrap_or(Mask::Mirror),
+        ..args.request()
+    };
+    let report = joined::run(&request, &setup, &units, &shown(context)).await?;
+    stdout::text(render_joined::training(&report))?;
+    stdout::line(report.folder.display())
+}
+
+/// Carries out the registration in `file`, and prints what became of its predictions.
+async fn registered(file: &Path, args: &Train, context: &Context) -> Result<()> {
+    let (setup, progress) = (args.setup()?, shown(context));
+    let report = registration::run(file, setup, &progress, &mut render::plots).await?;
+    stdout::text(render::training(&report))?;
+    stdout::line(format_args!(
+        "Send this folder; anyone can check it with `thermine capture verify`:\n{}",
+        report.folder.display()
+    ))
 }
 
 /// Trains as `request` asks, and prints and draws what comes of it.
@@ -220,5 +311,25 @@ fn time_constant(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if (1.0..=1e6).contains(&number) => Ok(number),
         _ => Err("must be between 1 and 1000000 steps".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    use super::*;
+
+    #[test]
+    fn a_registration_leaves_no_argument_open_but_the_unit_and_the_folder() {
+        let command = Train::augment_args(clap::Command::new("train"));
+        let open = ["registered", "config", "unit", "assume", "store", "out"];
+        for argument in command.get_arguments() {
+            let id = argument.get_id().as_str();
+            assert!(
+                open.contains(&id) != ANALYSIS.contains(&id),
+                "{id}: may a registered run have it?"
+            );
+        }
     }
 }

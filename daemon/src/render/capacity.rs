@@ -7,9 +7,7 @@ use thermine_reservoir::split::Split;
 
 use super::svg::Plot;
 use super::table::table;
-use thermine_lab::experiment::report_capacity::{
-    Capacity, CapacityReport, LONGEST, QUANTILE, SURROGATES,
-};
+use thermine_lab::experiment::report_capacity::{Capacity, CapacityReport, LEVEL, LONGEST};
 
 /// Longest delay that the plot shows: nothing that is driven here remembers more.
 const LONGEST_SHOWN: usize = 40;
@@ -43,7 +41,8 @@ pub(crate) fn text(report: &CapacityReport) -> String {
     if degrees > 0 {
         let _ = writeln!(
             text,
-            "By degree: Legendre terms with delays up to {LONGEST:?}; counted above the {QUANTILE} quantile of {SURROGATES} shuffled targets."
+            "By degree: Legendre terms with delays up to {LONGEST:?}. A term counts above the row's threshold and its own;\nthe probability that chance lets any term of a row count is {:.0} %.",
+            100.0 * LEVEL
         );
     }
     if let Some(first) = first {
@@ -56,7 +55,7 @@ fn rows(report: &CapacityReport, degrees: usize) -> Table {
     let mut headings = vec!["row".to_string(), "linear memory".into()];
     headings.extend((1..=degrees).map(|d| format!("degree {d}")));
     if degrees > 0 {
-        headings.extend(["total".into(), "by chance".into(), "rank".into()]);
+        headings.extend(["total".into(), "threshold".into(), "rank".into()]);
     }
     headings.extend(["features".into(), "provenance".into()]);
     let numeric: Vec<usize> = (1..headings.len() - 1).collect();
@@ -67,7 +66,7 @@ fn rows(report: &CapacityReport, degrees: usize) -> Table {
         if let Some(processing) = &row.processing {
             cells.extend(processing.by_degree.iter().map(|c| format!("{c:.2}")));
             cells.push(format!("{:.2}", processing.total));
-            cells.push(format!("{:.2}", processing.by_chance));
+            cells.push(format!("{:.3}", processing.threshold));
             cells.push(processing.rank.to_string());
         }
         cells.extend([row.features.to_string(), row.provenance.clone()]);
@@ -95,11 +94,10 @@ fn sentence(report: &CapacityReport, first: &Capacity) -> String {
         first.features
     );
     let beyond = match &first.processing {
-        Some(p) if p.by_degree.iter().skip(1).sum::<f64>() > p.by_chance.max(0.05) => format!(
-            "; {:.2} of its capacity is nonlinear",
-            p.by_degree.iter().skip(1).sum::<f64>()
-        ),
-        Some(_) => "; none of its capacity is nonlinear".to_string(),
+        Some(processing) => match processing.by_degree.iter().skip(1).sum::<f64>() {
+            0.0 => "; none of its capacity is shown to be nonlinear".to_string(),
+            nonlinear => format!("; {nonlinear:.2} of its capacity is nonlinear"),
+        },
         None => String::new(),
     };
     if rivals.is_empty() {

@@ -10,12 +10,14 @@ use thermine_reservoir::split::Split;
 use thermine_reservoir::verdict::Control;
 
 use super::table::{difference, interval, table};
+use super::targets;
 use thermine_lab::experiment::report_scores::{Account, Arm, Echo, RunReport, current_input};
 use thermine_lab::experiment::report_sensitivity::{Outcome, Sensitivity};
 
 /// The report as text.
 pub(crate) fn text(report: &RunReport) -> String {
-    let mut text = String::new();
+    let kept = report.registration.as_ref();
+    let mut text = kept.map_or_else(String::new, super::registration::kept);
     let Split {
         washout,
         train,
@@ -55,6 +57,7 @@ pub(crate) fn text(report: &RunReport) -> String {
     );
     for arm in &report.arms {
         text.push_str(&lines(arm));
+        text.push_str(&targets::text(report, arm));
     }
     if report.is_narma10 {
         text.push_str(&beside_the_paper(first));
@@ -332,16 +335,8 @@ fn lines(arm: &Arm) -> String {
             other.parameter
         );
     }
-    for further in &arm.further {
-        let verdict = &further.verdict;
-        let current = current_input(verdict);
-        let _ = writeln!(
-            text,
-            "  target {}: {}; current input {current:.3}, encoded drive + leaky integrators {:.3}; {verdict}",
-            further.target,
-            estimate(&verdict.device.nrmse),
-            verdict.encoded_and_bank.nrmse.value,
-        );
+    if let Some(hot) = &arm.too_hot {
+        let _ = writeln!(text, "  {hot}");
     }
     for note in &arm.notes {
         let _ = writeln!(text, "  {note}");

@@ -20,6 +20,7 @@ pub(crate) struct Plot {
     y_label: String,
     x: (f64, f64),
     y: (f64, f64),
+    is_logarithmic: bool,
     marks: String,
     legend: Vec<String>,
 }
@@ -39,8 +40,27 @@ impl Plot {
             y_label: y_label.to_string(),
             x: widened(x),
             y: widened(y),
+            is_logarithmic: false,
             marks: String::new(),
             legend: Vec::new(),
+        }
+    }
+
+    /// The same with a logarithmic x axis, where its range is positive.
+    pub(crate) fn logarithmic(mut self) -> Plot {
+        self.is_logarithmic = self.x.0 > 0.0;
+        self
+    }
+
+    /// Adds a mark at each of `points`.
+    pub(crate) fn points(&mut self, name: &str, points: impl IntoIterator<Item = (f64, f64)>) {
+        let colour = self.name(name);
+        for (x, y) in points {
+            let (x, y) = (self.px(x), self.py(y));
+            let _ = writeln!(
+                self.marks,
+                r#"<circle cx="{x:.1}" cy="{y:.1}" r="4" fill="{colour}"/>"#
+            );
         }
     }
 
@@ -92,7 +112,12 @@ impl Plot {
             WIDTH - LEFT - RIGHT,
             HEIGHT - TOP - BOTTOM,
         );
-        for tick in ticks(self.x) {
+        let x_ticks = if self.is_logarithmic {
+            decades(self.x)
+        } else {
+            ticks(self.x)
+        };
+        for tick in x_ticks {
             let x = self.px(tick);
             let y = HEIGHT - BOTTOM;
             let _ = writeln!(
@@ -125,7 +150,8 @@ impl Plot {
         );
         svg.push_str(&self.marks);
         for (i, name) in self.legend.iter().enumerate() {
-            let x = LEFT + 10.0 + 260.0 * i as f64;
+            let width = (WIDTH - LEFT - RIGHT - 10.0) / self.legend.len() as f64;
+            let x = LEFT + 10.0 + width.min(260.0) * i as f64;
             let _ = writeln!(
                 svg,
                 r#"<rect x="{x}" y="32" width="14" height="4" fill="{}"/><text x="{}" y="39">{}</text>"#,
@@ -144,7 +170,12 @@ impl Plot {
     }
 
     fn px(&self, x: f64) -> f64 {
-        LEFT + (x - self.x.0) / (self.x.1 - self.x.0) * (WIDTH - LEFT - RIGHT)
+        let part = if self.is_logarithmic {
+            (x / self.x.0).ln() / (self.x.1 / self.x.0).ln()
+        } else {
+            (x - self.x.0) / (self.x.1 - self.x.0)
+        };
+        LEFT + part * (WIDTH - LEFT - RIGHT)
     }
 
     fn py(&self, y: f64) -> f64 {
@@ -173,6 +204,15 @@ fn ticks((low, high): (f64, f64)) -> Vec<f64> {
     let first = (low / step).ceil() as i64;
     let last = (high / step).floor() as i64;
     (first..=last).map(|i| i as f64 * step).collect()
+}
+
+/// 1, 2 and 5 times the powers of ten within the range.
+fn decades((low, high): (f64, f64)) -> Vec<f64> {
+    let exponents = low.log10().floor() as i32..=high.log10().ceil() as i32;
+    exponents
+        .flat_map(|exponent| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(exponent)))
+        .filter(|tick| (low..=high).contains(tick))
+        .collect()
 }
 
 fn shown(tick: f64) -> String {
@@ -208,6 +248,7 @@ mod tests {
             ticks((0.0, 1.0)),
             [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]
         );
+        assert_eq!(decades((3.0, 200.0)), [5.0, 10.0, 20.0, 50.0, 100.0, 200.0]);
         assert!(ticks((12.3, 97.0)).iter().all(|t| t % 20.0 == 0.0));
     }
 }

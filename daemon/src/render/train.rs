@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::folder::write_plot;
 use super::svg::Plot;
-use super::{capacity, run, seeds};
+use super::{capacity, run, seeds, targets};
 use thermine_lab::experiment::report::{Report, Series};
 use thermine_lab::experiment::report_scores::RunReport;
 use thermine_lab::train;
@@ -43,6 +43,9 @@ pub(crate) fn plots(run: &train::Run) -> Result<()> {
         Report::Scores(report) => {
             if let Some(plot) = predictions(report, &run.series) {
                 write_plot(folder, "prediction.svg", &plot)?;
+            }
+            if let Some(plot) = targets::curve(report) {
+                write_plot(folder, "delays.svg", &plot)?;
             }
             match waits(report, &run.series) {
                 Some(plot) => write_plot(folder, "delta-t.svg", &plot),

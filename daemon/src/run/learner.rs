@@ -28,7 +28,7 @@ const SCALING: usize = 50;
 const SETTLING: u64 = 100;
 /// Predictions that are scored at most, the newest.
 const SCORED: usize = 1_000;
-/// Fewest predictions that are given a score: two blocks of the bootstrap.
+/// Fewest predictions that are given a score.
 const FEWEST_SCORED: usize = 100;
 /// Steps that are shown.
 const SHOWN: usize = 200;
@@ -250,8 +250,8 @@ impl Learner {
         }
     }
 
-    /// NRMSE of the predictions and of the control on the same steps, with intervals by moving-block bootstrap; `None`
-    /// before there are enough. Takes a few milliseconds.
+    /// NRMSE of the predictions and of the control on the same steps, with studentised intervals, which hold for the
+    /// readout as it was over these steps; `None` before there are enough. Takes a few milliseconds.
     pub(super) fn scores(&self) -> Option<(Estimate, Estimate)> {
         let n = self.scored.len();
         if n < FEWEST_SCORED {

@@ -194,7 +194,7 @@ fn a_file_of_ones_own_several_seeds_and_a_capacity() {
     ];
     let said = success(&run.concat());
     assert!(
-        said.contains("mine on sim-s9") && said.contains("target product"),
+        said.contains("mine on sim-s9") && said.contains("| product "),
         "{said}"
     );
     let wrong = ["train", "--data", file, "--input", "inn", "--target", "out"];
@@ -222,6 +222,12 @@ fn a_file_of_ones_own_several_seeds_and_a_capacity() {
     let (said, folder) = train(dir.path(), "memory", &args);
     assert!(said.contains("as much or more: delay line of 9"), "{said}");
     assert!(folder.join("memory.svg").exists());
+    let states = std::fs::read_to_string(folder.join("states-duty.csv")).expect("states");
+    let inputs = column(&states, "input");
+    let duties = column(&states, "drive.duty");
+    // The largest input sets the least duty.
+    assert!(correlation(&inputs, &duties) < -0.99, "the drive follows");
+    assert!(!states.contains("target") && !states.contains("prediction"));
     let memory = |row: usize| {
         let total = &report(&folder)["rows"][row]["memory"]["total"];
         total.as_f64().expect("a capacity")

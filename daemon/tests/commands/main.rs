@@ -7,6 +7,7 @@ mod discover;
 #[path = "../shared/example.rs"]
 mod example;
 mod gaps;
+mod joined;
 mod laboratory;
 mod learning;
 mod outside;
@@ -18,6 +19,7 @@ mod port;
 mod puf;
 #[path = "../shared/real.rs"]
 mod real;
+mod registered;
 mod session;
 #[path = "../shared/slow.rs"]
 mod slow;
@@ -27,3 +29,4 @@ mod sweep;
 mod tools;
 mod tpf;
 mod units;
+mod wall_meter;

@@ -6,8 +6,9 @@ use std::process::Output;
 
 use serde_json::Value;
 
+use crate::example::configs;
 use crate::real::real_shares;
-use crate::support::{report, said, text, thermine};
+use crate::support::{report, said, text, thermine, utf8};
 
 fn puf(args: &[&str]) -> Output {
     let mut command = thermine(&[&["puf"], args].concat());
@@ -155,7 +156,8 @@ fn a_real_capture_holds_no_fingerprint_that_its_shares_could_show() {
     for part in [
         "chips: unevenness p 0.",
         "cores: unevenness p 0.",
-        "persistence from the first half",
+        "halves of this capture r +0.2",
+        "cannot show persistence between captures",
     ] {
         assert!(sentence.contains(part), "{part}: {sentence}");
     }
@@ -178,7 +180,98 @@ fn a_real_capture_holds_no_fingerprint_that_its_shares_could_show() {
     near("/cores/halves/r/value", 0.0164);
     near("/cores/alternate/r/value", 0.0233);
     near("/chips/smallest_weakness", 3.2 / (1572f64 / 63.0).sqrt());
-    assert_eq!(report["provenance"]["replayed"], "unverified_device");
+    assert_eq!(
+        report["captures"][0]["provenance"]["replayed"],
+        "unverified_device"
+    );
+}
+
+/// The lines of `csv` that `keep` keeps by their number, in a file of their own below the same head.
+fn rows(csv: &Path, dir: &Path, name: &str, keep: impl Fn(usize) -> bool) -> String {
+    let text = std::fs::read_to_string(csv).expect("a file");
+    let (head, rows) = text.split_once('\n').expect("a head");
+    let rows = rows.lines().enumerate().filter(|(i, _)| keep(*i));
+    let rows: Vec<&str> = rows.map(|(_, row)| row).collect();
+    let file = dir.join(name);
+    std::fs::write(&file, format!("{head}\n{}\n", rows.join("\n"))).expect("written");
+    utf8(&file).to_owned()
+}
+
+#[test]
+fn the_real_shares_in_two_files_hold_no_fingerprint() {
+    let Some(csv) = real_shares() else {
+        return;
+    };
+    let dir = tempfile::tempdir().expect("a folder");
+    let first = rows(&csv, dir.path(), "first.csv", |i| i < 988);
+    let rest = rows(&csv, dir.path(), "rest.csv", |i| i >= 988);
+    let out = path(dir.path(), "out");
+    let said = success(&["report", &first, &rest, "--out", &out]);
+    assert!(
+        said.starts_with("No fingerprint in 1572 shares of 2"),
+        "{said}"
+    );
+    let both = ["unevenness p 0.", "persistence between captures r "];
+    assert!(both.iter().all(|part| said.contains(part)), "{said}");
+    // A share that is in both files would persist whatever the unit is.
+    let overlapping = rows(&csv, dir.path(), "overlapping.csv", |i| i >= 900);
+    let refused = failure(&[
+        "report",
+        &first,
+        &overlapping,
+        "--out",
+        &path(dir.path(), "no"),
+    ]);
+    assert!(refused.contains("not separate captures"), "{refused}");
+}
+
+/// A capture of 1,500 shares of a simulated S9 on whose every board the chips in `weak` find half of a sound chip's
+/// shares.
+fn uneven(dir: &Path, name: &str, weak: std::ops::Range<usize>, seed: &str) -> String {
+    let chips: Vec<String> = (0..3)
+        .flat_map(|board| {
+            weak.clone()
+                .map(move |chip| format!("[{}, 0.5]", 63 * board + chip))
+        })
+        .collect();
+    let text = std::fs::read_to_string(configs().join("sim-s9.toml")).expect("an example");
+    let silicon = format!(
+        "\n[unit.simulated.silicon]\nweak = [{}]\n\n[stratum]",
+        chips.join(", ")
+    );
+    let config = dir.join(format!("{name}.toml"));
+    std::fs::write(&config, text.replace("\n[stratum]", &silicon)).expect("written");
+    let capture = path(dir, &format!("{name}-{seed}.sqlite"));
+    let arguments = ["capture", "record", "--shares", "1500", "--seed", seed];
+    let files = ["--config", utf8(&config), "-o", &capture];
+    crate::support::success(&[&arguments[..], &files].concat());
+    capture
+}
+
+#[test]
+fn two_captures_of_an_uneven_unit_show_a_fingerprint_and_those_of_two_units_none() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let one = uneven(dir.path(), "one", 0..20, "1");
+    let again = uneven(dir.path(), "one", 0..20, "2");
+    let other = uneven(dir.path(), "other", 20..40, "3");
+    let judged = |captures: &[&str], name: &str| {
+        let out = path(dir.path(), name);
+        success(&[&["report"], captures, &["--out", &out]].concat())
+    };
+    let same = judged(&[&one, &again], "same");
+    assert!(
+        same.starts_with("A fingerprint: the chips differ, and in the same way in 2 captures"),
+        "{same}"
+    );
+    let two_units = judged(&[&one, &other], "two");
+    assert!(two_units.starts_with("No fingerprint"), "{two_units}");
+    let alone = judged(&[&one], "alone");
+    assert!(
+        alone.starts_with("Uneven, and the halves agree, in the chips: record a second capture"),
+        "{alone}"
+    );
+    let refused = failure(&["report", &one, &one, "--out", &path(dir.path(), "no")]);
+    assert!(refused.contains("not separate captures"), "{refused}");
 }
 
 #[test]

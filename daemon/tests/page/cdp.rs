@@ -178,6 +178,12 @@ impl Page {
 
     /// Calls a method and waits for its answer.
     pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
+        let called = self.try_call(method, params);
+        called.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// The same, or what Chromium says is wrong.
+    fn try_call(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.last += 1;
         let mut message = json!({ "id": self.last, "method": method, "params": params });
         if let Some(session) = &self.session {
@@ -189,8 +195,10 @@ impl Page {
         loop {
             let mut said = self.read();
             if said["id"] == json!(self.last) {
-                assert!(said["error"].is_null(), "{method}: {}", said["error"]);
-                return said["result"].take();
+                return match said["error"].take() {
+                    Value::Null => Ok(said["result"].take()),
+                    error => Err(error),
+                };
             }
             // The stream's own data come several times a second, and are looked at by nobody.
             if said["method"] != "Network.dataReceived"
@@ -203,22 +211,29 @@ impl Page {
 
     /// What an expression comes to; a promise is waited for.
     pub(crate) fn eval(&mut self, expression: &str) -> Value {
-        let mut answer = self.call(
+        let evaluated = self.try_eval(expression);
+        evaluated.unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    /// The same, or what Chromium says is wrong with the page.
+    fn try_eval(&mut self, expression: &str) -> Result<Value, Value> {
+        let mut answer = self.try_call(
             "Runtime.evaluate",
             json!({ "expression": expression, "awaitPromise": true, "returnByValue": true }),
-        );
+        )?;
         assert!(
             answer["exceptionDetails"].is_null(),
             "{expression}: {}",
             answer["exceptionDetails"]
         );
-        answer["result"]["value"].take()
+        Ok(answer["result"]["value"].take())
     }
 
     /// Waits until an expression is true.
     pub(crate) fn until(&mut self, expression: &str) {
         let asked = format!("Boolean({expression})");
-        until(expression, || self.eval(&asked) == json!(true));
+        // While a page gives way to the next, neither can be asked.
+        until(expression, || self.try_eval(&asked) == Ok(json!(true)));
     }
 
     /// Waits until so many frames of the stream have been drawn.

@@ -14,7 +14,7 @@ use super::sensors::Sensors;
 use thermine_units::clock::{Clock, Nanos};
 use thermine_units::model::s9;
 use thermine_units::params::Params;
-use thermine_units::quantity::{Celsius, Rpm};
+use thermine_units::quantity::{Celsius, Rpm, Watts};
 use thermine_units::seed;
 
 /// What a simulated S9 is made of.
@@ -38,6 +38,8 @@ pub struct Truth {
     pub(crate) hottest: Celsius,
     /// The same at its highest so far.
     pub peak: Celsius,
+    /// What a meter at the wall shows.
+    pub wall: Watts,
 }
 
 /// Starts the unit as tasks of `tracker`; it serves its API on `api` and mines until `shutdown`. It
@@ -70,6 +72,7 @@ pub fn start_with_page(
         at: device.now(),
         hottest,
         peak: hottest,
+        wall: device.sensors().meter,
     });
     let pool_url = format!("stratum+tcp://{}", settings.pool.pool);
     let user = settings.pool.worker.clone();
@@ -106,6 +109,7 @@ impl Truth {
         self.at = device.now();
         self.hottest = device.hottest_die();
         self.peak = Celsius(self.peak.0.max(self.hottest.0));
+        self.wall = device.sensors().meter;
     }
 }
 

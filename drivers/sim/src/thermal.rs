@@ -178,6 +178,12 @@ impl Network {
         &self.die
     }
 
+    /// Every temperature of the network, °C: dies, heatsinks, circuit boards, regulators.
+    pub(crate) fn temperatures(&self) -> impl Iterator<Item = f64> {
+        let nodes = [&self.die, &self.sink, &self.pcb, &self.regulator];
+        nodes.into_iter().flatten().copied()
+    }
+
     /// Voltage of each column over the voltage set per column.
     pub(crate) fn division(&self) -> &[f64] {
         &self.division

@@ -1,6 +1,7 @@
 //! What a reservoir can do with its input, independent of the task: how much of the past its states hold, which
 //! functions of the past, and in how many independent directions.
 
+mod chance;
 mod ipc;
 mod linear;
 mod rank;

@@ -1,5 +1,5 @@
-//! Intervals for any statistic of a sequence, by circular block bootstrap (see
-//! [`crate::bootstrap`]).
+//! Intervals for any statistic of a sequence: quantiles of a circular block bootstrap (Politis and Romano, 1992). Scores
+//! have studentised ones ([`crate::bootstrap`]).
 
 use rand::RngExt;
 

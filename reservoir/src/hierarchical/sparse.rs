@@ -169,16 +169,15 @@ impl SparseNat {
         SparseNat::from_increasing(kept.collect())
     }
 
-    /// The product. If the terms are so close that limbs are fewer, it is computed densely; otherwise as the sum of
-    /// s₂ shifted copies of the longer factor, pairwise: s₁ s₂ terms, each visited in log₂ s₂ sums.
+    /// The product. If the terms are so close that limbs are fewer, it is computed densely, however many terms there
+    /// are; otherwise as the sum of s₂ shifted copies of the longer factor, pairwise: s₁ s₂ terms, each visited in
+    /// log₂ s₂ sums.
     ///
     /// # Errors
-    /// If there are more than [`MOST_TERMS`] products of terms, or an exponent goes beyond 2⁶⁴ − 1.
+    /// If there are more than [`MOST_TERMS`] products of terms and the product spans more than that many bits, or if an
+    /// exponent goes beyond 2⁶⁴ − 1.
     pub fn mul(&self, other: &SparseNat) -> Result<SparseNat, TooLarge> {
         let terms = self.terms() as u128 * other.terms() as u128;
-        if terms > MOST_TERMS as u128 {
-            return Err(TooLarge::Terms { terms });
-        }
         let (long, short) = if self.terms() < other.terms() {
             (other, self)
         } else {
@@ -189,12 +188,20 @@ impl SparseNat {
         };
         let limbs = |span: &u64| u128::from(span / LIMB_BITS + 1);
         let (a, b) = (limbs(a), limbs(b));
-        if a * b <= CLOSE * terms && a + b <= MOST_TERMS as u128 {
+        let many = terms > MOST_TERMS as u128;
+        let close = a * b <= CLOSE * terms && a + b <= MOST_TERMS as u128;
+        // A number has at most as many terms as bits.
+        let short_span = (a + b) * u128::from(LIMB_BITS) <= MOST_TERMS as u128;
+        let densely = if many { short_span } else { close };
+        if densely {
             let dense =
                 |number: &SparseNat| HierNat::try_from(&number.clone().shift_down(number.offset));
             let product = &dense(long)? * &dense(short)?;
             let offset = long.offset.checked_add(short.offset);
             return SparseNat::from(&product).shift_up(offset.ok_or(TooLarge::Exponent)?);
+        }
+        if many {
+            return Err(TooLarge::Terms { terms });
         }
         let shifts: Vec<u64> = short.exponents().collect();
         long.times(&shifts)

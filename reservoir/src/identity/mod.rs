@@ -12,7 +12,7 @@
 //! | [`trials`] | scores of many units against many profiles: error rates, equal error rate, intervals |
 //! | [`drift`] | how scores move with temperature or time, within units |
 //! | [`response_time`] | how late a response may arrive |
-//! | [`fingerprint`] | whether the shares of a single capture tell chips or cores apart at all |
+//! | [`fingerprint`] | whether the shares of several captures tell chips or cores apart, and in the same way |
 //!
 //! Units are the unit of resampling everywhere: two scores that share a unit are not independent.
 

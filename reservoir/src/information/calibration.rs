@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::discrimination::{Auc, TVLA_LIMIT, Tvla};
+use super::ksg::ksg_test;
 use super::permutation;
 use super::power;
 use super::sequential::RateProcess;
@@ -30,6 +31,16 @@ const HIGH: f64 = 0.25;
 
 /// Points of the midpoint rule, for each class and each group.
 const POINTS: usize = 64;
+
+/// Neighbours of the nearest-neighbour estimate.
+const NEIGHBOURS: usize = 3;
+
+/// Permutations of the nearest-neighbour test, each of which costs as much as the estimate: the fewest that can reach
+/// 5 % exactly.
+const NEIGHBOUR_PERMUTATIONS: usize = 19;
+
+/// Most captures in which the nearest-neighbour test is tried, for the same reason.
+const NEIGHBOUR_CAPTURES: usize = 200;
 
 /// What to simulate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -66,13 +77,15 @@ pub enum Test {
     Welch,
     /// Welch's t against the limit of TVLA.
     Tvla,
+    /// Mutual information by nearest neighbours, against permutations; tried in fewer captures.
+    Neighbours,
     /// e-process, evaluated at every share: whether the observable of high difficulties lies above its median.
     Sequential,
 }
 
 impl Test {
     /// All, in the order in which they are reported.
-    pub const ALL: [Test; 9] = [
+    pub const ALL: [Test; 10] = [
         Test::Law,
         Test::GLimit,
         Test::G,
@@ -81,6 +94,7 @@ impl Test {
         Test::Auc,
         Test::Welch,
         Test::Tvla,
+        Test::Neighbours,
         Test::Sequential,
     ];
 
@@ -95,6 +109,7 @@ impl Test {
             Test::Auc => "ROC area, highest quarter",
             Test::Welch => "Welch's t, highest quarter",
             Test::Tvla => "TVLA, |t| > 4.5",
+            Test::Neighbours => "KSG, permutation",
             Test::Sequential => "e-process, at every share",
         }
     }
@@ -124,7 +139,7 @@ pub struct Rate {
     pub bound: bool,
     /// Number of captures in which the test rejected.
     pub rejected: usize,
-    /// Number of simulated captures.
+    /// Number of simulated captures in which it was tried.
     pub captures: usize,
     /// Exact binomial 95 % interval of the rate (Clopper and Pearson, Biometrika 26(4), 1934).
     pub interval: (f64, f64),
@@ -138,26 +153,34 @@ pub fn bits(coupling: f64) -> f64 {
     0.5 * (coupling * coupling).ln_1p() / std::f64::consts::LN_2
 }
 
-/// The rates of all tests at `coupling`, 0 for the null.
+/// The rates of all tests at `coupling`, 0 for the null. Every coupling has captures of its own, so that
+/// the rates of two couplings are independent.
 pub fn rates(setting: &Setting, coupling: f64) -> Vec<Rate> {
     let mut rejected = [0usize; Test::ALL.len()];
+    let mut tried = [0usize; Test::ALL.len()];
     for capture in 0..setting.captures {
-        // Each capture has its own random stream, so that captures can be added without changing earlier ones.
-        let mut rng = random::stream(setting.seed, 16 + capture as u64);
+        let mut rng = stream(setting.seed, coupling, capture);
         let (uniforms, observable) = draw(setting.shares, coupling, &mut rng);
-        for (count, yes) in
-            rejected
-                .iter_mut()
-                .zip(judge(setting, &uniforms, &observable, &mut rng))
-        {
-            *count += usize::from(yes);
+        let judged = judge(setting, &uniforms, &observable, &mut rng);
+        let neighbours = (capture < NEIGHBOUR_CAPTURES)
+            .then(|| neighbours(setting, &uniforms, &observable, &mut rng));
+        let verdicts = Test::ALL.map(|test| match test {
+            Test::Neighbours => neighbours,
+            _ => judged
+                .iter()
+                .find(|(of, _)| *of == test)
+                .map(|(_, yes)| *yes),
+        });
+        for (i, verdict) in verdicts.into_iter().enumerate() {
+            tried[i] += usize::from(verdict.is_some());
+            rejected[i] += usize::from(verdict == Some(true));
         }
     }
     let compared = 0.05 / Test::ALL.len() as f64;
     Test::ALL
         .into_iter()
-        .zip(rejected)
-        .map(|(test, rejected)| {
+        .zip(rejected.into_iter().zip(tried))
+        .map(|(test, (rejected, captures))| {
             let (level, bound) = test.stated(setting);
             let stated = if coupling == 0.0 || test == Test::Law {
                 Some(level)
@@ -166,7 +189,7 @@ pub fn rates(setting: &Setting, coupling: f64) -> Vec<Rate> {
             };
             let bound = bound && coupling == 0.0;
             let interval = |alpha| {
-                let all = clopper_pearson(rejected as u64, setting.captures as u64, alpha);
+                let all = clopper_pearson(rejected as u64, captures as u64, alpha);
                 all.unwrap_or((0.0, 1.0))
             };
             let (low, high) = interval(compared);
@@ -176,12 +199,19 @@ pub fn rates(setting: &Setting, coupling: f64) -> Vec<Rate> {
                 stated,
                 bound,
                 rejected,
-                captures: setting.captures,
+                captures,
                 interval: interval(0.05),
                 agrees: stated.map(|rate| low <= rate && (bound || rate <= high)),
             }
         })
         .collect()
+}
+
+/// The random stream of one capture: a capture has its own, so that captures can be added without changing earlier
+/// ones, and so has a coupling, from the bits of its number.
+fn stream(seed: u64, coupling: f64, capture: usize) -> Rng {
+    let number = coupling.to_bits().wrapping_add(16 + capture as u64);
+    random::stream(seed, number)
 }
 
 /// U and O of each share.
@@ -200,8 +230,20 @@ fn draw(shares: usize, coupling: f64, rng: &mut Rng) -> (Vec<f64>, Vec<f64>) {
         .unzip()
 }
 
-/// Which tests reject, in the order of [`Test::ALL`].
-fn judge(setting: &Setting, uniforms: &[f64], observable: &[f64], rng: &mut Rng) -> [bool; 9] {
+/// Whether the nearest-neighbour test rejects.
+fn neighbours(setting: &Setting, uniforms: &[f64], observable: &[f64], rng: &mut Rng) -> bool {
+    let x: Vec<f64> = uniforms.iter().map(|u| -u.ln()).collect();
+    let test = ksg_test(&x, observable, NEIGHBOURS, NEIGHBOUR_PERMUTATIONS, rng);
+    test.is_ok_and(|test| test.p <= setting.alpha)
+}
+
+/// Which of the other tests reject.
+fn judge(
+    setting: &Setting,
+    uniforms: &[f64],
+    observable: &[f64],
+    rng: &mut Rng,
+) -> [(Test, bool); 9] {
     let alpha = setting.alpha;
     let law = Uniformity::of(uniforms.to_vec()).is_some_and(|law| law.p <= alpha);
     let labels = quantile_labels(uniforms, CLASSES).zip(quantile_labels(observable, CLASSES));
@@ -231,19 +273,26 @@ fn judge(setting: &Setting, uniforms: &[f64], observable: &[f64], rng: &mut Rng)
         process.rejected(alpha)
     });
     [
-        law,
-        free.is_some_and(|test| test.p_limit <= alpha),
-        free.is_some_and(|test| test.null.p_g <= alpha),
-        free.is_some_and(|test| test.null.p_chi_squared <= alpha),
-        blocks.is_some_and(|test| test.null.p_g <= alpha),
-        auc,
-        welch.is_some_and(|test| test.p <= alpha),
-        welch.is_some_and(|test| test.leaks()),
-        sequential,
+        (Test::Law, law),
+        (Test::GLimit, free.is_some_and(|test| test.p_limit <= alpha)),
+        (Test::G, free.is_some_and(|test| test.null.p_g <= alpha)),
+        (
+            Test::ChiSquared,
+            free.is_some_and(|test| test.null.p_chi_squared <= alpha),
+        ),
+        (
+            Test::GBlocks,
+            blocks.is_some_and(|test| test.null.p_g <= alpha),
+        ),
+        (Test::Auc, auc),
+        (Test::Welch, welch.is_some_and(|test| test.p <= alpha)),
+        (Test::Tvla, welch.is_some_and(|test| test.leaks())),
+        (Test::Sequential, sequential),
     ]
 }
 
-/// Power as stated to a user, from the closed forms of the coupling; `None` for the e-process, which states none.
+/// Power as stated to a user, from the closed forms of the coupling; `None` for the e-process and the
+/// neighbours, which state none.
 fn stated_power(test: Test, setting: &Setting, coupling: f64) -> Option<f64> {
     let positives = (setting.shares as f64 * HIGH).round() as usize;
     let negatives = setting.shares - positives;
@@ -279,7 +328,7 @@ fn stated_power(test: Test, setting: &Setting, coupling: f64) -> Option<f64> {
             };
             Some(normal.cdf(shift - critical) + normal.cdf(-shift - critical))
         }
-        Test::Sequential => None,
+        Test::Neighbours | Test::Sequential => None,
     }
 }
 
@@ -389,6 +438,19 @@ mod tests {
             .find(|rate| rate.test == Test::G)
             .expect("tried");
         assert_eq!((g.rejected, g.agrees), (0, Some(false)));
+    }
+
+    #[test]
+    fn couplings_share_no_noise() {
+        let noise = |coupling: f64| {
+            let (_, observable) = draw(1_000, 0.0, &mut stream(1, coupling, 0));
+            observable
+        };
+        let (a, b) = (noise(0.0), noise(0.04));
+        let product: f64 = a.iter().zip(&b).map(|(a, b)| a * b).sum::<f64>() / 1_000.0;
+        assert!(product.abs() < 0.12, "{product}");
+        let again = noise(0.04);
+        assert_eq!(b, again);
     }
 
     #[test]

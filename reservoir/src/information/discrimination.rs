@@ -15,9 +15,11 @@ pub struct Auc {
     pub value: f64,
     /// Standard error (DeLong, DeLong and Clarke-Pearson, Biometrics 44(3), 1988).
     pub standard_error: f64,
-    /// Lower end of the 95 % interval, normal approximation, cut at 0.
+    /// Lower end of the 95 % interval: the logit of the area plus and minus Student's t times its standard error, with
+    /// Satterthwaite's degrees of freedom from both groups. Where all pairs agree, so that there is no standard error,
+    /// see [`Auc::of`].
     pub low: f64,
-    /// Upper end, cut at 1.
+    /// Upper end of the 95 % interval.
     pub high: f64,
     /// Two-sided probability of an area at least as far from ½ if the score tells nothing. It uses the standard error
     /// under that hypothesis, that of the rank sum (Mann and Whitney, Ann. Math. Stat. 18(1), 1947), not DeLong's.
@@ -30,6 +32,11 @@ impl Auc {
     /// Computes the area from scores and whether each is a positive. `None` for fewer than two of either kind, if a
     /// score is not finite, or if the lengths differ. O(n log n), by midranks (Sun and Xu, IEEE Signal Process. Lett.
     /// 21(11), 2014).
+    ///
+    /// DeLong's interval itself covers 84 to 94 % at 10 positives and 30 negatives (normal scores, areas 0.5 to 0.92) and
+    /// is [1, 1] where the groups are separated; this one covers 96 to 98 %. Where all pairs agree (one group above the
+    /// other, or all scores equal), the bound is exact for any law of the scores: of min(m, n) pairs without a common
+    /// case, all agree with probability q^min(m, n) if one does with probability q, which is 2.5 % at the bound.
     pub fn of(scores: &[f64], positive: &[bool]) -> Option<Auc> {
         if scores.len() != positive.len() || !scores.iter().all(|s| s.is_finite()) {
             return None;
@@ -58,10 +65,10 @@ impl Auc {
             .map(|j| 1.0 - (ranks[m + j] - own_below[j]) / m as f64)
             .collect();
         let value = beats.iter().sum::<f64>() / m as f64;
-        let variance = variance(&beats) / m as f64 + variance(&beaten) / n as f64;
-        let standard_error = variance.sqrt();
+        let parts = (variance(&beats) / m as f64, variance(&beaten) / n as f64);
+        let standard_error = (parts.0 + parts.1).sqrt();
+        let (low, high) = interval(value, parts, (m, n))?;
         let normal = Normal::standard();
-        let quantile = normal.inverse_cdf(0.975);
         let null = null_variance(m, n, ties);
         let z = (value - 0.5) / null.sqrt();
         Some(Auc {
@@ -69,8 +76,8 @@ impl Auc {
             negatives: n,
             value,
             standard_error,
-            low: (value - quantile * standard_error).max(0.0),
-            high: (value + quantile * standard_error).min(1.0),
+            low,
+            high,
             p: if null > 0.0 {
                 2.0 * normal.sf(z.abs())
             } else {
@@ -86,6 +93,22 @@ impl Auc {
         let z = Normal::standard().inverse_cdf(0.5 + inside / 2.0);
         (0.5 - z * self.null_sd, 0.5 + z * self.null_sd)
     }
+}
+
+/// The 95 % interval of an area, from the variances that both groups add to it and from their sizes.
+fn interval(value: f64, (of_m, of_n): (f64, f64), (m, n): (usize, usize)) -> Option<(f64, f64)> {
+    let error = (of_m + of_n).sqrt();
+    if error < 1e-12 {
+        let agree = 0.025f64.powf(1.0 / m.min(n) as f64);
+        return Some((value * agree, 1.0 - (1.0 - value) * agree));
+    }
+    let by_group = of_m * of_m / (m - 1) as f64 + of_n * of_n / (n - 1) as f64;
+    let freedom = (of_m + of_n).powi(2) / by_group;
+    let t = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(0.975);
+    let logit = (value / (1.0 - value)).ln();
+    let reach = t * error / (value * (1.0 - value));
+    let area = |logit: f64| 1.0 / (1.0 + (-logit).exp());
+    Some((area(logit - reach), area(logit + reach)))
 }
 
 /// Variance of the area when the score tells nothing, (m + n + 1 − ties)/(12 m n); `ties` is
@@ -202,7 +225,10 @@ mod tests {
         assert_eq!((same.value, same.null_sd), (0.5, 0.0));
         let scores: Vec<f64> = labels.iter().map(|l| f64::from(u8::from(*l))).collect();
         let perfect = Auc::of(&scores, &labels).expect("both classes");
-        assert_eq!((perfect.value, perfect.low), (1.0, 1.0));
+        // Ten positives: 0.025^(1/10).
+        assert!((perfect.low - 0.691_5).abs() < 1e-4, "{perfect:?}");
+        assert_eq!((perfect.value, perfect.high), (1.0, 1.0));
+        assert!(same.low < 0.4 && same.high > 0.6, "{same:?}");
         assert_eq!(Auc::of(&[1.0, f64::NAN], &[true, false]), None);
         assert_eq!(Auc::of(&[1.0, 2.0, 3.0], &[true, false, false]), None);
     }
@@ -239,7 +265,7 @@ mod tests {
         // Parts 1/3, 1, 2/3 of variance 1/9; and 1, ½, ½ of variance 1/12.
         let expected = (1.0 / 27.0 + 1.0 / 36.0f64).sqrt();
         assert!((auc.standard_error - expected).abs() < 1e-12);
-        assert_eq!(auc.high, 1.0);
+        assert!(auc.low < auc.value && auc.value < auc.high && auc.high < 1.0);
         assert_eq!(Auc::of(&[1.0, 2.0, 3.0], &[true, true, false]), None);
         let flat = Auc::of(&[1.0; 6], &positive).expect("both groups");
         assert_eq!((flat.value, flat.p), (0.5, 1.0));
@@ -263,6 +289,30 @@ mod tests {
         }
         assert!((362..=396).contains(&covered), "{covered} of 400");
         assert!((7..=36).contains(&rejected), "{rejected} of 400");
+    }
+
+    #[test]
+    fn the_interval_covers_for_small_groups() {
+        // Ten positives, thirty negatives, the means 0 to 3 apart: areas Φ(shift/√2).
+        for (shift, truth) in [
+            (0.0, 0.5),
+            (1.0, 0.760_25),
+            (2.0, 0.921_35),
+            (3.0, 0.983_05),
+        ] {
+            let positive: Vec<bool> = (0..40).map(|i| i % 4 == 0).collect();
+            let covered = (0..1_000)
+                .filter(|seed| {
+                    let mut rng = random::stream(*seed, 4);
+                    let shifts = positive.iter().map(|p| if *p { shift } else { 0.0 });
+                    let scores: Vec<f64> = shifts.map(|s| s + random::normal(&mut rng)).collect();
+                    let auc = Auc::of(&scores, &positive).expect("both groups");
+                    auc.low <= truth && truth <= auc.high
+                })
+                .count();
+            // 950 expected, standard deviation 7. DeLong's own interval: 935, 911, 835 and 670.
+            assert!((936..=992).contains(&covered), "{shift}: {covered} of 1000");
+        }
     }
 
     #[test]

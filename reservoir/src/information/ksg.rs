@@ -7,7 +7,14 @@
 //!
 //! n_x is how many other values of x lie strictly nearer than the k-th neighbour in the plane, by the larger of
 //! both distances. Each side is standardised first. Costs O(N log N).
+//!
+//! The estimate is for continuous quantities. Values of finite resolution lie on a lattice, where many distances are
+//! equal and n_x, which counts what is strictly nearer, is too small: two independent quantities on a lattice as wide as
+//! the distance to the neighbours seem to share some tenths of a bit. So a quantity of which values repeat is spread:
+//! each value is moved at random within its step of the lattice. That leaves the information as it is, since the value
+//! on the lattice can still be read from the moved one, and the rest is independent of everything.
 
+use rand::RngExt;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use statrs::function::gamma::digamma;
@@ -54,11 +61,34 @@ pub enum KsgError {
     },
 }
 
-/// The estimate from the `k`th neighbour, in bits. May come out a little below 0.
+/// An estimate, and how far values were moved for it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Ksg {
+    /// The estimate, in bits. May come out a little below 0.
+    pub bits: f64,
+    /// Resolution of x within which its values were moved, in x's unit; `None` if no value repeats.
+    pub moved_x: Option<f64>,
+    /// The same of y.
+    pub moved_y: Option<f64>,
+}
+
+/// The estimate from the `k`th neighbour. Values of finite resolution are moved within it, drawn from `rng`.
 ///
 /// # Errors
 /// If the sides do not match, are too short, not finite, constant, or if more than `k` points coincide.
-pub fn ksg(x: &[f64], y: &[f64], k: usize) -> Result<f64, KsgError> {
+pub fn ksg(x: &[f64], y: &[f64], k: usize, rng: &mut Rng) -> Result<Ksg, KsgError> {
+    check(x, y, k)?;
+    let (mut x, mut y) = (x.to_vec(), y.to_vec());
+    let (moved_x, moved_y) = (spread(&mut x, rng), spread(&mut y, rng));
+    Ok(Ksg {
+        bits: estimate(&x, &y, k)?,
+        moved_x,
+        moved_y,
+    })
+}
+
+/// Whether there is an estimate for these values.
+fn check(x: &[f64], y: &[f64], k: usize) -> Result<(), KsgError> {
     let n = x.len();
     if n != y.len() {
         return Err(KsgError::Lengths { x: n, y: y.len() });
@@ -66,6 +96,44 @@ pub fn ksg(x: &[f64], y: &[f64], k: usize) -> Result<f64, KsgError> {
     if k == 0 || n <= k || n > MOST_POINTS {
         return Err(KsgError::Points { n, k });
     }
+    standardised(x)?;
+    standardised(y)?;
+    // −0 is sorted as 0, to which it is equal.
+    let pairs = x.iter().zip(y);
+    let mut points: Vec<(f64, f64)> = pairs.map(|(x, y)| (x + 0.0, y + 0.0)).collect();
+    points.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    // A point and k others.
+    if points.windows(k + 1).any(|same| same[0] == same[k]) {
+        return Err(KsgError::Ties { k });
+    }
+    Ok(())
+}
+
+/// Differences below this part of the largest value are of rounding, and values that differ by less are equal.
+const ROUNDING: f64 = 1e-12;
+
+/// If values repeat, moves each at random within half of the smallest difference of two to each side, and gives that
+/// difference.
+fn spread(values: &mut [f64], rng: &mut Rng) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let largest = values.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+    let equal = ROUNDING * largest;
+    let gaps = sorted.windows(2).map(|pair| pair[1] - pair[0]);
+    let repeats = gaps.clone().any(|gap| gap <= equal);
+    let step = gaps.filter(|gap| *gap > equal).min_by(f64::total_cmp)?;
+    if !repeats {
+        return None;
+    }
+    for value in values {
+        *value += step * (rng.random::<f64>() - 0.5);
+    }
+    Some(step)
+}
+
+/// The estimate of checked values, in bits.
+fn estimate(x: &[f64], y: &[f64], k: usize) -> Result<f64, KsgError> {
+    let n = x.len();
     let x = standardised(x)?;
     let y = standardised(y)?;
     let mut points: Vec<[f64; 2]> = x.iter().zip(&y).map(|(x, y)| [*x, *y]).collect();
@@ -99,8 +167,8 @@ pub fn ksg(x: &[f64], y: &[f64], k: usize) -> Result<f64, KsgError> {
 /// The estimate beside permutations of one side.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct KsgTest {
-    /// The estimate, in bits.
-    pub bits: f64,
+    /// The estimate.
+    pub estimate: Ksg,
     /// Mean of the permutations' estimates, in bits.
     pub null_mean: f64,
     /// Standard deviation of the permutations' estimates, in bits.
@@ -122,12 +190,14 @@ pub fn ksg_test(
     permutations: usize,
     rng: &mut Rng,
 ) -> Result<KsgTest, KsgError> {
-    let bits = ksg(x, y, k)?;
-    let mut y = y.to_vec();
+    check(x, y, k)?;
+    let (mut x, mut y) = (x.to_vec(), y.to_vec());
+    let (moved_x, moved_y) = (spread(&mut x, rng), spread(&mut y, rng));
+    let bits = estimate(&x, &y, k)?;
     let (mut as_large, mut sum, mut squares) = (0usize, 0.0, 0.0);
     for _ in 0..permutations {
         y.shuffle(rng);
-        let null = ksg(x, &y, k)?;
+        let null = estimate(&x, &y, k)?;
         as_large += usize::from(null >= bits);
         sum += null;
         squares += null * null;
@@ -135,7 +205,11 @@ pub fn ksg_test(
     let count = permutations.max(1) as f64;
     let null_mean = sum / count;
     Ok(KsgTest {
-        bits,
+        estimate: Ksg {
+            bits,
+            moved_x,
+            moved_y,
+        },
         null_mean,
         null_sd: (squares / count - null_mean * null_mean).max(0.0).sqrt(),
         p: (as_large + 1) as f64 / (permutations + 1) as f64,
@@ -274,7 +348,6 @@ impl Tree {
 mod tests {
     use super::*;
     use crate::random;
-    use rand::RngExt;
 
     fn gaussian(n: usize, rho: f64, seed: u64) -> (Vec<f64>, Vec<f64>) {
         let mut rng = random::stream(seed, 4);
@@ -315,8 +388,10 @@ mod tests {
     fn as_defined() {
         for (n, k, seed) in [(5, 1, 1), (9, 3, 2), (200, 3, 3), (301, 8, 4)] {
             let (x, y) = gaussian(n, 0.6, seed);
-            let found = ksg(&x, &y, k).expect("an estimate");
-            assert!((found - by_definition(&x, &y, k)).abs() < 1e-9, "{n} {k}");
+            let found = ksg(&x, &y, k, &mut random::stream(1, 5)).expect("an estimate");
+            let expected = by_definition(&x, &y, k);
+            assert!((found.bits - expected).abs() < 1e-9, "{n} {k}");
+            assert_eq!((found.moved_x, found.moved_y), (None, None));
         }
         // On a grid, where many distances are equal.
         let mut rng = random::stream(5, 4);
@@ -326,7 +401,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let (x, y) = (draw(), draw());
-        let found = ksg(&x, &y, 4).expect("an estimate");
+        let found = estimate(&x, &y, 4).expect("an estimate");
         assert!((found - by_definition(&x, &y, 4)).abs() < 1e-9);
     }
 
@@ -336,7 +411,7 @@ mod tests {
         for rho in [0.0, 0.3, 0.6, 0.9] {
             let expected = -0.5 * (1.0f64 - rho * rho).log2();
             let (x, y) = gaussian(4_000, rho, 7);
-            let found = ksg(&x, &y, 3).expect("an estimate");
+            let found = estimate(&x, &y, 3).expect("an estimate");
             assert!(
                 (found - expected).abs() < 0.05,
                 "{rho}: {found} for {expected}"
@@ -357,7 +432,33 @@ mod tests {
     }
 
     #[test]
+    fn a_resolution_as_wide_as_the_distances_adds_no_information() {
+        // Normals that share nothing, or 0.322 bit, measured in steps of a fiftieth or a twentieth of their standard
+        // deviation.
+        let mean = |step: f64, rho: f64| {
+            let bits = (0..20u64).map(|seed| {
+                let (mut x, mut y) = gaussian(1_000, rho, seed);
+                let round = |v: &mut f64| *v = (*v / step).round() * step;
+                x.iter_mut().chain(&mut y).for_each(round);
+                let found = ksg(&x, &y, 8, &mut random::stream(seed, 5)).expect("an estimate");
+                assert!((found.moved_x.expect("moved") / step - 1.0).abs() < 1e-6);
+                (estimate(&x, &y, 8).expect("an estimate"), found.bits)
+            });
+            let sums = bits.fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
+            (sums.0 / 20.0, sums.1 / 20.0)
+        };
+        for (step, rho, truth) in [(0.02, 0.0, 0.0), (0.05, 0.0, 0.0), (0.05, 0.6, 0.322)] {
+            let (as_is, moved) = mean(step, rho);
+            let case = format!("{step} {rho}: {as_is:.3} as it is, {moved:.3} moved");
+            assert!(as_is - truth > 0.03, "{case}");
+            assert!((moved - truth).abs() < 0.025, "{case}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_estimated_is_said() {
+        let mut rng = random::stream(1, 5);
+        let mut ksg = |x: &[f64], y: &[f64], k| ksg(x, y, k, &mut rng);
         assert_eq!(
             ksg(&[1.0], &[1.0, 2.0], 1),
             Err(KsgError::Lengths { x: 1, y: 2 })

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use super::table::{CountTable, TableError, check_labels};
+use crate::blocks;
 use crate::random::Rng;
 
 /// Permutations that a report uses: p down to 2·10⁻⁴, and a standard error of 0.003 at 5 %.
@@ -102,33 +103,18 @@ pub fn series(
 /// Longest lag at which dependence is measured.
 const LONGEST_LAG: usize = 200;
 
-/// Labels per block that a series needs: ten times the lags (of up to 200) up to which it is correlated beyond
-/// chance, 1.96/√n. At least 1, at most a twentieth of the series, so that enough blocks are left to permute.
+/// Labels per block that a series needs: ten times its memory, of the labels or of their squared distances from the
+/// mean, whichever is longer (up to 200 lags). At least 1, at most a twentieth of the series, so that enough blocks are
+/// left to permute.
 pub(crate) fn block_of(labels: &[u32]) -> usize {
     let n = labels.len();
     let most = (n / 20).max(1);
-    let mean = labels.iter().map(|l| f64::from(*l)).sum::<f64>() / n.max(1) as f64;
-    let square: f64 = labels.iter().map(|l| (f64::from(*l) - mean).powi(2)).sum();
-    if square == 0.0 {
-        return 1;
-    }
-    let limit = 1.96 / (n as f64).sqrt();
-    let correlated = |lag: usize| {
-        let pairs = labels.iter().zip(&labels[lag..]);
-        let sum: f64 = pairs
-            .map(|(a, b)| (f64::from(*a) - mean) * (f64::from(*b) - mean))
-            .sum();
-        (sum / square).abs() > limit
-    };
-    // A single lag often exceeds the bound by chance; a dependence that matters begins at lag 1.
-    let memory = (1..=most.min(LONGEST_LAG))
-        .take_while(|lag| correlated(*lag))
-        .count();
-    if memory == 0 {
-        1
-    } else {
-        (10 * memory).min(most)
-    }
+    let values: Vec<f64> = labels.iter().map(|label| f64::from(*label)).collect();
+    let mean = values.iter().sum::<f64>() / n.max(1) as f64;
+    let squares: Vec<f64> = values.iter().map(|value| (value - mean).powi(2)).collect();
+    let longest = most.min(LONGEST_LAG);
+    let memory = blocks::memory(&values, longest).max(blocks::memory(&squares, longest));
+    (10 * memory).clamp(1, most)
 }
 
 fn judge(
@@ -412,5 +398,32 @@ mod tests {
         }
         assert!(free > 40, "{free} of 60");
         assert!(blocked <= 12, "{blocked} of 60");
+    }
+
+    #[test]
+    fn a_series_correlated_at_even_lags_alone_is_permuted_in_blocks() {
+        // Two slow series take turns: neighbours are independent, every second label is like the one before.
+        let turns = |seed| {
+            let mut rng = random::stream(seed, 6);
+            let mut states = [0u32; 2];
+            let mut walk = |t: usize| {
+                if rng.random::<f64>() < 0.3 {
+                    states[t % 2] = rng.random_range(0..4);
+                }
+                states[t % 2]
+            };
+            (0..1_500).map(&mut walk).collect::<Vec<u32>>()
+        };
+        let rejected = (0..200)
+            .filter(|seed| {
+                let (x, y) = (turns(2 * seed), turns(2 * seed + 1));
+                let block = block_of(&x).min(block_of(&y));
+                let mut rng = random::stream(*seed, 5);
+                let test = series((&x, 4), (&y, 4), block, 199, &mut rng);
+                test.expect("labels").expect("a test").null.p_g <= 0.05
+            })
+            .count();
+        // 10 expected. A block as long as the first uncorrelated lag says rejects some 125.
+        assert!((2..=22).contains(&rejected), "{rejected} of 200");
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! [`Ridge`] is the readout of the main experiments and chooses its own penalty. [`RidgePath`] and [`fit`] are the
 //! same regression with many outputs and penalties. [`Rls`] learns step by step, [`Logistic`] predicts a class, and
-//! [`elastic_net`] selects features.
+//! [`elastic_net`] and [`elastic_path`] select features.
 
-pub mod elastic;
+pub mod descent;
+mod elastic;
 pub mod linear;
 pub mod logistic;
 mod moments;
@@ -13,7 +14,7 @@ pub mod ridge;
 pub mod rls;
 pub mod saved;
 
-pub use elastic::elastic_net;
+pub use elastic::{elastic_net, elastic_path};
 pub use linear::{LinearReadout, ReadoutError, target_matrix};
 pub use logistic::Logistic;
 pub use path::{Choice, RidgePath, time_ordered};

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! with X standardised on the training rows and b not penalised. XᵀX/T is reduced to a tridiagonal matrix once; then
-//! the weights for a penalty cost N², and its generalised cross-validation N. With more features than rows, XXᵀ/T is
-//! used instead of XᵀX/T. Penalties below rounding, some 1e-15 of the largest eigenvalue, are raised to it.
+//! the weights for a penalty cost N², and its generalised cross-validation N. Where the features may fit every row,
+//! XXᵀ/T is used instead of XᵀX/T. Penalties below rounding, some 1e-15 of the largest eigenvalue, are raised to it.
 
 use std::ops::Range;
 
@@ -33,8 +33,11 @@ pub struct RidgePath {
     standardiser: Standardiser,
     intercepts: Vec<f64>,
     rows: usize,
-    /// Tridiagonal form of XᵀX/T, or of XXᵀ/T with more features than rows; K × K.
+    /// Tridiagonal form of XᵀX/T, or of XXᵀ/T + `mean` 11ᵀ/T with T − 1 features or more; K × K.
     system: Tridiagonal,
+    /// Eigenvalue that stands in the second form for the zero of the mean, which centring took from the rows: beside
+    /// penalties near zero, that zero would be rounding.
+    mean: f64,
     /// Right-hand side in the coordinates of the system: Xᵀy/T, or y/T; K × M.
     right: DMatrix<f64>,
     /// X itself, if the system is XXᵀ/T.
@@ -66,7 +69,7 @@ impl RidgePath {
         check_rows(states, targets, &rows, LEAST)?;
         let count = rows.len() as f64;
         let features = states.features().to_vec();
-        if states.columns() <= rows.len() {
+        if states.columns() + 1 < rows.len() {
             let moments = Moments::of(states, targets, rows.clone());
             let system = Tridiagonal::of(&moments.gram);
             return Ok(RidgePath {
@@ -76,6 +79,7 @@ impl RidgePath {
                 rows: rows.len(),
                 right: system.multiply_qt(&moments.cross),
                 system,
+                mean: 0.0,
                 wide: None,
                 variance: moments.variance,
             });
@@ -83,7 +87,10 @@ impl RidgePath {
         let standardiser = Standardiser::fit(states, rows.clone());
         let x = standardiser.apply(states, rows.clone());
         let (y, intercepts) = centred(targets, rows.clone());
-        let system = Tridiagonal::of(&(dense::outer(&x) / count));
+        let mut outer = dense::outer(&x) / count;
+        let mean = outer.trace() / count;
+        outer.add_scalar_mut(mean / count);
+        let system = Tridiagonal::of(&outer);
         Ok(RidgePath {
             features,
             standardiser,
@@ -91,6 +98,7 @@ impl RidgePath {
             rows: rows.len(),
             right: system.multiply_qt(&y) / count,
             system,
+            mean,
             wide: Some(x),
             variance: variances(&y),
         })
@@ -118,10 +126,17 @@ impl RidgePath {
         Ok((0..lambdas.len()).map(readout).collect())
     }
 
-    /// Effective number of parameters at `lambda`, without the intercept: Σ d/(d + λ) over the eigenvalues d.
-    pub(crate) fn degrees_of_freedom(&self, lambda: f64) -> f64 {
-        let lost = self.system.effective(lambda) * self.system.inverse_trace(lambda);
-        (self.right.nrows() as f64 - lost).max(0.0)
+    /// Part of the rows that is left at `lambda`: 1 − (p + 1) / T, where p = Σ d/(d + λ) over the eigenvalues d is the
+    /// effective number of parameters, without the intercept. Summed as Σ λ/(d + λ), which does not cancel where next
+    /// to nothing is left.
+    fn left(&self, lambda: f64) -> f64 {
+        let lambda = self.system.effective(lambda);
+        let kept = lambda * self.system.inverse_trace(lambda);
+        let left = match &self.wide {
+            Some(_) => kept - lambda / (self.mean + lambda),
+            None => kept + (self.rows - 1 - self.right.nrows()) as f64,
+        };
+        left / self.rows as f64
     }
 
     /// Mean squared error of each output on the training rows.
@@ -148,7 +163,7 @@ impl RidgePath {
     }
 
     /// Chooses among `lambdas` by generalised cross-validation (Golub, Heath and Wahba, Technometrics 21(2), 1979):
-    /// training error / (1 − (degrees of freedom + 1) / T)². It assumes independent errors, which those of a time
+    /// training error / (1 − (effective parameters + 1) / T)². It assumes independent errors, which those of a time
     /// series are not; [`time_ordered`] does not assume that.
     ///
     /// # Errors
@@ -156,10 +171,10 @@ impl RidgePath {
     pub fn generalised(&self, lambdas: &[f64]) -> Result<Choice, ReadoutError> {
         let criterion = lambdas.iter().map(|&lambda| {
             check_lambda(lambda)?;
-            let free = 1.0 - (self.degrees_of_freedom(lambda) + 1.0) / self.rows as f64;
+            let left = self.left(lambda);
             let error: f64 = relative(&self.training_error(lambda), &self.variance);
-            Ok(if free > 0.0 {
-                error / (free * free)
+            Ok(if left > 0.0 {
+                error / (left * left)
             } else {
                 f64::INFINITY
             })
@@ -175,10 +190,10 @@ impl RidgePath {
         self.generalised(lambdas)?;
         let mut best = vec![(f64::INFINITY, lambdas[0]); self.variance.len()];
         for &lambda in lambdas {
-            let free = 1.0 - (self.degrees_of_freedom(lambda) + 1.0) / self.rows as f64;
+            let left = self.left(lambda);
             for (best, error) in best.iter_mut().zip(self.training_error(lambda)) {
-                let criterion = error / (free * free);
-                if free > 0.0 && criterion < best.0 {
+                let criterion = error / (left * left);
+                if left > 0.0 && criterion < best.0 {
                     *best = (criterion, lambda);
                 }
             }
@@ -383,12 +398,55 @@ mod tests {
         let y = DMatrix::from_column_slice(8, 1, &[3.0, -3.0].repeat(4));
         let path = RidgePath::new(&x, &y, 0..8).expect("finite");
         assert!((path.at(0.5).expect("valid").weights[0] - 2.0).abs() < 1e-12);
-        assert!((path.degrees_of_freedom(0.5) - 2.0 / 3.0).abs() < 1e-12);
+        assert!((path.left(0.5) - (1.0 - (2.0 / 3.0 + 1.0) / 8.0)).abs() < 1e-12);
         assert!((path.training_error(0.5)[0] - 1.0).abs() < 1e-12);
         // GCV relative to the variance of 9: (1/9) / (1 − (2/3 + 1)/8)².
         let gcv = path.generalised(&[0.5]).expect("valid").criterion[0];
         let free: f64 = 1.0 - (2.0 / 3.0 + 1.0) / 8.0;
         assert!((gcv - 1.0 / 9.0 / (free * free)).abs() < 1e-12);
+    }
+
+    /// With as many features as rows, all but nothing is left at a small penalty: as 1 − p/T it was rounding. Here each term is computed from the singular values of X.
+    #[test]
+    fn the_criterion_holds_where_the_features_fit_every_row() {
+        for (rows, columns) in [(30, 28), (30, 29), (30, 30), (30, 60), (100, 300)] {
+            let (x, y) = data(rows, columns, 5);
+            let path = RidgePath::new(&x, &y, 0..rows).expect("finite");
+            let standard = Standardiser::fit(&x, 0..rows).apply(&x, 0..rows);
+            let svd = standard.svd(true, false);
+            let u = svd.u.expect("asked for");
+            let (centred, _) = centred(&y, 0..rows);
+            let count = rows as f64;
+            for lambda in [1e-12, 1e-9, 1e-6, 1e-3, 1.0] {
+                // Without the direction of the mean, of which X has nothing.
+                let of_rank = (0..columns.min(rows - 1)).map(|i| {
+                    let d = svd.singular_values[i].powi(2) / count;
+                    (lambda / (d + lambda), u.column(i))
+                });
+                let (mut left, mut error) = ((rows - 1) as f64 - columns.min(rows - 1) as f64, 0.0);
+                let mut rest = centred.clone();
+                for (kept, direction) in of_rank {
+                    left += kept;
+                    for (output, mut rest) in rest.column_iter_mut().enumerate() {
+                        let along = direction.dot(&rest);
+                        rest.axpy(-along, &direction, 1.0);
+                        error += (kept * along).powi(2) / (count * path.variance[output]);
+                    }
+                }
+                if columns < rows - 1 {
+                    error += relative(&variances(&rest), &path.variance);
+                }
+                let expected = error / (left / count).powi(2);
+                let found = path.generalised(&[lambda]).expect("valid").criterion[0];
+                let off = found / expected - 1.0;
+                // Eigenvalues of XXᵀ/T are known to 1e-15 of the largest.
+                let tolerance = 1e-6 + 1e-12 * columns as f64 / lambda;
+                assert!(
+                    off.abs() < tolerance,
+                    "{rows} × {columns} at {lambda}: {off}"
+                );
+            }
+        }
     }
 
     #[test]

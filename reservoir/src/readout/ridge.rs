@@ -14,9 +14,12 @@ use super::path::{RidgePath, check_lambda, time_ordered};
 use crate::dense;
 use crate::state::{Standardiser, StateMatrix};
 
-/// Penalties that are tried: one per decade, per-sample scale, standardised features.
-pub const LAMBDAS: [f64; 13] = [
-    1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3,
+/// Penalties that are tried: one per decade, per-sample scale, standardised features. Beyond neither end does a readout
+/// change: the least is below the rounding of the eigenvalues, so that the fit is that of least squares, and with the
+/// greatest the outputs are the means.
+pub const LAMBDAS: [f64; 22] = [
+    1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6,
 ];
 
 /// A readout of one target at its chosen penalty.
@@ -143,6 +146,38 @@ mod tests {
         let fitted = ridge.readout.predict(&wide, 0..60).expect("same features");
         let error = crate::metrics::nrmse(fitted.as_slice(), &target).expect("defined");
         assert!(error < 0.9, "{error}");
+    }
+
+    /// A grid that ends at 1e-9 has an edge: on these states the outputs change by 2e-3 below it.
+    #[test]
+    fn beyond_the_ends_of_the_grid_nothing_changes() {
+        let columns = (0..40).map(|j| {
+            let frequency = 0.1 * (1.0 + 0.01 * f64::from(j));
+            let values = (0..400).map(|t| (f64::from(t) * frequency).sin()).collect();
+            (Feature::new(format!("x{j}"), "1"), values)
+        });
+        let x = StateMatrix::from_columns(400, columns.collect()).expect("finite");
+        let y = DMatrix::from_fn(400, 1, |t, _| {
+            (t as f64 * 0.123).sin() + 0.1 * (t as f64).cos()
+        });
+        let path = RidgePath::new(&x, &y, 0..400).expect("finite");
+        let outputs = |lambda| {
+            let readout = path.at(lambda).expect("valid");
+            readout.predict(&x, 0..400).expect("same features")
+        };
+        let differ = |a: f64, b: f64| (outputs(a) - outputs(b)).norm() / y.norm();
+        let (least, most) = (LAMBDAS[0], LAMBDAS[LAMBDAS.len() - 1]);
+        assert!(
+            differ(least, least / 1e3) < 1e-3,
+            "{}",
+            differ(least, least / 1e3)
+        );
+        assert!(
+            differ(most, most * 1e3) < 1e-3,
+            "{}",
+            differ(most, most * 1e3)
+        );
+        assert!(differ(1e-9, least) > 1e-3, "{}", differ(1e-9, least));
     }
 
     #[test]

@@ -50,6 +50,38 @@ pub fn xor(length: usize, distance: usize, seed: u64) -> Sequence {
     }
 }
 
+/// Exclusive or of two neighbouring inputs, and parity of three, `0..=longest` steps ago, all of one input: how far
+/// back a device both remembers and multiplies. The target is the exclusive or of the two newest inputs.
+pub fn delays(length: usize, longest: usize, seed: u64) -> Sequence {
+    let before = longest + 2;
+    let signs = signs(length + before, seed);
+    let product = |delay: usize, order: usize, sign: f64| -> Vec<f64> {
+        (0..length)
+            .map(|t| {
+                let last = t + before - delay;
+                sign * signs[last + 1 - order..=last].iter().product::<f64>()
+            })
+            .collect()
+    };
+    let further = (0..=longest).flat_map(|delay| {
+        let xor = (delay > 0).then(|| Target {
+            name: format!("xor {delay} ago"),
+            values: product(delay, 2, -1.0),
+        });
+        let parity = Target {
+            name: format!("parity of 3, {delay} ago"),
+            values: product(delay, 3, 1.0),
+        };
+        xor.into_iter().chain([parity])
+    });
+    Sequence {
+        input: signs[before..].to_vec(),
+        target: product(0, 2, -1.0),
+        further: further.collect(),
+        rejected_draws: 0,
+    }
+}
+
 fn signs(count: usize, seed: u64) -> Vec<f64> {
     let mut rng = random::stream(seed, 23);
     (0..count)
@@ -78,6 +110,24 @@ mod tests {
         let s = xor(100, 3, 1);
         for t in 3..100 {
             assert_eq!(s.target[t] > 0.0, s.input[t] != s.input[t - 3]);
+        }
+    }
+
+    #[test]
+    fn delayed_targets_are_products_of_neighbours_so_many_steps_ago() {
+        let s = delays(100, 3, 1);
+        let names: Vec<&str> = s.further.iter().map(|t| t.name.as_str()).collect();
+        assert_eq!(
+            names[..3],
+            ["parity of 3, 0 ago", "xor 1 ago", "parity of 3, 1 ago"]
+        );
+        assert_eq!(names.len(), 7);
+        let (xor_2, parity_3) = (&s.further[3].values, &s.further[6].values);
+        for t in 5..100 {
+            let u = |ago: usize| s.input[t - ago];
+            assert_eq!(s.target[t], -u(0) * u(1));
+            assert_eq!(xor_2[t], -u(2) * u(3));
+            assert_eq!(parity_3[t], u(3) * u(4) * u(5));
         }
     }
 

@@ -3,7 +3,7 @@
 //! | figure | procedure | what it leaves out |
 //! | --- | --- | --- |
 //! | 92.19 %, 12.8× | ridge on the label, cut at 1/2, success 2⁻²⁰: everything is aborted | that nothing is found |
-//! | 88.50 % | share of empty one-second windows times 59/64 | that a window is not a hash, and is known when it is over |
+//! | 88.50 % | share of empty one-second windows times 59/64 | that the share, 0.96, is put in and not found; that a window is not a hash, and is known when it is over |
 //! | 100 % | label and feature from the same window | that the label is a feature |
 
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,8 @@ pub const LEGACY_BITS: u32 = 20;
 /// Nonces trained and tested on.
 pub const NONCES: (usize, usize) = (5_000, 20_000);
 
-/// Share of one-second windows that are empty in the paper's stream.
+/// Share of one-second windows that are empty in the paper's stream. An input of the procedure, not a result: the stream is
+/// drawn at the rate that leaves this share empty, and 88.5 % is this number times 59/64.
 pub const EMPTY: f64 = 0.96;
 
 /// The printed figures: raw saving, multiplier, saving by empty windows, accuracy.
@@ -76,9 +77,9 @@ pub fn abort(
 pub struct EmptyWindows {
     /// Number of windows of one second.
     pub n: usize,
-    /// Share that is empty.
+    /// Share that is empty: [`EMPTY`] again, but for chance.
     pub empty: f64,
-    /// Saving that the paper's figure claims: the empty share times 59/64.
+    /// Saving that the paper's figure claims: the empty share times 59/64. So it follows from what was put in.
     pub saving: f64,
     /// The rule that the figure suggests, applied to the next window: keep it if this window holds a share.
     pub next: Account,

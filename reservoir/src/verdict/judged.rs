@@ -163,11 +163,16 @@ impl Verdict {
     /// Whether the device computes: it beats every control that is linear in the input's history, the intervals of
     /// the two scores apart.
     pub fn computes(&self) -> bool {
-        let apart = |c: &Comparison| self.device.nrmse.high < c.score.nrmse.low - MARGIN;
         self.enough_steps()
             && self.carries_information()
             && self.step_lengths_are_beaten()
-            && self.linear().all(apart)
+            && self.is_apart()
+    }
+
+    /// Whether the interval of the device's score is below those of all controls that are linear in the input's history.
+    pub fn is_apart(&self) -> bool {
+        let apart = |c: &Comparison| self.device.nrmse.high < c.score.nrmse.low - MARGIN;
+        self.linear().all(apart)
     }
 
     /// Whether the device adds computation beyond its input encoding.
@@ -219,6 +224,31 @@ impl Verdict {
         let linear = self.best_linear()?.score.nrmse.value;
         let way = linear - self.ideal()?.score.nrmse.value;
         (way > MARGIN).then(|| (linear - self.device.nrmse.value) / way)
+    }
+
+    /// NRMSE of this verdict's device minus that of `other` on the same `test` steps, with its interval on the blocks
+    /// that `seed` draws: below zero, this one is better.
+    pub fn beyond(&self, other: &Score, test: &[f64], seed: u64) -> Estimate {
+        let (a, b) = (&self.device.predictions, &other.predictions);
+        Bootstrap::new(test.len(), seed).difference(a, b, test)
+    }
+
+    /// The controls in software with as many features as the device: leaky integrators, the same with its history, and
+    /// a delay line.
+    pub fn as_many(&self) -> impl Iterator<Item = &Comparison> {
+        let features = self.device.features;
+        self.controls.iter().filter(move |c| match c.control {
+            Control::LeakyBank(_) | Control::LaggedBank(..) => true,
+            Control::DelayLine(length) => length == features,
+            _ => false,
+        })
+    }
+
+    /// Whether the device is better than every control with as many features; `None` if there are too few test steps
+    /// to claim any score.
+    pub fn beats_as_many(&self) -> Option<bool> {
+        self.enough_steps()
+            .then(|| self.as_many().all(|c| better(&c.difference)))
     }
 
     /// Names of the controls for whose difference `holds` is true, without the destroyed states.
@@ -280,13 +310,13 @@ fn memory(
     Ok(memory_capacity(states, input, longest, split, left_out)?.total)
 }
 
-/// Whether the first of the two is better: the interval lies below zero.
-pub(super) fn better(difference: &Estimate) -> bool {
+/// Whether the first of the two is better: the interval lies below zero, by more than a thousandth.
+pub fn better(difference: &Estimate) -> bool {
     difference.high < -MARGIN
 }
 
-/// Whether the first of the two is worse: the interval lies above zero.
-pub(super) fn worse(difference: &Estimate) -> bool {
+/// Whether the first of the two is worse: the interval lies above zero, by more than a thousandth.
+pub fn worse(difference: &Estimate) -> bool {
     difference.low > MARGIN
 }
 

@@ -18,5 +18,5 @@ mod sentence;
 mod trial;
 
 pub use control::Control;
-pub use judged::{Comparison, Direct, Verdict};
+pub use judged::{Comparison, Direct, Verdict, better, worse};
 pub use trial::{StepLength, Trial};

@@ -213,9 +213,10 @@ impl Attachments {
                 (door, pool, guarded)
             }
         };
+        let mut truth = None;
         if let Some((ports, played)) = ports {
             let mine = mine(config, stratum, &played, pool, seed);
-            ports.start(mine, &self.clock, &self.tasks, &self.shutdown)?;
+            truth = ports.start(mine, &self.clock, &self.tasks, &self.shutdown)?;
         }
         let network = unit::Network {
             door: unit::SharedDoor::new(door, &stratum.worker),
@@ -230,7 +231,7 @@ impl Attachments {
         Ok(Unit::network(
             config,
             network,
-            latest,
+            (latest, truth),
             self.clock.clone(),
             seed,
         ))

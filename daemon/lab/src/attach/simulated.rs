@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use thermine_drivers::bm13xx::Family;
 use thermine_sim::miner::PoolSettings;
+use thermine_sim::s9::Truth;
 use thermine_sim::{chips as line, goldshell, lb_box, lv06, s9};
 use thermine_units::clock::Clock;
 use thermine_units::listen;
 use thermine_units::model::{Model, Wire};
 use thermine_units::params::BadParam;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -85,7 +87,8 @@ pub(crate) async fn listen(model: Model, ip: IpAddr, own: bool) -> Result<Ports>
 }
 
 impl Ports {
-    /// Starts a unit on them as tasks of `tasks`, until `shutdown`.
+    /// Starts a unit on them as tasks of `tasks`, until `shutdown`. Returns what no firmware knows of it, where that is
+    /// watched.
     ///
     /// # Errors
     /// If what is assumed of its physics describes no unit.
@@ -95,7 +98,7 @@ impl Ports {
         clock: &Clock,
         tasks: &TaskTracker,
         shutdown: &CancellationToken,
-    ) -> Result<(), BadParam> {
+    ) -> Result<Option<watch::Receiver<Truth>>, BadParam> {
         let pool = PoolSettings {
             pool: mine.pool,
             worker: mine.worker,
@@ -125,10 +128,12 @@ impl Ports {
                     seed,
                     faults: Vec::new(),
                 };
-                s9::start_with_page(settings, self.listener, page, clock, tasks, shutdown);
+                let truth =
+                    s9::start_with_page(settings, self.listener, page, clock, tasks, shutdown);
+                return Ok(Some(truth));
             }
         }
-        Ok(())
+        Ok(None)
     }
 }
 

@@ -17,6 +17,7 @@ use thermine_drivers::interlock::{self, Cause, Guarded, Permission};
 use thermine_drivers::poller::Latest;
 use thermine_proxy::Hub;
 use thermine_proxy::Release;
+use thermine_sim::s9::Truth;
 use thermine_stratum::Session;
 use thermine_stratum::factory::JobFactory;
 use thermine_stratum::server::{Admit, Expected, NeverConnected};
@@ -56,6 +57,8 @@ pub struct Unit {
     /// `None` while it is driven.
     jobs: Option<JobFactory>,
     wire: Wire,
+    /// What no firmware knows of a simulated unit.
+    truth: Option<watch::Receiver<Truth>>,
 }
 
 /// Where its work goes.
@@ -118,17 +121,15 @@ impl Unit {
     pub(super) fn network(
         config: &Config,
         network: Network,
-        latest: watch::Receiver<Latest>,
+        (latest, truth): (watch::Receiver<Latest>, Option<watch::Receiver<Truth>>),
         clock: Clock,
         seed: u64,
     ) -> Unit {
-        Unit::new(
-            config,
-            Wire::Network(Box::new(network)),
-            latest,
-            clock,
-            seed,
-        )
+        let wire = Wire::Network(Box::new(network));
+        Unit {
+            truth,
+            ..Unit::new(config, wire, latest, clock, seed)
+        }
     }
 
     pub(super) fn serial(
@@ -200,6 +201,7 @@ impl Unit {
             clock,
             jobs: Some(jobs),
             wire,
+            truth: None,
         }
     }
 
@@ -288,6 +290,16 @@ impl Unit {
             None => Provenance::Simulated,
             Some(evidence) => evidence.provenance(),
         }
+    }
+
+    /// The meter at the wall of a simulated unit, where it has one.
+    pub(crate) fn wall_meter(&self) -> Option<watch::Receiver<Truth>> {
+        self.truth.clone()
+    }
+
+    /// The clock that it is driven by.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// What was seen of it; `None` of a simulated unit.

@@ -1,34 +1,45 @@
 //! The rows of the benchmark, measured over several seeds.
 
-use std::sync::Arc;
-
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use thermine_reservoir::bootstrap::Bootstrap;
 use thermine_reservoir::esn::{Esn, EsnConfig};
 use thermine_reservoir::evaluate::evaluate;
 use thermine_reservoir::multi_seed::OverSeeds;
+use thermine_reservoir::split::Split;
 use thermine_reservoir::tasks::narma::narma10;
 use thermine_reservoir::verdict::{Control, Verdict};
 use thermine_units::model::Model;
 use thermine_units::params::Assumed;
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
 
-use super::rows::{Row, rows};
+use super::row::Row;
+use super::seeds::over_seeds;
+use super::{rows, rows_xor};
 use crate::config::Config;
 use crate::experiment::plan::Plan;
-use crate::experiment::run;
+use crate::experiment::report_scores::Arm;
+use crate::experiment::report_sensitivity::Sensitivity;
 use crate::experiment::steps::DEFAULT_SPLIT;
+use crate::experiment::too_hot::TooHot;
+use crate::experiment::{run, sensitivity};
 use crate::observer::Progress;
 use crate::request::{self, Setup, Train};
 use crate::session::context::Context;
+use crate::threads::computed;
 use crate::train;
 
 /// Name, nodes and goal of the software network.
-const ESN: &str = "software ESN, 1000 nodes";
+const ESN: &str = "ESN, 1000 nodes";
 const ESN_NODES: usize = 1000;
 const ESN_GOAL: f64 = 0.09;
+
+/// Steps of the runs over the assumed ranges, at most: there are seventeen of them a row.
+const SPREAD_SPLIT: Split = Split {
+    washout: 50,
+    train: 500,
+    test: 500,
+};
 
 /// What is measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +51,9 @@ pub struct Request {
     /// What is assumed of every twin's physics.
     #[serde(default)]
     pub assume: Vec<Assumed>,
+    /// Whether each row is measured over the assumed ranges too.
+    #[serde(default)]
+    pub spread: bool,
 }
 
 /// A row, measured.
@@ -47,6 +61,8 @@ pub struct Request {
 pub struct Measured {
     /// Name of the row, as the table prints it.
     pub name: &'static str,
+    /// The task that it is scored on.
+    pub task: String,
     /// A command line that measures one seed of it.
     pub command: String,
     /// What is to be known of the row beside its score.
@@ -62,6 +78,8 @@ pub struct Measured {
     pub(crate) scores: Vec<f64>,
     /// NRMSE over the seeds, with its interval.
     pub nrmse: OverSeeds,
+    /// The share of wrong decisions over the seeds, where the task is a decision.
+    pub wrong: Option<OverSeeds>,
     /// Device beside the encoded drive, minus the encoded drive alone.
     pub beyond_encoding: Option<OverSeeds>,
     /// Device beside the encoded drive, minus encoded drive and as many leaky integrators.
@@ -80,6 +98,10 @@ pub struct Measured {
     pub with_input: Option<OverSeeds>,
     /// Time of the unit that one seed took, s.
     pub device_seconds: Option<f64>,
+    /// Where the twin of a seed went on though the interlock would have stopped a unit.
+    pub too_hot: Option<TooHot>,
+    /// The score of seed 1 over the assumed ranges, in shorter runs.
+    pub spread: Option<Sensitivity>,
 }
 
 /// A control over the seeds.
@@ -89,37 +111,71 @@ pub struct Rival {
     pub name: String,
     /// Its NRMSE.
     pub nrmse: OverSeeds,
+    /// Its share of wrong decisions, where the task is a decision.
+    pub wrong: Option<OverSeeds>,
 }
 
-/// Measures the rows that `request` names.
+/// Measures the rows that `request` names. Each time that one is done, all that are done are handed to `each`.
 ///
 /// # Errors
-/// If it names none, or a seed of one fails.
-pub async fn run(request: &Request, progress: &Progress) -> Result<Vec<Measured>> {
+/// If it names none, a seed of one fails, or `each` does.
+pub async fn run(
+    request: &Request,
+    progress: &Progress,
+    each: &mut (dyn FnMut(&[Measured]) -> Result<()> + Send),
+) -> Result<Vec<Measured>> {
     let is_asked = |name: &str| name.contains(&request.only);
-    let rows: Vec<Row> = (rows().into_iter())
-        .filter(|row| is_asked(row.name))
-        .collect();
+    let rows: Vec<Row> = all().filter(|row| is_asked(row.name)).collect();
     if rows.is_empty() && !is_asked(ESN) {
         bail!("no row has `{}` in its name", request.only);
     }
     let mut measured = Vec::new();
     for row in rows {
-        let plan = plan_of(&row, &request.assume)?;
-        let verdicts = over_seeds(row.name, request.seeds, progress, move |seed| {
-            verdict(&Plan {
-                seed,
-                ..plan.clone()
-            })
-        })
-        .await?;
-        measured.push(Measured::of(&row, &verdicts).with_context(|| row.name)?);
+        measured.push(of_row(&row, request, progress).await.context(row.name)?);
+        each(&measured)?;
     }
     if is_asked(ESN) {
-        let scores = over_seeds(ESN, request.seeds, progress, software).await?;
+        let scores = over_seeds(ESN, 1..=request.seeds, progress, software).await?;
         measured.push(Measured::software(scores)?);
+        each(&measured)?;
     }
     Ok(measured)
+}
+
+/// Every row, those of one task together.
+fn all() -> impl Iterator<Item = Row> {
+    rows::rows().into_iter().chain(rows_xor::rows())
+}
+
+/// A row over its seeds, and seed 1 of it over the assumed ranges.
+async fn of_row(row: &Row, request: &Request, progress: &Progress) -> Result<Measured> {
+    let plan = plan_of(row, &request.assume)?;
+    let of_seed = plan.clone();
+    let arms = over_seeds(row.name, 1..=request.seeds, progress, move |seed| {
+        let plan = of_seed.clone();
+        arm(&Plan { seed, ..plan })
+    })
+    .await?;
+    let mut measured = Measured::of(row, &plan, &arms)?;
+    if request.spread {
+        let plan = Plan {
+            split: shorter(plan.split),
+            ..plan
+        };
+        let handle = Handle::current();
+        let work = move || sensitivity::measure(&plan, &handle);
+        measured.spread = Some(computed(progress.context(), work).await?);
+    }
+    Ok(measured)
+}
+
+/// A split of at most so many steps as a run over the assumed ranges takes.
+fn shorter(split: Split) -> Split {
+    Split {
+        washout: split.washout.min(SPREAD_SPLIT.washout),
+        train: split.train.min(SPREAD_SPLIT.train),
+        test: split.test.min(SPREAD_SPLIT.test),
+    }
 }
 
 fn plan_of(row: &Row, assume: &[Assumed]) -> Result<Plan> {
@@ -135,13 +191,13 @@ fn plan_of(row: &Row, assume: &[Assumed]) -> Result<Plan> {
     train::plan(&row.request, setup)
 }
 
-/// The verdict on a plan's one arm.
-fn verdict(plan: &Plan) -> Result<Verdict> {
+/// A plan's one arm, judged.
+pub(super) fn arm(plan: &Plan) -> Result<Arm> {
     // One part stands for all seeds.
     let hidden = Progress::hidden(&Context::new("thermine bench"));
     let judged = Handle::current().block_on(run::on_twins(plan, &hidden))?;
     let judged = judged.into_iter().next().context("a plan without arms")?;
-    Ok(judged.arm.verdict)
+    Ok(judged.arm)
 }
 
 /// NRMSE of the software network.
@@ -154,57 +210,31 @@ fn software(seed: u64) -> Result<f64> {
         .value)
 }
 
-/// `work` for seeds 1 to `seeds`, on as many threads as there are processors, in order.
-async fn over_seeds<T: Send + 'static>(
-    name: &str,
-    seeds: u64,
-    progress: &Progress,
-    work: impl Fn(u64) -> Result<T> + Send + Sync + 'static,
-) -> Result<Vec<T>> {
-    let part = progress.bar(name, usize::try_from(seeds)?);
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let (work, mut running) = (Arc::new(work), JoinSet::new());
-    let mut next = 1..=seeds;
-    let mut done = Vec::new();
-    loop {
-        while running.len() < threads
-            && let Some(seed) = next.next()
-        {
-            let work = work.clone();
-            running.spawn_blocking(move || (seed, work(seed)));
-        }
-        let Some(ended) = running.join_next().await else {
-            break;
-        };
-        let (seed, result) = ended?;
-        done.push((seed, result.with_context(|| format!("seed {seed}"))?));
-        part.step();
-    }
-    done.sort_by_key(|(seed, _)| *seed);
-    Ok(done.into_iter().map(|(_, result)| result).collect())
-}
-
 impl Measured {
-    fn of(row: &Row, verdicts: &[Verdict]) -> Result<Measured> {
+    fn of(row: &Row, plan: &Plan, arms: &[Arm]) -> Result<Measured> {
+        let verdicts: Vec<&Verdict> = arms.iter().map(|arm| &arm.verdict).collect();
+        let wrong = |arm: &Arm| Some(arm.decisions.as_ref()?.device);
         let each = |figure: &dyn Fn(&Verdict) -> Option<f64>| -> Option<OverSeeds> {
-            let values: Option<Vec<f64>> = verdicts.iter().map(figure).collect();
+            let values: Option<Vec<f64>> = verdicts.iter().map(|v| figure(v)).collect();
             OverSeeds::of(&values?)
         };
         let score = |v: &Verdict| v.device.nrmse.value;
         let products = |v: &Verdict| Some(v.ideal()?.score.nrmse.value);
         Ok(Measured {
             name: row.name,
+            task: run::problem(plan)?.name,
             command: command(row),
             remark: row.remark,
             paper: row.paper,
             goal: row.goal,
             provenance: "simulated",
             features: verdicts.first().map_or(0, |v| v.device.features),
-            scores: verdicts.iter().map(score).collect(),
+            scores: verdicts.iter().map(|v| score(v)).collect(),
             nrmse: each(&|v| Some(score(v))).context("fewer than two seeds")?,
+            wrong: over(arms, wrong),
             beyond_encoding: each(&|v| Some(v.beyond_encoding.value)),
             beyond_bank: each(&|v| Some(v.beyond_bank.value)),
-            rival: rival(verdicts),
+            rival: rival(arms),
             products: each(&products),
             adds_in: Some(verdicts.iter().filter(|v| v.adds_computation()).count()),
             computes_in: Some(verdicts.iter().filter(|v| v.computes()).count()),
@@ -212,14 +242,17 @@ impl Measured {
             with_input: each(&|v| Some(v.direct.with.nrmse.value)),
             device_seconds: verdicts.first().and_then(|v| {
                 let length = v.step_length?.mean_seconds;
-                Some(length * DEFAULT_SPLIT.total() as f64)
+                Some(length * plan.split.total() as f64)
             }),
+            too_hot: arms.iter().find_map(|arm| arm.too_hot),
+            spread: None,
         })
     }
 
     fn software(scores: Vec<f64>) -> Result<Measured> {
         Ok(Measured {
             name: ESN,
+            task: "NARMA-10".into(),
             command: "in software".into(),
             remark: "no device: the reference network",
             paper: None,
@@ -228,6 +261,7 @@ impl Measured {
             features: ESN_NODES,
             nrmse: OverSeeds::of(&scores).context("fewer than two seeds")?,
             scores,
+            wrong: None,
             beyond_encoding: None,
             beyond_bank: None,
             rival: None,
@@ -237,6 +271,8 @@ impl Measured {
             without_input: None,
             with_input: None,
             device_seconds: None,
+            too_hot: None,
+            spread: None,
         })
     }
 
@@ -246,23 +282,29 @@ impl Measured {
     }
 }
 
+/// `figure` over the seeds of `arms`; `None` if one of them has none.
+fn over(arms: &[Arm], figure: impl Fn(&Arm) -> Option<f64>) -> Option<OverSeeds> {
+    let values: Option<Vec<f64>> = arms.iter().map(figure).collect();
+    OverSeeds::of(&values?)
+}
+
 /// The best linear control over all seeds. A delay line of equal memory has another length in each.
-fn rival(verdicts: &[Verdict]) -> Option<Rival> {
-    let first = verdicts.first()?;
+fn rival(arms: &[Arm]) -> Option<Rival> {
     let of_all = |control: Control| {
-        let scores: Option<Vec<f64>> = (verdicts.iter())
-            .map(|verdict| {
-                let mut controls = verdict.controls.iter();
-                let same = controls.find(|c| c.control == control)?;
-                Some(same.score.nrmse.value)
-            })
-            .collect();
-        Some(Rival {
-            name: control.to_string(),
-            nrmse: OverSeeds::of(&scores?)?,
-        })
+        let name = control.to_string();
+        let nrmse = over(arms, |arm| {
+            let mut controls = arm.verdict.controls.iter();
+            Some(controls.find(|c| c.control == control)?.score.nrmse.value)
+        })?;
+        let wrong = over(arms, |arm| {
+            let mut controls = arm.decisions.as_ref()?.controls.iter();
+            controls
+                .find(|(of, _)| *of == name)
+                .map(|(_, wrong)| *wrong)
+        });
+        Some(Rival { name, nrmse, wrong })
     };
-    let linear = first.controls.iter().map(|c| c.control);
+    let linear = arms.first()?.verdict.controls.iter().map(|c| c.control);
     linear
         .filter(|control| control.is_linear() && !matches!(control, Control::EqualMemory(_)))
         .filter_map(of_all)
@@ -290,23 +332,10 @@ mod tests {
 
     #[test]
     fn every_row_is_a_command_that_can_be_run() {
-        for row in rows() {
+        for row in all() {
             let plan = plan_of(&row, &[]).unwrap_or_else(|error| panic!("{}: {error:#}", row.name));
             assert_eq!(plan.encodings.len(), 1, "{}", row.name);
+            assert!(row.name.len() <= 21, "{}: the table is wider", row.name);
         }
-    }
-
-    #[tokio::test]
-    async fn seeds_come_back_in_order_and_a_failure_is_named() {
-        let progress = Progress::hidden(&Context::new("test"));
-        let squares = over_seeds("squares", 9, &progress, |seed| Ok(seed * seed)).await;
-        let squares = squares.expect("no failure");
-        assert_eq!(squares, [1, 4, 9, 16, 25, 36, 49, 64, 81]);
-        let fails = |seed| if seed == 3 { bail!("no") } else { Ok(seed) };
-        let failed = over_seeds("failure", 5, &progress, fails).await;
-        assert_eq!(
-            format!("{:#}", failed.expect_err("one fails")),
-            "seed 3: no"
-        );
     }
 }

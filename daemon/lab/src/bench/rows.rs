@@ -1,26 +1,14 @@
-//! The rows of the benchmark: what is trained on which twin, and what is asked of it.
+//! The rows of the benchmark that are scored on NARMA-10.
 
 use thermine_units::model::Model;
 
+use super::row::Row;
 use crate::backend::Backend;
 use crate::experiment::encoding::{Actuator, Channel};
 use crate::experiment::presets::Preset;
 use crate::experiment::quantities::Group;
 use crate::experiment::task::Named;
 use crate::request::Train;
-
-/// What is measured.
-pub(super) struct Row {
-    pub name: &'static str,
-    pub(super) model: Model,
-    pub(super) request: Train,
-    /// What the paper prints (arXiv 2601.12032).
-    pub(super) paper: Option<f64>,
-    /// What is asked of it at most.
-    pub(super) goal: Option<f64>,
-    /// What is to be known about it.
-    pub(super) remark: &'static str,
-}
 
 /// NARMA-10 on a twin, with nothing but the scores.
 fn twin() -> Train {
@@ -54,7 +42,7 @@ pub(super) fn rows() -> Vec<Row> {
 fn s9() -> Vec<Row> {
     vec![
         Row {
-            name: "S9, dialogue as in the paper",
+            name: "S9 dialogue",
             model: Model::AntminerS9,
             request: Train {
                 encoding: Preset::Duty,
@@ -62,10 +50,10 @@ fn s9() -> Vec<Row> {
             },
             paper: Some(0.8661),
             goal: None,
-            remark: "device only, stock sensors, 7 s a step",
+            remark: "as in the paper: device only, stock sensors, 7 s a step",
         },
         Row {
-            name: "S9, device only",
+            name: "S9 device only",
             model: Model::AntminerS9,
             request: Train {
                 encode: vec![
@@ -85,7 +73,7 @@ fn s9() -> Vec<Row> {
             remark: "temperatures and fan read ten times a step, of nine steps, in which the host gives u[t] to u[t−8]: u[t−9] is what the device remembers",
         },
         Row {
-            name: "S9, ten steps of history",
+            name: "S9 ten steps back",
             model: Model::AntminerS9,
             request: Train {
                 encode: vec![
@@ -104,7 +92,7 @@ fn s9() -> Vec<Row> {
             remark: "device only, but ten steps of it, which the host keeps: the same of the encoded drive is a delay line of ten",
         },
         Row {
-            name: "S9, late fan",
+            name: "S9 late fan",
             model: Model::AntminerS9,
             request: Train {
                 encoding: Preset::Late,
@@ -129,7 +117,7 @@ fn product() -> Vec<Row> {
     };
     vec![
         Row {
-            name: "S9, product",
+            name: "S9 product",
             model: Model::AntminerS9,
             request: product(),
             paper: None,
@@ -137,7 +125,7 @@ fn product() -> Vec<Row> {
             remark: "50 features: a delay line of 30 and 20 rates of shares, whose products are the device's; the lag is the host's",
         },
         Row {
-            name: "S9, product, 300 s a step",
+            name: "S9 product, 300 s",
             model: Model::AntminerS9,
             request: Train {
                 hold: Some(300.0),
@@ -148,7 +136,7 @@ fn product() -> Vec<Row> {
             remark: "3.3 times the shares a step",
         },
         Row {
-            name: "S9, product, duty alone",
+            name: "S9 product, duty only",
             model: Model::AntminerS9,
             request: Train {
                 encoding: Preset::default(),
@@ -164,7 +152,7 @@ fn product() -> Vec<Row> {
             remark: "ablation: nothing to multiply with",
         },
         Row {
-            name: "S9, product, wrong lag",
+            name: "S9 product, wrong lag",
             model: Model::AntminerS9,
             request: Train {
                 encoding: Preset::default(),
@@ -183,7 +171,7 @@ fn product() -> Vec<Row> {
             remark: "ablation: products that the task does not ask for",
         },
         Row {
-            name: "LV06, product, 300 s a step",
+            name: "LV06 product, 300 s",
             model: Model::LuckyMinerLv06,
             request: Train {
                 hold: Some(300.0),
@@ -200,7 +188,7 @@ fn product() -> Vec<Row> {
 fn s9_pair() -> Vec<Row> {
     vec![
         Row {
-            name: "S9, pair",
+            name: "S9 pair",
             model: Model::AntminerS9,
             request: Train {
                 encode: vec![
@@ -221,7 +209,7 @@ fn s9_pair() -> Vec<Row> {
             remark: "50 features: a delay line of 30 and 20 powers, whose products are the device's",
         },
         Row {
-            name: "S9, pair, clock not modulated",
+            name: "S9 pair, duty only",
             model: Model::AntminerS9,
             request: Train {
                 encode: vec![Channel::new(Actuator::Duty, 0.31, 1.0)],
@@ -239,7 +227,7 @@ fn s9_pair() -> Vec<Row> {
             remark: "ablation: nothing to multiply with",
         },
         Row {
-            name: "S9, pair, wrong lag",
+            name: "S9 pair, wrong lag",
             model: Model::AntminerS9,
             request: Train {
                 encode: vec![
@@ -266,7 +254,7 @@ fn s9_pair() -> Vec<Row> {
 fn lv06() -> Vec<Row> {
     vec![
         Row {
-            name: "LV06, device only",
+            name: "LV06 device only",
             model: Model::LuckyMinerLv06,
             request: Train {
                 encode: vec![Channel::new(Actuator::Frequency, 500.0, 100.0)],
@@ -282,7 +270,7 @@ fn lv06() -> Vec<Row> {
             remark: "temperatures and power read ten times a step, of nine steps, as on the S9",
         },
         Row {
-            name: "LV06, ten steps of history",
+            name: "LV06 ten steps back",
             model: Model::LuckyMinerLv06,
             request: Train {
                 encode: vec![
@@ -301,7 +289,7 @@ fn lv06() -> Vec<Row> {
             remark: "as on the S9; an LV06 can be driven so over its own wire",
         },
         Row {
-            name: "LV06, late fan",
+            name: "LV06 late fan",
             model: Model::LuckyMinerLv06,
             request: Train {
                 encoding: Preset::Late,
@@ -314,7 +302,7 @@ fn lv06() -> Vec<Row> {
             remark: "as on the S9; an LV06 can be driven so over its own wire",
         },
         Row {
-            name: "LV06, pair",
+            name: "LV06 pair",
             model: Model::LuckyMinerLv06,
             request: Train {
                 encode: vec![
@@ -340,7 +328,7 @@ fn lv06() -> Vec<Row> {
 fn timing() -> Vec<Row> {
     vec![
         Row {
-            name: "S9, timing, one share",
+            name: "S9 timing, one share",
             model: Model::AntminerS9,
             request: Train {
                 encode: vec![Channel::new(Actuator::LogDifficulty, 7_744.0, 256.0)],
@@ -355,7 +343,7 @@ fn timing() -> Vec<Row> {
             remark: "the last ten Δt of single shares: the paper's number, with no memory in the device at all",
         },
         Row {
-            name: "S9, timing, 64 shares",
+            name: "S9 timing, 64 shares",
             model: Model::AntminerS9,
             request: Train {
                 encoding: Preset::Timing,

@@ -227,6 +227,17 @@ pub fn load(path: &Path) -> Result<Vec<Config>, ConfigError> {
     Ok(units)
 }
 
+/// The units of the rack `path` that are driven; `None` of a file that is a unit's.
+///
+/// # Errors
+/// As [`Rack::load`].
+pub fn driven(path: &Path) -> Result<Option<Vec<Config>>, ConfigError> {
+    if !is_rack(&read(path)?) {
+        return Ok(None);
+    }
+    Rack::load(path, &Overrides::none()).map(|rack| Some(rack.units))
+}
+
 /// Whether `text` is a rack's.
 fn is_rack(text: &str) -> bool {
     toml::from_str::<toml::Table>(text).is_ok_and(|table| {

@@ -85,6 +85,15 @@ struct Brief {
     input: Vec<f64>,
 }
 
+/// Steps of all parts of `plan`, as one unit goes through them.
+pub(crate) fn steps(plan: &Plan) -> usize {
+    let echo = match plan.echo_steps {
+        0 => 0,
+        steps => 3 * (CONDITIONING + steps),
+    };
+    plan.encodings.len() * plan.split.total() + echo + plan.off_steps
+}
+
 /// All parts of a plan, in the order in which one unit would be driven through them.
 fn briefs(plan: &Plan, problem: &Problem) -> Vec<Brief> {
     let input = &problem.sequence.input;
@@ -227,9 +236,14 @@ const UNITS: u64 = 3;
 /// Distance of the seeds of further units from those of any run's first three.
 const FURTHER_UNITS: u64 = 1 << 40;
 
-/// Seed of the simulated unit of the `index`th part: another unit for each, and for each seed of a run.
+/// Most parts of a run: numbers that each of several joined units has for its own.
+const PARTS: u64 = 32 * UNITS;
+
+/// Seed of the simulated unit of the `index`th part: another unit for each, for each unit that is joined, and for each
+/// seed of a run.
 fn unit_seed(plan: &Plan, index: usize) -> u64 {
-    let index = index as u64;
+    let joined = plan.encodings.first().map_or(0, |first| first.unit);
+    let index = joined * PARTS + index as u64;
     let block = index / UNITS * FURTHER_UNITS;
     (plan.seed.wrapping_mul(UNITS))
         .wrapping_add(index % UNITS)

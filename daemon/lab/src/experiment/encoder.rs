@@ -13,7 +13,8 @@ use thermine_units::unit::{BOARDS, OperatingPoint};
 use super::encoding::{Actuator, Channel, Encoding, Mask};
 use crate::config;
 
-/// Seed of the masks: one and the same for all runs, as a mask is part of the encoding.
+/// Seed of the masks: one and the same for all runs, as a mask is part of the encoding. Each further unit that is joined
+/// has the next.
 const MASK_SEED: u64 = 1;
 
 /// Encodes one input.
@@ -30,9 +31,10 @@ pub struct Encoder {
 impl Encoder {
     /// An encoder of inputs within `range`, with the pace and the limits of `step`.
     pub fn new(encoding: Encoding, step: config::Step, range: (f64, f64)) -> Encoder {
-        let mut rng = seed::stream(MASK_SEED, "masks");
-        let mut factor = || match encoding.mask {
+        let mut rng = seed::stream(MASK_SEED.wrapping_add(encoding.unit), "masks");
+        let mut factor = |whole: f64| match encoding.mask {
             Mask::None => 1.0,
+            Mask::Mirror => whole,
             Mask::Binary if rng.random() => 1.0,
             Mask::Binary => -1.0,
             Mask::Random => rng.random_range(-1.0..1.0),
@@ -41,10 +43,11 @@ impl Encoder {
         let masks = encoding
             .channels
             .iter()
-            .map(|channel| {
+            .zip(encoding.mirrored())
+            .map(|(channel, whole)| {
                 let factors = |_| match channel.actuator {
-                    Actuator::Boards => std::array::from_fn(|_| factor()),
-                    _ => [factor(); BOARDS],
+                    Actuator::Boards => std::array::from_fn(|_| factor(whole)),
+                    _ => [factor(whole); BOARDS],
                 };
                 (0..nodes).map(factors).collect()
             })
@@ -86,7 +89,7 @@ impl Encoder {
             let values = mask[node].map(|factor| {
                 channel.value(match self.encoding.mask {
                     Mask::None => x,
-                    Mask::Binary | Mask::Random => 0.5 + factor * (x - 0.5),
+                    Mask::Binary | Mask::Random | Mask::Mirror => 0.5 + factor * (x - 0.5),
                 })
             });
             let value = values[0];
@@ -281,6 +284,33 @@ mod tests {
         assert_eq!(plus + minus, 8);
         assert!(plus > 0 && minus > 0);
         assert_eq!(encoder.columns()[7].name, "node7.drive.duty");
+    }
+
+    #[test]
+    fn each_second_joined_unit_mirrors_the_one_before_it_in_all_nodes() {
+        let step = Config::simulated(Model::AntminerS9)
+            .expect("the default")
+            .step;
+        let wide = Encoding::of(Preset::Wide, Model::AntminerS9, &step).remove(0);
+        let factors = |unit| {
+            let encoding = Encoding {
+                nodes: 3,
+                mask: Mask::Mirror,
+                unit,
+                ..wide.clone()
+            };
+            let encoder = Encoder::new(encoding.clone(), step.clone(), RANGE);
+            for (mask, factor) in encoder.masks.iter().zip(encoding.mirrored()) {
+                assert!(mask.iter().all(|node| *node == [factor; BOARDS]));
+            }
+            encoding.mirrored()
+        };
+        assert_eq!(factors(0), [1.0; 3]);
+        assert_eq!(factors(1), [-1.0; 3]);
+        let (third, fourth) = (factors(2), factors(3));
+        assert!(third.iter().all(|factor| (0.9..1.0).contains(factor)));
+        assert!(third.iter().zip(&fourth).all(|(a, b)| *a == -b));
+        assert_ne!(third, factors(4));
     }
 
     #[test]

@@ -7,10 +7,12 @@
 use std::str::FromStr;
 
 use crate::substrate::Discipline;
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use strum::{EnumMessage, IntoStaticStr, VariantArray};
 use thermine_sim::params::Params;
 use thermine_units::model::Model;
+use thermine_units::seed;
 use thermine_units::unit::BOARDS;
 use thermine_units::unit::OperatingPoint;
 use utoipa::ToSchema;
@@ -80,6 +82,9 @@ const FACTORS: [Actuator; 4] = [
     Actuator::Voltage,
     Actuator::Difficulty,
 ];
+
+/// Least factor of the mirror mask: with less of the input, less is left of it in the states.
+const LEAST_FACTOR: f64 = 0.9;
 
 /// Longest lag of a channel, steps.
 const LONGEST_LAG: usize = 1000;
@@ -187,6 +192,8 @@ pub enum Mask {
     Binary,
     /// The same times a number uniform on [−1, 1].
     Random,
+    /// Not at all, but joined units do: the second mirrors the first, and each further pair has factors of its own.
+    Mirror,
 }
 
 /// Everything that the input does to a unit.
@@ -203,6 +210,14 @@ pub struct Encoding {
     pub nodes: usize,
     /// How they differ.
     pub(crate) mask: Mask,
+    /// Number of the unit among those that are joined, from 0: each has a mask of its own.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub(crate) unit: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_first(unit: &u64) -> bool {
+    *unit == 0
 }
 
 impl Encoding {
@@ -214,6 +229,7 @@ impl Encoding {
             channels,
             nodes: 1,
             mask: Mask::None,
+            unit: 0,
         }
     }
 
@@ -246,6 +262,15 @@ impl Encoding {
             })
             .collect();
         let nodes = match (self.nodes, self.mask) {
+            (nodes, Mask::Mirror) => {
+                let factors = self.mirrored().into_iter();
+                let factors: Vec<String> = factors.map(|factor| format!("{factor:.2}")).collect();
+                let read = match nodes {
+                    1 => String::new(),
+                    nodes => format!(", read {nodes} times a step"),
+                };
+                format!(", its deviation times {}{read}", factors.join(" and "))
+            }
             (1, Mask::None) => String::new(),
             (1, Mask::Binary) => ", by a binary mask".to_owned(),
             (1, Mask::Random) => ", by a random mask".to_owned(),
@@ -254,6 +279,19 @@ impl Encoding {
             (n, Mask::Random) => format!(", {n} virtual nodes by a random mask"),
         };
         format!("input sets {}{nodes}", channels.join(", "))
+    }
+
+    /// Factor of each channel by the mirror mask. The first of joined units takes the input as it is, and each second one
+    /// is the mirror image of the one before it: the sum of the two holds what is even in the input, as products are.
+    pub(crate) fn mirrored(&self) -> Vec<f64> {
+        let (pair, is_image) = (self.unit / 2, self.unit % 2 == 1);
+        let mut rng = seed::stream(pair, "mirror");
+        let mut factor = || match pair {
+            0 => 1.0,
+            _ => rng.random_range(LEAST_FACTOR..1.0),
+        };
+        let factors = self.channels.iter().map(|_| factor());
+        factors.map(|f| if is_image { -f } else { f }).collect()
     }
 
     /// Whether it moves the unit's operating point, which has then to be set back.

@@ -1,9 +1,12 @@
 //! What the states of a run are worth: scores and controls of every arm, for every target.
 
 use anyhow::{Context, Result, bail};
+use thermine_reservoir::bootstrap::{Bootstrap, Estimate};
 use thermine_reservoir::controls::{EchoTest, echo_test_with_noise};
 use thermine_reservoir::describe::Summary;
+use thermine_reservoir::describe::exact::proportion;
 use thermine_reservoir::left_out::LeftOut;
+use thermine_reservoir::split::Split;
 use thermine_reservoir::state::StateMatrix;
 use thermine_reservoir::verdict::{Trial, Verdict};
 
@@ -13,6 +16,7 @@ use super::readouts::{self, Other};
 use super::report_scores::{Account, Arm, Decisions, Echo, Further};
 use super::task::Problem;
 use super::trace::{Trace, readout_states};
+use crate::backend::Backend;
 
 /// An arm's states, and what became of them.
 #[derive(Debug)]
@@ -80,14 +84,7 @@ fn judge_arm(
         seed: plan.seed,
     };
     let verdict = Verdict::of(&trial(&sequence.target))?;
-    let mut further = Vec::new();
-    for target in &sequence.further {
-        further.push(Further {
-            target: target.name.clone(),
-            verdict: Verdict::of(&trial(&target.values))
-                .with_context(|| format!("target {}", target.name))?,
-        });
-    }
+    let further = further(problem, (&left_out, &split), &trial)?;
     let (others, target) = others(plan, problem, (&states, &left_out))?;
     notes.extend(remarks(plan));
     let arm = Arm {
@@ -101,12 +98,13 @@ fn judge_arm(
             .iter()
             .map(|f| format!("{} [{}]", f.name, f.unit))
             .collect(),
-        decisions: decisions(problem, &target[split.test_rows()], &verdict),
+        decisions: decisions(problem, &target[split.test_rows()], &verdict, plan.seed),
         verdict,
         others,
         further,
         echo,
         account: account(plan, trace, left_out.within(plan.split.total()).len()),
+        too_hot: trace.too_hot.filter(|_| plan.backend == Backend::Twin),
         notes,
     };
     Ok(Judged {
@@ -115,6 +113,27 @@ fn judge_arm(
         encoded,
         left_out,
     })
+}
+
+/// The scores for the targets beside the first, of the `trial` that each is given to.
+pub(crate) fn further<'a>(
+    problem: &'a Problem,
+    (left_out, split): (&LeftOut, &Split),
+    trial: &dyn Fn(&'a [f64]) -> Trial<'a>,
+) -> Result<Vec<Further>> {
+    let mut further = Vec::new();
+    for target in &problem.sequence.further {
+        let trial = trial(&target.values);
+        let verdict = Verdict::of(&trial).with_context(|| format!("target {}", target.name))?;
+        let values = left_out.values(&target.values[..trial.device.rows()]);
+        let test = &values[split.test_rows()];
+        further.push(Further {
+            target: target.name.clone(),
+            decisions: decisions(problem, test, &verdict, trial.seed),
+            verdict,
+        });
+    }
+    Ok(further)
 }
 
 /// Refuses a run in which the unit's connection broke so often that too few rows are left.
@@ -133,7 +152,7 @@ fn check_left_out(plan: &Plan, trace: &Trace, left_out: &LeftOut) -> Result<()> 
 }
 
 /// What the further readouts of `plan` make of the states, and the target in the rows that they are given.
-fn others(
+pub(crate) fn others(
     plan: &Plan,
     problem: &Problem,
     (states, left_out): (&StateMatrix, &LeftOut),
@@ -153,7 +172,7 @@ fn others(
 }
 
 /// What had to be done to the data, by the plan.
-fn remarks(plan: &Plan) -> impl Iterator<Item = String> {
+pub(crate) fn remarks(plan: &Plan) -> impl Iterator<Item = String> {
     let undriven = plan.undriven.then(|| {
         "the capture was not driven with this input, so its states cannot depend on it: a null"
             .to_string()
@@ -167,10 +186,28 @@ fn remarks(plan: &Plan) -> impl Iterator<Item = String> {
 }
 
 /// The share of wrong decisions, of tasks that are decisions.
-fn decisions(problem: &Problem, test: &[f64], verdict: &Verdict) -> Option<Decisions> {
+pub(crate) fn decisions(
+    problem: &Problem,
+    test: &[f64],
+    verdict: &Verdict,
+    seed: u64,
+) -> Option<Decisions> {
     let wrong = |predictions: &[f64]| problem.decision.wrong(predictions, test);
+    let predictions = &verdict.device.predictions;
+    let device = wrong(predictions)?;
+    let each: Vec<bool> = (predictions.iter().zip(test))
+        .map(|(p, t)| problem.decision.wrong(&[*p], &[*t]) == Some(1.0))
+        .collect();
+    let n = test.len() as u64;
+    let exact = proportion((device * n as f64).round() as u64, n)?;
+    let blocks = Bootstrap::new(test.len(), seed).proportion(&each);
     Some(Decisions {
-        device: wrong(&verdict.device.predictions)?,
+        device,
+        interval: Estimate {
+            value: device,
+            low: exact.low.min(blocks.low).max(0.0),
+            high: exact.high.max(blocks.high).min(1.0),
+        },
         controls: verdict
             .controls
             .iter()
@@ -201,7 +238,7 @@ fn account(plan: &Plan, trace: &Trace, left_out: usize) -> Account {
 }
 
 /// States of the unit without work; `None` if it reports nothing then, as bare chips do.
-fn off_states(plan: &Plan, runs: &Runs) -> Option<StateMatrix> {
+pub(crate) fn off_states(plan: &Plan, runs: &Runs) -> Option<StateMatrix> {
     let (states, _) = runs.off.as_ref()?.states(&plan.features).ok()?;
     Some(states)
 }

@@ -1,13 +1,16 @@
 //! Readouts beside the protocol's ridge: an elastic net, one that learns on, and one that decides.
 
+use std::ops::Range;
+
 use anyhow::{Context, Result, bail};
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 use strum::{EnumMessage, IntoStaticStr, VariantArray};
 use thermine_reservoir::bootstrap::{Bootstrap, Estimate};
+use thermine_reservoir::describe::Summary;
 use thermine_reservoir::metrics;
 use thermine_reservoir::readout::{
-    LinearReadout, Logistic, ReadoutKind, Rls, SavedReadout, elastic_net,
+    LinearReadout, Logistic, ReadoutKind, Rls, SavedReadout, elastic_path,
 };
 use thermine_reservoir::split::Split;
 use thermine_reservoir::state::{Standardiser, StateMatrix};
@@ -78,8 +81,12 @@ pub struct Other {
     pub(crate) saved: SavedReadout,
 }
 
-/// Strengths among which the elastic net chooses, per sample of standardised features and target.
-const STRENGTHS: [f64; 5] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
+/// Strengths among which the elastic net chooses, per sample of standardised features and target: from a fit that is that
+/// of least squares but for features that are nearly alike, to one that leaves every feature out.
+const STRENGTHS: [f64; 17] = [
+    1e-8, 3e-8, 1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1,
+    1e0,
+];
 
 /// Share of the absolute penalty.
 const L1_RATIO: f64 = 0.5;
@@ -127,25 +134,29 @@ pub(crate) fn fit(
 type Fitted = (LinearReadout, f64, Vec<f64>);
 
 fn elastic(states: &StateMatrix, target: &[f64], split: &Split) -> Result<Fitted> {
-    let targets = DMatrix::from_column_slice(target.len(), 1, target);
     let rows = split.train_rows();
     let middle = rows.end - rows.len() / VALIDATION;
-    let error = |strength: f64| -> Result<f64> {
-        let fitted = elastic_net(states, &targets, rows.start..middle, strength, L1_RATIO)?;
-        let predicted = fitted.predict(states, middle..rows.end)?;
-        Ok(metrics::nmse(
-            predicted.as_slice(),
-            &target[middle..rows.end],
-        )?)
+    // A target that does not vary needs no scale.
+    let scale = Summary::of(&target[rows.clone()])
+        .map(|summary| summary.sd)
+        .filter(|sd| *sd > 0.0)
+        .unwrap_or(1.0);
+    let standard = DMatrix::from_iterator(target.len(), 1, target.iter().map(|y| y / scale));
+    let fit = |rows: Range<usize>, strengths: &[f64]| {
+        elastic_path(states, &standard, rows, strengths, L1_RATIO)
     };
     let mut best = (f64::INFINITY, STRENGTHS[0]);
-    for strength in STRENGTHS {
-        let error = error(strength)?;
+    for (fitted, strength) in fit(rows.start..middle, &STRENGTHS)?.iter().zip(STRENGTHS) {
+        let predicted = fitted.predict(states, middle..rows.end)?;
+        let error = metrics::nmse(predicted.as_slice(), &standard.as_slice()[middle..rows.end])?;
         if error < best.0 {
             best = (error, strength);
         }
     }
-    let readout = elastic_net(states, &targets, rows, best.1, L1_RATIO)?;
+    let mut fitted = fit(rows, &[best.1])?;
+    let mut readout = fitted.pop().context("no strength")?;
+    readout.weights *= scale;
+    readout.intercepts.iter_mut().for_each(|b| *b *= scale);
     let predictions = readout.predict(states, split.test_rows())?;
     Ok((readout, best.1, predictions.as_slice().to_vec()))
 }

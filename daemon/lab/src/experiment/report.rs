@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::report_capacity::CapacityReport;
 use super::report_scores::RunReport;
+use super::report_seeds::Figures;
 
 /// The report of one run.
 #[derive(Debug, Clone, Serialize)]
@@ -17,10 +18,13 @@ pub enum Report {
 
 impl Report {
     /// Its figures by name, which several seeds are compared by.
-    pub(crate) fn figures(&self) -> Vec<(String, f64)> {
+    pub(crate) fn figures(&self) -> Figures {
         match self {
             Report::Scores(report) => report.figures(),
-            Report::Capacity(report) => report.figures(),
+            Report::Capacity(report) => Figures {
+                scores: report.figures(),
+                wrong: Vec::new(),
+            },
         }
     }
 }

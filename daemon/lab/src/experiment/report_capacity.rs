@@ -19,11 +19,8 @@ use super::trace::readout_states;
 /// Longest delay of the terms of each degree: the cost grows with their number, some 300 in all.
 pub const LONGEST: [usize; 4] = [40, 12, 6, 4];
 
-/// Shuffled targets for the threshold.
-pub const SURROGATES: usize = 1_000;
-
-/// Their quantile: of the terms of unrelated states, one in a thousand passes.
-pub const QUANTILE: f64 = 0.999;
+/// Probability that chance lets any of the terms of a row count.
+pub const LEVEL: f64 = 0.05;
 
 /// Longest delay of the linear memory.
 const LONGEST_MEMORY: usize = 100;
@@ -187,9 +184,7 @@ impl Measure<'_> {
                 &IpcPlan {
                     range: self.problem.range,
                     longest: LONGEST.iter().map(|l| (*l).min(split.washout)).collect(),
-                    surrogates: SURROGATES,
-                    quantile: QUANTILE,
-                    seed: self.plan.seed,
+                    level: LEVEL,
                 },
                 left_out,
             )?),

@@ -2,15 +2,19 @@
 
 use crate::substrate::Refused;
 use serde::Serialize;
+use thermine_reservoir::bootstrap::Estimate;
 use thermine_reservoir::controls::EchoTest;
 use thermine_reservoir::describe::Summary;
 use thermine_reservoir::split::Split;
 use thermine_reservoir::verdict::{Control, Verdict};
 use thermine_units::provenance::Provenance;
 
+use super::prediction::{Kept, Registered};
 use super::readouts::Other;
 use super::report_head::Head;
+use super::report_seeds::Figures;
 use super::report_sensitivity::Sensitivity;
+use super::too_hot::TooHot;
 
 /// The scores of a run in a task.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +39,9 @@ pub struct RunReport {
     /// The scores over the assumed ranges of a simulated unit's physics, where these were measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<Sensitivity>,
+    /// What was registered before the run, and what came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration: Option<Kept>,
 }
 
 /// What stands beside a run in its report, measured in runs of its own.
@@ -44,6 +51,8 @@ pub(crate) struct Beside {
     pub(crate) product: Option<Box<RunReport>>,
     /// The scores over the assumed ranges.
     pub(crate) sensitivity: Option<Sensitivity>,
+    /// What was registered before the run.
+    pub(crate) registered: Option<Registered>,
 }
 
 /// One way of driving the unit, judged.
@@ -74,6 +83,9 @@ pub struct Arm {
     /// Counts of shares, jobs and steps that the states rest on.
     #[serde(flatten)]
     pub account: Account,
+    /// Where a twin went on though the interlock would have stopped a unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub too_hot: Option<TooHot>,
     /// What had to be done to the data.
     pub notes: Vec<String>,
 }
@@ -83,6 +95,8 @@ pub struct Arm {
 pub struct Decisions {
     /// Of the readout on the states of the unit.
     pub device: f64,
+    /// The same with its 95 % interval: the wider of the exact binomial one and that of the block bootstrap.
+    pub interval: Estimate,
     /// Of each control, by its name.
     pub controls: Vec<(String, f64)>,
 }
@@ -94,6 +108,8 @@ pub struct Further {
     pub target: String,
     /// The scores for this target, beside the controls.
     pub verdict: Verdict,
+    /// The share of wrong decisions, where the target is a decision.
+    pub decisions: Option<Decisions>,
 }
 
 /// Runs from two initial states.
@@ -131,21 +147,29 @@ pub struct Account {
 }
 
 impl RunReport {
-    /// Every score by name, which several seeds are compared by.
-    pub(crate) fn figures(&self) -> Vec<(String, f64)> {
-        let mut figures = Vec::new();
+    /// Every score and share of wrong decisions by name, which several seeds are compared by.
+    pub(crate) fn figures(&self) -> Figures {
+        let mut figures = Figures::default();
+        let mut of = |name: &str, verdict: &Verdict, decisions: &Option<Decisions>| {
+            figures
+                .scores
+                .push((name.to_string(), verdict.device.nrmse.value));
+            let wrong = decisions.iter().map(|decisions| decisions.device);
+            figures
+                .wrong
+                .extend(wrong.map(|wrong| (name.to_string(), wrong)));
+        };
         let product = self.product.iter().flat_map(|product| &product.arms);
         for arm in product.chain(&self.arms) {
-            figures.push((arm.name.clone(), arm.verdict.device.nrmse.value));
-            let further = arm.further.iter();
-            figures.extend(further.map(|further| {
+            of(&arm.name, &arm.verdict, &arm.decisions);
+            for further in &arm.further {
                 let name = format!("{}, {}", arm.name, further.target);
-                (name, further.verdict.device.nrmse.value)
-            }));
+                of(&name, &further.verdict, &further.decisions);
+            }
         }
         if let Some(first) = self.arms.first() {
             let verdict = &first.verdict;
-            figures.extend(verdict.controls.iter().map(|c| {
+            figures.scores.extend(verdict.controls.iter().map(|c| {
                 // The seeds differ in it, and the row is one.
                 let name = match c.control {
                     Control::EqualMemory(_) => "delay line of equal memory".to_string(),
@@ -153,10 +177,15 @@ impl RunReport {
                 };
                 (format!("control: {name}"), c.score.nrmse.value)
             }));
+            let controls = first.decisions.iter().flat_map(|all| &all.controls);
+            let named = |(name, wrong): &(String, f64)| (format!("control: {name}"), *wrong);
+            figures.wrong.extend(controls.map(named));
             let both = format!("encoded drive + {}", first.name);
-            figures.push((both, verdict.encoded_and_device.nrmse.value));
             let bank = "control: encoded drive + hardest leaky integrators".to_owned();
-            figures.push((bank, verdict.encoded_and_bank.nrmse.value));
+            figures.scores.extend([
+                (both, verdict.encoded_and_device.nrmse.value),
+                (bank, verdict.encoded_and_bank.nrmse.value),
+            ]);
         }
         figures
     }

@@ -20,6 +20,15 @@ pub struct Figure {
     pub smaller_in: usize,
 }
 
+/// The figures of one seed, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    /// Scores, the one that others are compared with first.
+    pub scores: Vec<(String, f64)>,
+    /// Shares of wrong decisions, likewise; empty where the task is none.
+    pub wrong: Vec<(String, f64)>,
+}
+
 /// All figures over the seeds.
 #[derive(Debug, Clone, Serialize)]
 pub struct SeedsReport {
@@ -27,54 +36,61 @@ pub struct SeedsReport {
     pub what: String,
     /// Seeds that were run, in order.
     pub seeds: Vec<u64>,
-    /// The figures, those of the first seed that every other has too.
+    /// The scores, those of the first seed that every other has too.
     pub figures: Vec<Figure>,
+    /// The shares of wrong decisions, likewise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wrong: Vec<Figure>,
 }
 
 impl SeedsReport {
     /// Of the figures of each seed.
-    pub fn new(what: String, runs: &[(u64, Vec<(String, f64)>)]) -> SeedsReport {
-        let tables: Vec<HashMap<&str, f64>> = runs
-            .iter()
-            .map(|(_, figures)| {
-                let figures = figures.iter();
-                figures
-                    .map(|(name, value)| (name.as_str(), *value))
-                    .collect()
-            })
-            .collect();
-        let names = runs.first().map_or(&[][..], |(_, figures)| figures);
-        let values = |name: &str| -> Option<Vec<f64>> {
-            tables
-                .iter()
-                .map(|table| table.get(name).copied())
-                .collect()
-        };
-        let first = names.first().and_then(|(name, _)| values(name));
-        let figures = names
-            .iter()
-            .enumerate()
-            .filter_map(|(i, (name, _))| {
-                let values = values(name)?;
-                let beside = first.as_ref().filter(|_| i > 0);
-                let pairs = beside
-                    .into_iter()
-                    .flat_map(|first| first.iter().zip(&values));
-                Some(Figure {
-                    name: name.clone(),
-                    over_seeds: OverSeeds::of(&values),
-                    difference: beside.and_then(|first| OverSeeds::paired(first, &values)),
-                    smaller_in: pairs.filter(|(first, this)| first < this).count(),
-                    values,
-                })
-            })
-            .collect();
+    pub fn new(what: String, runs: &[(u64, Figures)]) -> SeedsReport {
+        let scores: Vec<_> = runs.iter().map(|(_, run)| run.scores.as_slice()).collect();
+        let wrong: Vec<_> = runs.iter().map(|(_, run)| run.wrong.as_slice()).collect();
         SeedsReport {
             what,
             seeds: runs.iter().map(|(seed, _)| *seed).collect(),
-            figures,
+            figures: over_seeds(&scores),
+            wrong: over_seeds(&wrong),
         }
     }
+}
+
+/// The figures that all `runs` have, in the order of the first.
+fn over_seeds(runs: &[&[(String, f64)]]) -> Vec<Figure> {
+    let tables: Vec<HashMap<&str, f64>> = runs
+        .iter()
+        .map(|figures| {
+            let figures = figures.iter();
+            figures
+                .map(|(name, value)| (name.as_str(), *value))
+                .collect()
+        })
+        .collect();
+    let names = runs.first().copied().unwrap_or_default();
+    let values = |name: &str| -> Option<Vec<f64>> {
+        tables
+            .iter()
+            .map(|table| table.get(name).copied())
+            .collect()
+    };
+    let first = names.first().and_then(|(name, _)| values(name));
+    let figures = names.iter().enumerate().filter_map(|(i, (name, _))| {
+        let values = values(name)?;
+        let beside = first.as_ref().filter(|_| i > 0);
+        let pairs = beside
+            .into_iter()
+            .flat_map(|first| first.iter().zip(&values));
+        Some(Figure {
+            name: name.clone(),
+            over_seeds: OverSeeds::of(&values),
+            difference: beside.and_then(|first| OverSeeds::paired(first, &values)),
+            smaller_in: pairs.filter(|(first, this)| first < this).count(),
+            values,
+        })
+    });
+    figures.collect()
 }
 
 #[cfg(test)]
@@ -84,12 +100,13 @@ mod tests {
     #[test]
     fn figures_are_matched_by_name_and_paired_by_seed() {
         let run = |seed, device: f64, control: f64| {
-            let figures = vec![
+            let scores = vec![
                 ("device".to_string(), device),
                 ("control".to_string(), control),
                 (format!("only {seed}"), 1.0),
             ];
-            (seed, figures)
+            let wrong = Vec::new();
+            (seed, Figures { scores, wrong })
         };
         let report = SeedsReport::new(
             "x".into(),

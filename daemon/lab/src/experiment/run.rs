@@ -8,13 +8,15 @@ use anyhow::Result;
 use super::arms::{self, Runs};
 use super::judge::{self, Judged};
 use super::plan::Plan;
+use super::prediction::Registered;
 use super::recipe::Recipe;
 use super::report::{Report, Series};
 use super::report_capacity::CapacityReport;
 use super::report_head::Head;
 use super::report_scores::{Beside, RunReport};
+use super::states_file::{self, Rows};
 use super::task::{Named, Problem, Task};
-use super::{saved, states_file};
+use super::{kept, saved};
 use crate::backend::Backend;
 use crate::config::Simulated;
 use crate::folder;
@@ -39,6 +41,7 @@ pub(crate) async fn run(
     let head = head(plan, began.elapsed().as_secs_f64())?;
     let (mut report, series) = if plan.task.is_capacity() {
         let full = plan.task == Task::Named(Named::ProcessingCapacity);
+        write_driven(plan, &problem, &runs, folder)?;
         let report = CapacityReport::measure(plan, &problem, &runs, full, head)?;
         (Report::Capacity(Box::new(report)), Series::default())
     } else {
@@ -47,6 +50,7 @@ pub(crate) async fn run(
     if let Report::Scores(report) = &mut report {
         report.product = beside.product;
         report.sensitivity = beside.sensitivity;
+        report.registration = beside.registered.and_then(|one| kept::kept(one, report));
     }
     folder::write_json(folder, "report.json", &report)?;
     Ok((report, series))
@@ -62,6 +66,24 @@ pub(crate) async fn on_twins(plan: &Plan, progress: &Progress) -> Result<Vec<Jud
     judge::judge(plan, &problem, &runs)
 }
 
+/// Judges the capture of `plan`, which replays one, against what was registered; nothing is written.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn again(
+    plan: &Plan,
+    registered: Registered,
+    progress: &Progress,
+) -> Result<RunReport> {
+    let problem = problem(plan)?;
+    let replayed = arms::replay(plan, &problem, progress);
+    let runs = progress.context().unless_stopped(replayed).await?;
+    let judged = judge::judge(plan, &problem, &runs)?;
+    let mut report = report_of(plan, &problem, judged, head(plan, 0.0)?);
+    report.registration = kept::kept(registered, &report);
+    Ok(report)
+}
+
 /// The task of `plan`, as long as its steps.
 pub(crate) fn problem(plan: &Plan) -> Result<Problem> {
     let known = plan.split.washout + plan.split.train;
@@ -71,7 +93,10 @@ pub(crate) fn problem(plan: &Plan) -> Result<Problem> {
 }
 
 /// Drives the substrate through every part and records what happens in the folder's capture.
-async fn record(
+///
+/// # Errors
+/// If it cannot be driven; what was recorded until then is in the folder.
+pub(crate) async fn record(
     plan: &Plan,
     problem: &Problem,
     folder: &Path,
@@ -107,7 +132,7 @@ async fn record(
     Ok(found)
 }
 
-fn head(plan: &Plan, wall_seconds: f64) -> Result<Head> {
+pub(crate) fn head(plan: &Plan, wall_seconds: f64) -> Result<Head> {
     Ok(Head {
         version: env!("CARGO_PKG_VERSION"),
         unit: plan.config.unit.name.clone(),
@@ -134,6 +159,21 @@ fn time(plan: &Plan) -> String {
     }
 }
 
+/// Writes the states of every arm of `runs`, which nothing was trained on, into the folder.
+fn write_driven(plan: &Plan, problem: &Problem, runs: &Runs, folder: &Path) -> Result<()> {
+    for trace in &runs.arms {
+        let rows = Rows {
+            name: &trace.encoding.name,
+            encoded: &trace.encoded_states(&plan.features)?,
+            states: &trace.states(&plan.features)?.0,
+            left_out: &trace.left_out(&plan.features, plan.taps),
+            predictions: None,
+        };
+        states_file::write(folder, problem, plan.split, &rows)?;
+    }
+    Ok(())
+}
+
 /// Judges the states of `runs`, and writes them and their readouts into the folder.
 fn scored(
     plan: &Plan,
@@ -143,10 +183,6 @@ fn scored(
     head: Head,
 ) -> Result<(Report, Series)> {
     let judged = judge::judge(plan, problem, &runs)?;
-    for judged in &judged {
-        states_file::write(folder, problem, plan.split, judged)?;
-        saved::write(plan, problem, judged, folder)?;
-    }
     let left_out = judged.first().map(|judged| judged.left_out.clone());
     let left_out = left_out.unwrap_or_default();
     let rows = left_out.split(plan.split).test_rows();
@@ -158,7 +194,38 @@ fn scored(
             .map(|trace| (trace.encoding.name, trace.waits_ms))
             .collect(),
     };
-    let report = RunReport {
+    let report = written(plan, problem, (judged, &[]), folder, head)?;
+    Ok((Report::Scores(Box::new(report)), series))
+}
+
+/// Writes what was `judged`, of one unit or of those that are `joined`, into the folder, states and readouts, and gives
+/// the report of it.
+///
+/// # Errors
+/// If a file cannot be written.
+pub(crate) fn written(
+    plan: &Plan,
+    problem: &Problem,
+    (judged, joined): (Vec<Judged>, &[String]),
+    folder: &Path,
+    head: Head,
+) -> Result<RunReport> {
+    for judged in &judged {
+        let rows = Rows {
+            name: &judged.arm.name,
+            encoded: &judged.encoded,
+            states: &judged.states,
+            left_out: &judged.left_out,
+            predictions: Some(&judged.arm.verdict.device.predictions),
+        };
+        states_file::write(folder, problem, plan.split, &rows)?;
+        saved::write(plan, problem, (judged, joined), folder)?;
+    }
+    Ok(report_of(plan, problem, judged, head))
+}
+
+fn report_of(plan: &Plan, problem: &Problem, judged: Vec<Judged>, head: Head) -> RunReport {
+    RunReport {
         head,
         task: problem.name.clone(),
         is_narma10: plan.task == Task::Named(Named::Narma10),
@@ -167,6 +234,6 @@ fn scored(
         arms: judged.into_iter().map(|judged| judged.arm).collect(),
         product: None,
         sensitivity: None,
-    };
-    Ok((Report::Scores(Box::new(report)), series))
+        registration: None,
+    }
 }

@@ -20,6 +20,8 @@ pub(crate) const RECIPE: &str = "recipe";
 pub(crate) const ENCODING: &str = "encoding";
 pub(crate) const STEP: &str = "step";
 pub(crate) const RANGE: &str = "range";
+/// Names of the units that are joined, in a readout of their states together.
+pub(crate) const JOINED: &str = "joined";
 
 /// Name of the file of an arm's readout.
 pub(crate) fn file_name(arm: &str) -> String {
@@ -27,8 +29,13 @@ pub(crate) fn file_name(arm: &str) -> String {
 }
 
 /// Trains the readout of an arm once more, for all targets, and writes it `into` a folder with all that it depends
-/// on.
-pub(crate) fn write(plan: &Plan, problem: &Problem, judged: &Judged, into: &Path) -> Result<()> {
+/// on: of units that are `joined`, with their names.
+pub(crate) fn write(
+    plan: &Plan,
+    problem: &Problem,
+    (judged, joined): (&Judged, &[String]),
+    into: &Path,
+) -> Result<()> {
     let sequence = &problem.sequence;
     let states = readout_states(plan.taps, &sequence.input, &judged.states)?;
     let left_out = &judged.left_out;
@@ -36,6 +43,9 @@ pub(crate) fn write(plan: &Plan, problem: &Problem, judged: &Judged, into: &Path
     let rows = left_out.split(plan.split).train_rows();
     let mut provenance = describe(plan, judged)?;
     provenance.insert(RANGE.into(), serde_json::to_string(&problem.range)?);
+    if !joined.is_empty() {
+        provenance.insert(JOINED.into(), joined.join(", "));
+    }
     let first = Ridge::fit(&states, &left_out.values(&sequence.target), rows.clone())?;
     let mut saved =
         SavedReadout::linear(ReadoutKind::Ridge, &first.readout, first.lambda, provenance);

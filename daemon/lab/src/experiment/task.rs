@@ -37,7 +37,7 @@ use thermine_capture::tabular::Table;
 pub enum Named {
     /// Nonlinear autoregressive moving average of order 10.
     Narma10,
-    /// The same of order 20, bounded by a hyperbolic tangent.
+    /// The same of order 20, bounded by a hyperbolic tangent; without the 0.2 that some authors add after it.
     Narma20,
     /// The same of order 30, bounded by a hyperbolic tangent.
     Narma30,
@@ -53,6 +53,8 @@ pub enum Named {
     Parity,
     /// Exclusive or of the present sign and the last.
     Xor,
+    /// The same, and parity of three, of inputs up to five steps ago: curves against delay.
+    XorDelays,
     /// Sine or square wave.
     Waveform,
     /// Linear memory capacity, of an input uniform on [0, 0.5].
@@ -69,6 +71,9 @@ const CHANNEL_SNR_DB: f64 = 32.0;
 
 /// Orders of the parity task.
 const PARITY_ORDERS: usize = 3;
+
+/// Longest delay of the curves of exclusive or and parity, steps.
+const LONGEST_DELAY: usize = 5;
 
 /// Samples of a wave.
 const WAVE_PERIOD: usize = 8;
@@ -208,6 +213,10 @@ impl Named {
             Named::Xor => {
                 let sequence = parity::xor(length, 1, seed);
                 problem("exclusive or", sequence, None, signs)
+            }
+            Named::XorDelays => {
+                let sequence = parity::delays(length, LONGEST_DELAY, seed);
+                problem("exclusive or by delay", sequence, None, signs)
             }
             Named::Waveform => {
                 let sequence = waveform::waveform(length, WAVE_PERIOD, seed);

@@ -11,6 +11,7 @@ use thermine_units::provenance::Provenance;
 use super::encoder::Encoder;
 use super::encoding::Encoding;
 use super::features::{FeaturePlan, Features};
+use super::too_hot::TooHot;
 
 /// What came of driving a unit through an input, one row a step.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub(crate) struct Trace {
     pub(crate) step_seconds: Vec<f64>,
     /// Sum over the steps of the age of the reading used, in seconds of the unit's time.
     pub(crate) reading_age_seconds: f64,
+    /// The reading furthest above a limit of the model; `None` if none reached one.
+    pub(crate) too_hot: Option<TooHot>,
     /// From the beginning of the first step to the end of the last, in seconds of the unit's time.
     pub(crate) device_seconds: f64,
 }
@@ -72,6 +75,7 @@ impl Trace {
             gaps: (0, 0.0),
             step_seconds: Vec::with_capacity(input.len()),
             reading_age_seconds: 0.0,
+            too_hot: None,
             device_seconds: 0.0,
         };
         let mut began = None;
@@ -83,6 +87,9 @@ impl Trace {
             for drive in &drives {
                 let seen = substrate.step(drive).await?;
                 trace.account(&seen, &mut newest_job);
+                let read = seen.telemetry.as_ref();
+                let hot = read.and_then(|read| TooHot::of(read, model.limits()));
+                trace.too_hot = TooHot::worse(trace.too_hot, hot);
                 let began = *began.get_or_insert(seen.started);
                 trace.device_seconds = seen.ended.since(began).as_secs_f64();
                 nodes.push(seen);

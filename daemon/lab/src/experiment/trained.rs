@@ -13,7 +13,7 @@ use super::arms;
 use super::encoding::Encoding;
 use super::features::Features;
 use super::recipe::Recipe;
-use super::saved::{ENCODING, MODEL, PROVENANCE, RANGE, RECIPE, STEP};
+use super::saved::{ENCODING, JOINED, MODEL, PROVENANCE, RANGE, RECIPE, STEP};
 use crate::config::{Config, Step};
 use thermine_capture::input_file;
 
@@ -49,6 +49,13 @@ impl Readout {
         let at = || format!("{}", path.display());
         let text = input_file::read(path, LONGEST_FILE).with_context(at)?;
         let saved = SavedReadout::from_json(&text).with_context(at)?;
+        if let Some(units) = saved.provenance.get(JOINED) {
+            bail!(
+                "cannot use {}: it was trained on the joined states of {units}, and only one unit is driven here; use a \
+                 readout of one unit, from its own folder beside this file",
+                path.display()
+            );
+        }
         let readout = Readout {
             recipe: said(&saved, RECIPE).with_context(at)?,
             encoding: said(&saved, ENCODING).with_context(at)?,

@@ -6,7 +6,7 @@
 //!   the unit;
 //! - [`fleet`]: simulated units that differ; [`claims`]: error rates of claims among them; `attacks`: ways to pass for another
 //!   unit, and [`attempts`]: their success; [`fleet_report`]: all of these together;
-//! - [`fingerprint`]: whether the shares of one capture tell chips or cores apart at all.
+//! - [`fingerprint`]: whether the shares of separate captures tell chips or cores apart, and in the same way.
 //!
 //! This is no strong physical unclonable function: a host that knows a profile can emulate its nonces and times.
 

@@ -61,6 +61,7 @@ fn a_flag_that_a_job_may_not_have_is_refused_by_name_with_the_reason() {
         ("capture record --out x.sqlite", "--out"),
         ("sweep --config x.toml", "--config"),
         ("tpf live --out x", "--out"),
+        ("train --registered x.toml", "--registered"),
     ] {
         let error = parse(text).expect_err("refused").to_string();
         assert!(

@@ -31,7 +31,7 @@ pub(crate) fn text(report: &CalibrationReport) -> String {
         None => (&[][..], &[][..]),
     };
     text.push_str("\nwhere there is nothing (λ = 0), a test rejects:\n");
-    let mut rows = headed("test | stated | found [95 %] | agrees", &[1, 2]);
+    let mut rows = headed("test | stated | found [95 %] | n | agrees", &[1, 2, 3]);
     for rate in null {
         let bound = if rate.bound { "at most " } else { "" };
         rows.add_row([
@@ -41,6 +41,7 @@ pub(crate) fn text(report: &CalibrationReport) -> String {
                 |stated| format!("{bound}{}", percent(stated)),
             ),
             found(rate),
+            rate.captures.to_string(),
             agreement(rate).to_string(),
         ]);
     }

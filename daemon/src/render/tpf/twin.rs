@@ -8,7 +8,7 @@ use comfy_table::Table;
 use thermine_reservoir::information::discrimination::Auc;
 use thermine_reservoir::tpf::account::UnitOfAccount;
 use thermine_reservoir::tpf::exact::Proportion;
-use thermine_reservoir::tpf::published::{FIGURES, ROUND};
+use thermine_reservoir::tpf::published::{EMPTY, FIGURES, ROUND};
 use thermine_reservoir::tpf::theorems::{ACCOUNT, EARLY_EXIT};
 use thermine_reservoir::tpf::twin::Observable;
 
@@ -161,7 +161,8 @@ fn figures(report: &TwinReport) -> Table {
         format!("{} = {:.4} × 59/64", percent(empty.saving), empty.empty),
         format!("next window by this one: ρ {}", rho(next.as_ref())),
         format!(
-            "that a window is known when it is over; n = {} windows",
+            "that {EMPTY} empty is an input of the stream, not a result; that a window is known when it is over; \
+             n = {} windows",
             empty.n
         ),
     ]);

@@ -166,6 +166,12 @@ impl Device {
         Celsius(self.network.hottest())
     }
 
+    /// Every temperature of the thermal network, °C: dies, heatsinks, circuit boards, regulators. No firmware knows them,
+    /// and no noise of a sensor is in them.
+    pub fn temperatures(&self) -> impl Iterator<Item = f64> {
+        self.network.temperatures()
+    }
+
     /// Whether its API has stopped following the unit.
     pub(crate) fn api_is_frozen(&self) -> bool {
         self.faults.api_is_frozen()

@@ -272,11 +272,16 @@ impl Columns {
         let y: Vec<f64> = self.waited.iter().step_by(every).copied().collect();
         let mut rng = seed::stream(seed, "neighbours");
         let permutations = NEIGHBOUR_PERMUTATIONS;
-        // Times that coincide are not continuous: then there is no such estimate.
+        // Where more times coincide than there are neighbours there is no such estimate; where fewer do, they are moved
+        // within their resolution.
         let test = ksg_test(&x, &y, NEIGHBOURS, permutations, &mut rng).ok()?;
         Some(TestRow {
-            statistic: format!("I {:.4} bit, k {NEIGHBOURS}", test.bits),
-            bits: Some(test.bits - test.null_mean),
+            statistic: format!(
+                "I {:.4} bit, k {NEIGHBOURS}{}",
+                test.estimate.bits,
+                moved(test.estimate.moved_y)
+            ),
+            bits: Some(test.estimate.bits - test.null_mean),
             design: Some(Design::Estimate {
                 standard_error: test.null_sd,
             }),
@@ -309,6 +314,13 @@ impl Columns {
             )
         })
     }
+}
+
+/// How far times of finite resolution were moved at random.
+fn moved(resolution: Option<f64>) -> String {
+    resolution.map_or_else(String::new, |seconds| {
+        format!(", Δt spread within {:.3} ms", 1e3 * seconds)
+    })
 }
 
 impl TestRow {
